@@ -1,0 +1,132 @@
+//! The CPU engine: the same plans, run call by call on a thread pool.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Engine, EngineError, Options};
+use crate::graph::{Access, Args, Call, Isa, PlanId, Program, Step, Tensor};
+
+/// Runs plans on the CPU with the kernels' fast forms, or their references.
+///
+/// Work is split by image rows and fixed chunks, never by thread: any number of
+/// threads gives the same bits.
+pub struct CpuEngine {
+    program: Arc<Program>,
+    buffers: Vec<Vec<f32>>,
+    log: Vec<f32>,
+    pool: rayon::ThreadPool,
+    isa: Isa,
+    fast: bool,
+    options: Options,
+}
+
+impl CpuEngine {
+    /// Loads a program. `threads` 0 takes all cores.
+    ///
+    /// # Errors
+    /// [`EngineError::Threads`] if the pool does not start.
+    pub fn load(program: Arc<Program>, threads: usize, options: Options) -> Result<Self, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|e| EngineError::Threads { threads, reason: e.to_string() })?;
+        let buffers = program.buffers().iter().map(|len| vec![0.0; *len]).collect();
+        Ok(Self { program, buffers, log: Vec::new(), pool, isa: Isa::best(), fast: true, options })
+    }
+
+    /// The same engine compiled for another instruction set, which the machine must have.
+    pub fn with_isa(mut self, isa: Isa) -> Self {
+        assert!(Isa::available().contains(&isa), "{isa:?} is not available here");
+        self.isa = isa;
+        self
+    }
+
+    /// The same engine on the references instead of the fast forms: slow.
+    pub fn textbook(mut self) -> Self {
+        self.fast = false;
+        self
+    }
+
+    fn call(&mut self, call: &Call, step: &Step) {
+        // Written buffers leave the table while the call runs, so that it can hold
+        // them mutably beside the read ones; the checks forbid a buffer on both sides.
+        let places: Vec<_> = call.args.iter().map(|t| t.map(|t| (t.shape(), self.program.place(t)))).collect();
+        let mut taken: Vec<Option<Vec<f32>>> = call
+            .kernel
+            .args
+            .iter()
+            .zip(&places)
+            .map(|(arg, place)| match place {
+                Some((_, (buffer, _))) if arg.access != Access::Read => {
+                    Some(std::mem::take(&mut self.buffers[*buffer]))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut args = Args::new(&call.params, step);
+        for ((arg, place), taken) in call.kernel.args.iter().zip(&places).zip(&mut taken) {
+            match (place, taken) {
+                (None, _) => args.push_absent(),
+                (Some((shape, (_, range))), Some(buffer)) => {
+                    let data = &mut buffer[range.clone()];
+                    if self.options.poison && arg.access == Access::Write {
+                        data.fill(f32::NAN);
+                    }
+                    args.push_write(*shape, data);
+                }
+                (Some((shape, (buffer, range))), None) => args.push_read(*shape, &self.buffers[*buffer][range.clone()]),
+            }
+        }
+        let isa = self.isa;
+        match call.kernel.cpu {
+            Some(fast) if self.fast => self.pool.install(|| fast(&mut args, isa)),
+            _ => (call.kernel.reference.f32)(&mut args),
+        }
+        for (place, taken) in places.into_iter().zip(taken) {
+            if let (Some((_, (buffer, _))), Some(data)) = (place, taken) {
+                self.buffers[buffer] = data;
+            }
+        }
+    }
+}
+
+impl Engine for CpuEngine {
+    fn name(&self) -> String {
+        format!("CPU, {} threads, {:?}", self.pool.current_num_threads(), self.isa)
+    }
+
+    fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
+        let (buffer, range) = self.program.place(tensor);
+        if data.len() != range.len() {
+            let tensor = self.program.info(tensor).name.clone();
+            return Err(EngineError::Length { tensor, found: data.len(), wanted: range.len() });
+        }
+        self.buffers[buffer][range].copy_from_slice(data);
+        Ok(())
+    }
+
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+        let program = self.program.clone();
+        let plan = program.plan(plan);
+        let complete = calls.end == plan.calls.len();
+        for call in &plan.calls[calls] {
+            self.call(call, step);
+        }
+        if complete {
+            for tensor in &plan.watch {
+                let (buffer, range) = program.place(*tensor);
+                self.log.extend_from_slice(&self.buffers[buffer][range]);
+            }
+        }
+        Ok(())
+    }
+
+    fn watched(&mut self) -> Result<Vec<f32>, EngineError> {
+        Ok(std::mem::take(&mut self.log))
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
+        let (buffer, range) = self.program.place(tensor);
+        Ok(self.buffers[buffer][range].to_vec())
+    }
+}

@@ -1,0 +1,121 @@
+//! Engines run programs. There are two: [`GpuEngine`] and [`CpuEngine`].
+//!
+//! An engine knows tensors, kernels and plans; it does not know the network or
+//! the method. Only `engine::gpu` names wgpu.
+
+mod cpu;
+pub mod gpu;
+
+use std::ops::Range;
+
+pub use cpu::CpuEngine;
+pub use gpu::GpuEngine;
+
+use crate::graph::{CheckError, PlanId, Step, Tensor};
+
+/// What can go wrong on a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No adapter answers to the request.
+    #[error("no {wanted} found{}; run `trapan devices` to see what there is, or use --device cpu", list(.found))]
+    NoAdapter {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: Vec<String>,
+    },
+    /// The adapter refused to open.
+    #[error("{adapter} cannot be opened: {reason}; update its driver or use --device cpu")]
+    Open {
+        /// Adapter name.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The program is larger than the device allows.
+    #[error("{adapter}: {source}")]
+    Limits {
+        /// Adapter name.
+        adapter: String,
+        /// Which limit.
+        source: CheckError,
+    },
+    /// The device ran out of memory.
+    #[error("{device} is out of memory for {bytes} bytes: use a smaller image or --device cpu")]
+    OutOfMemory {
+        /// Device name.
+        device: String,
+        /// Bytes the program takes.
+        bytes: u64,
+    },
+    /// The device stopped answering, or the driver reported an error.
+    #[error("{device} failed: {reason}; run `trapan selftest`, update the driver or use --device cpu")]
+    Device {
+        /// Device name.
+        device: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// Host data of the wrong length.
+    #[error("tensor {tensor} has {wanted} elements, not {found}")]
+    Length {
+        /// Tensor name.
+        tensor: String,
+        /// Elements given.
+        found: usize,
+        /// Elements of the tensor.
+        wanted: usize,
+    },
+    /// The CPU thread pool could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why not.
+        reason: String,
+    },
+}
+
+fn list(found: &[String]) -> String {
+    if found.is_empty() { " (no adapter at all)".into() } else { format!(" (there is {})", found.join(", ")) }
+}
+
+/// Runs the plans of one program on one device.
+pub trait Engine {
+    /// Device name, as reports show it.
+    fn name(&self) -> String;
+
+    /// Sets all elements of a tensor.
+    ///
+    /// # Errors
+    /// [`EngineError::Length`] unless `data` has as many elements as the tensor.
+    fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError>;
+
+    /// Runs (or queues) the calls `calls` of a plan. A run that reaches the plan's
+    /// end logs the plan's watched tensors.
+    ///
+    /// # Errors
+    /// What the device reports, possibly at a later call.
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError>;
+
+    /// Waits, and takes the log: the watched tensors of each complete run since
+    /// the last call, in order, one after another.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn watched(&mut self) -> Result<Vec<f32>, EngineError>;
+
+    /// Waits, and copies a tensor to the host.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError>;
+}
+
+/// Switches for checking, the same for both engines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Fill what a call will write with NaN first, so that a missed element shows.
+    pub poison: bool,
+}

@@ -1,0 +1,303 @@
+//! Kernels: one computation with its shader, its textbook reference and its
+//! fast CPU form under one name.
+
+use super::{PlanBuilder, Shape, Step};
+
+/// Number types the references are written for.
+pub trait Real: num_traits::Float + num_traits::FromPrimitive + std::iter::Sum + Send + Sync + 'static {
+    /// Nearest value of this type.
+    fn of(v: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn of(v: f64) -> Self {
+        v as f32
+    }
+}
+
+impl Real for f64 {
+    fn of(v: f64) -> Self {
+        v
+    }
+}
+
+/// How a kernel uses an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Only read.
+    Read,
+    /// Every element is written, none is read.
+    Write,
+    /// Changed in place: optimiser state and the weights it trains.
+    Update,
+}
+
+/// One argument of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    /// WGSL binding number, the same over all entry points of a family.
+    pub binding: u32,
+    /// WGSL variable name.
+    pub name: &'static str,
+    /// Access.
+    pub access: Access,
+    /// Whether a call may leave it out.
+    pub optional: bool,
+}
+
+impl Arg {
+    /// A read argument.
+    pub const fn read(binding: u32, name: &'static str) -> Self {
+        Self { binding, name, access: Access::Read, optional: false }
+    }
+
+    /// A read argument that a call may leave out.
+    pub const fn maybe(binding: u32, name: &'static str) -> Self {
+        Self { binding, name, access: Access::Read, optional: true }
+    }
+
+    /// A written argument.
+    pub const fn write(binding: u32, name: &'static str) -> Self {
+        Self { binding, name, access: Access::Write, optional: false }
+    }
+
+    /// An argument changed in place.
+    pub const fn update(binding: u32, name: &'static str) -> Self {
+        Self { binding, name, access: Access::Update, optional: false }
+    }
+}
+
+/// Shapes of a call's arguments in the order of [`Kernel::args`], and its parameters.
+pub struct Shapes<'a> {
+    /// Shape per argument, `None` where an optional one is left out.
+    pub args: &'a [Option<Shape>],
+    /// Parameter bytes.
+    pub params: &'a [u8],
+}
+
+impl Shapes<'_> {
+    /// Shape of argument `i`, which must be present.
+    #[track_caller]
+    pub fn get(&self, i: usize) -> Shape {
+        self.args[i].expect("argument is present")
+    }
+
+    /// The parameters as their type.
+    pub fn params<P: bytemuck::Pod>(&self) -> P {
+        bytemuck::pod_read_unaligned(self.params)
+    }
+}
+
+/// How a call is put on a GPU.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Launch {
+    /// `const NAME: u32` lines written before the shader: sizes of register
+    /// tiles, which WGSL `override` cannot set.
+    pub consts: Vec<(&'static str, u32)>,
+    /// Workgroups per dimension, each at most 65535.
+    pub grid: [u32; 3],
+}
+
+/// One argument's elements during a CPU call.
+enum Slot<'a, T> {
+    Absent,
+    Read(&'a [T]),
+    Write(&'a mut [T]),
+}
+
+/// Arguments of a CPU call: slices, shapes, parameters, step values.
+pub struct Args<'a, T> {
+    slots: Vec<Slot<'a, T>>,
+    shapes: Vec<Option<Shape>>,
+    params: &'a [u8],
+    step: &'a Step,
+}
+
+impl<'a, T> Args<'a, T> {
+    /// No arguments yet; push them in the order of [`Kernel::args`].
+    pub fn new(params: &'a [u8], step: &'a Step) -> Self {
+        Self { slots: Vec::new(), shapes: Vec::new(), params, step }
+    }
+
+    /// Adds an optional argument left out.
+    pub fn push_absent(&mut self) {
+        self.slots.push(Slot::Absent);
+        self.shapes.push(None);
+    }
+
+    /// Adds a read argument.
+    pub fn push_read(&mut self, shape: Shape, data: &'a [T]) {
+        assert_eq!(shape.len(), data.len(), "shape and data agree");
+        self.slots.push(Slot::Read(data));
+        self.shapes.push(Some(shape));
+    }
+
+    /// Adds a written or updated argument.
+    pub fn push_write(&mut self, shape: Shape, data: &'a mut [T]) {
+        assert_eq!(shape.len(), data.len(), "shape and data agree");
+        self.slots.push(Slot::Write(data));
+        self.shapes.push(Some(shape));
+    }
+
+    /// The elements of read argument `i`.
+    #[track_caller]
+    pub fn read(&self, i: usize) -> &'a [T] {
+        self.maybe(i).expect("argument is read and present")
+    }
+
+    /// The elements of optional read argument `i`.
+    pub fn maybe(&self, i: usize) -> Option<&'a [T]> {
+        match self.slots[i] {
+            Slot::Read(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Takes the elements of written argument `i`; once per call.
+    #[track_caller]
+    pub fn write(&mut self, i: usize) -> &'a mut [T] {
+        match std::mem::replace(&mut self.slots[i], Slot::Absent) {
+            Slot::Write(data) => data,
+            _ => panic!("argument {i} is written and not yet taken"),
+        }
+    }
+
+    /// Shape of argument `i`, which must be present.
+    #[track_caller]
+    pub fn shape(&self, i: usize) -> Shape {
+        self.shapes[i].expect("argument is present")
+    }
+
+    /// The parameters as their type.
+    pub fn params<P: bytemuck::Pod>(&self) -> P {
+        bytemuck::pod_read_unaligned(self.params)
+    }
+
+    /// Values of this step.
+    pub fn step(&self) -> &'a Step {
+        self.step
+    }
+}
+
+/// Instruction sets the fast CPU forms are compiled for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Isa {
+    /// What the target guarantees: SSE2 on x86-64, NEON with FMA on aarch64.
+    Portable,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F and VL, and FMA.
+    Avx512,
+}
+
+impl Isa {
+    /// The best this machine runs.
+    pub fn best() -> Self {
+        *Self::available().last().expect("portable always runs")
+    }
+
+    /// Those this machine runs, from the slowest to the fastest.
+    pub fn available() -> Vec<Self> {
+        let mut isas = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            if has!("avx2") && has!("fma") {
+                isas.push(Self::Avx2);
+                if has!("avx512f") && has!("avx512vl") {
+                    isas.push(Self::Avx512);
+                }
+            }
+        }
+        isas
+    }
+}
+
+/// Fast CPU form of a kernel: runs on the current rayon pool, gives the same
+/// bits on any number of threads.
+pub type CpuFn = fn(&mut Args<'_, f32>, Isa);
+
+/// Textbook form of a kernel: plain loops, no tiling, in both precisions.
+#[derive(Clone, Copy)]
+pub struct Reference {
+    /// Single precision.
+    pub f32: fn(&mut Args<'_, f32>),
+    /// Double precision: the oracle.
+    pub f64: fn(&mut Args<'_, f64>),
+}
+
+/// Values a test case gives to one argument instead of random ones.
+pub type Fill = (&'static str, Vec<f32>);
+
+/// One test case of a kernel: a plan with a single call, and special inputs.
+pub struct Case {
+    /// What it stresses.
+    pub label: String,
+    /// Builds the call over fresh tensors.
+    #[expect(clippy::type_complexity, reason = "one closure, written once")]
+    pub build: Box<dyn Fn(&mut PlanBuilder<'_>) + Send + Sync>,
+    /// Arguments that random values in ±1 do not suit.
+    pub fill: Vec<Fill>,
+    /// Step values.
+    pub step: Step,
+}
+
+impl Case {
+    /// A case on random inputs.
+    pub fn new(label: impl Into<String>, build: impl Fn(&mut PlanBuilder<'_>) + Send + Sync + 'static) -> Self {
+        Self { label: label.into(), build: Box::new(build), fill: Vec::new(), step: Step::default() }
+    }
+
+    /// Sets the values of the argument called `arg`.
+    pub fn fill(mut self, arg: &'static str, values: Vec<f32>) -> Self {
+        self.fill.push((arg, values));
+        self
+    }
+
+    /// Sets the step values.
+    pub fn step(mut self, step: Step) -> Self {
+        self.step = step;
+        self
+    }
+}
+
+/// One computation, the same on every engine.
+pub struct Kernel {
+    /// Name, unique over the program.
+    pub name: &'static str,
+    /// Shader file stem and family name.
+    pub family: &'static str,
+    /// Shader text, as it stands in `shaders/`.
+    pub source: &'static str,
+    /// WGSL entry point.
+    pub entry: &'static str,
+    /// Arguments, in the order of [`Args`].
+    pub args: &'static [Arg],
+    /// Says what is wrong with the shapes of a call, if anything.
+    pub shapes: fn(&Shapes<'_>) -> Result<(), String>,
+    /// Constants and grid of a call.
+    pub launch: fn(&Shapes<'_>) -> Launch,
+    /// Most terms summed into one output element: sets the tolerance of checks.
+    pub terms: fn(&Shapes<'_>) -> usize,
+    /// Floating-point operations of a call, for benchmarks and profiles.
+    pub flops: fn(&Shapes<'_>) -> usize,
+    /// The formula from the book.
+    pub reference: Reference,
+    /// Fast form, where it pays.
+    pub cpu: Option<CpuFn>,
+    /// Test cases: odd shapes on purpose.
+    pub cases: fn() -> Vec<Case>,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Kernel {
+    /// Position of the argument called `name`.
+    pub fn arg(&self, name: &str) -> Option<usize> {
+        self.args.iter().position(|a| a.name == name)
+    }
+}

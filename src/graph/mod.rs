@@ -1,0 +1,20 @@
+//! The graph: what is computed, as plain data.
+//!
+//! A [`Program`] is a table of tensors and a list of [`Plan`]s over them. A plan
+//! is an ordered list of [`Call`]s, a call is one [`Kernel`] applied to tensors.
+//! Backward passes are written by hand: the forward list read bottom to top.
+//! There is no tape and no autodiff; [`check`](Program::finish) gives back at
+//! build time what they would have guarded.
+
+mod check;
+mod kernel;
+mod memory;
+mod plan;
+mod step;
+mod tensor;
+
+pub use check::{CheckError, Limits};
+pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Isa, Kernel, Launch, Real, Reference, Shapes};
+pub use plan::{Call, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
+pub use step::{MAX_CROPS, Step};
+pub use tensor::{Role, Shape, Tensor, TensorInfo};

@@ -1,0 +1,119 @@
+//! Per-pixel image operations: detail injection's difference, and crops.
+
+mod reference;
+
+use bytemuck::{Pod, Zeroable};
+
+pub use reference::{crop as reference_crop, detail as reference_detail};
+
+use super::{grid, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, Launch, MAX_CROPS, PlanBuilder, Role, Shape, Step, Tensor};
+
+/// Parameters of both kernels; `struct Params` of `shaders/image.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub struct Params {
+    /// Elements of the output.
+    len: u32,
+    channels: u32,
+    /// Columns of the input of `crop`.
+    input_w: u32,
+    /// Rows of the output.
+    h: u32,
+    /// Columns of the output.
+    w: u32,
+    pad: [u32; 3],
+}
+
+/// `d = pan − lms`, PAN repeated over the bands (method, section 1).
+pub static DETAIL: Kernel = Kernel {
+    name: "detail",
+    family: "image",
+    source: wgsl!("image.wgsl"),
+    entry: "detail",
+    args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
+    shapes: |s| {
+        same("pan", s.get(0), s.get(1).with_c(1))?;
+        same("d", s.get(2), s.get(1))
+    },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(2).len().div_ceil(64)) },
+    terms: |_| 1,
+    flops: |s| s.get(2).len(),
+    reference: reference!(reference::detail_args),
+    cpu: None,
+    cases: detail_cases,
+};
+
+/// The step's crops of one image, some flipped left-right, stacked into a batch.
+pub static CROP: Kernel = Kernel {
+    name: "crop",
+    family: "image",
+    source: wgsl!("image.wgsl"),
+    entry: "crop",
+    args: &[Arg::read(3, "x"), Arg::write(4, "y")],
+    shapes: |s| {
+        let (x, y) = (s.get(0), s.get(1));
+        let fits = x.n() == 1 && y.n() <= MAX_CROPS && y.h() <= x.h() && y.w() <= x.w() && y.c() == x.c();
+        if fits { Ok(()) } else { Err(format!("cannot take crops {y:?} from {x:?}")) }
+    },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
+    terms: |_| 1,
+    flops: |_| 0,
+    reference: reference!(reference::crop_args),
+    cpu: None,
+    cases: crop_cases,
+};
+
+/// Adds `d = pan − lms`. `pan [N,H,W,1]`, the others `[N,H,W,C]`.
+#[track_caller]
+pub fn detail(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
+    let shape = d.shape();
+    let params = Params { len: shape.len() as u32, channels: shape.c() as u32, input_w: 0, h: 0, w: 0, pad: [0; 3] };
+    p.call(&DETAIL, &[Some(pan), Some(lms), Some(d)], &params);
+}
+
+/// Adds `y[k] =` crop `k` of this step. `x [1,H,W,C]`, `y [n,h,w,C]`, `n ≤ 16`.
+#[track_caller]
+pub fn crop(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor) {
+    let (xs, ys) = (x.shape(), y.shape());
+    let params = Params {
+        len: ys.len() as u32,
+        channels: ys.c() as u32,
+        input_w: xs.w() as u32,
+        h: ys.h() as u32,
+        w: ys.w() as u32,
+        pad: [0; 3],
+    };
+    p.call(&CROP, &[Some(x), Some(y)], &params);
+}
+
+fn detail_cases() -> Vec<Case> {
+    let case = |shape| {
+        let shape = Shape(shape);
+        Case::new(format!("{shape:?}"), move |p| {
+            let pan = p.tensor("pan", shape.with_c(1), Role::Input);
+            let lms = p.tensor("lms", shape, Role::Input);
+            let d = p.tensor("d", shape, Role::Output);
+            detail(p, pan, lms, d);
+        })
+    };
+    [[1, 1, 1, 1], [1, 7, 11, 3], [2, 33, 10, 8], [1, 5, 6, 16]].into_iter().map(case).collect()
+}
+
+fn crop_cases() -> Vec<Case> {
+    let case = |(x, y): ([usize; 4], [usize; 4])| {
+        let (x, y) = (Shape(x), Shape(y));
+        let mut step = Step::default();
+        for (k, crop) in step.crops.iter_mut().enumerate() {
+            *crop = [(k * 3 % (x.h() - y.h() + 1)) as u32, (k * 5 % (x.w() - y.w() + 1)) as u32, (k % 2) as u32, 0];
+        }
+        let build = move |p: &mut PlanBuilder<'_>| {
+            let xs = p.tensor("x", x, Role::Input);
+            let ys = p.tensor("y", y, Role::Output);
+            crop(p, xs, ys);
+        };
+        Case::new(format!("{x:?}→{y:?}"), build).step(step)
+    };
+    let odd = [([1, 1, 1, 1], [1, 1, 1, 1]), ([1, 9, 14, 3], [8, 4, 7, 3]), ([1, 10, 7, 8], [16, 5, 3, 8])];
+    odd.into_iter().map(case).collect()
+}

@@ -1,0 +1,116 @@
+//! L2 losses with their gradients, and the fixed-order sums that finish reductions.
+
+mod reference;
+
+use bytemuck::{Pod, Zeroable};
+
+pub use reference::{l2 as reference_l2, sum_rows as reference_sum_rows};
+
+use super::{grid, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
+
+/// Parameters of both kernels; `struct Params` of `shaders/loss.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub struct Params {
+    /// Elements compared, or elements of one row.
+    len: u32,
+    /// Elements per partial sum, or number of rows.
+    count: u32,
+    /// Factor on the gradient, or on the sum.
+    scale: f32,
+    pad: u32,
+}
+
+/// `dy = scale · (y − target)` and partial sums of `(y − target)²`.
+pub static L2: Kernel = Kernel {
+    name: "l2",
+    family: "loss",
+    source: wgsl!("loss.wgsl"),
+    entry: "l2",
+    args: &[Arg::read(0, "y"), Arg::read(1, "target_"), Arg::write(2, "dy"), Arg::write(3, "part")],
+    shapes: |s| {
+        let y = s.get(0);
+        same("target", s.get(1), y)?;
+        same("dy", s.get(2), y)?;
+        same("part", s.get(3), Shape([y.len().div_ceil(s.params::<Params>().count as usize), 1, 1, 1]))
+    },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(3).n()) },
+    terms: |s| s.params::<Params>().count as usize,
+    flops: |s| 4 * s.get(0).len(),
+    reference: reference!(reference::l2_args),
+    cpu: None,
+    cases: l2_cases,
+};
+
+/// `out[j] = scale · Σ_i part[i, j]`, in the order of the rows.
+pub static SUM_ROWS: Kernel = Kernel {
+    name: "sum_rows",
+    family: "loss",
+    source: wgsl!("loss.wgsl"),
+    entry: "sum_rows",
+    args: &[Arg::read(4, "rows"), Arg::write(5, "out")],
+    shapes: |s| {
+        let rows = s.get(0);
+        same("rows", rows, Shape([rows.n(), 1, 1, rows.c()]))?;
+        same("out", s.get(1), Shape::flat(rows.c()))
+    },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
+    terms: |s| s.get(0).n(),
+    flops: |s| s.get(0).len(),
+    reference: reference!(reference::sum_rows_args),
+    cpu: None,
+    cases: sum_rows_cases,
+};
+
+/// Adds a mean squared error: its value into `loss [1]`, and `dy`, the gradient of
+/// `weight` times it. Partial sums are named `part`. `y`, `target` and `dy` have one shape.
+#[track_caller]
+pub fn l2(p: &mut PlanBuilder<'_>, y: Tensor, target: Tensor, weight: f32, part: &str, dy: Tensor, loss: Tensor) {
+    let len = y.shape().len();
+    // One partial is one workgroup's work; at most 256 of them leave the last sum short.
+    let count = (len / 256).next_multiple_of(256).max(1024);
+    let part = p.activation(part, Shape([len.div_ceil(count), 1, 1, 1]));
+    partial(p, y, target, 2.0 * weight / len as f32, count, dy, part);
+    sum_rows(p, part, 1.0 / len as f32, loss);
+}
+
+fn partial(p: &mut PlanBuilder<'_>, y: Tensor, target: Tensor, scale: f32, count: usize, dy: Tensor, part: Tensor) {
+    let params = Params { len: y.shape().len() as u32, count: count as u32, scale, pad: 0 };
+    p.call(&L2, &[Some(y), Some(target), Some(dy), Some(part)], &params);
+}
+
+/// Adds `out = scale · Σ rows`. `rows [R,1,1,n]`, `out [n]`.
+#[track_caller]
+pub fn sum_rows(p: &mut PlanBuilder<'_>, rows: Tensor, scale: f32, out: Tensor) {
+    let params = Params { len: rows.shape().c() as u32, count: rows.shape().n() as u32, scale, pad: 0 };
+    p.call(&SUM_ROWS, &[Some(rows), Some(out)], &params);
+}
+
+fn l2_cases() -> Vec<Case> {
+    let case = |(shape, count): ([usize; 4], usize)| {
+        let shape = Shape(shape);
+        Case::new(format!("{shape:?} count={count}"), move |p| {
+            let y = p.tensor("y", shape, Role::Input);
+            let target = p.tensor("target", shape, Role::Input);
+            let dy = p.tensor("dy", shape, Role::Output);
+            let part = p.tensor("part", Shape([shape.len().div_ceil(count), 1, 1, 1]), Role::Output);
+            partial(p, y, target, 0.37, count, dy, part);
+        })
+    };
+    [([1, 1, 1, 1], 1024), ([1, 9, 7, 3], 50), ([2, 33, 31, 8], 1024), ([1, 70, 41, 1], 300)]
+        .into_iter()
+        .map(case)
+        .collect()
+}
+
+fn sum_rows_cases() -> Vec<Case> {
+    let case = |(rows, len): (usize, usize)| {
+        Case::new(format!("{rows}×{len}"), move |p| {
+            let rows = p.tensor("rows", Shape([rows, 1, 1, len]), Role::Input);
+            let out = p.tensor("out", Shape::flat(len), Role::Output);
+            sum_rows(p, rows, 0.71, out);
+        })
+    };
+    [(1, 1), (257, 1), (3, 100), (128, 2313)].into_iter().map(case).collect()
+}

@@ -1,0 +1,74 @@
+//! The kernels: one folder per family, same stem as its shader.
+//!
+//! Each family holds its parameter struct, its [`Kernel`] values with the functions
+//! that add calls to a plan, the textbook `reference`, and a fast `cpu` form where
+//! one pays. The reference is an independent opinion: plain loops, no tiling.
+
+pub mod adam;
+pub mod conv2d;
+pub mod image;
+pub mod loss;
+pub mod mlp;
+pub mod resample;
+pub mod suite;
+
+use crate::graph::{Kernel, Shape, Shapes};
+
+/// Every kernel the program can use.
+pub static ALL: &[&Kernel] = &[
+    &conv2d::CONV2D,
+    &conv2d::CONV2D_GRAD_INPUT,
+    &conv2d::CONV2D_GRAD_WEIGHT,
+    &mlp::MLP,
+    &mlp::MLP_GRAD_INPUT,
+    &mlp::MLP_GRAD_WEIGHT,
+    &resample::RESAMPLE,
+    &image::DETAIL,
+    &image::CROP,
+    &loss::L2,
+    &loss::SUM_ROWS,
+    &adam::ADAM,
+];
+
+/// Text of a shader followed by the declarations all shaders share.
+macro_rules! wgsl {
+    ($file:literal) => {
+        concat!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/common.wgsl"))
+        )
+    };
+}
+pub(crate) use wgsl;
+
+/// A generic function as the reference of a kernel, in both precisions.
+macro_rules! reference {
+    ($function:path) => {
+        $crate::graph::Reference { f32: $function, f64: $function }
+    };
+}
+pub(crate) use reference;
+
+/// Most workgroups WebGPU guarantees per grid dimension.
+const GRID_LIMIT: usize = 65535;
+
+/// A grid of at least `groups` workgroups; shaders number them `y · width + x`.
+pub(crate) fn grid(groups: usize) -> [u32; 3] {
+    let rows = groups.div_ceil(GRID_LIMIT);
+    [groups.div_ceil(rows) as u32, rows as u32, 1]
+}
+
+/// Fails with both shapes unless they are equal.
+pub(crate) fn same(what: &str, found: Shape, wanted: Shape) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} instead of {wanted:?}")) }
+}
+
+/// Fails unless the optional argument `i` is absent or has the wanted shape.
+pub(crate) fn same_if_present(s: &Shapes<'_>, i: usize, what: &str, wanted: Shape) -> Result<(), String> {
+    s.args[i].map_or(Ok(()), |found| same(what, found, wanted))
+}
+
+/// Deterministic values in ±1 for test cases that need special ones.
+pub(crate) fn wave(len: usize, phase: f32) -> Vec<f32> {
+    (0..len).map(|i| (i as f32 * 0.7 + phase).sin()).collect()
+}

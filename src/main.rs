@@ -1,0 +1,2 @@
+//! The `trapan` program.
+fn main() {}

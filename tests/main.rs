@@ -1,0 +1,1 @@
+//! The verification ladder, each rung independent of the one below.
