@@ -7,6 +7,7 @@
 pub mod adam;
 pub mod conv2d;
 pub mod image;
+mod isa;
 pub mod loss;
 pub mod mlp;
 pub mod resample;

@@ -5,6 +5,7 @@
 //! ReLU, the residual add and the ReLU mask ride in the epilogues: each saves one
 //! pass over the largest tensors of the step.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -65,7 +66,7 @@ pub static CONV2D: Kernel = Kernel {
     terms: |s| 9 * s.get(0).c() + 2,
     flops: |s| 18 * s.get(3).len() * s.get(0).c(),
     reference: reference!(reference::forward),
-    cpu: None,
+    cpu: Some(cpu::forward),
     cases: forward_cases,
 };
 
@@ -87,7 +88,7 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
     terms: |s| 9 * s.get(0).c() + 1,
     flops: |s| 18 * s.get(4).len() * s.get(0).c(),
     reference: reference!(reference::grad_input),
-    cpu: None,
+    cpu: Some(cpu::grad_input),
     cases: grad_input_cases,
 };
 
@@ -114,7 +115,7 @@ pub static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
     terms: |s| (s.params::<Params>().rows as usize) * s.get(0).w(),
     flops: |s| 18 * s.get(1).len() * s.get(0).c(),
     reference: reference!(reference::grad_weight),
-    cpu: None,
+    cpu: Some(cpu::grad_weight),
     cases: grad_weight_cases,
 };
 

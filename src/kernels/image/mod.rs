@@ -1,5 +1,6 @@
 //! Per-pixel image operations: detail injection's difference, and crops.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -60,7 +61,7 @@ pub static CROP: Kernel = Kernel {
     terms: |_| 1,
     flops: |_| 0,
     reference: reference!(reference::crop_args),
-    cpu: None,
+    cpu: Some(cpu::crop),
     cases: crop_cases,
 };
 

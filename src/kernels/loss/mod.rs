@@ -1,5 +1,6 @@
 //! L2 losses with their gradients, and the fixed-order sums that finish reductions.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -39,7 +40,7 @@ pub static L2: Kernel = Kernel {
     terms: |s| s.params::<Params>().count as usize,
     flops: |s| 4 * s.get(0).len(),
     reference: reference!(reference::l2_args),
-    cpu: None,
+    cpu: Some(cpu::l2),
     cases: l2_cases,
 };
 
@@ -59,7 +60,7 @@ pub static SUM_ROWS: Kernel = Kernel {
     terms: |s| s.get(0).n(),
     flops: |s| s.get(0).len(),
     reference: reference!(reference::sum_rows_args),
-    cpu: None,
+    cpu: Some(cpu::sum_rows),
     cases: sum_rows_cases,
 };
 

@@ -4,6 +4,7 @@
 //! `b2 [d]`, `w3 [d]`, `b3`. Backward passes compute the hidden values again: that is
 //! cheaper than writing and reading `2·d` numbers per pixel.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -45,7 +46,7 @@ pub static MLP: Kernel = Kernel {
     terms: |s| 2 * width(s) + s.get(0).c(),
     flops: |s| 2 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::forward),
-    cpu: None,
+    cpu: Some(cpu::forward),
     cases: || {
         cases(|p, x, w, _| {
             let y = output(p, "y", x.shape().with_c(1));
@@ -70,7 +71,7 @@ pub static MLP_GRAD_INPUT: Kernel = Kernel {
     terms: |s| 3 * width(s) + s.get(0).c(),
     flops: |s| 4 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_input),
-    cpu: None,
+    cpu: Some(cpu::grad_input),
     cases: || {
         cases(|p, x, w, _| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);
@@ -97,7 +98,7 @@ pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
     terms: |s| s.params::<Params>().chunk as usize * 3,
     flops: |s| 6 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_weight),
-    cpu: None,
+    cpu: Some(cpu::grad_weight),
     cases: || {
         cases(|p, x, w, chunk| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);

@@ -6,6 +6,7 @@
 //! wrap), and the adjoint is the transposed table. An image operator is two calls,
 //! one per axis. The tables are designed in `method::filter`.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -77,7 +78,7 @@ pub static RESAMPLE: Kernel = Kernel {
     terms: |s| s.get(1).w() + 1,
     flops: |s| 2 * s.get(4).len() * s.get(1).w(),
     reference: reference!(reference::forward),
-    cpu: None,
+    cpu: Some(cpu::forward),
     cases,
 };
 

@@ -1,0 +1,310 @@
+//! Direct convolution on register tiles.
+//!
+//! For one row of taps, pixel `p` of a tile reads `x[p·Ci + k]`, `k` in `0..3·Ci`: the
+//! three columns and all channels are one contiguous run. A tile keeps `P` pixels ×
+//! `B` output channels in registers and walks that run once per tap row: per step one
+//! load of `B` weights, and per pixel one broadcast and a fused multiply-add. The
+//! weight gradient is the same tile with changed roles: `P` values of the run × `B`
+//! channels of `dy`, summed over pixels.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Params;
+use crate::graph::{Args, Isa, Shape};
+use crate::kernels::isa::{Level, block, dispatch};
+
+/// One convolution: input, packed weights and what happens on the way out.
+struct Job<'a> {
+    x: &'a [f32],
+    h: usize,
+    w: usize,
+    ci: usize,
+    co: usize,
+    block: usize,
+    /// `[blocks, 3, 3·Ci, block]`, zero past the last channel.
+    weights: Vec<f32>,
+    /// `[blocks · block]`.
+    bias: Vec<f32>,
+    add: Option<&'a [f32]>,
+    mask: Option<&'a [f32]>,
+    relu: bool,
+    isa: Isa,
+}
+
+pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+    let (x, co) = (args.shape(0), args.shape(3).c());
+    let (w, b) = args.read(1).split_at(9 * x.c() * co);
+    let mut job = Job::new(args.read(0), x, co, isa, |tap, c, o| w[(tap * x.c() + c) * co + o]);
+    job.bias[..co].copy_from_slice(b);
+    job.add = args.maybe(2);
+    job.relu = args.params::<Params>().relu == 1;
+    job.run(args.write(3));
+}
+
+pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
+    let (dy, ci, w) = (args.shape(0), args.shape(4).c(), args.read(1));
+    // Taps flipped, channels swapped.
+    let mut job = Job::new(args.read(0), dy, ci, isa, |tap, o, c| w[((8 - tap) * ci + c) * dy.c() + o]);
+    job.add = args.maybe(2);
+    job.mask = args.maybe(3);
+    job.run(args.write(4));
+}
+
+impl<'a> Job<'a> {
+    /// `weight(tap, input channel, output channel)` gives the unpacked weights.
+    fn new(x: &'a [f32], shape: Shape, co: usize, isa: Isa, weight: impl Fn(usize, usize, usize) -> f32) -> Self {
+        let ci = shape.c();
+        let (isa, block) = block(co, isa);
+        let blocks = co.div_ceil(block);
+        let mut weights = vec![0.0; blocks * 9 * ci * block];
+        for (i, run) in weights.chunks_exact_mut(block).enumerate() {
+            let (b, tap, c) = (i / (9 * ci), i / ci % 9, i % ci);
+            for (o, value) in (b * block..co).zip(run) {
+                *value = weight(tap, c, o);
+            }
+        }
+        let bias = vec![0.0; blocks * block];
+        Self { x, h: shape.h(), w: shape.w(), ci, co, block, weights, bias, add: None, mask: None, relu: false, isa }
+    }
+
+    fn run(&self, y: &mut [f32]) {
+        let job = self;
+        y.par_chunks_mut(self.w * self.co).enumerate().for_each(|(row, y)| {
+            dispatch!(self.isa, output_row(job: &Job<'_>, row: usize, y: &mut [f32]));
+        });
+    }
+
+    /// Input row `row + tap − 1` of the same image, if there is one.
+    fn input_row(&self, row: usize, tap: usize) -> Option<&[f32]> {
+        input_row(self.x, (self.h, self.w, self.ci), row, tap)
+    }
+}
+
+fn input_row(x: &[f32], (h, w, c): (usize, usize, usize), row: usize, tap: usize) -> Option<&[f32]> {
+    let inside = (row % h + tap).checked_sub(1).is_some_and(|i| i < h);
+    inside.then(|| &x[(row + tap - 1) * w * c..][..w * c])
+}
+
+/// One row of the output. Tiles fill the registers of each level: 12 pixels × 2 are
+/// 24 of AVX-512's 32, 6 × 2 are 12 of the 16 that the others have.
+#[inline(always)]
+fn output_row<L: Level>(job: &Job<'_>, row: usize, y: &mut [f32]) {
+    match (L::LANES, job.block / L::LANES) {
+        (16, 2) => row_of_tiles::<L, 12, 2>(job, row, y),
+        (_, 2) => row_of_tiles::<L, 6, 2>(job, row, y),
+        _ => row_of_tiles::<L, 12, 1>(job, row, y),
+    }
+}
+
+#[inline(always)]
+fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, row: usize, y: &mut [f32]) {
+    let (w, ci, co, block) = (job.w, job.ci, job.co, N * L::LANES);
+    let mut border = Vec::new(); // zero-padded copy, for tiles that touch the border
+    let mut sums = vec![0.0; P * block];
+    for (b, weights) in job.weights.chunks_exact(9 * ci * block).enumerate() {
+        let bias = &job.bias[b * block..][..block];
+        for x0 in (0..w).step_by(P) {
+            let mut tile = Tile::<L, P, N>::new(bias);
+            for (tap, weights) in weights.chunks_exact(3 * ci * block).enumerate() {
+                let Some(x) = job.input_row(row, tap) else { continue };
+                let run = if x0 > 0 && x0 + P < w {
+                    &x[(x0 - 1) * ci..(x0 + P + 1) * ci]
+                } else {
+                    padded(x, (w, ci), x0, P, &mut border)
+                };
+                tile.add(run, (ci, 1), weights, block, 3 * ci);
+            }
+            tile.store(&mut sums);
+            for (p, sums) in sums.chunks_exact(block).take(w - x0).enumerate() {
+                let at = (x0 + p) * co + b * block;
+                let channels = block.min(co - b * block);
+                finish(job, row * w * co + at, &sums[..channels], &mut y[at..at + channels]);
+            }
+        }
+    }
+}
+
+/// `P × (N · LANES)` sums in registers.
+struct Tile<L: Level, const P: usize, const N: usize>([[L::V; N]; P]);
+
+impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
+    /// All rows start as `row`.
+    #[inline(always)]
+    fn new(row: &[f32]) -> Self {
+        assert_eq!(row.len(), N * L::LANES);
+        // SAFETY: N · LANES floats, checked; the level is available where it is used.
+        Self([std::array::from_fn(|n| unsafe { L::load(row[n * L::LANES..].as_ptr()) }); P])
+    }
+
+    /// `sums[p] += Σ_k a[p · stride.0 + k · stride.1] · b[k · step ..][..N · LANES]`, `k < count`.
+    #[inline(always)]
+    fn add(&mut self, a: &[f32], stride: (usize, usize), b: &[f32], step: usize, count: usize) {
+        assert!(a.len() > (P - 1) * stride.0 + (count - 1) * stride.1);
+        assert!(b.len() >= (count - 1) * step + N * L::LANES);
+        let mut sums = self.0;
+        for k in 0..count {
+            // SAFETY: the largest index of `a` and of `b` is checked above.
+            unsafe {
+                let b = b.as_ptr().add(k * step);
+                let row: [L::V; N] = std::array::from_fn(|n| L::load(b.add(n * L::LANES)));
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let a = L::splat(*a.get_unchecked(p * stride.0 + k * stride.1));
+                    for (sum, b) in sums.iter_mut().zip(row) {
+                        *sum = L::fma(a, b, *sum);
+                    }
+                }
+            }
+        }
+        self.0 = sums;
+    }
+
+    /// Writes `[P, N · LANES]`.
+    #[inline(always)]
+    fn store(&self, to: &mut [f32]) {
+        assert_eq!(to.len(), P * N * L::LANES);
+        for (v, to) in self.0.iter().flatten().zip(to.chunks_exact_mut(L::LANES)) {
+            // SAFETY: the chunk holds LANES floats.
+            unsafe { L::store(*v, to.as_mut_ptr()) }
+        }
+    }
+}
+
+/// Columns `x0 − 1 .. x0 + P + 1` of a row, zero outside of it.
+fn padded<'b>(x: &[f32], (w, c): (usize, usize), x0: usize, p: usize, border: &'b mut Vec<f32>) -> &'b [f32] {
+    border.clear();
+    border.resize((p + 2) * c, 0.0);
+    let (first, last) = (x0.saturating_sub(1), (x0 + p + 1).min(w));
+    border[(first + 1 - x0) * c..][..(last - first) * c].copy_from_slice(&x[first * c..last * c]);
+    border
+}
+
+/// Epilogue of one pixel whose first channel is element `at` of the output.
+#[inline(always)]
+fn finish(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
+    y.copy_from_slice(sums);
+    if let Some(add) = job.add {
+        y.iter_mut().zip(&add[at..]).for_each(|(y, a)| *y += a);
+    }
+    if let Some(mask) = job.mask {
+        y.iter_mut().zip(&mask[at..]).for_each(|(y, m)| *y = if *m > 0.0 { *y } else { 0.0 });
+    }
+    if job.relu {
+        y.iter_mut().for_each(|y| *y = y.max(0.0));
+    }
+}
+
+/// Images of a weight gradient.
+struct Pair<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    h: usize,
+    w: usize,
+    ci: usize,
+    co: usize,
+    block: usize,
+}
+
+pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+    let (x, co, len) = (args.shape(0), args.shape(1).c(), args.shape(2).c());
+    let rows = args.params::<Params>().rows as usize;
+    let (h, w, ci) = (x.h(), x.w(), x.c());
+    let (isa, block) = block(co, isa);
+    let pair = &Pair { x: args.read(0), dy: args.read(1), h, w, ci, co, block };
+    args.write(2).par_chunks_mut(len).enumerate().for_each(|(i, part)| {
+        let rows = i * rows..((i + 1) * rows).min(x.n() * h);
+        dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32]));
+    });
+}
+
+#[inline(always)]
+fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32]) {
+    let (dw, db) = part.split_at_mut(9 * pair.ci * pair.co);
+    match (L::LANES, pair.block / L::LANES) {
+        (16, 2) => blocks::<L, 12, 2>(pair, &rows, dw),
+        (_, 2) => blocks::<L, 6, 2>(pair, &rows, dw),
+        _ => blocks::<L, 12, 1>(pair, &rows, dw),
+    }
+    db.fill(0.0);
+    for dy in pair.dy[rows.start * pair.w * pair.co..rows.end * pair.w * pair.co].chunks_exact(pair.co) {
+        db.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
+    }
+}
+
+/// `dw[tap row]` is a `3·Ci × Co` matrix: tiles of `P` rows, then single rows of it.
+#[inline(always)]
+fn blocks<L: Level, const P: usize, const N: usize>(pair: &Pair<'_>, rows: &Range<usize>, dw: &mut [f32]) {
+    let (ci, co, block) = (pair.ci, pair.co, N * L::LANES);
+    let mut sums = vec![0.0; P * block];
+    for (tap, dw) in dw.chunks_exact_mut(3 * ci * co).enumerate() {
+        for first in (0..co).step_by(block) {
+            let mut k = 0;
+            while k < 3 * ci {
+                let height = if k + P <= 3 * ci { P } else { 1 };
+                let sums = &mut sums[..height * block];
+                if height == P {
+                    correlate::<L, P, N>(pair, rows, tap, k, first).store(sums);
+                } else {
+                    correlate::<L, 1, N>(pair, rows, tap, k, first).store(sums);
+                }
+                for (p, sums) in sums.chunks_exact(block).enumerate() {
+                    let channels = block.min(co - first);
+                    dw[(k + p) * co + first..][..channels].copy_from_slice(&sums[..channels]);
+                }
+                k += height;
+            }
+        }
+    }
+}
+
+/// `Σ_pixels run[k..k + P] ⊗ dy[first..]` over some image rows. Lanes past the last
+/// channel gather values of the next pixel; they are never stored.
+#[inline(always)]
+fn correlate<L: Level, const P: usize, const N: usize>(
+    pair: &Pair<'_>,
+    rows: &Range<usize>,
+    tap: usize,
+    k: usize,
+    first: usize,
+) -> Tile<L, P, N> {
+    let (w, ci, co, block) = (pair.w, pair.ci, pair.co, N * L::LANES);
+    let mut tile = Tile::new(&vec![0.0; block]);
+    let mut border = Vec::new();
+    for row in rows.clone() {
+        let Some(x) = input_row(pair.x, (pair.h, w, ci), row, tap) else { continue };
+        let dy = &pair.dy[row * w * co + first..];
+        // The first and the last pixel see a zero column.
+        for j in (0..w).step_by((w - 1).max(1)) {
+            let run = padded(x, (w, ci), j, 1, &mut border);
+            outer(&mut tile, &run[k..], ci, &dy[j * co..], co, 1);
+        }
+        if w > 2 {
+            outer(&mut tile, &x[k..], ci, &dy[co..], co, w - 2);
+        }
+    }
+    tile
+}
+
+/// `tile[p] += Σ_j x[j·Ci + p] · dy[j·Co ..]` over `pixels` pixels.
+#[inline(always)]
+fn outer<L: Level, const P: usize, const N: usize>(
+    tile: &mut Tile<L, P, N>,
+    x: &[f32],
+    ci: usize,
+    dy: &[f32],
+    co: usize,
+    pixels: usize,
+) {
+    let block = N * L::LANES;
+    // The tensor's last pixels may hold less than a block.
+    let whole = if dy.len() < block { 0 } else { pixels.min((dy.len() - block) / co + 1) };
+    if whole > 0 {
+        tile.add(x, (1, ci), dy, co, whole);
+    }
+    for j in whole..pixels {
+        let mut narrow = vec![0.0; block];
+        narrow[..dy.len() - j * co].copy_from_slice(&dy[j * co..]);
+        tile.add(&x[j * ci..], (1, 0), &narrow, 0, 1);
+    }
+}

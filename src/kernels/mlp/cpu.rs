@@ -1,0 +1,242 @@
+//! The MLP on blocks of pixels: values `[unit, pixel]`, so that every operation is
+//! one weight times a run of pixels.
+
+use rayon::prelude::*;
+
+use super::Params;
+use super::reference::Weights;
+use crate::graph::{Args, Isa};
+use crate::kernels::isa::{Level, dispatch};
+
+/// Pixels per block: four AVX-512 registers, enough independent sums to hide the
+/// latency of fused multiply-add; all layers of a block stay in the first cache.
+const PX: usize = 64;
+
+/// Pixels one task works on.
+const TASK: usize = 16 * PX;
+
+type Lanes = [f32; PX];
+
+pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+    let (net, c) = (&Net::new(args), args.shape(0).c());
+    let x = args.read(0).par_chunks(TASK * c);
+    x.zip(args.write(2).par_chunks_mut(TASK)).for_each(|(x, y)| {
+        dispatch!(isa, outputs(net: &Net<'_>, x: &[f32], y: &mut [f32]));
+    });
+}
+
+pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
+    let (net, c) = (&Net::new(args), args.shape(0).c());
+    let x = args.read(0).par_chunks(TASK * c).zip(args.read(2).par_chunks(TASK));
+    x.zip(args.write(3).par_chunks_mut(TASK * c)).for_each(|((x, dy), dx)| {
+        dispatch!(isa, input_gradients(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32]));
+    });
+}
+
+pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+    let (net, c, len) = (&Net::new(args), args.shape(0).c(), args.shape(1).len());
+    let chunk = args.params::<Params>().chunk as usize;
+    let x = args.read(0).par_chunks(chunk * c).zip(args.read(2).par_chunks(chunk));
+    x.zip(args.write(3).par_chunks_mut(len)).for_each(|((x, dy), part)| {
+        dispatch!(isa, weight_gradients(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [f32]));
+    });
+}
+
+struct Net<'a> {
+    c: usize,
+    d: usize,
+    w: Weights<'a, f32>,
+}
+
+impl<'a> Net<'a> {
+    fn new(args: &Args<'a, f32>) -> Self {
+        let (c, d) = (args.shape(0).c(), args.params::<Params>().d as usize);
+        Self { c, d, w: Weights::new(args.read(1), c, d) }
+    }
+}
+
+/// One block's values, `[unit][pixel]`; pixels past the image are zero.
+struct Block {
+    x: Vec<Lanes>,
+    h1: Vec<Lanes>,
+    h2: Vec<Lanes>,
+    dy: Lanes,
+}
+
+impl Block {
+    fn new(net: &Net<'_>) -> Self {
+        let zeros = |n| vec![[0.0; PX]; n];
+        Self { x: zeros(net.c), h1: zeros(net.d), h2: zeros(net.d), dy: [0.0; PX] }
+    }
+
+    /// Loads up to `PX` pixels and computes the hidden values.
+    #[inline(always)]
+    fn hidden<L: Level>(&mut self, net: &Net<'_>, x: &[f32]) {
+        self.x.fill([0.0; PX]);
+        for (p, x) in x.chunks_exact(net.c).enumerate() {
+            for (lanes, x) in self.x.iter_mut().zip(x) {
+                lanes[p] = *x;
+            }
+        }
+        layer::<L>(net.w.w1, net.w.b1, &self.x, &mut self.h1);
+        layer::<L>(net.w.w2, net.w.b2, &self.h1, &mut self.h2);
+    }
+
+    /// Turns the hidden values into the gradients before their sigmoids.
+    #[inline(always)]
+    fn backward<L: Level>(&mut self, net: &Net<'_>) {
+        for (h2, w3) in self.h2.iter_mut().zip(net.w.w3) {
+            for (h, dy) in h2.iter_mut().zip(&self.dy) {
+                *h = dy * w3 * *h * (1.0 - *h);
+            }
+        }
+        for (j, h1) in self.h1.iter_mut().enumerate() {
+            let back = transposed_row::<L>(net.w.w2, net.d, j, &self.h2);
+            for (h, back) in h1.iter_mut().zip(&back) {
+                *h = back * *h * (1.0 - *h);
+            }
+        }
+    }
+}
+
+/// `σ(W v + b)`.
+#[inline(always)]
+fn layer<L: Level>(w: &[f32], b: &[f32], v: &[Lanes], out: &mut [Lanes]) {
+    for ((row, b), out) in w.chunks_exact(v.len()).zip(b).zip(out) {
+        *out = weighted_sum::<L>(*b, row.iter().copied(), v);
+        out.iter_mut().for_each(|v| *v = sigmoid(*v));
+    }
+}
+
+/// `Σ_i w[i, j] · v[i]` for `w` with `cols` columns.
+#[inline(always)]
+fn transposed_row<L: Level>(w: &[f32], cols: usize, j: usize, v: &[Lanes]) -> Lanes {
+    weighted_sum::<L>(0.0, w[j..].iter().step_by(cols).copied(), v)
+}
+
+/// `b + Σ w · v`, the sums in registers.
+#[inline(always)]
+fn weighted_sum<L: Level>(b: f32, w: impl Iterator<Item = f32>, v: &[Lanes]) -> Lanes {
+    const GROUP: usize = 4;
+    let mut out = [0.0; PX];
+    let weights = w.zip(v);
+    // SAFETY: each register lies within PX lanes, a multiple of GROUP · LANES.
+    unsafe {
+        let mut sums = [[L::splat(b); GROUP]; PX / 4 / GROUP];
+        let groups = PX / L::LANES / GROUP;
+        for (w, v) in weights {
+            let w = L::splat(w);
+            for (g, sums) in sums[..groups].iter_mut().enumerate() {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let at = (g * GROUP + i) * L::LANES;
+                    *sum = L::fma(w, L::load(v.as_ptr().add(at)), *sum);
+                }
+            }
+        }
+        for (i, sum) in sums[..groups].iter().flatten().enumerate() {
+            L::store(*sum, out.as_mut_ptr().add(i * L::LANES));
+        }
+    }
+    out
+}
+
+/// `1 / (1 + e^−v)`.
+#[inline(always)]
+fn sigmoid(v: f32) -> f32 {
+    1.0 / (1.0 + exp(-v))
+}
+
+/// `e^v` within 2 ulp for |v| ≤ 87, clamped beyond, in operations that vectorise:
+/// `e^v = 2^n · e^r` with `|r| ≤ ln 2 / 2` and a Taylor polynomial for `e^r`.
+#[inline(always)]
+fn exp(v: f32) -> f32 {
+    // Adding 1.5·2²³ rounds to a whole number, which then stands in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts; the first has trailing zeros, so n · LN2_HI is exact.
+    const LN2_HI: f32 = 0.693_359_4;
+    const LN2_LO: f32 = -2.121_944_4e-4;
+    let v = v.clamp(-87.0, 87.0);
+    let shifted = v * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = v - n * LN2_HI - n * LN2_LO;
+    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0)));
+    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * tail)));
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_shl(23);
+    f32::from_bits(p.to_bits().wrapping_add(exponent))
+}
+
+#[inline(always)]
+fn outputs<L: Level>(net: &Net<'_>, x: &[f32], y: &mut [f32]) {
+    let mut block = Block::new(net);
+    for (x, y) in x.chunks(PX * net.c).zip(y.chunks_mut(PX)) {
+        block.hidden::<L>(net, x);
+        let out = weighted_sum::<L>(net.w.b3, net.w.w3.iter().copied(), &block.h2);
+        y.copy_from_slice(&out[..y.len()]);
+    }
+}
+
+#[inline(always)]
+fn input_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let (c, mut block) = (net.c, Block::new(net));
+    for ((x, dy), dx) in x.chunks(PX * c).zip(dy.chunks(PX)).zip(dx.chunks_mut(PX * c)) {
+        block.hidden::<L>(net, x);
+        block.dy[..dy.len()].copy_from_slice(dy);
+        block.backward::<L>(net);
+        for j in 0..c {
+            let column = transposed_row::<L>(net.w.w1, c, j, &block.h1);
+            dx[j..].iter_mut().step_by(c).zip(&column).for_each(|(dx, v)| *dx = *v);
+        }
+    }
+}
+
+/// Gradients of one chunk, in the order of the parameter.
+#[inline(always)]
+fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [f32]) {
+    let (c, d) = (net.c, net.d);
+    part.fill(0.0);
+    let (dw1, rest) = part.split_at_mut(d * c);
+    let (db1, rest) = rest.split_at_mut(d);
+    let (dw2, rest) = rest.split_at_mut(d * d);
+    let (db2, rest) = rest.split_at_mut(d);
+    let (dw3, db3) = rest.split_at_mut(d);
+    let mut block = Block::new(net);
+    for (x, dy) in x.chunks(PX * c).zip(dy.chunks(PX)) {
+        block.hidden::<L>(net, x);
+        block.dy.fill(0.0); // pixels past the chunk add nothing
+        block.dy[..dy.len()].copy_from_slice(dy);
+        let h1 = block.h1.clone();
+        for (dw, h2) in dw3.iter_mut().zip(&block.h2) {
+            *dw += dot::<L>(&block.dy, h2);
+        }
+        db3[0] += block.dy.iter().sum::<f32>();
+        block.backward::<L>(net);
+        outer::<L>(&block.h2, &h1, dw2, db2);
+        outer::<L>(&block.h1, &block.x, dw1, db1);
+    }
+}
+
+/// `dw += d vᵀ` and `db += d`, summed over the pixels.
+#[inline(always)]
+fn outer<L: Level>(d: &[Lanes], v: &[Lanes], dw: &mut [f32], db: &mut [f32]) {
+    for ((d, row), db) in d.iter().zip(dw.chunks_exact_mut(v.len())).zip(db) {
+        for (dw, v) in row.iter_mut().zip(v) {
+            *dw += dot::<L>(d, v);
+        }
+        *db += d.iter().sum::<f32>();
+    }
+}
+
+/// `Σ a·b` over the pixels.
+#[inline(always)]
+fn dot<L: Level>(a: &Lanes, b: &Lanes) -> f32 {
+    let mut lanes = [0.0; 16];
+    // SAFETY: each register lies within PX lanes, and within `lanes` as LANES ≤ 16.
+    unsafe {
+        let mut sum = L::splat(0.0);
+        for at in (0..PX).step_by(L::LANES) {
+            sum = L::fma(L::load(a.as_ptr().add(at)), L::load(b.as_ptr().add(at)), sum);
+        }
+        L::store(sum, lanes.as_mut_ptr());
+    }
+    lanes.iter().sum()
+}

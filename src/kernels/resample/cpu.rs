@@ -1,0 +1,84 @@
+//! Banded sums row by row.
+
+use rayon::prelude::*;
+
+use super::Params;
+use crate::graph::{Args, Isa};
+use crate::kernels::isa::{Level, dispatch};
+
+/// Pixels per period of the repeated tap pattern: a whole number of registers
+/// whatever the number of channels.
+const PERIOD: usize = 16;
+
+struct Job<'a> {
+    p: Params,
+    x: &'a [f32],
+    taps: &'a [f32],
+    start: &'a [f32],
+    add: Option<&'a [f32]>,
+}
+
+pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+    let (p, y) = (args.params::<Params>(), args.shape(4));
+    let job = &Job { p, x: args.read(0), taps: args.read(1), start: args.read(2), add: args.maybe(3) };
+    args.write(4).par_chunks_mut(y.w() * y.c()).enumerate().for_each(|(row, out)| {
+        match job.add {
+            Some(add) => out.copy_from_slice(&add[row * out.len()..][..out.len()]),
+            None => out.fill(0.0),
+        }
+        if job.p.axis == 0 {
+            dispatch!(isa, along_y(job: &Job<'_>, row: usize, out: &mut [f32]));
+        } else {
+            dispatch!(isa, along_x(job: &Job<'_>, row: usize, out: &mut [f32]));
+        }
+    });
+}
+
+impl Job<'_> {
+    /// Taps `[1 or C]` of output `k` at `t`.
+    fn tap(&self, k: usize, t: usize) -> &[f32] {
+        let c = self.p.tap_channels as usize;
+        &self.taps[(k * self.p.taps as usize + t) * c..][..c]
+    }
+
+    /// Input position of output `k` at `t`.
+    fn position(&self, k: usize, t: usize) -> usize {
+        (self.start[k] as usize + t) % self.p.input as usize
+    }
+}
+
+/// Output row `k` of an image is a sum of whole input rows.
+#[inline(always)]
+fn along_y<L: Level>(job: &Job<'_>, row: usize, out: &mut [f32]) {
+    let (h, c) = (job.p.height as usize, job.p.channels as usize);
+    let (image, k) = (row / h, row % h);
+    let mut pattern = vec![0.0; PERIOD * c];
+    for t in 0..job.p.taps as usize {
+        for (i, p) in pattern.iter_mut().enumerate() {
+            *p = job.tap(k, t)[i % job.p.tap_channels as usize];
+        }
+        let from = image * job.p.input as usize + job.position(k, t);
+        let x = &job.x[from * out.len()..][..out.len()];
+        for (out, x) in out.chunks_mut(pattern.len()).zip(x.chunks(pattern.len())) {
+            for ((out, x), tap) in out.iter_mut().zip(x).zip(&pattern) {
+                *out += tap * x;
+            }
+        }
+    }
+}
+
+/// Output pixel `k` of a row is a sum over the input row's pixels.
+#[inline(always)]
+fn along_x<L: Level>(job: &Job<'_>, row: usize, out: &mut [f32]) {
+    let (input, c) = (job.p.input as usize, job.p.channels as usize);
+    let x = &job.x[row * input * c..][..input * c];
+    for (k, out) in out.chunks_exact_mut(c).enumerate() {
+        for t in 0..job.p.taps as usize {
+            let pixel = &x[job.position(k, t) * c..][..c];
+            match job.tap(k, t) {
+                [tap] => out.iter_mut().zip(pixel).for_each(|(out, x)| *out += tap * x),
+                taps => out.iter_mut().zip(pixel).zip(taps).for_each(|((out, x), tap)| *out += tap * x),
+            }
+        }
+    }
+}
