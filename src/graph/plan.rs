@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::check::{self, CheckError};
-use super::tensor::ALIGN;
 use super::{Kernel, Launch, Role, Shape, Shapes, Tensor, TensorInfo, memory};
 
 /// One kernel applied to tensors.
@@ -163,14 +162,14 @@ impl ProgramBuilder {
     /// Returns the whole and the parts. An optimiser works on the whole, layers on the parts.
     #[track_caller]
     pub fn group(&mut self, name: &str, role: Role, parts: &[(String, usize)]) -> (Tensor, Vec<Tensor>) {
-        let total = parts.iter().map(|(_, len)| len.next_multiple_of(ALIGN)).sum();
+        let total = parts.iter().map(|(_, len)| Shape::aligned(*len)).sum();
         let whole = self.push(name.to_owned(), Shape::flat(total), role, None, 0);
         let mut offset = 0;
         let parts = parts
             .iter()
             .map(|(part, len)| {
                 let t = self.push(format!("{name}.{part}"), Shape::flat(*len), role, Some(whole), offset);
-                offset += len.next_multiple_of(ALIGN);
+                offset += Shape::aligned(*len);
                 t
             })
             .collect();

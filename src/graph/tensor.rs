@@ -47,6 +47,11 @@ impl Shape {
         self.0[3]
     }
 
+    /// `len` rounded up to the place where the next part of a group starts.
+    pub const fn aligned(len: usize) -> usize {
+        len.next_multiple_of(ALIGN)
+    }
+
     /// The same images with `c` channels.
     pub const fn with_c(self, c: usize) -> Self {
         Self([self.0[0], self.0[1], self.0[2], c])
@@ -113,10 +118,10 @@ pub struct TensorInfo {
     pub whole: Option<Tensor>,
     /// Physical buffer, set by [`ProgramBuilder::finish`](super::ProgramBuilder::finish).
     pub buffer: usize,
-    /// First element within the buffer: a multiple of [`ALIGN`].
+    /// First element within the buffer, aligned as devices ask for.
     pub offset: usize,
 }
 
 /// Parts of a group start at multiples of this many elements: 256 bytes, the
 /// largest offset alignment a WebGPU adapter may ask for.
-pub const ALIGN: usize = 64;
+const ALIGN: usize = 64;

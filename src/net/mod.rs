@@ -1,1 +1,14 @@
-//! net.
+//! The two networks: FusionNet and the degradation-aware network.
+//!
+//! Layers have a `forward` that pushes calls onto a plan and a `backward` that pushes
+//! the same list read bottom to top.
+
+mod dam;
+mod fusion;
+mod init;
+mod weights;
+
+pub use dam::Dam;
+pub use fusion::{Acts, Fusion, FusionShape};
+pub use init::{init_dam, init_fusion};
+pub use weights::{Layer, NamedTensor, export, import};

@@ -1,0 +1,317 @@
+//! Everything a run can be told, with the method's numbers as defaults.
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::kernels::adam::Adam;
+
+use super::MethodError;
+
+/// Sensors with known MTF gains (method, section 3) and schedules (section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensor {
+    /// WorldView-2.
+    Wv2,
+    /// WorldView-3.
+    Wv3,
+    /// WorldView-4.
+    Wv4,
+    /// QuickBird.
+    Qb,
+    /// IKONOS.
+    Ikonos,
+    /// GeoEye-1.
+    Ge1,
+    /// GaoFen-2.
+    Gf2,
+    /// Any other sensor: gain .30 for every band, .15 for PAN.
+    Generic,
+}
+
+/// A sensor's constants.
+struct Preset {
+    /// Nyquist gains of the bands; empty for one gain whatever the number of bands.
+    ms_gains: &'static [f64],
+    pan_gain: f64,
+    warm_up_epochs: u32,
+    full_probability: f64,
+}
+
+/// Nyquist gain of a band of an unknown sensor.
+const GENERIC_GAIN: f64 = 0.30;
+
+impl Sensor {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Wv2, Self::Wv3, Self::Wv4, Self::Qb, Self::Ikonos, Self::Ge1, Self::Gf2, Self::Generic];
+
+    fn preset(self) -> Preset {
+        let preset = |ms_gains, pan_gain, warm_up_epochs, full_probability| Preset {
+            ms_gains,
+            pan_gain,
+            warm_up_epochs,
+            full_probability,
+        };
+        match self {
+            Self::Wv2 => preset(&[0.35, 0.35, 0.35, 0.35, 0.35, 0.35, 0.35, 0.27], 0.11, 20, 0.8),
+            Self::Wv3 => preset(&[0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315], 0.14, 20, 0.8),
+            Self::Wv4 | Self::Ge1 => preset(&[0.23; 4], 0.16, 20, 0.8),
+            Self::Qb => preset(&[0.34, 0.32, 0.30, 0.22], 0.15, 5, 0.7),
+            Self::Ikonos => preset(&[0.26, 0.28, 0.29, 0.28], 0.17, 20, 0.8),
+            Self::Gf2 => preset(&[], 0.15, 80, 0.8),
+            Self::Generic => preset(&[], 0.15, 20, 0.8),
+        }
+    }
+
+    /// Nyquist gains for `bands` bands.
+    ///
+    /// # Errors
+    /// [`MethodError::Bands`] if the sensor has another number of bands.
+    pub fn ms_gains(self, bands: usize) -> Result<Vec<f64>, MethodError> {
+        let known = self.preset().ms_gains;
+        if known.is_empty() {
+            Ok(vec![GENERIC_GAIN; bands])
+        } else if known.len() == bands {
+            Ok(known.to_vec())
+        } else {
+            Err(MethodError::Bands { sensor: self, wanted: known.len(), found: bands })
+        }
+    }
+
+    /// Nyquist gain of PAN.
+    pub fn pan_gain(self) -> f64 {
+        self.preset().pan_gain
+    }
+}
+
+impl std::fmt::Display for Sensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = format!("{self:?}").to_lowercase();
+        f.write_str(&name)
+    }
+}
+
+/// Which set of decisions a run starts from (method, sections 4 and 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Cubic upsampling at the true phase, Wald's protocol: truer results.
+    Trapan,
+    /// As the published codes ran it: interp23, hardly degraded reduced pairs, reduced rate 1e-3.
+    Paper,
+}
+
+/// Upsampling of the multispectral image (method, section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upsample {
+    /// Cubic convolution at the true phase, border clamped.
+    Cubic,
+    /// The toolbox's 23-tap interpolator, half a PAN pixel off, border circular.
+    Interp23,
+}
+
+/// How the reduced-resolution pair is made (method, section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reduced {
+    /// Degrade the multispectral image, upsample it again.
+    Wald,
+    /// Degrade the already upsampled image.
+    AsRun,
+}
+
+/// What the first epochs train on (Table 2 of the paper).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WarmUp {
+    /// Full resolution only.
+    Full,
+    /// Reduced resolution only.
+    Reduced,
+    /// No warm-up.
+    None,
+}
+
+/// Order of full and reduced steps (Table 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Epoch by epoch.
+    Alternating,
+    /// All full steps, then all reduced ones.
+    FullReduced,
+    /// All reduced steps, then all full ones.
+    ReducedFull,
+}
+
+/// Which branch chance decides on (Table 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// A reduced step in every epoch, a full step by chance.
+    AlwaysReduced,
+    /// A full step in every epoch, a reduced step by chance.
+    AlwaysFull,
+    /// One of the two by chance.
+    Random,
+}
+
+/// Which weights make the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those after the epoch with the lowest full-resolution loss.
+    Best,
+    /// Those after the last epoch.
+    Last,
+}
+
+/// Settings of a run. [`Config::new`] gives the method's numbers; every field is public.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Sensor the gains and the schedule come from.
+    pub sensor: Sensor,
+    /// Set of decisions the run started from.
+    pub profile: Profile,
+    /// MTF gain at Nyquist per band.
+    pub ms_gains: Vec<f64>,
+    /// MTF gain at Nyquist of PAN.
+    pub pan_gain: f64,
+    /// Upsampling of MS.
+    pub upsample: Upsample,
+    /// Reduced-resolution pair.
+    pub reduced: Reduced,
+    /// Warm-up branch.
+    pub warm_up: WarmUp,
+    /// Warm-up epochs, `m`.
+    pub warm_up_epochs: u32,
+    /// Order of the branches.
+    pub order: Order,
+    /// What chance decides on.
+    pub sampling: Sampling,
+    /// Weights that make the result.
+    pub keep: Keep,
+    /// Epochs of the alternating stage, `n2`.
+    pub epochs: u32,
+    /// Epochs of the degradation network, `n1`.
+    pub dam_epochs: u32,
+    /// Probability of a full step, `p`.
+    pub full_probability: f64,
+    /// Crops per reduced step, of 10.
+    pub batch: usize,
+    /// Learning rate of the degradation network.
+    pub lr_dam: f64,
+    /// Learning rate of full steps.
+    pub lr_full: f64,
+    /// Learning rate of reduced steps.
+    pub lr_reduced: f64,
+    /// Weight of the spectral term, λ1.
+    pub lambda_spectral: f64,
+    /// Weight of the spatial term, λ2.
+    pub lambda_spatial: f64,
+    /// Optimiser constants.
+    pub adam: Adam,
+    /// Hidden channels of the fusion network.
+    pub width: usize,
+    /// Residual blocks of the fusion network.
+    pub blocks: usize,
+    /// Hidden width of the degradation network, `d`.
+    pub dam_width: usize,
+    /// Seed of all randomness.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The method's numbers for a sensor and `bands` bands.
+    ///
+    /// # Errors
+    /// [`MethodError::Bands`] if the sensor has another number of bands.
+    pub fn new(sensor: Sensor, profile: Profile, bands: usize) -> Result<Self, MethodError> {
+        let paper = profile == Profile::Paper;
+        let preset = sensor.preset();
+        Ok(Self {
+            sensor,
+            profile,
+            ms_gains: sensor.ms_gains(bands)?,
+            pan_gain: preset.pan_gain,
+            upsample: if paper { Upsample::Interp23 } else { Upsample::Cubic },
+            reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
+            warm_up: WarmUp::Full,
+            warm_up_epochs: preset.warm_up_epochs,
+            order: Order::Alternating,
+            sampling: Sampling::AlwaysReduced,
+            keep: Keep::Best,
+            epochs: 250,
+            dam_epochs: 250,
+            full_probability: preset.full_probability,
+            batch: 8,
+            lr_dam: 5e-4,
+            lr_full: 5e-4,
+            lr_reduced: if paper { 1e-3 } else { 5e-4 },
+            lambda_spectral: 1.0,
+            lambda_spatial: 8.0,
+            adam: Adam::default(),
+            width: 32,
+            blocks: 4,
+            dam_width: 32,
+            seed: 0,
+        })
+    }
+
+    /// Checks every number against the pair and against the others.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`] with the name, the value and the range.
+    pub fn check(&self, bands: usize) -> Result<(), MethodError> {
+        let bad = |name: &'static str, value: String, wanted: &str| {
+            Err(MethodError::Setting { name, value, wanted: wanted.to_owned() })
+        };
+        if self.ms_gains.len() != bands {
+            return bad("mtf-gains", format!("{} gains", self.ms_gains.len()), &format!("one per band: {bands}"));
+        }
+        for gain in self.ms_gains.iter().chain([&self.pan_gain]) {
+            if !(*gain > 0.0 && *gain < 1.0) {
+                return bad("mtf-gains and pan-gain", gain.to_string(), "between 0 and 1, both excluded");
+            }
+        }
+        if !(0.0..=1.0).contains(&self.full_probability) {
+            return bad("full-probability", self.full_probability.to_string(), "0 to 1");
+        }
+        if !(1..=10).contains(&self.batch) {
+            return bad("batch", self.batch.to_string(), "1 to 10 crops");
+        }
+        if self.epochs == 0 || self.dam_epochs == 0 {
+            return bad("epochs and dam-epochs", "0".into(), "at least 1");
+        }
+        for (name, size, most) in
+            [("width", self.width, 256), ("dam-width", self.dam_width, 128), ("blocks", self.blocks, 64)]
+        {
+            if !(1..=most).contains(&size) {
+                return bad(name, size.to_string(), &format!("1 to {most}"));
+            }
+        }
+        let positive = [
+            ("lr-dam", self.lr_dam),
+            ("lr-full", self.lr_full),
+            ("lr-reduced", self.lr_reduced),
+            ("adam-eps", self.adam.eps),
+        ];
+        for (name, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                return bad(name, value.to_string(), "above 0");
+            }
+        }
+        for (name, value) in [("lambda-spectral", self.lambda_spectral), ("lambda-spatial", self.lambda_spatial)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return bad(name, value.to_string(), "0 or more");
+            }
+        }
+        for (name, value) in [("adam-beta1", self.adam.beta1), ("adam-beta2", self.adam.beta2)] {
+            if !(0.0..1.0).contains(&value) {
+                return bad(name, value.to_string(), "0 to 1, 1 excluded");
+            }
+        }
+        Ok(())
+    }
+}

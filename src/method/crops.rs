@@ -1,0 +1,25 @@
+//! TenCrop: the fixed places the small steps look at (method, section 5).
+
+/// `[row, column, flip, 0]`, as [`Step::crops`](crate::graph::Step) holds it.
+pub type Crop = [u32; 4];
+
+/// Number of crops.
+pub const CROPS: usize = 10;
+
+/// Size of a crop of an `h × w` image: half of it, rounded down.
+pub const fn crop_size(h: usize, w: usize) -> (usize, usize) {
+    (h / 2, w / 2)
+}
+
+/// The four corners and the centre, then the same five flipped left-right.
+pub fn ten_crop(h: usize, w: usize) -> [Crop; CROPS] {
+    let (ch, cw) = crop_size(h, w);
+    let (bottom, right) = ((h - ch) as u32, (w - cw) as u32);
+    // torchvision's centre: half rounds to even, as Python's `round` does.
+    let half = |free: u32| (f64::from(free) / 2.0).round_ties_even() as u32;
+    let places = [(0, 0), (0, right), (bottom, 0), (bottom, right), (half(bottom), half(right))];
+    std::array::from_fn(|i| {
+        let (row, column) = places[i % 5];
+        [row, column, u32::from(i >= 5), 0]
+    })
+}

@@ -1,0 +1,87 @@
+//! Which step comes when: the random alternation, drawn before training starts.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::config::{Config, Order, Sampling, WarmUp};
+use super::crops::CROPS;
+
+/// Independent random streams of one seed: an option that draws more from one does
+/// not shift the others.
+#[derive(Clone, Copy, Debug)]
+pub enum Stream {
+    /// Initial weights of the fusion network.
+    FusionInit = 0,
+    /// Initial weights of the degradation network.
+    DamInit = 1,
+    /// Order of the crops in each epoch of the degradation network.
+    DamOrder = 2,
+    /// Full or reduced, epoch by epoch.
+    Coin = 3,
+    /// Crops of the reduced steps.
+    Picks = 4,
+}
+
+/// The generator of one stream: ChaCha with 8 rounds.
+pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream as u64);
+    rng
+}
+
+/// `count` different crops out of ten, in random order (Fisher–Yates).
+pub fn draw_crops(rng: &mut ChaCha8Rng, count: usize) -> Vec<usize> {
+    let mut crops: Vec<usize> = (0..CROPS).collect();
+    for i in 0..count {
+        // 64 bits onto at most ten values: the bias is below 1e-18.
+        let j = i + (u128::from(rng.next_u64()) * (CROPS - i) as u128 >> 64) as usize;
+        crops.swap(i, j);
+    }
+    crops.truncate(count);
+    crops
+}
+
+/// Branch of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// On crops of the degraded pair.
+    Reduced,
+    /// On the whole pair.
+    Full,
+}
+
+/// A step to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Epoch that drew it, from 1.
+    pub epoch: u32,
+    /// Branch.
+    pub branch: Branch,
+}
+
+/// All steps of the alternating stage, in the order they run (Algorithm 1 and the
+/// variants of Tables 2 to 4). A coin is drawn in every epoch, warm-up included.
+pub fn plan(config: &Config) -> Vec<Planned> {
+    let mut coin = rng(config.seed, Stream::Coin);
+    let mut steps = Vec::new();
+    for epoch in 1..=config.epochs {
+        let heads = (coin.next_u64() >> 11) as f64 / ((1u64 << 53) as f64) < config.full_probability;
+        let warming = config.warm_up != WarmUp::None && epoch <= config.warm_up_epochs;
+        let (reduced, full) = match (warming, config.warm_up, config.sampling) {
+            (true, WarmUp::Reduced, _) => (true, false),
+            (true, ..) => (false, heads),
+            (false, _, Sampling::AlwaysReduced) => (true, heads),
+            (false, _, Sampling::AlwaysFull) => (heads, true),
+            (false, _, Sampling::Random) => (!heads, heads),
+        };
+        for (branch, drawn) in [(Branch::Reduced, reduced), (Branch::Full, full)] {
+            steps.extend(drawn.then_some(Planned { epoch, branch }));
+        }
+    }
+    match config.order {
+        Order::Alternating => {}
+        Order::FullReduced => steps.sort_by_key(|s| s.branch == Branch::Reduced),
+        Order::ReducedFull => steps.sort_by_key(|s| s.branch == Branch::Full),
+    }
+    steps
+}

@@ -1,0 +1,47 @@
+//! Initial weights (method, sections 1 and 2), from a seeded ChaCha stream.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+use super::FusionShape;
+use super::weights::{Layer, layers_of_dam, layers_of_fusion};
+
+/// Uniform in [0, 1) with 53 bits.
+fn uniform(rng: &mut ChaCha8Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Standard normal with |z| < 2, by Box–Muller and rejection.
+fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
+    loop {
+        let radius = (-2.0 * (1.0 - uniform(rng)).ln()).sqrt();
+        let z = radius * (2.0 * std::f64::consts::PI * uniform(rng)).cos();
+        if z.abs() < 2.0 {
+            return z;
+        }
+    }
+}
+
+/// Standard deviation of a standard normal cut at |z| < 2.
+const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
+
+/// FusionNet: truncated normal of variance `1 / fan_in`, biases 0. Layers in PyTorch layout.
+pub fn init_fusion(shape: FusionShape, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+    let mut layers = layers_of_fusion(shape);
+    for layer in &mut layers {
+        let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
+        layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
+    }
+    layers
+}
+
+/// DAM: weights and biases uniform in `±1/√fan_in`. Layers in PyTorch layout.
+pub fn init_dam(bands: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+    let mut layers = layers_of_dam(bands, width);
+    for layer in &mut layers {
+        let bound = 1.0 / (layer.fan_in() as f64).sqrt();
+        let values = layer.weight.iter_mut().chain(&mut layer.bias);
+        values.for_each(|w| *w = ((2.0 * uniform(rng) - 1.0) * bound) as f32);
+    }
+    layers
+}
