@@ -1,0 +1,284 @@
+//! What can go wrong with files and pairs: what, where, the value seen, what to do.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// An error of reading, matching or writing rasters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RasterError {
+    /// The file does not exist.
+    #[error("{}: no such file; check the path", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refuses to read the file.
+    #[error("{}: cannot be read: {source}; check that it is a file and that you may read it", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("{}: not a TIFF but {found}; convert it: {fix}", path.display())]
+    NotTiff {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        found: String,
+        /// The command that converts it.
+        fix: String,
+    },
+    /// The file ends before its contents do.
+    #[error("{}: truncated TIFF: {what} needs {needed} bytes, the file has {size}; copy or download it again", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The part that is cut off.
+        what: String,
+        /// Length the file would need to have.
+        needed: u64,
+        /// Length it has.
+        size: u64,
+    },
+    /// The file contradicts itself.
+    #[error("{}: damaged TIFF: {what}; copy or download it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction, with the value seen.
+        what: String,
+    },
+    /// A valid TIFF of a kind that is not read.
+    #[error("{}: {what} is not supported; convert it: {fix}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The compression, bit depth or layout.
+        what: String,
+        /// The command that converts it.
+        fix: String,
+    },
+    /// More pixels than are held in memory.
+    #[error("{}: {what} does not fit in memory; fuse a part: {fix}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        what: String,
+        /// The command that cuts a part out.
+        fix: String,
+    },
+    /// NaN or infinite pixels that no nodata tag explains.
+    #[error(
+        "{}: {count} pixel values are NaN or infinite, the first in band {band}, row {row}, column {column} \
+         (counted from 1); declare them as nodata: {fix}", path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// How many values.
+        count: usize,
+        /// Band of the first, from 1.
+        band: usize,
+        /// Row of the first, from 1.
+        row: usize,
+        /// Column of the first, from 1.
+        column: usize,
+        /// The command that declares them.
+        fix: String,
+    },
+    /// A band without any content.
+    #[error("{}: band {band} is {value} everywhere: nothing to learn from; {fix}", path.display())]
+    Constant {
+        /// The file.
+        path: PathBuf,
+        /// The band, from 1.
+        band: usize,
+        /// The one value.
+        value: f32,
+        /// What to do, with the command that selects other bands.
+        fix: String,
+    },
+    /// Every pixel is nodata.
+    #[error("{}: every pixel is nodata ({nodata}) in this file or its partner; choose another area or correct the \
+             nodata value: {fix}", path.display())]
+    NoData {
+        /// The file.
+        path: PathBuf,
+        /// The nodata value.
+        nodata: f64,
+        /// The command that removes the tag.
+        fix: String,
+    },
+    /// Values larger than the bit depth asked for.
+    #[error("{}: value {max} does not fit in {bits} bits; give a larger bit depth, or none to take it from the data", path.display())]
+    BitDepth {
+        /// The file.
+        path: PathBuf,
+        /// The largest value.
+        max: f32,
+        /// The bit depth asked for.
+        bits: u8,
+    },
+    /// The panchromatic image has several bands.
+    #[error("{}: the PAN image has {bands} bands, one is needed; take one: {fix}", path.display())]
+    PanBands {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        bands: usize,
+        /// The command that takes one band.
+        fix: String,
+    },
+    /// The multispectral image has too many bands.
+    #[error("{}: the MS image has {bands} bands, at most {most} are supported; choose some: {fix}", path.display())]
+    MsBands {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        bands: usize,
+        /// The limit.
+        most: usize,
+        /// The command that chooses bands.
+        fix: String,
+    },
+    /// PAN and MS are the wrong way round.
+    #[error(
+        "the MS image {} ({}) is larger than the PAN image {} ({}): swap the two", ms.display(), Size(*ms_size), pan.display(), Size(*pan_size)
+    )]
+    Swapped {
+        /// The PAN file.
+        pan: PathBuf,
+        /// Its width and height.
+        pan_size: [usize; 2],
+        /// The MS file.
+        ms: PathBuf,
+        /// Its width and height.
+        ms_size: [usize; 2],
+    },
+    /// The sizes have no common ratio of 2, 4 or 8.
+    #[error("PAN is {} and MS is {}: not a common ratio of 2, 4 or 8 in both directions (ratio {:.4} by {:.4}); {fix}",
+        Size(*pan_size), Size(*ms_size), pan_size[0] as f64 / ms_size[0] as f64, pan_size[1] as f64 / ms_size[1] as f64)]
+    Ratio {
+        /// Width and height of PAN.
+        pan_size: [usize; 2],
+        /// Width and height of MS.
+        ms_size: [usize; 2],
+        /// The commands that make a fitting pair.
+        fix: String,
+    },
+    /// Too small to train on.
+    #[error("{}: the MS image is {}, at ratio {ratio} at least {least} pixels are needed in each direction; take a larger area", path.display(), Size(*size))]
+    TooSmall {
+        /// The MS file.
+        path: PathBuf,
+        /// Its width and height.
+        size: [usize; 2],
+        /// PAN to MS.
+        ratio: usize,
+        /// The limit.
+        least: usize,
+    },
+    /// The output is there already.
+    #[error("{}: exists already; give another name or allow overwriting", path.display())]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// The folder of the output is missing or not writable.
+    #[error("{}: cannot write into folder {}: {source}; create it or choose another", path.display(), folder.display())]
+    Folder {
+        /// The output.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No room left for the output.
+    #[error("{}: disk full: {source}; make room, nothing was written", path.display())]
+    DiskFull {
+        /// The output.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Writing failed in another way.
+    #[error("{}: cannot be written: {source}; nothing was written", path.display())]
+    Write {
+        /// The output.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Classes of errors that a program tells apart by its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An input cannot be read or used.
+    Input,
+    /// Two inputs do not fit together.
+    Geometry,
+    /// The output cannot be written.
+    Output,
+}
+
+impl RasterError {
+    /// The class of the error.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
+            Self::Ratio { .. } | Self::TooSmall { .. } => Kind::Geometry,
+            Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            _ => Kind::Input,
+        }
+    }
+
+    /// The error of a failed read of an existing or missing file.
+    pub(super) fn reading(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+
+    /// The error of a failed write.
+    pub(super) fn writing(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path, source },
+            _ => Self::Write { path, source },
+        }
+    }
+}
+
+/// `512x256`, width first, as GDAL prints sizes.
+struct Size([usize; 2]);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.0[0], self.0[1])
+    }
+}
+
+/// The `gdal_translate` line that remedies a file: options, then input and a new name beside it.
+pub(super) fn translate(options: &str, path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    let out = path.with_file_name(format!("{stem}_fixed.tif"));
+    let space = if options.is_empty() { "" } else { " " };
+    format!("gdal_translate{space}{options} {} {}", quoted(path), quoted(&out))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

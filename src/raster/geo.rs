@@ -1,0 +1,107 @@
+//! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
+
+use std::io::{Read, Seek};
+
+use super::{directory::Directory, error::RasterError};
+
+pub(super) const PIXEL_SCALE: u16 = 33550;
+pub(super) const TIEPOINT: u16 = 33922;
+pub(super) const TRANSFORMATION: u16 = 34264;
+pub(super) const KEY_DIRECTORY: u16 = 34735;
+pub(super) const DOUBLE_PARAMS: u16 = 34736;
+pub(super) const ASCII_PARAMS: u16 = 34737;
+
+/// The GeoTIFF tags of a file, value by value as stored; an empty list is an absent tag.
+///
+/// Never interpreted on the way from input to output: a coordinate system that is not understood
+/// cannot be damaged.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GeoTags {
+    /// ModelPixelScale (33550): x, y, z size of a pixel.
+    pub pixel_scale: Vec<f64>,
+    /// ModelTiepoint (33922): column, row, level, x, y, z of each point.
+    pub tiepoints: Vec<f64>,
+    /// ModelTransformation (34264): 4×4 matrix by rows.
+    pub transformation: Vec<f64>,
+    /// GeoKeyDirectory (34735).
+    pub keys: Vec<u16>,
+    /// GeoDoubleParams (34736).
+    pub double_params: Vec<f64>,
+    /// GeoAsciiParams (34737), without the closing zero.
+    pub ascii_params: Vec<u8>,
+}
+
+/// `x = x0 + column·dx + row·rx`, `y = y0 + column·ry + row·dy`, with (0, 0) the outer corner of the
+/// first pixel, whatever the file's convention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Affine {
+    /// x of the outer corner of the first pixel.
+    pub x0: f64,
+    /// x step per column.
+    pub dx: f64,
+    /// x step per row.
+    pub rx: f64,
+    /// y of the outer corner of the first pixel.
+    pub y0: f64,
+    /// y step per column.
+    pub ry: f64,
+    /// y step per row, negative for a north-up image.
+    pub dy: f64,
+}
+
+impl Affine {
+    /// Coordinates of a place in the image; whole numbers are pixel corners.
+    pub fn at(&self, column: f64, row: f64) -> [f64; 2] {
+        [self.x0 + column * self.dx + row * self.rx, self.y0 + column * self.ry + row * self.dy]
+    }
+
+    /// Lengths of the sides of a pixel: along a row, along a column.
+    pub fn pixel_size(&self) -> [f64; 2] {
+        [self.dx.hypot(self.ry), self.rx.hypot(self.dy)]
+    }
+
+    /// Column and row of a place, the inverse of [`at`](Self::at).
+    pub fn find(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        let det = self.dx * self.dy - self.rx * self.ry;
+        let (x, y) = (x - self.x0, y - self.y0);
+        [(self.dy * x - self.rx * y) / det, (self.dx * y - self.ry * x) / det]
+    }
+}
+
+impl GeoTags {
+    pub(super) fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
+        let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
+        Ok(Self {
+            pixel_scale: tiff.doubles(PIXEL_SCALE)?,
+            tiepoints: tiff.doubles(TIEPOINT)?,
+            transformation: tiff.doubles(TRANSFORMATION)?,
+            keys: keys.into_iter().map(|k| k as u16).collect(),
+            double_params: tiff.doubles(DOUBLE_PARAMS)?,
+            ascii_params: tiff.text(ASCII_PARAMS)?,
+        })
+    }
+
+    /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
+    pub fn pixel_is_point(&self) -> bool {
+        // Four numbers per key: id, place of the value (0: here), count, value. Four more as header.
+        self.keys.chunks_exact(4).skip(1).any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+    }
+
+    /// The map from pixels to coordinates, `None` without georeference or if it is degenerate.
+    /// Several tie points without a pixel scale are control points, not a map.
+    pub fn affine(&self) -> Option<Affine> {
+        let stored = match (&self.transformation[..], &self.pixel_scale[..], &self.tiepoints[..]) {
+            ([dx, rx, _, x0, ry, dy, _, y0, ..], _, _) => {
+                Affine { x0: *x0, dx: *dx, rx: *rx, y0: *y0, ry: *ry, dy: *dy }
+            }
+            (_, [sx, sy, ..], [i, j, _, x, y, ..]) => {
+                Affine { x0: x - i * sx, dx: *sx, rx: 0.0, y0: y + j * sy, ry: 0.0, dy: -sy }
+            }
+            _ => return None,
+        };
+        let [x0, y0] = if self.pixel_is_point() { stored.at(-0.5, -0.5) } else { [stored.x0, stored.y0] };
+        let affine = Affine { x0, y0, ..stored };
+        let det = affine.dx * affine.dy - affine.rx * affine.ry;
+        (det.is_normal() && x0.is_finite() && y0.is_finite()).then_some(affine)
+    }
+}

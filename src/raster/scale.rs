@@ -1,0 +1,77 @@
+//! From stored values (DN) to the 0..1 the networks work in, and back.
+
+use super::{Pair, RasterError, Sample};
+
+/// Bit depths that sensors deliver in 8- and 16-bit files.
+const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
+
+/// `DN = offset + scale · x`, one map for PAN and all MS bands of a pair.
+///
+/// Integers without negative values: offset 0, scale 2^bits − 1. Floating point and negative values
+/// have no bit depth: offset is the smallest value or 0 if there are no negative ones, and x = 1 the
+/// largest value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// DN of x = 0.
+    pub offset: f64,
+    /// DN per unit of x.
+    pub scale: f64,
+    /// The bit depth, if the values have one.
+    pub bits: Option<u8>,
+    /// Whether the bit depth was given, by the caller or by the files, and not guessed from the data.
+    pub declared: bool,
+    /// Smallest and largest DN a result may have: the real range of the data.
+    pub range: [f32; 2],
+}
+
+impl Scale {
+    /// The scale of a pair: the bit depth that is asked for, else the one both files declare room
+    /// for, else the smallest usual one (8, 10, 11, 12, 14, 16) that holds every value.
+    ///
+    /// # Errors
+    /// [`RasterError::BitDepth`] if a value does not fit in the bit depth asked for, or that is not
+    /// within 1..=16.
+    pub fn of(pair: &Pair, bits: Option<u8>) -> Result<Self, RasterError> {
+        let images = [&pair.pan, &pair.ms];
+        let limits = images.map(|r| {
+            r.data.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(*v), high.max(*v)])
+        });
+        let low = limits[0][0].min(limits[1][0]);
+        let (high, largest) =
+            if limits[0][1] > limits[1][1] { (limits[0][1], &pair.pan) } else { (limits[1][1], &pair.ms) };
+        let fits = |bits: u8| high <= top(bits);
+        if let Some(bits) = bits {
+            if !(1..=16).contains(&bits) || !fits(bits) {
+                return Err(RasterError::BitDepth { path: largest.path.clone(), max: high, bits });
+            }
+            return Ok(Self::depth(bits, true, low));
+        }
+        if low < 0.0 || images.iter().any(|r| r.sample == Sample::F32) {
+            let offset = low.min(0.0);
+            let scale = f64::from(high) - f64::from(offset);
+            return Ok(Self { offset: offset.into(), scale, bits: None, declared: false, range: [offset, high] });
+        }
+        let declared = images.into_iter().filter_map(|r| r.bits).max().filter(|bits| *bits <= 16 && fits(*bits));
+        let smallest = DEPTHS.into_iter().find(|bits| fits(*bits)).unwrap_or(16);
+        Ok(Self::depth(declared.unwrap_or(smallest), declared.is_some(), low))
+    }
+
+    fn depth(bits: u8, declared: bool, low: f32) -> Self {
+        Self { offset: 0.0, scale: top(bits).into(), bits: Some(bits), declared, range: [low.min(0.0), top(bits)] }
+    }
+
+    /// Stored values to 0..1.
+    pub fn normalise(&self, dn: &[f32]) -> Vec<f32> {
+        dn.iter().map(|v| ((f64::from(*v) - self.offset) / self.scale) as f32).collect()
+    }
+
+    /// 0..1 to stored values, neither rounded nor clamped.
+    pub fn restore(&self, x: &[f32]) -> Vec<f32> {
+        x.iter().map(|v| (f64::from(*v) * self.scale + self.offset) as f32).collect()
+    }
+}
+
+/// Largest value of a bit depth.
+fn top(bits: u8) -> f32 {
+    ((1u32 << bits.min(31)) - 1) as f32
+}
