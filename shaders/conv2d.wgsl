@@ -386,18 +386,18 @@ fn conv2d_grad_weight(
         let n = first / params.h;
         let top = first % params.h;
         height = min(STRIP_H, min(end - first, params.h - top));
-        for (var from = 0u; from < params.w; from += STRIP_W) {
+        for (var start = 0u; start < params.w; start += STRIP_W) {
             workgroupBarrier();
             for (var t = local; t < CI * (STRIP_W + 2u) * (height + 2u); t += GRAD_THREADS) {
                 let row = t / CI / (STRIP_W + 2u);
                 let column = t / CI % (STRIP_W + 2u);
-                let at = pixel(n, top + row - 1u, from + column - 1u);
+                let at = pixel(n, top + row - 1u, start + column - 1u);
                 strip[row][column][t % CI] = x_at(at, block.ci + t % CI);
             }
             for (var t = local; t < CO4 * STRIP_W * height; t += GRAD_THREADS) {
                 let row = t / CO4 / STRIP_W;
                 let column = t / CO4 % STRIP_W;
-                let at = pixel(n, top + row, from + column);
+                let at = pixel(n, top + row, start + column);
                 let o = block.co + t % CO4 * 4u;
                 grads[row][column][t % CO4] = vec4f(dy_at(at, o), dy_at(at, o + 1u), dy_at(at, o + 2u), dy_at(at, o + 3u));
             }

@@ -139,7 +139,7 @@ fn factors(k: u32) -> vec2u {
     return vec2u(DY, ONE);
 }
 
-// x[pixel.., c] of four pixels, zero from `end` on
+// x[pixel.., c] of four pixels, zero at and after `end`
 fn x_quad(pixel: u32, end: u32, c: u32) -> vec4f {
     var v = vec4f(0.0);
     for (var i = 0u; i < 4u; i++) {

@@ -124,8 +124,7 @@ fn create(gpu: &Gpu, program: &Program) -> Loaded {
                             }
                             None => (&absent, 0, None),
                         };
-                        let resource =
-                            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
+                        let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
                         wgpu::BindGroupEntry { binding: arg.binding, resource }
                     })
                     .collect();

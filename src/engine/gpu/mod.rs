@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use device::{Adapter, Gpu, Kind, Pick, adapters};
-pub use pipeline::shader;
 use pipeline::Pipeline;
+pub use pipeline::shader;
 
 use super::{Engine, EngineError, Options};
 use crate::graph::{PlanId, Program, Step, Tensor};
