@@ -1,1 +1,74 @@
-// loss
+// L2 loss with its gradient, and sums over rows: the two halves of every reduction.
+// The order of each sum is fixed, so that a run repeats bit for bit.
+
+struct Params {
+    len: u32,
+    count: u32,
+    @size(8) scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> target_: array<f32>; // `target` is reserved
+@group(0) @binding(2) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> part: array<f32>; // [⌈len / count⌉]
+@group(0) @binding(4) var<storage, read> rows: array<f32>; // [count, len]
+@group(0) @binding(5) var<storage, read_write> out: array<f32>; // [len]
+
+const THREADS = 256u;
+var<workgroup> sums: array<f32, THREADS>;
+
+// dy = scale · (y − target);  part[p] = Σ (y − target)² over the p-th `count` elements
+@compute @workgroup_size(THREADS)
+fn l2(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let p = group_index(group, groups);
+    let end = min((p + 1u) * params.count, params.len);
+    var sum = 0.0;
+    for (var i = p * params.count + local; i < end; i += THREADS) {
+        let difference = y[i] - target_[i];
+        dy[i] = params.scale * difference;
+        sum += difference * difference;
+    }
+    sums[local] = sum;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            sums[local] += sums[local + half];
+        }
+    }
+    if local == 0u && p * params.count < params.len {
+        part[p] = sums[0];
+    }
+}
+
+// One thread per column would leave a GPU waiting for memory row after row: eight
+// share one, each taking every eighth row, 32 neighbouring columns to a workgroup.
+const COLUMNS = 32u;
+const LANES = THREADS / COLUMNS;
+
+// out[j] = scale · Σ_i rows[i,j]
+@compute @workgroup_size(THREADS)
+fn sum_rows(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let j = group_index(group, groups) * COLUMNS + local % COLUMNS;
+    var sum = 0.0;
+    if j < params.len {
+        for (var i = local / COLUMNS; i < params.count; i += LANES) {
+            sum += rows[i * params.len + j];
+        }
+    }
+    sums[local] = sum;
+    workgroupBarrier();
+    if local < COLUMNS && j < params.len {
+        for (var lane = 1u; lane < LANES; lane++) {
+            sum += sums[lane * COLUMNS + local];
+        }
+        out[j] = params.scale * sum;
+    }
+}

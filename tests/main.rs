@@ -1,1 +1,4 @@
 //! The verification ladder, each rung independent of the one below.
+mod parity;
+mod shaders;
+mod support;

@@ -73,6 +73,11 @@ impl Program {
         &self.tensors[tensor.index()]
     }
 
+    /// The tensor table.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
     /// A plan.
     pub fn plan(&self, id: PlanId) -> &Plan {
         &self.plans[id.0]

@@ -1,4 +1,78 @@
-//! The GPU engine on wgpu.
+//! The GPU engine, on wgpu: Vulkan, Metal or DX12.
+//!
+//! [`Gpu::open`] opens a device, [`GpuEngine::load`] puts a program on it. After
+//! that a run only encodes and submits. Results come back when asked for, never
+//! once per step.
+
+mod device;
+mod load;
+mod pipeline;
+mod run;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use device::{Adapter, Gpu, Kind, Pick, adapters};
+use pipeline::Pipeline;
+pub use pipeline::shader;
+
+use super::{Engine, EngineError, Options};
+use crate::graph::{PlanId, Program, Step, Tensor};
 
 /// Runs plans on a GPU.
-pub struct GpuEngine {}
+pub struct GpuEngine {
+    gpu: Gpu,
+    program: Arc<Program>,
+    options: Options,
+    loaded: load::Loaded,
+    queue: run::Queue,
+    /// Watched values already on the host.
+    log: Vec<f32>,
+}
+
+impl GpuEngine {
+    /// Puts a program on a device: buffers (zeroed), compiled kernels, parameters.
+    ///
+    /// # Errors
+    /// [`EngineError::Limits`] if the program is too large for the device,
+    /// [`EngineError::OutOfMemory`], or [`EngineError::Device`] with what the driver says.
+    pub fn load(gpu: &Gpu, program: Arc<Program>, options: Options) -> Result<Self, EngineError> {
+        let loaded = load::load(gpu, &program)?;
+        Ok(Self { gpu: gpu.clone(), program, options, loaded, queue: run::Queue::new(), log: Vec::new() })
+    }
+}
+
+impl Engine for GpuEngine {
+    fn name(&self) -> String {
+        self.gpu.adapter().to_string()
+    }
+
+    fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
+        let wanted = tensor.shape().len();
+        if data.len() != wanted {
+            let tensor = self.program.info(tensor).name.clone();
+            return Err(EngineError::Length { tensor, found: data.len(), wanted });
+        }
+        self.submit()?; // what is queued must not see the new values
+        let (buffer, offset, _) = load::place(&self.program, tensor);
+        self.gpu.queue().write_buffer(&self.loaded.buffers[buffer], offset, bytemuck::cast_slice(data));
+        self.gpu.check()
+    }
+
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+        self.gpu.check()?;
+        let complete = calls.end == self.loaded.plans[plan.0].len();
+        self.run_calls(plan, calls, step)?;
+        if complete { self.log_watched(plan) } else { Ok(()) }
+    }
+
+    fn watched(&mut self) -> Result<Vec<f32>, EngineError> {
+        self.take_log()?;
+        Ok(std::mem::take(&mut self.log))
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
+        let (buffer, offset, size) = load::place(&self.program, tensor);
+        self.read_bytes(buffer, offset, size)
+    }
+}

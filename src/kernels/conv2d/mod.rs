@@ -62,7 +62,7 @@ pub static CONV2D: Kernel = Kernel {
         same("w", s.get(1), Shape::flat(weight_len(x.c(), y.c())))?;
         same_if_present(s, 2, "add", y)
     },
-    launch: |s| tiled(s.get(0), s.get(3)),
+    launch: |s| tiled(s.get(3)),
     terms: |s| 9 * s.get(0).c() + 2,
     flops: |s| 18 * s.get(3).len() * s.get(0).c(),
     reference: reference!(reference::forward),
@@ -84,7 +84,7 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
         same_if_present(s, 2, "add", dx)?;
         same_if_present(s, 3, "mask", dx)
     },
-    launch: |s| tiled(s.get(0), s.get(4)),
+    launch: |s| tiled(s.get(4)),
     terms: |s| 9 * s.get(0).c() + 1,
     flops: |s| 18 * s.get(4).len() * s.get(0).c(),
     reference: reference!(reference::grad_input),
@@ -126,10 +126,11 @@ fn block_consts(ci: usize, co: usize) -> Vec<(&'static str, u32)> {
 }
 
 /// Pixels of one workgroup's tile; `TILE_W` and `TILE_H` of the shader.
-const TILE: (usize, usize) = (16, 8);
+const TILE: (usize, usize) = (32, 4);
 
-fn tiled(input: Shape, output: Shape) -> Launch {
-    let (ci, co) = (input.c().min(32), output.c().min(32));
+fn tiled(output: Shape) -> Launch {
+    // CI is the weight gradient's alone: one value, so that layers share pipelines.
+    let (ci, co) = (1, output.c().min(32));
     let tiles = output.w().div_ceil(TILE.0) * output.h().div_ceil(TILE.1) * output.n();
     let [x, y, _] = grid(tiles);
     Launch { consts: block_consts(ci, co), grid: [x, y, output.c().div_ceil(co) as u32] }

@@ -56,7 +56,7 @@ pub static SUM_ROWS: Kernel = Kernel {
         same("rows", rows, Shape([rows.n(), 1, 1, rows.c()]))?;
         same("out", s.get(1), Shape::flat(rows.c()))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(32)) },
     terms: |s| s.get(0).n(),
     flops: |s| s.get(0).len(),
     reference: reference!(reference::sum_rows_args),

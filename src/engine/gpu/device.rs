@@ -1,0 +1,238 @@
+//! Adapters, and a device opened on one of them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::pipeline::Pipeline;
+use crate::engine::EngineError;
+use crate::graph::Limits;
+
+/// What sort of device an adapter is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// A graphics card of its own.
+    Discrete,
+    /// Shares its memory with the CPU.
+    Integrated,
+    /// A GPU lent to a virtual machine.
+    Virtual,
+    /// A GPU whose driver does not say.
+    Other,
+    /// The CPU behind a GPU's interface: lavapipe, WARP.
+    Software,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discrete => "discrete GPU",
+            Self::Integrated => "integrated GPU",
+            Self::Virtual => "virtual GPU",
+            Self::Other => "GPU",
+            Self::Software => "software",
+        })
+    }
+}
+
+/// One adapter, as its driver describes it.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    /// Name of the device.
+    pub name: String,
+    /// Interface it is reached through: Vulkan, Metal, DX12.
+    pub backend: String,
+    /// What sort of device it is.
+    pub kind: Kind,
+    /// Driver and its version.
+    pub driver: String,
+    /// Sizes a program must keep to.
+    pub limits: Limits,
+    /// Bytes of workgroup memory; the kernels use at most 16 KiB.
+    pub workgroup_memory: u32,
+    /// Threads of a workgroup; the kernels use at most 256.
+    pub workgroup_threads: u32,
+    /// Optional features worth knowing, of those it has.
+    pub features: Vec<&'static str>,
+}
+
+impl Adapter {
+    fn of(adapter: &wgpu::Adapter) -> Self {
+        let (info, limits, has) = (adapter.get_info(), adapter.limits(), adapter.features());
+        let features = [
+            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+            (wgpu::Features::SHADER_F16, "f16"),
+            (wgpu::Features::SUBGROUP, "subgroups"),
+        ];
+        Self {
+            name: info.name,
+            backend: format!("{:?}", info.backend),
+            kind: match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
+                wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
+                wgpu::DeviceType::VirtualGpu => Kind::Virtual,
+                wgpu::DeviceType::Other => Kind::Other,
+                wgpu::DeviceType::Cpu => Kind::Software,
+            },
+            driver: format!("{} {}", info.driver, info.driver_info),
+            limits: Limits {
+                buffer: limits.max_buffer_size,
+                binding: limits.max_storage_buffer_binding_size,
+                grid: limits.max_compute_workgroups_per_dimension,
+            },
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            features: features.into_iter().filter(|(f, _)| has.contains(*f)).map(|(_, name)| name).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.kind)
+    }
+}
+
+/// Which adapter to open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pick {
+    /// A real GPU, a discrete one if there is a choice.
+    Gpu,
+    /// This one of [`adapters`].
+    Index(usize),
+    /// The CPU behind a GPU's interface.
+    Software,
+}
+
+impl fmt::Display for Pick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gpu => f.write_str("GPU"),
+            Self::Index(n) => write!(f, "adapter {n}"),
+            Self::Software => f.write_str("software Vulkan driver (on Debian and Ubuntu: package mesa-vulkan-drivers)"),
+        }
+    }
+}
+
+fn enumerate() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+}
+
+/// Every adapter of this machine, in the order of [`Pick::Index`].
+pub fn adapters() -> Vec<Adapter> {
+    enumerate().iter().map(Adapter::of).collect()
+}
+
+/// An open device. Clones share it: its memory, its queue and its compiled kernels.
+#[derive(Clone)]
+pub struct Gpu(Arc<Shared>);
+
+/// What the clones of a [`Gpu`] share.
+struct Shared {
+    adapter: Adapter,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    uniforms: wgpu::BindGroupLayout,
+    pipelines: Mutex<HashMap<String, Pipeline>>,
+    /// First thing that went wrong outside any call, in the driver's words.
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gpu({})", self.0.adapter)
+    }
+}
+
+impl Gpu {
+    /// Opens a device.
+    ///
+    /// # Errors
+    /// [`EngineError::NoAdapter`] if nothing answers to `pick`, [`EngineError::Open`]
+    /// if its driver refuses or cannot run the kernels.
+    pub fn open(pick: Pick) -> Result<Self, EngineError> {
+        let mut found: Vec<(Adapter, wgpu::Adapter)> = enumerate().into_iter().map(|a| (Adapter::of(&a), a)).collect();
+        let best = |wanted: fn(&Kind) -> bool| {
+            let fitting = found.iter().enumerate().filter(|(_, (a, _))| wanted(&a.kind));
+            fitting.min_by_key(|(_, (a, _))| a.kind).map(|(i, _)| i)
+        };
+        let index = match pick {
+            Pick::Gpu => best(|kind| *kind != Kind::Software),
+            Pick::Software => best(|kind| *kind == Kind::Software),
+            Pick::Index(n) => (n < found.len()).then_some(n),
+        };
+        let Some(index) = index else {
+            let found = found.iter().map(|(a, _)| a.to_string()).collect();
+            return Err(EngineError::NoAdapter { wanted: pick.to_string(), found });
+        };
+        let (adapter, handle) = found.swap_remove(index);
+        Self::connect(adapter, &handle)
+    }
+
+    fn connect(adapter: Adapter, handle: &wgpu::Adapter) -> Result<Self, EngineError> {
+        let refuse = |reason: String| EngineError::Open { adapter: adapter.to_string(), reason };
+        let (memory, threads) = (adapter.workgroup_memory, adapter.workgroup_threads);
+        if memory < 16 << 10 || threads < 256 {
+            return Err(refuse(format!(
+                "it has {memory} bytes and {threads} threads per workgroup, 16384 and 256 are needed"
+            )));
+        }
+        let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
+            label: Some("trapan"),
+            // The defaults are those of a small phone; ask for what the adapter has.
+            required_limits: handle.limits(),
+            ..Default::default()
+        }))
+        .map_err(|e| refuse(e.to_string()))?;
+
+        let failure = Arc::new(Mutex::new(None));
+        let keep = |failure: Arc<Mutex<Option<String>>>| move |what: String| lock(&failure).get_or_insert(what).clone();
+        let (uncaptured, lost) = (keep(failure.clone()), keep(failure.clone()));
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| drop(uncaptured(e.to_string()))));
+        device.set_device_lost_callback(move |reason, message| {
+            // Dropping the device also ends here, with nobody left to tell.
+            drop(lost(format!("device lost ({reason:?}): {message}")));
+        });
+        let uniforms = super::pipeline::uniforms(&device);
+        Ok(Self(Arc::new(Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure })))
+    }
+
+    /// The adapter behind this device.
+    pub fn adapter(&self) -> &Adapter {
+        &self.0.adapter
+    }
+
+    pub(super) fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    /// Layout of bind group 1, the same for all kernels.
+    pub(super) fn uniforms(&self) -> &wgpu::BindGroupLayout {
+        &self.0.uniforms
+    }
+
+    /// Compiled kernels by name and constants: one compilation per device and process.
+    pub(super) fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Pipeline>> {
+        lock(&self.0.pipelines)
+    }
+
+    /// An error of this device.
+    pub(super) fn failed(&self, reason: impl fmt::Display) -> EngineError {
+        EngineError::Device { device: self.0.adapter.to_string(), reason: reason.to_string() }
+    }
+
+    /// Fails if anything went wrong since the device was opened.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        lock(&self.0.failure).as_ref().map_or(Ok(()), |reason| Err(self.failed(reason)))
+    }
+}
+
+/// A value behind a mutex; these are whole at any time, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

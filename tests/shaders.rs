@@ -1,0 +1,195 @@
+//! Rung 1, without a GPU: the shaders are valid, and what Rust says about them is true.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::offset_of;
+use std::path::{Path, PathBuf};
+
+use naga::proc::{GlobalCtx, Layouter};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Handle, Module, StorageAccess, StructMember, Type, TypeInner};
+use trapan::engine::gpu::shader;
+use trapan::graph::{Access, Kernel, MAX_CROPS, Step};
+use trapan::kernels;
+use trapan::kernels::suite::Trial;
+
+use crate::support::trials;
+
+/// What WebGPU guarantees: threads of a workgroup, and bytes they share.
+const THREADS: u32 = 256;
+const WORKGROUP_MEMORY: u32 = 16 << 10;
+
+/// A kernel with the constants of some of its cases.
+struct Variant {
+    label: String,
+    trial: Trial,
+    module: Module,
+    info: ModuleInfo,
+}
+
+impl Variant {
+    fn kernel(&self) -> &'static Kernel {
+        self.trial.call().kernel
+    }
+
+    fn entry(&self) -> usize {
+        let found = self.module.entry_points.iter().position(|e| e.name == self.kernel().entry);
+        found.unwrap_or_else(|| panic!("{}: no entry point {}", self.label, self.kernel().entry))
+    }
+
+    /// Global variables the entry point uses, itself or through functions.
+    fn globals(&self) -> impl Iterator<Item = &naga::GlobalVariable> {
+        let used = self.info.get_entry_point(self.entry());
+        self.module.global_variables.iter().filter(|(h, _)| !used[*h].is_empty()).map(|(_, v)| v)
+    }
+
+    fn uniform(&self, binding: u32) -> Handle<Type> {
+        let at = |v: &&naga::GlobalVariable| v.binding.as_ref().is_some_and(|b| b.group == 1 && b.binding == binding);
+        let all: Vec<_> = self.module.global_variables.iter().map(|(_, v)| v).collect();
+        let found: Vec<_> = all.into_iter().filter(at).collect();
+        assert_eq!(found.len(), 1, "{}: uniform {binding}", self.label);
+        assert_eq!(found[0].space, AddressSpace::Uniform);
+        found[0].ty
+    }
+
+    fn members(&self, ty: Handle<Type>) -> (&[StructMember], u32) {
+        match &self.module.types[ty].inner {
+            TypeInner::Struct { members, span } => (members, *span),
+            other => panic!("{}: {other:?} is no struct", self.label),
+        }
+    }
+}
+
+/// One variant per kernel and constants, parsed and validated with no optional capability.
+fn variants() -> Vec<Variant> {
+    let mut seen = BTreeSet::new();
+    let mut variants = Vec::new();
+    for (label, trial) in trials() {
+        let text = shader(trial.call().kernel, &trial.call().launch().consts);
+        if !seen.insert((trial.call().kernel.name, text.clone())) {
+            continue;
+        }
+        let module =
+            naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+        let info = validator.validate(&module).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
+        variants.push(Variant { label, trial, module, info });
+    }
+    variants
+}
+
+#[test]
+fn bindings_are_the_arguments() {
+    for v in variants() {
+        let found: BTreeSet<_> = v
+            .globals()
+            .filter_map(|g| {
+                let at = g.binding.as_ref().filter(|b| b.group == 0)?;
+                let AddressSpace::Storage { access } = g.space else { panic!("{}: {g:?}", v.label) };
+                Some((at.binding, g.name.clone().unwrap_or_default(), access.contains(StorageAccess::STORE)))
+            })
+            .collect();
+        let wanted: BTreeSet<_> =
+            v.kernel().args.iter().map(|a| (a.binding, a.name.to_owned(), a.access != Access::Read)).collect();
+        assert_eq!(found, wanted, "{}: binding, name, written", v.label);
+    }
+}
+
+#[test]
+fn structs_have_the_layout_of_rust() {
+    for v in variants() {
+        let (_, span) = v.members(v.uniform(0));
+        assert_eq!(span as usize, v.trial.call().params.len(), "{}: size of Params", v.label);
+        let (members, span) = v.members(v.uniform(1));
+        assert_eq!(span as usize, size_of::<Step>(), "{}: size of Step", v.label);
+        let found: BTreeMap<_, _> =
+            members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize)).collect();
+        let wanted = [
+            ("rate", offset_of!(Step, rate)),
+            ("rescale", offset_of!(Step, rescale)),
+            ("pad", offset_of!(Step, pad)),
+            ("crops", offset_of!(Step, crops)),
+        ];
+        assert_eq!(found, wanted.map(|(name, at)| (name.to_owned(), at)).into(), "{}: Step", v.label);
+        let crops = members.iter().find(|m| m.name.as_deref() == Some("crops")).expect("compared above");
+        let TypeInner::Array { size, stride, .. } = &v.module.types[crops.ty].inner else { panic!("crops: no array") };
+        assert_eq!((*size, *stride), (naga::ArraySize::Constant((MAX_CROPS as u32).try_into().unwrap()), 16));
+    }
+}
+
+#[test]
+fn workgroups_fit_every_device() {
+    let mut largest = 0;
+    for v in variants() {
+        let threads: u32 = v.module.entry_points[v.entry()].workgroup_size.iter().product();
+        assert!(threads <= THREADS, "{}: {threads} threads", v.label);
+        let mut layouter = Layouter::default();
+        layouter
+            .update(GlobalCtx {
+                types: &v.module.types,
+                constants: &v.module.constants,
+                overrides: &v.module.overrides,
+                global_expressions: &v.module.global_expressions,
+            })
+            .expect("validated");
+        let bytes: u32 = v.globals().filter(|g| g.space == AddressSpace::WorkGroup).map(|g| layouter[g.ty].size).sum();
+        assert!(bytes <= WORKGROUP_MEMORY, "{}: {bytes} bytes of workgroup memory", v.label);
+        largest = largest.max(bytes);
+    }
+    assert!(
+        largest > WORKGROUP_MEMORY / 2,
+        "some kernel uses workgroup memory: {largest} bytes is too little to believe"
+    );
+}
+
+#[test]
+fn entry_points_are_the_kernels() {
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for v in variants() {
+        let names = v.module.entry_points.iter().map(|e| e.name.clone());
+        found.entry(v.kernel().family).or_default().extend(names);
+    }
+    let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for kernel in kernels::ALL {
+        wanted.entry(kernel.family).or_default().insert(kernel.entry.to_owned());
+    }
+    assert_eq!(found, wanted, "entry points of the shaders, and registered kernels");
+    let files: BTreeSet<_> = files(&root().join("shaders")).iter().map(|p| stem(p)).collect();
+    let families = wanted.keys().map(|f| (*f).to_owned()).chain(["common".to_owned()]);
+    assert_eq!(files, families.collect(), "files in shaders/, and families");
+}
+
+/// Words that may stand only in some places of `src`.
+#[test]
+fn words_stay_where_they_belong() {
+    let rules: [(&[&str], &[&str]); 3] = [
+        (&["wgpu"], &["src/engine/gpu/"]),
+        (&["clap"], &["src/cli/", "src/main.rs"]),
+        (&["print!(", "println!(", "dbg!("], &["src/cli/"]),
+    ];
+    let mut wrong = Vec::new();
+    for path in files(&root().join("src")) {
+        let text = std::fs::read_to_string(&path).expect("source is readable");
+        let place = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            for (words, places) in &rules {
+                if !places.iter().any(|p| place.starts_with(p)) && words.iter().any(|w| line.contains(w)) {
+                    wrong.push(format!("{place}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not here:\n{}", wrong.join("\n"));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().expect("a file").to_string_lossy().into_owned()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("folder is readable").map(|e| e.expect("entry is readable").path());
+    entries.flat_map(|p| if p.is_dir() { files(&p) } else { vec![p] }).collect()
+}
