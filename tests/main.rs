@@ -1,1 +1,3 @@
 //! The verification ladder, each rung independent of the one below.
+
+mod raster;
