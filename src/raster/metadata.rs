@@ -1,6 +1,8 @@
 //! GDAL's metadata tag (42112): band descriptions and declared bit depth, in a small XML.
 //!
 //! `<GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">Blue</Item></GDALMetadata>`
+//!
+//! GDAL escapes a value and then the document with the value in it, and undoes both: so do we.
 
 /// One `<Item>`.
 struct Item {
@@ -31,7 +33,7 @@ pub(super) fn write(descriptions: &[Option<String>]) -> String {
     let mut xml = String::new();
     for (band, name) in descriptions.iter().enumerate() {
         if let Some(name) = name {
-            let name = escape(name);
+            let name = escape(&escape(name));
             xml += &format!("<Item name=\"DESCRIPTION\" sample=\"{band}\" role=\"description\">{name}</Item>\n");
         }
     }
@@ -47,7 +49,7 @@ fn items(xml: &str) -> impl Iterator<Item = Item> {
             rest.split_once('"').map(|(value, _)| unescape(value))
         };
         let sample = attribute("sample").and_then(|s| s.parse().ok());
-        Some(Item { name: attribute("name")?, sample, value: unescape(value) })
+        Some(Item { name: attribute("name")?, sample, value: unescape(&unescape(value)) })
     })
 }
 

@@ -152,7 +152,8 @@ fn georeference(pan: &Raster, ms: &Raster, ratio: usize) -> Vec<String> {
             scale[1]
         ));
     }
-    let [column, row] = coarse.find(fine.at(0.0, 0.0));
+    // + 0.0: no −0.00 in the message.
+    let [column, row] = coarse.find(fine.at(0.0, 0.0)).map(|v| v + 0.0);
     if column.abs().max(row.abs()) > 1.0 {
         warnings.push(format!(
             "the upper-left corner of {} lies at column {column:.2}, row {row:.2} of {}: the images do not cover the \

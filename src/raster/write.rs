@@ -193,9 +193,8 @@ impl Output<'_> {
         if self.valid.is_some_and(|v| v.len() != w * h) {
             return Err("the mask has another size than the image".into());
         }
-        let [low, high] = self.limits();
-        // Also false where either is NaN.
-        if !(low <= high) {
+        let ordered = |[low, high]: [f32; 2]| low <= high; // false where either is NaN
+        if !ordered(self.range) || !ordered(self.limits()) {
             return Err(format!("no {} value lies in the range {:?}", self.sample, self.range));
         }
         match self.data.iter().enumerate().find(|(i, v)| v.is_nan() && self.is_valid(i / c)) {
