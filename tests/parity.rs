@@ -4,12 +4,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use trapan::engine::gpu::GpuEngine;
+use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
 use trapan::engine::{CpuEngine, Engine, EngineError, Options};
-use trapan::graph::{Access, PlanId, Program, Step, Tensor};
+use trapan::graph::{Access, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use trapan::kernels::adam::{Adam, adam};
+use trapan::kernels::loss::l2;
 use trapan::kernels::suite::{self, Trial};
 
-use crate::support::{gpus, trials};
+use crate::support::{gpus, software, trials};
 
 #[test]
 fn gpus_agree_with_the_reference() {
@@ -54,6 +56,104 @@ fn a_second_run_gives_the_same_bits() {
             assert!(first == fresh, "{label}: a fresh engine differs");
         }
     }
+}
+
+/// Trains a vector towards another: a plan of few calls and many runs.
+struct Chase {
+    program: Arc<Program>,
+    plan: PlanId,
+    w: Tensor,
+    target: Tensor,
+}
+
+const CHASE: usize = 500;
+
+fn chase() -> Chase {
+    let mut builder = ProgramBuilder::new();
+    let shape = Shape::flat(CHASE);
+    let w = builder.tensor("w", shape, Role::Param);
+    let target = builder.tensor("target", shape, Role::Input);
+    let (m, v) = (builder.tensor("m", shape, Role::State), builder.tensor("v", shape, Role::State));
+    let dw = builder.tensor("dw", shape, Role::Grad);
+    let loss = builder.tensor("loss", Shape::flat(1), Role::Output);
+    let mut plan = builder.plan("chase");
+    plan.trains(w);
+    plan.watch(loss);
+    plan.watch(w);
+    l2(&mut plan, w, target, 1.0, "sums", dw, loss);
+    adam(&mut plan, Adam::default(), w, dw, m, v);
+    let plan = plan.finish();
+    Chase { program: Arc::new(builder.finish().expect("the plan is sound")), plan, w, target }
+}
+
+/// More runs than step slots, more watched values than the log holds, plans run in
+/// pieces, and host writes between queued runs: the order of everything must hold.
+fn race(engine: &mut dyn Engine, chase: &Chase) -> Result<Vec<f32>, EngineError> {
+    const RUNS: u32 = 300;
+    let wave = |phase: f32| -> Vec<f32> { (0..CHASE).map(|i| (i as f32 * 0.1 + phase).sin()).collect() };
+    engine.write(chase.w, &wave(0.0))?;
+    engine.write(chase.target, &wave(1.0))?;
+    let mut log = Vec::new();
+    for t in 1..=RUNS {
+        let step = Adam::default().step(0.01, t);
+        if t == RUNS / 2 {
+            engine.write(chase.target, &wave(2.0))?;
+        }
+        let calls = chase.program.plan(chase.plan).calls.len();
+        let cut = t as usize % calls;
+        engine.run(chase.plan, 0..cut, &step)?;
+        engine.run(chase.plan, cut..calls, &step)?;
+        if t == RUNS / 3 {
+            log.extend(engine.watched()?);
+        }
+    }
+    log.extend(engine.watched()?);
+    assert_eq!(log.len(), RUNS as usize * (1 + CHASE), "one record per complete run");
+    assert!(engine.watched()?.is_empty(), "the log is taken once");
+    assert_eq!(engine.read(chase.w)?, log[log.len() - CHASE..], "the last record is the state");
+    Ok(log)
+}
+
+#[test]
+fn runs_writes_and_records_keep_their_order() {
+    let chase = chase();
+    let mut cpu = CpuEngine::load(chase.program.clone(), 1, Options::default()).expect("one thread starts").textbook();
+    let wanted: Vec<f64> = race(&mut cpu, &chase).expect("the CPU does not fail").into_iter().map(f64::from).collect();
+    assert!(wanted[wanted.len() - CHASE - 1] < wanted[0] / 10.0, "the loss falls");
+    for gpu in gpus() {
+        for poison in [false, true] {
+            let mut engine = GpuEngine::load(&gpu, chase.program.clone(), Options { poison }).expect("it fits");
+            let found = race(&mut engine, &chase).unwrap_or_else(|e| panic!("{e}"));
+            // 300 steps of f32 in another order of rounding.
+            suite::compare("log", &found, &wanted, 1e-4).unwrap_or_else(|m| panic!("{gpu:?}: {m}"));
+        }
+    }
+}
+
+#[test]
+fn tensors_start_at_zero_and_writes_are_checked() {
+    let chase = chase();
+    let mut engine = GpuEngine::load(software(), chase.program.clone(), Options::default()).expect("it fits");
+    assert_eq!(engine.read(chase.w).expect("reads"), vec![0.0; CHASE]);
+    let error = engine.write(chase.w, &[1.0, 2.0]).expect_err("too short");
+    assert!(matches!(error, EngineError::Length { found: 2, wanted: CHASE, .. }), "{error}");
+}
+
+#[test]
+fn what_cannot_be_opened_or_loaded_is_said() {
+    let many = adapters().len();
+    let error = Gpu::open(Pick::Index(many)).expect_err("there is no such adapter");
+    assert!(matches!(&error, EngineError::NoAdapter { found, .. } if found.len() == many), "{error}");
+
+    // Larger than any storage binding: 4 GiB. Nothing may be allocated for it.
+    let mut builder = ProgramBuilder::new();
+    builder.tensor("huge", Shape([1, 1 << 15, 1 << 15, 1]), Role::Input);
+    let program = Arc::new(builder.finish().expect("nothing is wrong with it"));
+    let limit = software().adapter().limits.binding;
+    assert!(limit < 4 << 30, "the software device binds {limit} bytes: enlarge the tensor of this test");
+    let error = GpuEngine::load(software(), program, Options::default()).err().expect("too large");
+    assert!(matches!(error, EngineError::Limits { .. }), "{error}");
+    assert!(error.to_string().contains("huge"), "{error}");
 }
 
 /// An engine with one fault.
