@@ -18,6 +18,10 @@
 // Cost of `conv2d_grad_weight`: as many FMAs. A thread owns one input channel, 8 output
 // channels and all 9 taps: 72 sums. Per pixel it reads one new column of 3 x values and
 // 8 of dy, 5 cycles against 18 of arithmetic.
+//
+// Tiles of sums are indexed by literals only and workgroup arrays by one index per
+// dimension: then the bounds checks of WGSL fall out of the loops. Measured on lavapipe:
+// 10 and 12 GFLOP/s on two cores, the same without checks.
 
 struct Params {
     n: u32,

@@ -187,13 +187,15 @@ impl Gpu {
         .map_err(|e| refuse(e.to_string()))?;
 
         let failure = Arc::new(Mutex::new(None));
-        let keep = |failure: Arc<Mutex<Option<String>>>| move |what: String| lock(&failure).get_or_insert(what).clone();
-        let (uncaptured, lost) = (keep(failure.clone()), keep(failure.clone()));
-        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| drop(uncaptured(e.to_string()))));
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device also ends here, with nobody left to tell.
-            drop(lost(format!("device lost ({reason:?}): {message}")));
-        });
+        let keep = || {
+            let failure = failure.clone();
+            move |what: String| {
+                lock(&failure).get_or_insert(what);
+            }
+        };
+        let (uncaptured, lost) = (keep(), keep());
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
+        device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
         Ok(Self(Arc::new(Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure })))
     }
