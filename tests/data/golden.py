@@ -180,7 +180,7 @@ def main():
         "adam": adam_case(),
         "ten_crops": {f"{h}x{w}": method.ten_crops(h, w) for h, w in [(10, 14), (12, 20), (13, 9), (128, 64)]},
         # 10 × 14 MS pixels: the centre crop's row is the half that Python rounds down.
-        "steps": [steps_case(80, 48, 4, 4, QB, QB_PAN), steps_case(20, 28, 8, 2, [0.35] * 7 + [0.27], 0.11)],
+        "steps": [steps_case(64, 48, 4, 4, QB, QB_PAN), steps_case(20, 28, 8, 2, [0.35] * 7 + [0.27], 0.11)],
     }
     out.write_text(json.dumps(golden, indent=None, separators=(",", ":")).replace("},{", "},\n{") + "\n")
 
