@@ -49,10 +49,10 @@ impl Report {
     pub fn near(&mut self, label: &str, found: f64, wanted: f64, tolerance: f64) {
         self.checked += 1;
         let error = (found - wanted).abs();
-        if !(error <= tolerance) {
-            self.failures
-                .push(format!("{label}: {found:e} instead of {wanted:e}, off by {error:.2e} > {tolerance:.1e}"));
+        if error <= tolerance {
+            return; // false for NaN
         }
+        self.failures.push(format!("{label}: {found:e} instead of {wanted:e}, off by {error:.2e} > {tolerance:.1e}"));
     }
 
     /// [`near`](Self::near) for each element.

@@ -129,8 +129,11 @@ pub fn separable(x: ArrayView4<'_, f64>, rows: &Array2<f64>, columns: &Array2<f6
     y
 }
 
+/// Makes the matrix of an operator along one axis from samples and ratio.
+pub type Line = fn(usize, usize) -> Array2<f64>;
+
 /// Upsampling of both axes by `matrix` ([`cubic_upsampling`] or [`interp23`]).
-pub fn upsample(x: ArrayView4<'_, f64>, ratio: usize, matrix: fn(usize, usize) -> Array2<f64>) -> Array4<f64> {
+pub fn upsample(x: ArrayView4<'_, f64>, ratio: usize, matrix: Line) -> Array4<f64> {
     separable(x, &matrix(x.dim().1, ratio), &matrix(x.dim().2, ratio))
 }
 
