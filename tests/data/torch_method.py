@@ -110,11 +110,11 @@ class Training:
     The optimisers of the two branches hold separate moments over the same weights.
     """
 
-    def __init__(self, pan, ms, weights, *, ratio, ms_gains, pan_gain, crops=None, upsample="cubic", reduced="wald",
-                 lr=None, betas=(0.9, 0.999), eps=1e-8, spectral=1.0, spatial=8.0):
+    def __init__(self, pan, ms, weights, *, ratio, ms_gains, pan_gain, crops=None, crop_size=None, upsample="cubic",
+                 reduced="wald", lr=None, betas=(0.9, 0.999), eps=1e-8, spectral=1.0, spatial=8.0):
         up = {"cubic": upsample_cubic, "interp23": self._interp23}[upsample]
         self.pan, self.ms, self.ratio, self.factors = pan, ms, ratio, (spectral, spatial)
-        self.crop_size = ms.shape[2] // 2, ms.shape[3] // 2
+        self.crop_size = crop_size or (ms.shape[2] // 2, ms.shape[3] // 2)
         self.crops = crops or ten_crops(*ms.shape[2:])
         self.kernels = training_kernels(ms_gains, ratio, ms.dtype)
         self.lms = up(ms, ratio, pan.shape[2:])
