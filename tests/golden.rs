@@ -241,6 +241,27 @@ fn same_tree(report: &mut Report, at: &str, found: &Value, wanted: &Value) {
     }
 }
 
+/// A digest must notice one wrong element anywhere, and two that changed places.
+#[test]
+fn digests_notice_mistakes() {
+    let wanted = &data("golden.json")["conv2d"][0];
+    let [n, h, w, ci, co] = case(wanted);
+    let x = formula::image([n, h, w, ci], 0.7, 0.1);
+    let weight = 0.5 * formula::image([3, 3, ci, co], 0.9, 0.2);
+    let y = flat(&conv2d(x.view(), weight.view(), &wave(co, 0.3, 0.5, 1.0)));
+    let failures = |change: &dyn Fn(&mut Vec<f64>)| {
+        let (mut y, mut report) = (y.clone(), Report::default());
+        change(&mut y);
+        report.digest("y", &y, &wanted["y"], TOLERANCE);
+        report.failures().len()
+    };
+    assert_eq!(failures(&|_| ()), 0);
+    assert!(failures(&|y| y[0] += 1e-6) >= 1);
+    assert!(failures(&|y| y[101] += 1e-6) >= 1);
+    assert!(failures(&|y| y.swap(101, 102)) >= 1);
+    assert!(failures(&|y| y[101] = f64::NAN) >= 1);
+}
+
 /// The committed values are those the committed script makes.
 #[test]
 fn script_makes_the_committed_values() {
