@@ -11,7 +11,7 @@ use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::l2;
 use trapan::kernels::suite::{self, Trial};
 
-use crate::support::{gpus, software, trials};
+use crate::support::devices::{gpus, software, trials};
 
 #[test]
 fn gpus_agree_with_the_reference() {

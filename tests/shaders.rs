@@ -12,7 +12,7 @@ use trapan::graph::{Access, Kernel, MAX_CROPS, Step};
 use trapan::kernels;
 use trapan::kernels::suite::Trial;
 
-use crate::support::trials;
+use crate::support::devices::trials;
 
 /// What WebGPU guarantees: threads of a workgroup, and bytes they share.
 const THREADS: u32 = 256;

@@ -1,35 +1,98 @@
 //! What several rungs share.
 
-use std::sync::OnceLock;
+pub mod devices;
+pub mod formula;
+pub mod oracle;
+pub mod textbook;
 
-use trapan::engine::gpu::{Gpu, Kind, Pick, adapters};
-use trapan::graph::Case;
-use trapan::kernels;
-use trapan::kernels::suite::Trial;
+use serde_json::Value;
 
-/// The software Vulkan device, opened once: programs share its compiled kernels.
-/// Tests fail without one; a ladder with a rung left out would look whole.
-pub fn software() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
-        Gpu::open(Pick::Software).unwrap_or_else(|e| {
-            panic!("these tests need a software Vulkan driver: apt install mesa-vulkan-drivers; {e}")
-        })
-    })
+/// Reads a file of `tests/data`.
+pub fn data(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The software device, and every real GPU of this machine.
-pub fn gpus() -> Vec<Gpu> {
-    let real = adapters().into_iter().enumerate().filter(|(_, a)| a.kind != Kind::Software);
-    let opened = real.map(|(i, a)| Gpu::open(Pick::Index(i)).unwrap_or_else(|e| panic!("{a}: {e}")));
-    std::iter::once(software().clone()).chain(opened).collect()
+/// A number of a JSON file.
+#[track_caller]
+pub fn float(v: &Value) -> f64 {
+    v.as_f64().unwrap_or_else(|| panic!("not a number: {v}"))
 }
 
-/// Every case of every kernel, made ready.
-pub fn trials() -> impl Iterator<Item = (String, Trial)> {
-    let cases = |kernel: &'static trapan::graph::Kernel| (kernel.cases)().into_iter().map(move |case| (kernel, case));
-    kernels::ALL
-        .iter()
-        .flat_map(move |kernel| cases(kernel))
-        .map(|(kernel, case): (_, Case)| (format!("{} {}", kernel.name, case.label), Trial::new(&case, 7)))
+/// A list of numbers of a JSON file.
+#[track_caller]
+pub fn floats(v: &Value) -> Vec<f64> {
+    list(v).iter().map(float).collect()
+}
+
+/// A list of whole numbers of a JSON file.
+#[track_caller]
+pub fn sizes(v: &Value) -> Vec<usize> {
+    list(v).iter().map(|v| v.as_u64().unwrap_or_else(|| panic!("not a size: {v}")) as usize).collect()
+}
+
+/// A list of a JSON file.
+#[track_caller]
+pub fn list(v: &Value) -> &Vec<Value> {
+    v.as_array().unwrap_or_else(|| panic!("not a list: {v}"))
+}
+
+/// Collects every disagreement of a test, so that a failure shows its extent.
+#[derive(Default)]
+pub struct Report {
+    failures: Vec<String>,
+    checked: usize,
+}
+
+impl Report {
+    /// `|found − wanted| ≤ tolerance`; a value that is not finite fails.
+    pub fn near(&mut self, label: &str, found: f64, wanted: f64, tolerance: f64) {
+        self.checked += 1;
+        let error = (found - wanted).abs();
+        if error <= tolerance {
+            return; // false for NaN
+        }
+        self.failures.push(format!("{label}: {found:e} instead of {wanted:e}, off by {error:.2e} > {tolerance:.1e}"));
+    }
+
+    /// [`near`](Self::near) for each element.
+    pub fn all(&mut self, label: &str, found: &[f64], wanted: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), wanted.len(), "{label}: lengths");
+        for (i, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+            self.near(&format!("{label}[{i}]"), *found, *wanted, tolerance);
+        }
+    }
+
+    /// Compares with the eight samples and three sums that stand for an array in
+    /// `golden.json`; see `digest` there.
+    pub fn digest(&mut self, label: &str, found: &[f64], digest: &Value, tolerance: f64) {
+        assert_eq!(found.len() as u64, digest["len"], "{label}: length");
+        for (i, wanted) in floats(&digest["samples"]).into_iter().enumerate() {
+            let at = i * (found.len() - 1) / 7;
+            self.near(&format!("{label}[{at}]"), found[at], wanted, tolerance * wanted.abs().max(1.0));
+        }
+        let sums = [
+            ("sum", found.iter().sum::<f64>()),
+            ("squares", found.iter().map(|v| v * v).sum()),
+            ("weighted", found.iter().enumerate().map(|(k, v)| v * (k as f64).cos()).sum()),
+        ];
+        for (name, sum) in sums {
+            let wanted = float(&digest[name]);
+            self.near(&format!("{label} {name}"), sum, wanted, tolerance * wanted.abs().max(1.0));
+        }
+    }
+
+    /// Disagreements so far.
+    pub fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    /// Fails with all disagreements, or if nothing was compared.
+    #[track_caller]
+    pub fn finish(self) {
+        let Self { failures, checked } = self;
+        assert!(checked > 0, "nothing was compared");
+        assert!(failures.is_empty(), "{} of {checked} values disagree:\n{}", failures.len(), failures.join("\n"));
+    }
 }
