@@ -394,6 +394,16 @@ fn extra_bands_of_a_colour_picture_are_kept() {
 }
 
 #[test]
+fn a_predictor_without_its_compression_is_ignored() {
+    // As libtiff does: only LZW and deflate have one.
+    for compression in [1, 32773] {
+        let fixture = Fixture { compression, ..Fixture::new(Sample::U16, [20, 20, 2]) };
+        let data = scene(Sample::U16, fixture.size);
+        assert!(parse(&fixture.with(317, 3, &[2]).bytes(&data)).unwrap().data == data);
+    }
+}
+
+#[test]
 fn empty_tiles_are_nodata() {
     let fixture = Fixture { tile: Some([16, 16]), ..Fixture::new(Sample::U8, [32, 16, 1]) };
     let data = vec![5.0; 32 * 16];

@@ -78,7 +78,7 @@ pub fn write_atomically(
     file.rename(path, overwrite)
 }
 
-/// Whether [`write`] can be expected to succeed: to be asked before a long computation. Creates and
+/// Whether [`write()`] can be expected to succeed: to be asked before a long computation. Creates and
 /// removes a file in the folder.
 ///
 /// # Errors
@@ -163,7 +163,7 @@ impl Temporary {
     }
 }
 
-/// Writes the GeoTIFF of [`write`] to any sink; `big`: as BigTIFF.
+/// Writes the GeoTIFF of [`write()`] to any sink; `big`: as BigTIFF.
 ///
 /// # Errors
 /// Those of the sink, and `InvalidInput` if sizes disagree, the range is empty or a valid value is NaN.
