@@ -713,7 +713,7 @@ fn child_is_interrupted() {
     let folder = PathBuf::from(env::var_os("TRAPAN_TEST_FOLDER").unwrap());
     let _ = write_atomically(&folder.join("out.tif"), false, |file| {
         file.write_all(b"half")?;
-        if listing(&folder).iter().any(|name| name.starts_with(".out.tif.") && name.ends_with(".part")) {
+        if listing(&folder).iter().any(|name| name.starts_with(".trapan-") && name.ends_with(".part")) {
             fs::write(folder.join("seen"), "")?;
         }
         // What a handler of interrupts does.
