@@ -1,6 +1,6 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
-//! [`read`] and [`write`] move whole images between files and `[H, W, C]` arrays of f32, which hold
+//! [`read`] and [`write()`] move whole images between files and `[H, W, C]` arrays of f32, which hold
 //! every u8, u16 and i16 exactly. [`Pair`] checks that two images belong together. [`Scale`] maps
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.

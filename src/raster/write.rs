@@ -78,7 +78,7 @@ pub fn write_atomically(
     file.rename(path, overwrite)
 }
 
-/// Whether [`write`] can be expected to succeed: to be asked before a long computation. Creates and
+/// Whether [`write()`] can be expected to succeed: to be asked before a long computation. Creates and
 /// removes a file in the folder.
 ///
 /// # Errors
@@ -124,17 +124,17 @@ impl Temporary {
             Ok(_) if !overwrite => return Err(RasterError::Exists { path: path.to_owned() }),
             _ => {}
         }
-        let Some(name) = path.file_name() else {
+        if path.file_name().is_none() {
             let missing = io::Error::new(io::ErrorKind::InvalidInput, "the name has no file part");
             return Err(RasterError::writing(path, missing));
-        };
+        }
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let prefix = format!(".{}.", name.to_string_lossy());
         let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".part");
+        // Not the output's name, which may be as long as names can be.
+        builder.prefix(".trapan-").suffix(".part");
         // As any new file: what the umask allows, not the owner only.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -163,7 +163,7 @@ impl Temporary {
     }
 }
 
-/// Writes the GeoTIFF of [`write`] to any sink; `big`: as BigTIFF.
+/// Writes the GeoTIFF of [`write()`] to any sink; `big`: as BigTIFF.
 ///
 /// # Errors
 /// Those of the sink, and `InvalidInput` if sizes disagree, the range is empty or a valid value is NaN.
