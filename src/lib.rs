@@ -6,4 +6,5 @@ pub mod graph;
 pub mod kernels;
 pub mod method;
 pub mod net;
+pub mod quality;
 pub mod raster;

@@ -3,7 +3,6 @@
 //! odd sizes, `Ci ≠ Co`, `H ≠ W`, ratios 2, 4 and 8, images smaller than the filter.
 
 use std::path::Path;
-use std::process::Command;
 
 use ndarray::{Array2, Array4};
 use serde_json::Value;
@@ -15,7 +14,7 @@ use trapan::kernels::resample::{Axis, reference_resample};
 
 use crate::support::formula::{self, DAM_GOLDEN, wave};
 use crate::support::textbook::{self, Dam, Degradation, Fusion, mse};
-use crate::support::{Report, data, float, floats, list, sizes};
+use crate::support::{Report, data, float, floats, list, python, sizes};
 
 /// Both sides are f64; sums have up to 10⁴ terms.
 const TOLERANCE: f64 = 1e-9;
@@ -265,23 +264,11 @@ fn digests_notice_mistakes() {
 /// The committed values are those the committed script makes.
 #[test]
 fn script_makes_the_committed_values() {
-    let python = |args: &[&std::ffi::OsStr]| {
-        let mut command = Command::new("python3");
-        command.args(args).env("OMP_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-        command.output()
-    };
-    let probe = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, ['torch', 'numpy'])))";
-    if !python(&["-c".as_ref(), probe.as_ref()]).is_ok_and(|o| o.status.success()) {
-        #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
-        {
-            eprintln!("SKIPPED: golden.py was not run again, python3 with torch and numpy is not here");
-        }
-        return;
-    }
+    let Some(mut python) = python("golden.py", &["torch", "numpy"]) else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden.py");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = folder.path().join("golden.json");
-    let output = python(&[script.as_ref(), made.as_ref()]).expect("python3 starts");
+    let output = python.args([&script, &made]).output().expect("python3 starts");
     assert!(output.status.success(), "golden.py failed:\n{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(made).expect("golden.py wrote its file");
     let mut report = Report::default();

@@ -1,5 +1,8 @@
 //! The verification ladder, each rung independent of the one below.
 
+mod checks;
+mod cli;
+mod filters;
 mod golden;
 mod gradients;
 mod parity;
@@ -7,3 +10,4 @@ mod raster;
 mod reference;
 mod shaders;
 mod support;
+mod training;

@@ -20,6 +20,8 @@ use trapan::raster::{
     write, write_atomically,
 };
 
+use crate::support::{python, skipped};
+
 const SAMPLES: [Sample; 4] = [Sample::U8, Sample::U16, Sample::I16, Sample::F32];
 
 /// Largest single request of this thread, so that a test can see what a damaged file makes us allocate.
@@ -945,11 +947,6 @@ fn checksums_are_those_of_the_standard() {
     assert!(matches!(sha256(&folder.path().join("none")), Err(RasterError::Missing { .. })));
 }
 
-/// Says so past the test harness, which swallows what a passing test prints.
-fn skipped(why: &str) {
-    let _ = writeln!(io::stderr(), "SKIPPED: {why}");
-}
-
 /// Folder of real pairs, which cannot be distributed.
 fn real_data() -> Option<PathBuf> {
     let folder = env::var_os("TRAPAN_DATA").map(PathBuf::from);
@@ -999,13 +996,9 @@ fn real_pairs_are_read() {
 
 /// The script that asks GDAL; `None`, loudly, where Python has no rasterio.
 fn gdal(arguments: &[&Path]) -> Option<std::process::Output> {
-    let works = Command::new("python3").args(["-c", "import rasterio, numpy"]).output();
-    if !works.is_ok_and(|o| o.status.success()) {
-        skipped("python3 with rasterio is not installed; nothing was compared with GDAL");
-        return None;
-    }
+    let mut python = python("comparison with GDAL", &["rasterio", "numpy"])?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check_geotiff.py");
-    Some(Command::new("python3").arg(script).args(arguments).output().unwrap())
+    Some(python.arg(script).args(arguments).output().unwrap())
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! the method. Only `engine::gpu` names wgpu.
 
 mod cpu;
+mod device;
 pub mod gpu;
 
 use std::ops::Range;
 
 pub use cpu::CpuEngine;
+pub use device::{Device, DeviceChoice};
 pub use gpu::GpuEngine;
 
 use crate::graph::{CheckError, PlanId, Step, Tensor};

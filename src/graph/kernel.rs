@@ -234,7 +234,6 @@ pub struct Case {
     /// What it stresses.
     pub label: String,
     /// Builds the call over fresh tensors.
-    #[expect(clippy::type_complexity, reason = "one closure, written once")]
     pub build: Box<dyn Fn(&mut PlanBuilder<'_>) + Send + Sync>,
     /// Arguments that random values in ±1 do not suit.
     pub fill: Vec<Fill>,

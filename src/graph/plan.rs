@@ -78,6 +78,12 @@ impl Program {
         &self.tensors
     }
 
+    /// The tensor called `name`.
+    pub fn tensor(&self, name: &str) -> Option<Tensor> {
+        let index = self.tensors.iter().position(|t| t.name == name)?;
+        Some(Tensor::new(index, self.tensors[index].shape))
+    }
+
     /// A plan.
     pub fn plan(&self, id: PlanId) -> &Plan {
         &self.plans[id.0]

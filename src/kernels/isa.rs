@@ -14,6 +14,8 @@ pub(super) trait Level {
     type V: Copy;
     /// Floats per register.
     const LANES: usize;
+    /// Registers: how large a tile may be.
+    const REGISTERS: usize;
     /// `[v; LANES]`.
     unsafe fn splat(v: f32) -> Self::V;
     /// Reads `LANES` floats; alignment does not matter.
@@ -28,7 +30,7 @@ pub(super) trait Level {
 pub(super) struct Avx512;
 /// AVX2 with FMA: 16 registers of 8 floats.
 pub(super) struct Avx2;
-/// What the target guarantees: SSE2 on x86-64, NEON on aarch64, by way of arrays.
+/// What the target guarantees: NEON on aarch64, else arrays of 4, which SSE2 covers.
 pub(super) struct Portable;
 
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +42,7 @@ mod x86 {
     impl Level for Avx512 {
         type V = __m512;
         const LANES: usize = 16;
+        const REGISTERS: usize = 32;
         #[inline(always)]
         unsafe fn splat(v: f32) -> __m512 {
             unsafe { _mm512_set1_ps(v) }
@@ -61,6 +64,7 @@ mod x86 {
     impl Level for Avx2 {
         type V = __m256;
         const LANES: usize = 8;
+        const REGISTERS: usize = 16;
         #[inline(always)]
         unsafe fn splat(v: f32) -> __m256 {
             unsafe { _mm256_set1_ps(v) }
@@ -80,9 +84,40 @@ mod x86 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    #![expect(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers every body")]
+    use super::{Level, Portable};
+    use std::arch::aarch64::*;
+
+    impl Level for Portable {
+        type V = float32x4_t;
+        const LANES: usize = 4;
+        const REGISTERS: usize = 32;
+        #[inline(always)]
+        unsafe fn splat(v: f32) -> float32x4_t {
+            vdupq_n_f32(v)
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> float32x4_t {
+            unsafe { vld1q_f32(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(v: float32x4_t, to: *mut f32) {
+            unsafe { vst1q_f32(to, v) }
+        }
+        #[inline(always)]
+        unsafe fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+            vfmaq_f32(c, a, b)
+        }
+    }
+}
+
+#[cfg(not(target_arch = "aarch64"))]
 impl Level for Portable {
     type V = [f32; 4];
     const LANES: usize = 4;
+    const REGISTERS: usize = 16;
     #[inline(always)]
     unsafe fn splat(v: f32) -> [f32; 4] {
         [v; 4]
@@ -99,9 +134,8 @@ impl Level for Portable {
     }
     #[inline(always)]
     unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
-        // SSE2 has no fused form: `mul_add` would be a library call.
-        let one = |i: usize| if cfg!(target_arch = "aarch64") { a[i].mul_add(b[i], c[i]) } else { a[i] * b[i] + c[i] };
-        [one(0), one(1), one(2), one(3)]
+        // Not `mul_add`: without the instruction that is a library call.
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
     }
 }
 

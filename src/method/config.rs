@@ -41,10 +41,6 @@ struct Preset {
 const GENERIC_GAIN: f64 = 0.30;
 
 impl Sensor {
-    /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Wv2, Self::Wv3, Self::Wv4, Self::Qb, Self::Ikonos, Self::Ge1, Self::Gf2, Self::Generic];
-
     fn preset(self) -> Preset {
         let preset = |ms_gains, pan_gain, warm_up_epochs, full_probability| Preset {
             ms_gains,
@@ -76,11 +72,6 @@ impl Sensor {
         } else {
             Err(MethodError::Bands { sensor: self, wanted: known.len(), found: bands })
         }
-    }
-
-    /// Nyquist gain of PAN.
-    pub fn pan_gain(self) -> f64 {
-        self.preset().pan_gain
     }
 }
 
@@ -228,12 +219,17 @@ impl Config {
     /// # Errors
     /// [`MethodError::Bands`] if the sensor has another number of bands.
     pub fn new(sensor: Sensor, profile: Profile, bands: usize) -> Result<Self, MethodError> {
+        Ok(Self::with_gains(sensor, profile, sensor.ms_gains(bands)?))
+    }
+
+    /// The method's numbers for a sensor, but for other MTF gains, one per band.
+    pub fn with_gains(sensor: Sensor, profile: Profile, ms_gains: Vec<f64>) -> Self {
         let paper = profile == Profile::Paper;
         let preset = sensor.preset();
-        Ok(Self {
+        Self {
             sensor,
             profile,
-            ms_gains: sensor.ms_gains(bands)?,
+            ms_gains,
             pan_gain: preset.pan_gain,
             upsample: if paper { Upsample::Interp23 } else { Upsample::Cubic },
             reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
@@ -256,7 +252,7 @@ impl Config {
             blocks: 4,
             dam_width: 32,
             seed: 0,
-        })
+        }
     }
 
     /// Checks every number against the pair and against the others.

@@ -3,13 +3,18 @@
 pub mod config;
 pub mod crops;
 pub mod filter;
+mod fuse;
 pub mod model;
+pub mod scene;
 pub mod schedule;
+pub mod simulate;
+pub mod trace;
 pub mod train;
 
 pub use config::Config;
+pub use fuse::{Fused, build, dims, fuse};
 pub use model::{Dims, Model};
-pub use train::{Outcome, Phase, Progress, StepRecord, train};
+pub use train::{Outcome, Phase, Progress, StepRecord, infer, train};
 
 use crate::engine::EngineError;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::config::{Config, Reduced, Upsample};
 use super::crops::crop_size;
-use super::filter::{self, Banded};
+use super::filter::{self, Banded, Terms};
 use crate::graph::{CheckError, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::kernels::resample::Axis;
 use crate::kernels::{adam, image, loss, resample};
 use crate::net::{Dam, Fusion, FusionShape};
 
@@ -67,9 +68,12 @@ pub struct Model {
     pub infer: Range<usize>,
 }
 
-/// Tables of an image operator.
+/// Tables of an image operator: a sum of separable terms.
+#[derive(Clone)]
+struct Operator(Vec<Separable>);
+
 #[derive(Clone, Copy)]
-struct Operator {
+struct Separable {
     y: resample::Table,
     x: resample::Table,
 }
@@ -99,43 +103,67 @@ impl Tables<'_> {
         resample::Table { taps, start }
     }
 
-    fn operator(&mut self, name: &str, bands: &[(Banded, Banded)]) -> Operator {
-        let (y, x): (Vec<&Banded>, Vec<&Banded>) = bands.iter().map(|(y, x)| (y, x)).unzip();
-        Operator { y: self.table(&format!("{name}.y"), &y), x: self.table(&format!("{name}.x"), &x) }
+    /// `bands` holds the operator of all bands, or one each.
+    fn operator(&mut self, name: &str, bands: &[Terms]) -> Operator {
+        let mut term = |t: usize| {
+            let (y, x): (Vec<&Banded>, Vec<&Banded>) = bands.iter().map(|terms| (&terms[t].0, &terms[t].1)).unzip();
+            Separable { y: self.table(&format!("{name}{t}.y"), &y), x: self.table(&format!("{name}{t}.x"), &x) }
+        };
+        Operator((0..bands[0].len()).map(&mut term).collect())
     }
 }
 
 impl Operator {
-    /// Adds `out = A x`, rows first: cheapest where the image shrinks.
-    fn shrink(self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, out: Tensor) {
-        let [n, _, w, c] = x.shape().0;
-        let between = p.activation(name, Shape([n, out.shape().h(), w, c]));
-        resample::resample(p, x, self.y, resample::Axis::Y, None, between);
-        resample::resample(p, between, self.x, resample::Axis::X, None, out);
+    /// Adds `out = A x + add`, along `first` and then along the other axis: rows first
+    /// is cheapest where the image shrinks, columns first where it grows.
+    fn apply(&self, p: &mut PlanBuilder<'_>, first: Axis, x: Tensor, name: &str, add: Option<Tensor>, out: Tensor) {
+        let [n, h, w, c] = x.shape().0;
+        let mut sum = add;
+        for (t, term) in self.0.iter().enumerate() {
+            let (between, tables) = match first {
+                Axis::Y => (Shape([n, out.shape().h(), w, c]), [(term.y, Axis::Y), (term.x, Axis::X)]),
+                Axis::X => (Shape([n, h, out.shape().w(), c]), [(term.x, Axis::X), (term.y, Axis::Y)]),
+            };
+            let between = p.activation(&format!("{name}{t}.half"), between);
+            let last = t + 1 == self.0.len();
+            let to = if last { out } else { p.activation(&format!("{name}{t}"), out.shape()) };
+            let [(table, axis), (next, other)] = tables;
+            resample::resample(p, x, table, axis, None, between);
+            resample::resample(p, between, next, other, sum, to);
+            sum = Some(to);
+        }
     }
 
-    /// Adds `out = A x + add`, columns first: cheapest where the image grows.
-    fn grow(self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, add: Option<Tensor>, out: Tensor) {
-        let [n, h, _, c] = x.shape().0;
-        let between = p.activation(name, Shape([n, h, out.shape().w(), c]));
-        resample::resample(p, x, self.x, resample::Axis::X, None, between);
-        resample::resample(p, between, self.y, resample::Axis::Y, add, out);
+    fn shrink(&self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, out: Tensor) {
+        self.apply(p, Axis::Y, x, name, None, out);
+    }
+
+    fn grow(&self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, add: Option<Tensor>, out: Tensor) {
+        self.apply(p, Axis::X, x, name, add, out);
     }
 }
 
 /// MTF blur and decimation for every gain; one entry if all gains are equal.
-fn degradations(gains: &[f64], ratio: usize, h: usize, w: usize) -> Vec<(Banded, Banded)> {
+fn degradations(gains: &[f64], ratio: usize, h: usize, w: usize) -> Vec<Terms> {
     let same = gains.iter().all(|g| *g == gains[0]);
     let gains = if same { &gains[..1] } else { gains };
-    gains.iter().map(|g| filter::degrade(*g, ratio, h, w)).collect()
+    let mut bands: Vec<Terms> = gains.iter().map(|g| filter::degrade(*g, ratio, h, w)).collect();
+    // A band whose second term vanishes does without it only if all do.
+    let terms = bands.iter().map(Vec::len).max().unwrap_or(1);
+    for band in &mut bands {
+        while band.len() < terms {
+            band.push((band[0].0.zeroed(), band[0].1.zeroed()));
+        }
+    }
+    bands
 }
 
-fn upsampling(kind: Upsample, ratio: usize, from: (usize, usize), to: (usize, usize)) -> (Banded, Banded) {
+fn upsampling(kind: Upsample, ratio: usize, from: (usize, usize), to: (usize, usize)) -> Terms {
     let axis = |from, to| match kind {
         Upsample::Cubic => filter::upsample_cubic(from, to, ratio),
         Upsample::Interp23 => filter::upsample_interp23(from, to, ratio),
     };
-    (axis(from.0, to.0), axis(from.1, to.1))
+    vec![(axis(from.0, to.0), axis(from.1, to.1))]
 }
 
 /// Images that [`Model::prepare`] computes once.
@@ -190,7 +218,7 @@ impl Model {
         let mut tables = Tables { program: &mut b, data: Vec::new() };
         let up = tables.operator("up", &[upsampling(config.upsample, ratio, (h, w), (pan_h, pan_w))]);
         let md = degradations(&config.ms_gains, ratio, pan_h, pan_w);
-        let transposed: Vec<_> = md.iter().map(|(y, x)| (y.transposed(), x.transposed())).collect();
+        let transposed: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();
         let md = tables.operator("md", &md);
         let md_adjoint = tables.operator("md_adjoint", &transposed);
         let md_pan = tables.operator("md_pan", &[filter::degrade(config.pan_gain, ratio, pan_h, pan_w)]);

@@ -34,7 +34,7 @@ pub fn draw_crops(rng: &mut ChaCha8Rng, count: usize) -> Vec<usize> {
     let mut crops: Vec<usize> = (0..CROPS).collect();
     for i in 0..count {
         // 64 bits onto at most ten values: the bias is below 1e-18.
-        let j = i + (u128::from(rng.next_u64()) * (CROPS - i) as u128 >> 64) as usize;
+        let j = i + ((u128::from(rng.next_u64()) * (CROPS - i) as u128) >> 64) as usize;
         crops.swap(i, j);
     }
     crops.truncate(count);

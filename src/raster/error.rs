@@ -185,7 +185,7 @@ pub enum RasterError {
         least: usize,
     },
     /// The output is there already.
-    #[error("{}: exists already; give another name or allow overwriting", path.display())]
+    #[error("{}: exists already; give another name or --overwrite", path.display())]
     Exists {
         /// The output.
         path: PathBuf,

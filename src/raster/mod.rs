@@ -11,6 +11,7 @@ mod error;
 mod geo;
 mod metadata;
 mod pair;
+pub mod picture;
 mod read;
 mod scale;
 mod write;

@@ -3,9 +3,33 @@
 pub mod devices;
 pub mod formula;
 pub mod oracle;
+pub mod session;
 pub mod textbook;
 
+use std::io::Write;
+use std::process::Command;
+
 use serde_json::Value;
+
+/// Says that a check was left out, past the test harness, which swallows what a passing
+/// test prints.
+pub fn skipped(why: &str) {
+    // Nobody to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// Python with these modules, if it is here; else says that `check` was left out.
+pub fn python(check: &str, modules: &[&str]) -> Option<Command> {
+    let probe = format!("import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, {modules:?})))");
+    let found = Command::new("python3").args(["-c", &probe]).output().is_ok_and(|o| o.status.success());
+    if !found {
+        skipped(&format!("{check}: python3 with {} is not here", modules.join(", ")));
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command.env("OMP_NUM_THREADS", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    Some(command)
+}
 
 /// Reads a file of `tests/data`.
 pub fn data(name: &str) -> Value {

@@ -33,8 +33,14 @@ impl Oracle {
 
     /// Runs a whole plan.
     pub fn run(&mut self, plan: PlanId, step: &Step) {
+        let calls = 0..self.program.plan(plan).calls.len();
+        self.run_calls(plan, calls, step);
+    }
+
+    /// Runs some calls of a plan.
+    pub fn run_calls(&mut self, plan: PlanId, calls: std::ops::Range<usize>, step: &Step) {
         let program = self.program.clone();
-        for call in &program.plan(plan).calls {
+        for call in &program.plan(plan).calls[calls] {
             let mut values: Vec<Option<Vec<f64>>> = call.args.iter().map(|t| t.map(|t| self.read(t))).collect();
             let mut args = Args::new(&call.params, step);
             for ((arg, tensor), values) in call.kernel.args.iter().zip(&call.args).zip(&mut values) {

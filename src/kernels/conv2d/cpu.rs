@@ -87,12 +87,12 @@ fn input_row(x: &[f32], (h, w, c): (usize, usize, usize), row: usize, tap: usize
     inside.then(|| &x[(row + tap - 1) * w * c..][..w * c])
 }
 
-/// One row of the output. Tiles fill the registers of each level: 12 pixels × 2 are
-/// 24 of AVX-512's 32, 6 × 2 are 12 of the 16 that the others have.
+/// One row of the output. Tiles fill the registers: 12 pixels × 2 are 24 of 32, 6 × 2
+/// or 12 × 1 are 12 of 16; the rest holds the operands.
 #[inline(always)]
 fn output_row<L: Level>(job: &Job<'_>, row: usize, y: &mut [f32]) {
-    match (L::LANES, job.block / L::LANES) {
-        (16, 2) => row_of_tiles::<L, 12, 2>(job, row, y),
+    match (L::REGISTERS, job.block / L::LANES) {
+        (32, 2) => row_of_tiles::<L, 12, 2>(job, row, y),
         (_, 2) => row_of_tiles::<L, 6, 2>(job, row, y),
         _ => row_of_tiles::<L, 12, 1>(job, row, y),
     }
@@ -221,8 +221,8 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
 #[inline(always)]
 fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32]) {
     let (dw, db) = part.split_at_mut(9 * pair.ci * pair.co);
-    match (L::LANES, pair.block / L::LANES) {
-        (16, 2) => blocks::<L, 12, 2>(pair, &rows, dw),
+    match (L::REGISTERS, pair.block / L::LANES) {
+        (32, 2) => blocks::<L, 12, 2>(pair, &rows, dw),
         (_, 2) => blocks::<L, 6, 2>(pair, &rows, dw),
         _ => blocks::<L, 12, 1>(pair, &rows, dw),
     }

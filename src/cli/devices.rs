@@ -1,0 +1,31 @@
+//! `trapan devices`.
+
+use trapan::engine::gpu::adapters;
+use trapan::graph::Isa;
+
+use super::CliError;
+
+/// Lists what programs can run on.
+#[expect(clippy::print_stdout, reason = "the list is the command's output")]
+pub fn run() -> Result<(), CliError> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    println!("cpu    CPU engine, {threads} threads, {:?}", Isa::best());
+    for (i, adapter) in adapters().iter().enumerate() {
+        let mib = |bytes: u64| bytes >> 20;
+        println!("gpu:{i}  {adapter}");
+        println!("       driver {}", adapter.driver);
+        println!(
+            "       buffer {} MiB, storage binding {} MiB, workgroup {} threads and {} KiB, grid {}",
+            mib(adapter.limits.buffer),
+            mib(adapter.limits.binding),
+            adapter.workgroup_threads,
+            adapter.workgroup_memory >> 10,
+            adapter.limits.grid
+        );
+        println!(
+            "       features: {}",
+            if adapter.features.is_empty() { "none" } else { "" }.to_owned() + &adapter.features.join(", ")
+        );
+    }
+    Ok(())
+}

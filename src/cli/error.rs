@@ -1,0 +1,78 @@
+//! One error for all commands, with its exit code.
+
+use trapan::engine::EngineError;
+use trapan::method::MethodError;
+use trapan::method::simulate::SimulateError;
+use trapan::raster::picture::PictureError;
+use trapan::raster::{Kind, RasterError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Files and their contents.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// Settings and training.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// Devices.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Simulation.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+    /// Pictures.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The self-test found wrong kernels.
+    #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
+    Selftest {
+        /// Failed cases.
+        failed: usize,
+        /// All cases.
+        cases: usize,
+        /// Device.
+        device: String,
+    },
+}
+
+impl CliError {
+    /// The documented exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Raster(e) => raster(e),
+            Self::Method(e) => method(e),
+            Self::Engine(e) => engine(e),
+            Self::Simulate(SimulateError::Write(e)) => raster(e),
+            Self::Simulate(SimulateError::Sensor(e)) => method(e),
+            Self::Simulate(_) => 2,
+            Self::Picture(_) => 8,
+            Self::Selftest { .. } => 1,
+        }
+    }
+}
+
+fn raster(error: &RasterError) -> u8 {
+    match error.kind() {
+        Kind::Input => 3,
+        Kind::Geometry => 4,
+        Kind::Output => 8,
+    }
+}
+
+fn method(error: &MethodError) -> u8 {
+    match error {
+        MethodError::Bands { .. } => 4,
+        MethodError::Diverged { .. } => 7,
+        MethodError::Interrupted => 130,
+        MethodError::Engine(e) => engine(e),
+        _ => 2,
+    }
+}
+
+fn engine(error: &EngineError) -> u8 {
+    match error {
+        EngineError::Limits { .. } | EngineError::OutOfMemory { .. } => 6,
+        _ => 5,
+    }
+}

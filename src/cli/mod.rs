@@ -1,0 +1,100 @@
+//! The command line: a thin client of the library, and the only code that prints.
+#![expect(clippy::print_stderr, reason = "the command line is what talks")]
+
+mod args;
+mod demo;
+mod devices;
+mod error;
+mod fuse;
+mod progress;
+mod report;
+mod selftest;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::CliError;
+
+/// Zero-shot pansharpening: trains on one PAN/MS pair and fuses it.
+///
+/// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
+/// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
+/// exists or cannot be written; 130 interrupted.
+#[derive(Parser)]
+#[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print settings and timings
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train on a PAN/MS pair and write the fused GeoTIFF
+    Fuse(Box<fuse::FuseArgs>),
+    /// Write a simulated pair and its truth as GeoTIFFs
+    Simulate(simulate::SimulateArgs),
+    /// Simulate, fuse and write pictures into a folder
+    Demo(Box<demo::DemoArgs>),
+    /// List the GPU adapters with their limits and features
+    Devices,
+    /// Run every kernel's cases on a device against the reference
+    Selftest(selftest::SelftestArgs),
+}
+
+/// How much to say on stderr.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Talk {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Talk {
+    /// A line worth saying unless the user wants none.
+    fn say(self, line: impl std::fmt::Display) {
+        if self >= Self::Normal {
+            eprintln!("{line}");
+        }
+    }
+
+    /// A line for `-v`.
+    fn detail(self, line: impl std::fmt::Display) {
+        if self >= Self::Verbose {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// Parses the command line, runs it, prints the error and gives its exit code.
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let talk = match (cli.quiet, cli.verbose) {
+        (true, _) => Talk::Quiet,
+        (_, true) => Talk::Verbose,
+        _ => Talk::Normal,
+    };
+    match cli.command {
+        Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Simulate(args) => simulate::run(&args, talk),
+        Command::Demo(args) => demo::run(&args, talk),
+        Command::Devices => devices::run(),
+        Command::Selftest(args) => selftest::run(&args, talk),
+    }
+}

@@ -1,0 +1,75 @@
+//! Progress on a terminal, and the user's wish to stop.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use trapan::method::{Phase, Progress};
+
+use super::Talk;
+
+/// Set by the first Ctrl-C or SIGTERM.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Installs the handler: the first signal ends the training after its step, the
+/// second ends the program; neither leaves a temporary file.
+pub fn watch_signals() {
+    let handler = || {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            trapan::raster::remove_temporary_files();
+            std::process::exit(130);
+        }
+    };
+    // Fails only if a handler is there already: then that one decides.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Breaks off once the user wants to stop.
+pub fn go_on() -> ControlFlow<()> {
+    if INTERRUPTED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// A bar on stderr with phase, epoch, losses and time left; silent when stderr is no terminal.
+pub struct Bar {
+    bar: ProgressBar,
+    phase: Option<bool>,
+}
+
+impl Bar {
+    /// A bar that shows nothing yet.
+    pub fn new(talk: Talk) -> Self {
+        let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = "{prefix:12} {wide_bar} {pos}/{len} steps, {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar, phase: None }
+    }
+
+    /// Shows where the training stands.
+    pub fn show(&mut self, p: &Progress) -> ControlFlow<()> {
+        let is_dam = p.phase == Phase::Dam;
+        if self.phase != Some(is_dam) {
+            self.phase = Some(is_dam);
+            self.bar.reset();
+            self.bar.set_length(p.steps as u64);
+        }
+        let prefix = match (is_dam, p.warm_up) {
+            (true, _) => "degradation",
+            (false, true) => "warm-up",
+            (false, false) => "alternation",
+        };
+        let loss = |name: &str, value: Option<f64>| value.map_or(String::new(), |v| format!(" {name} {v:.5}"));
+        let losses = [loss("loss", p.dam), loss("reduced", p.reduced), loss("full", p.full)].concat();
+        self.bar.set_prefix(prefix);
+        self.bar.set_position(p.steps_done as u64);
+        self.bar.set_message(format!("epoch {}/{}{losses}", p.epoch, p.epochs));
+        go_on()
+    }
+
+    /// Takes the bar off the terminal.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,97 @@
+//! Which device a program runs on.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::gpu::{Gpu, Kind, Pick};
+use super::{CpuEngine, Engine, EngineError, GpuEngine, Options};
+use crate::graph::{Isa, Program};
+
+/// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `software`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A real GPU if there is one, else the CPU engine.
+    Auto,
+    /// The CPU engine.
+    Cpu,
+    /// An adapter, or nothing.
+    Adapter(Pick),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s.split_once(':') {
+            None if s == "auto" => Ok(Self::Auto),
+            None if s == "cpu" => Ok(Self::Cpu),
+            None if s == "gpu" => Ok(Self::Adapter(Pick::Gpu)),
+            None if s == "software" => Ok(Self::Adapter(Pick::Software)),
+            Some(("gpu", n)) => {
+                n.parse().map(|n| Self::Adapter(Pick::Index(n))).map_err(|_| format!("{n:?} is no adapter number"))
+            }
+            _ => Err("must be auto, gpu, gpu:N, cpu or software".into()),
+        }
+    }
+}
+
+/// An opened device.
+#[derive(Clone)]
+pub enum Device {
+    /// The CPU engine on so many threads; 0 takes all cores.
+    Cpu {
+        /// Threads.
+        threads: usize,
+    },
+    /// A GPU, or a software driver that behaves like one.
+    Gpu(Gpu),
+}
+
+impl Device {
+    /// Opens a device and says why this one.
+    ///
+    /// # Errors
+    /// [`EngineError::NoAdapter`] and [`EngineError::Open`]; never with [`DeviceChoice::Auto`],
+    /// which falls back to the CPU.
+    pub fn open(choice: DeviceChoice, threads: usize) -> Result<(Self, String), EngineError> {
+        let cpu = Self::Cpu { threads };
+        match choice {
+            DeviceChoice::Cpu => Ok((cpu, "asked for".into())),
+            DeviceChoice::Adapter(pick) => Gpu::open(pick).map(|gpu| (Self::Gpu(gpu), "asked for".into())),
+            DeviceChoice::Auto => match Gpu::open(Pick::Gpu) {
+                Ok(gpu) => {
+                    let kind = gpu.adapter().kind;
+                    Ok((Self::Gpu(gpu), format!("{kind} found")))
+                }
+                Err(EngineError::NoAdapter { .. }) => Ok((cpu, "no GPU found".into())),
+                Err(error) => Ok((cpu, format!("the GPU cannot be used: {error}"))),
+            },
+        }
+    }
+
+    /// Loads a program.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn load(&self, program: Arc<Program>, options: Options) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(match self {
+            Self::Cpu { threads } => Box::new(CpuEngine::load(program, *threads, options)?),
+            Self::Gpu(gpu) => Box::new(GpuEngine::load(gpu, program, options)?),
+        })
+    }
+
+    /// Whether it is a software driver: correct, but 15 to 20 times slower than the CPU engine.
+    pub fn is_software(&self) -> bool {
+        matches!(self, Self::Gpu(gpu) if gpu.adapter().kind == Kind::Software)
+    }
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cpu { threads: 0 } => write!(f, "CPU ({:?})", Isa::best()),
+            Self::Cpu { threads } => write!(f, "CPU ({:?}, {threads} threads)", Isa::best()),
+            Self::Gpu(gpu) => gpu.adapter().fmt(f),
+        }
+    }
+}

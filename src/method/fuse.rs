@@ -1,0 +1,67 @@
+//! From a pair of rasters to the fused image.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
+use crate::engine::{Device, Options};
+use crate::raster::{Pair, Scale};
+
+/// A fused pair.
+pub struct Fused {
+    /// The sharp multispectral image `[H, W, C]` in DN, neither rounded nor clamped.
+    pub hrms: Vec<f32>,
+    /// The upsampled multispectral image `[H, W, C]` in DN: what fusing improves on.
+    pub lms: Vec<f32>,
+    /// What training did.
+    pub outcome: Outcome,
+    /// Device the engine ran on.
+    pub device: String,
+    /// Time to build the program and load it on the device.
+    pub load_time: Duration,
+    /// Time of the last forward pass.
+    pub infer_time: Duration,
+}
+
+/// Sizes of a pair.
+pub fn dims(pair: &Pair) -> Dims {
+    Dims { h: pair.ms.height, w: pair.ms.width, bands: pair.ms.bands, ratio: pair.ratio }
+}
+
+/// Trains on a pair and fuses it. `observe` hears of every epoch and may break off.
+///
+/// # Errors
+/// Settings out of range, divergence, interruption, or what the device reports.
+///
+/// # Panics
+/// If the program does not pass its own checks: a mistake of this crate.
+pub fn fuse(
+    pair: &Pair,
+    scale: &Scale,
+    config: &Config,
+    device: &Device,
+    observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Fused, MethodError> {
+    config.check(pair.ms.bands)?;
+    let start = Instant::now();
+    let model = build(dims(pair), config);
+    let mut engine = device.load(model.program.clone(), Options::default())?;
+    let load_time = start.elapsed();
+    let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
+    let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
+    let start = Instant::now();
+    let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
+    let lms = scale.restore(&engine.read(model.lms)?);
+    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time: start.elapsed() })
+}
+
+/// The model of a pair.
+///
+/// # Panics
+/// If the program does not pass its own checks.
+pub fn build(dims: Dims, config: &Config) -> Model {
+    Model::build(dims, config).unwrap_or_else(|errors| {
+        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        panic!("the program of {dims:?} is wrong: {}", list.join("; "))
+    })
+}

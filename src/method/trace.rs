@@ -1,0 +1,73 @@
+//! What an outside program needs to replay a training step by step.
+
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::json;
+
+use super::crops::{crop_size, ten_crop};
+use super::{Config, Dims, Outcome};
+use crate::net::{Layer, NamedTensor};
+use crate::raster::{RasterError, Scale, write_atomically};
+
+/// Writes `config.json`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
+/// into a folder, which is created. Weights have PyTorch names and layout.
+///
+/// # Errors
+/// What the file system reports.
+pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> Result<(), RasterError> {
+    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+    let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), true, |file| file.write_all(bytes));
+    save("config.json", format!("{:#}\n", describe(dims, config, scale, outcome)).as_bytes())?;
+    save("init.safetensors", &weights(&outcome.initial))?;
+    save("final.safetensors", &weights(&outcome.trained))?;
+    let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
+    let lines: Vec<String> = outcome.steps.iter().map(line).collect();
+    save("steps.jsonl", lines.concat().as_bytes())
+}
+
+/// Everything that, with the pair and the steps, determines the training.
+fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> serde_json::Value {
+    let (crop_height, crop_width) = crop_size(dims.h, dims.w);
+    let crops = ten_crop(dims.h, dims.w).map(|[row, column, flip, _]| [row, column, flip]);
+    json!({
+        "ms_height": dims.h,
+        "ms_width": dims.w,
+        "bands": dims.bands,
+        "ratio": dims.ratio,
+        "offset": scale.offset,
+        "scale": scale.scale,
+        "ms_gains": config.ms_gains,
+        "pan_gain": config.pan_gain,
+        "upsample": config.upsample,
+        "reduced": config.reduced,
+        "width": config.width,
+        "blocks": config.blocks,
+        "dam_width": config.dam_width,
+        "lr": { "dam": config.lr_dam, "reduced": config.lr_reduced, "full": config.lr_full },
+        "betas": [config.adam.beta1, config.adam.beta2],
+        "eps": config.adam.eps,
+        "lambda_spectral": config.lambda_spectral,
+        "lambda_spatial": config.lambda_spatial,
+        "crop_height": crop_height,
+        "crop_width": crop_width,
+        "crops": crops,
+        "best_dam_epoch": outcome.dam_epoch,
+        "best_epoch": outcome.epoch,
+        "keep": config.keep,
+        "seed": config.seed,
+    })
+}
+
+/// Both networks as one safetensors file.
+fn weights((fusion, dam): &(Vec<Layer>, Vec<Layer>)) -> Vec<u8> {
+    let named =
+        |network: &'static str, layers: &[Layer]| layers.iter().flat_map(|l| l.named(network)).collect::<Vec<_>>();
+    let tensors: Vec<NamedTensor> = [named("fusion", fusion), named("dam", dam)].concat();
+    let views = tensors.iter().map(|(name, shape, data)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(data));
+        (name, view.expect("shape and data agree"))
+    });
+    safetensors::serialize(views, None).expect("names are unique")
+}

@@ -1,0 +1,353 @@
+//! The program as a user meets it: results, reports, refusals and their exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use trapan::raster::read;
+
+use crate::support::python;
+
+fn trapan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).output().expect("the program starts")
+}
+
+#[track_caller]
+fn ok(args: &[&str]) -> Output {
+    let output = trapan(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Fails with `code`, says every one of `words`, and prints nothing on stdout.
+#[track_caller]
+fn refused(args: &[&str], code: i32, words: &[&str]) {
+    let output = trapan(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(output.stdout.is_empty());
+}
+
+/// A folder with a simulated pair.
+struct Pair(TempDir);
+
+impl Pair {
+    fn new(extra: &[&str]) -> Self {
+        let pair = Self(TempDir::new().expect("a temporary folder"));
+        ok(&[&["simulate", "-o", &pair.path("."), "--size", "64", "--overwrite"], extra].concat());
+        pair
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// Arguments of a short fusion on the CPU.
+    fn fuse(&self, output: &str, extra: &[&str]) -> Vec<String> {
+        let short = ["--epochs", "3", "--dam-epochs", "2", "--warm-up-epochs", "1", "--device", "cpu"];
+        let files = ["--pan", &self.path("pan.tif"), "--ms", &self.path("ms.tif"), "-o", &self.path(output)];
+        [&["fuse"], &files[..], &short, extra].concat().iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn fused(&self, output: &str, extra: &[&str]) -> Vec<u8> {
+        let args = self.fuse(output, extra);
+        ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        std::fs::read(self.path(output)).expect("the output is there")
+    }
+
+    #[track_caller]
+    fn refused(&self, extra: &[&str], code: i32, words: &[&str]) {
+        let before = listing(self.0.path());
+        let args = self.fuse("out.tif", extra);
+        refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), code, words);
+        assert_eq!(before, listing(self.0.path()), "a refusal leaves everything as it was");
+    }
+}
+
+fn listing(dir: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<PathBuf> =
+        std::fs::read_dir(dir).expect("a folder").map(|e| e.expect("an entry").path()).collect();
+    names.sort();
+    names
+}
+
+fn json(path: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("the file is there")).expect("it is JSON")
+}
+
+#[test]
+fn fusing_carries_type_grid_and_names() {
+    let pair = Pair::new(&[]);
+    pair.fused("fused.tif", &[]);
+    let [pan, ms, fused] =
+        ["pan.tif", "ms.tif", "fused.tif"].map(|name| read(Path::new(&pair.path(name))).expect("readable"));
+    assert_eq!((fused.width, fused.height, fused.bands), (pan.width, pan.height, ms.bands));
+    assert_eq!((fused.sample, &fused.geo, &fused.descriptions), (ms.sample, &pan.geo, &ms.descriptions));
+}
+
+#[test]
+fn one_seed_gives_the_same_bytes_and_another_does_not() {
+    let pair = Pair::new(&[]);
+    let first = pair.fused("a.tif", &["--seed", "7", "-j", "1"]);
+    assert!(first == pair.fused("b.tif", &["--seed", "7", "-j", "2"]), "threads change the bytes");
+    assert!(first != pair.fused("c.tif", &["--seed", "8", "-j", "1"]), "the seed changes nothing");
+}
+
+#[test]
+fn report_and_trace_tell_the_whole_run() {
+    let pair = Pair::new(&["--bands", "8"]);
+    let (report, trace) = (pair.path("report.json"), pair.path("trace"));
+    pair.fused("fused.tif", &["--sensor", "wv3", "--report", &report, "--trace", &trace, "--full-probability", "1"]);
+    let report = json(&report);
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
+    assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));
+    let steps = std::fs::read_to_string(format!("{trace}/steps.jsonl")).expect("steps");
+    let steps: Vec<Value> = steps.lines().map(|line| serde_json::from_str(line).expect("one step a line")).collect();
+    let phases: Vec<&str> = steps.iter().map(|s| s["phase"].as_str().expect("a phase")).collect();
+    let wanted = [vec!["dam"; 20], vec!["full", "reduced", "full", "reduced", "full"]].concat();
+    assert_eq!(phases, wanted, "warm-up of one epoch, then alternation");
+    let mut crops: Vec<u64> = steps[..10].iter().map(|s| s["crop"].as_u64().expect("a crop")).collect();
+    crops.sort_unstable();
+    assert_eq!(crops, (0..10).collect::<Vec<_>>(), "an epoch sees each crop once");
+    for name in ["init", "final"] {
+        let bytes = std::fs::read(format!("{trace}/{name}.safetensors")).expect("weights");
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+        for (tensor, shape) in [
+            ("fusion.conv_in.weight", &[32, 8, 3, 3][..]),
+            ("fusion.conv_in.bias", &[32]),
+            ("fusion.block0.conv_a.weight", &[32, 32, 3, 3]),
+            ("fusion.block3.conv_b.bias", &[32]),
+            ("fusion.conv_out.weight", &[8, 32, 3, 3]),
+            ("dam.fc1.weight", &[32, 8]),
+            ("dam.fc2.weight", &[32, 32]),
+            ("dam.fc3.bias", &[1]),
+        ] {
+            assert_eq!(tensors.tensor(tensor).expect("named as PyTorch does").shape(), shape, "{tensor}");
+        }
+        assert_eq!(tensors.len(), 26);
+    }
+}
+
+/// PyTorch follows a run of this program step by step from its trace.
+#[test]
+fn pytorch_replays_a_trace() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/replay.py");
+    let check = "replay of a trace";
+    for extra in [&["--sensor", "qb"][..], &["--preset", "paper", "--sampling", "random"]] {
+        let Some(mut python) = python(check, &["torch", "rasterio", "safetensors"]) else { return };
+        let pair = Pair::new(&[]);
+        let trace = pair.path("trace");
+        pair.fused("fused.tif", &[extra, &["--trace", &trace]].concat());
+        let output = python
+            .arg(&script)
+            .args([&trace, &pair.path("pan.tif"), &pair.path("ms.tif")])
+            .output()
+            .expect("python3 starts");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{extra:?}: {said}");
+    }
+}
+
+#[test]
+fn options_change_what_they_say() {
+    let pair = Pair::new(&[]);
+    let plain = pair.fused("plain.tif", &[]);
+    for (i, extra) in [
+        &["--upsample", "interp23"][..],
+        &["--reduced", "asrun"],
+        &["--warm-up", "reduced"],
+        &["--order", "reduced-full"],
+        &["--keep", "last", "--lr-full", "0.01"],
+        &["--mtf-gains", "0.2,0.2,0.3,0.3"],
+        &["--pan-gain", "0.3"],
+        &["--bit-depth", "16"],
+        &["--width", "8", "--blocks", "2", "--dam-width", "4"],
+        &["--preset", "paper"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(plain != pair.fused(&format!("{i}.tif"), extra), "{extra:?} changes nothing");
+    }
+    // A coin that never falls on full: only reduced steps, only full ones, only reduced ones.
+    let sampled = |name: &str| pair.fused(&format!("{name}.tif"), &["--full-probability", "0", "--sampling", name]);
+    let [reduced, full, random] = ["always-reduced", "always-full", "random"].map(sampled);
+    assert!(reduced != full && full != random, "--sampling changes nothing");
+}
+
+#[test]
+fn every_ratio_and_odd_sizes_work() {
+    for (ratio, size, height) in [("2", "68", "52"), ("4", "72", "104"), ("8", "256", "264")] {
+        let pair = Pair::new(&["--ratio", ratio, "--size", size, "--height", height]);
+        pair.fused("fused.tif", &["--width", "4", "--blocks", "1"]);
+    }
+}
+
+#[test]
+fn plans_can_be_printed() {
+    let pair = Pair::new(&[]);
+    let args = pair.fuse("none.tif", &["--dump-plan"]);
+    let output = ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let text = String::from_utf8(output.stdout).expect("text");
+    for plan in ["plan prepare", "plan dam", "plan reduced", "plan full", "conv2d_grad_weight", "trains fusion"] {
+        assert!(text.contains(plan), "{plan} is not in the dump");
+    }
+    assert!(!Path::new(&pair.path("none.tif")).exists());
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let pair = Pair::new(&[]);
+    let args = pair.fuse("fused.tif", &["-q"]);
+    let output = ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let pair = Pair::new(&[]);
+    pair.refused(&["--sensor", "hubble"], 2, &["hubble", "wv3", "generic"]);
+    pair.refused(&["--device", "abacus"], 2, &["auto, gpu, gpu:N, cpu or software"]);
+    pair.refused(&["--batch", "11"], 2, &["--batch is 11", "1 to 10"]);
+    pair.refused(&["--lr-full", "nan"], 2, &["--lr-full is NaN"]);
+    pair.refused(&["--mtf-gains", "0.3,0.3"], 2, &["2 gains", "one per band: 4"]);
+    pair.refused(&["--pan-gain", "1.5"], 2, &["1.5", "between 0 and 1"]);
+}
+
+#[test]
+fn images_that_do_not_fit_exit_with_4() {
+    let pair = Pair::new(&[]);
+    pair.refused(&["--sensor", "wv3"], 4, &["wv3 has 8 bands", "has 4", "--mtf-gains"]);
+    let (pan, ms) = (pair.path("pan.tif"), pair.path("ms.tif"));
+    let out = pair.path("out.tif");
+    refused(&["fuse", "--pan", &ms, "--ms", &pan, "-o", &out], 4, &["pan.tif", "ms.tif"]);
+    refused(
+        &["fuse", "--pan", &pair.path("truth.tif"), "--ms", &ms, "-o", &out],
+        4,
+        &["4 bands", "gdal_translate -b 1"],
+    );
+    let other = Pair::new(&["--size", "80"]);
+    refused(
+        &["fuse", "--pan", &pan, "--ms", &other.path("ms.tif"), "-o", &out],
+        4,
+        &["64x64", "20x20", "gdal_translate"],
+    );
+}
+
+#[test]
+fn unreadable_inputs_exit_with_3() {
+    let pair = Pair::new(&[]);
+    let (pan, out) = (pair.path("pan.tif"), pair.path("out.tif"));
+    let text = pair.path("notes.tif");
+    std::fs::write(&text, "not a picture").expect("writable");
+    refused(&["fuse", "--pan", &pan, "--ms", &pair.path("nowhere.tif"), "-o", &out], 3, &["nowhere.tif"]);
+    refused(&["fuse", "--pan", &pan, "--ms", &text, "-o", &out], 3, &["notes.tif", "TIFF"]);
+    let whole = std::fs::read(pair.path("ms.tif")).expect("readable");
+    let cut = pair.path("cut.tif");
+    std::fs::write(&cut, &whole[..whole.len() / 2]).expect("writable");
+    refused(&["fuse", "--pan", &pan, "--ms", &cut, "-o", &out], 3, &["cut.tif"]);
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn outputs_in_the_way_exit_with_8() {
+    let pair = Pair::new(&[]);
+    std::fs::write(pair.path("out.tif"), "precious").expect("writable");
+    pair.refused(&[], 8, &["out.tif", "--overwrite"]);
+    assert_eq!(std::fs::read(pair.path("out.tif")).expect("still there"), b"precious");
+    pair.fused("out.tif", &["--overwrite"]);
+    let (pan, ms) = (pair.path("pan.tif"), pair.path("ms.tif"));
+    let nowhere = pair.path("no/such/folder/out.tif");
+    refused(&["fuse", "--pan", &pan, "--ms", &ms, "-o", &nowhere, "--device", "cpu"], 8, &["no/such/folder"]);
+    let fresh = pair.path("fresh.tif");
+    let report = ["fuse", "--pan", &pan, "--ms", &ms, "-o", &fresh, "--report", &pan, "--device", "cpu"];
+    refused(&report, 8, &["pan.tif", "--overwrite"]);
+}
+
+#[test]
+fn a_device_that_is_not_there_exits_with_5() {
+    let pair = Pair::new(&[]);
+    let mut args = pair.fuse("out.tif", &[]);
+    let device = args.iter().position(|a| a == "cpu").expect("the device");
+    args[device] = "gpu:99".into();
+    refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), 5, &["adapter 99", "trapan devices"]);
+}
+
+#[test]
+fn divergence_exits_with_7() {
+    let pair = Pair::new(&[]);
+    pair.refused(&["--lr-full", "1e30", "--full-probability", "1"], 7, &["diverged", "epoch 2", "--lr-"]);
+}
+
+/// Ctrl-C and SIGTERM: exit code 130, no output, no temporary.
+#[cfg(unix)]
+#[test]
+fn interruption_leaves_nothing() {
+    for signal in ["INT", "TERM"] {
+        let pair = Pair::new(&[]);
+        let before = listing(pair.0.path());
+        let args = pair.fuse("out.tif", &[]);
+        let endless: Vec<&str> = args.iter().map(|a| if a == "3" { "100000" } else { a.as_str() }).collect();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trapan"))
+            .args(&endless)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(Duration::from_millis(700)); // reading 64×64 pixels takes a few
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs").success());
+        let asked = Instant::now();
+        let status = child.wait().expect("the program ends");
+        assert_eq!(status.code(), Some(130), "{signal}");
+        assert!(asked.elapsed() < Duration::from_secs(60), "it ends after the step it is in");
+        assert_eq!(before, listing(pair.0.path()), "{signal} leaves nothing behind");
+    }
+}
+
+#[test]
+fn selftest_passes_on_the_cpu_and_the_software_gpu() {
+    for device in ["cpu", "software"] {
+        let output = ok(&["selftest", "--device", device]);
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert!(text.ends_with("passed, 0 failed\n"), "{text}");
+        assert!(text.contains("conv2d_grad_weight") && text.contains("resample"), "{text}");
+    }
+}
+
+#[test]
+fn devices_are_listed_with_their_limits() {
+    let text = String::from_utf8(ok(&["devices"]).stdout).expect("text");
+    assert!(text.contains("CPU engine") && text.contains("gpu:0") && text.contains("storage binding"), "{text}");
+}
+
+#[test]
+fn the_demo_writes_its_pictures() {
+    let dir = TempDir::new().expect("a temporary folder");
+    let out = dir.path().display().to_string();
+    ok(&["demo", "-o", &out, "--size", "64", "--epochs", "2", "--dam-epochs", "1", "--device", "cpu"]);
+    for name in ["pan.png", "upsampled.png", "fused.png", "demo.png"] {
+        let bytes = std::fs::read(dir.path().join(name)).expect("the picture is there");
+        assert!(bytes.starts_with(b"\x89PNG"), "{name}");
+    }
+    assert!(dir.path().join("fused.tif").exists() && dir.path().join("truth.tif").exists());
+}
+
+#[test]
+fn simulation_is_deterministic() {
+    let [a, b] = [Pair::new(&["--seed", "3"]), Pair::new(&["--seed", "3"])];
+    let other = Pair::new(&["--seed", "4"]);
+    for name in ["pan.tif", "ms.tif", "truth.tif"] {
+        let [a, b, other] = [&a, &b, &other].map(|p| std::fs::read(p.path(name)).expect("written"));
+        assert!(a == b && a != other, "{name}");
+    }
+    refused(&["simulate", "-o", &a.path("x"), "--size", "65"], 2, &["65x65", "68x68"]);
+}
