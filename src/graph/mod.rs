@@ -3,7 +3,7 @@
 //! A [`Program`] is a table of tensors and a list of [`Plan`]s over them. A plan
 //! is an ordered list of [`Call`]s, a call is one [`Kernel`] applied to tensors.
 //! Backward passes are written by hand: the forward list read bottom to top.
-//! There is no tape and no autodiff; [`check`](Program::finish) gives back at
+//! There is no tape and no autodiff; [`ProgramBuilder::finish`] gives back at
 //! build time what they would have guarded.
 
 mod check;

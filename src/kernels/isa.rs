@@ -24,6 +24,14 @@ pub(super) trait Level {
     unsafe fn store(v: Self::V, to: *mut f32);
     /// `a · b + c`.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a + b`.
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// `a − b`.
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// `max(v, 0)`.
+    unsafe fn relu(v: Self::V) -> Self::V;
+    /// `v` where `mask > 0`, else 0.
+    unsafe fn gate(mask: Self::V, v: Self::V) -> Self::V;
 }
 
 /// AVX-512: 32 registers of 16 floats.
@@ -59,6 +67,22 @@ mod x86 {
         unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
         }
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn relu(v: __m512) -> __m512 {
+            unsafe { _mm512_max_ps(v, _mm512_setzero_ps()) }
+        }
+        #[inline(always)]
+        unsafe fn gate(mask: __m512, v: __m512) -> __m512 {
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(mask, _mm512_setzero_ps()), v) }
+        }
     }
 
     impl Level for Avx2 {
@@ -80,6 +104,22 @@ mod x86 {
         #[inline(always)]
         unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn relu(v: __m256) -> __m256 {
+            unsafe { _mm256_max_ps(v, _mm256_setzero_ps()) }
+        }
+        #[inline(always)]
+        unsafe fn gate(mask: __m256, v: __m256) -> __m256 {
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(mask, _mm256_setzero_ps()), v) }
         }
     }
 }
@@ -110,6 +150,22 @@ mod neon {
         unsafe fn fma(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
             vfmaq_f32(c, a, b)
         }
+        #[inline(always)]
+        unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            vaddq_f32(a, b)
+        }
+        #[inline(always)]
+        unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            vsubq_f32(a, b)
+        }
+        #[inline(always)]
+        unsafe fn relu(v: float32x4_t) -> float32x4_t {
+            vmaxq_f32(v, vdupq_n_f32(0.0))
+        }
+        #[inline(always)]
+        unsafe fn gate(mask: float32x4_t, v: float32x4_t) -> float32x4_t {
+            vbslq_f32(vcgtq_f32(mask, vdupq_n_f32(0.0)), v, vdupq_n_f32(0.0))
+        }
     }
 }
 
@@ -136,6 +192,22 @@ impl Level for Portable {
     unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         // Not `mul_add`: without the instruction that is a library call.
         std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn sub(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn relu(v: [f32; 4]) -> [f32; 4] {
+        v.map(|v| v.max(0.0))
+    }
+    #[inline(always)]
+    unsafe fn gate(mask: [f32; 4], v: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|i| if mask[i] > 0.0 { v[i] } else { 0.0 })
     }
 }
 

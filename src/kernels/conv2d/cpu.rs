@@ -11,26 +11,29 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Params;
+use super::{Params, winograd};
 use crate::graph::{Args, Isa, Shape};
 use crate::kernels::isa::{Level, block, dispatch};
 
 /// One convolution: input, packed weights and what happens on the way out.
-struct Job<'a> {
-    x: &'a [f32],
-    h: usize,
-    w: usize,
-    ci: usize,
-    co: usize,
-    block: usize,
+pub(super) struct Job<'a> {
+    pub x: &'a [f32],
+    pub h: usize,
+    pub w: usize,
+    pub ci: usize,
+    pub co: usize,
+    pub block: usize,
     /// `[blocks, 3, 3·Ci, block]`, zero past the last channel.
-    weights: Vec<f32>,
+    pub weights: Vec<f32>,
     /// `[blocks · block]`.
-    bias: Vec<f32>,
-    add: Option<&'a [f32]>,
-    mask: Option<&'a [f32]>,
-    relu: bool,
+    pub bias: Vec<f32>,
+    pub add: Option<&'a [f32]>,
+    pub mask: Option<&'a [f32]>,
+    pub relu: bool,
+    /// Instruction set of the direct form.
     isa: Isa,
+    /// The best there is.
+    best: Isa,
 }
 
 pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
@@ -54,9 +57,9 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
 
 impl<'a> Job<'a> {
     /// `weight(tap, input channel, output channel)` gives the unpacked weights.
-    fn new(x: &'a [f32], shape: Shape, co: usize, isa: Isa, weight: impl Fn(usize, usize, usize) -> f32) -> Self {
+    fn new(x: &'a [f32], shape: Shape, co: usize, best: Isa, weight: impl Fn(usize, usize, usize) -> f32) -> Self {
         let ci = shape.c();
-        let (isa, block) = block(co, isa);
+        let (isa, block) = block(co, best);
         let blocks = co.div_ceil(block);
         let mut weights = vec![0.0; blocks * 9 * ci * block];
         for (i, run) in weights.chunks_exact_mut(block).enumerate() {
@@ -66,10 +69,27 @@ impl<'a> Job<'a> {
             }
         }
         let bias = vec![0.0; blocks * block];
-        Self { x, h: shape.h(), w: shape.w(), ci, co, block, weights, bias, add: None, mask: None, relu: false, isa }
+        Self {
+            x,
+            h: shape.h(),
+            w: shape.w(),
+            ci,
+            co,
+            block,
+            weights,
+            bias,
+            add: None,
+            mask: None,
+            relu: false,
+            isa,
+            best,
+        }
     }
 
     fn run(&self, y: &mut [f32]) {
+        if let Some(isa) = winograd::isa(self.ci, self.co, self.best) {
+            return self.run_winograd(isa, y);
+        }
         let job = self;
         y.par_chunks_mut(self.w * self.co).enumerate().for_each(|(row, y)| {
             dispatch!(self.isa, output_row(job: &Job<'_>, row: usize, y: &mut [f32]));
@@ -127,7 +147,7 @@ fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, row: us
 }
 
 /// `P × (N · LANES)` sums in registers.
-struct Tile<L: Level, const P: usize, const N: usize>([[L::V; N]; P]);
+pub(super) struct Tile<L: Level, const P: usize, const N: usize>([[L::V; N]; P]);
 
 impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
     /// All rows start as `row`.
@@ -138,9 +158,42 @@ impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
         Self([std::array::from_fn(|n| unsafe { L::load(row[n * L::LANES..].as_ptr()) }); P])
     }
 
+    /// All sums zero.
+    #[inline(always)]
+    pub(super) fn zero() -> Self {
+        // SAFETY: the level is available where it is used.
+        Self([[unsafe { L::splat(0.0) }; N]; P])
+    }
+
+    /// Reads `P` rows of `N · LANES` floats, `pitch` apart.
+    #[inline(always)]
+    pub(super) fn load_rows(from: &[f32], pitch: usize) -> Self {
+        assert!(from.len() >= (P - 1) * pitch + N * L::LANES);
+        let mut tile = Self::zero();
+        for (p, row) in tile.0.iter_mut().enumerate() {
+            for (n, v) in row.iter_mut().enumerate() {
+                // SAFETY: the largest index is checked above.
+                *v = unsafe { L::load(from.as_ptr().add(p * pitch + n * L::LANES)) };
+            }
+        }
+        tile
+    }
+
+    /// Writes `P` rows of `N · LANES` floats, `pitch` apart.
+    #[inline(always)]
+    pub(super) fn store_rows(&self, to: &mut [f32], pitch: usize) {
+        assert!(to.len() >= (P - 1) * pitch + N * L::LANES);
+        for (p, row) in self.0.iter().enumerate() {
+            for (n, v) in row.iter().enumerate() {
+                // SAFETY: the largest index is checked above.
+                unsafe { L::store(*v, to.as_mut_ptr().add(p * pitch + n * L::LANES)) }
+            }
+        }
+    }
+
     /// `sums[p] += Σ_k a[p · stride.0 + k · stride.1] · b[k · step ..][..N · LANES]`, `k < count`.
     #[inline(always)]
-    fn add(&mut self, a: &[f32], stride: (usize, usize), b: &[f32], step: usize, count: usize) {
+    pub(super) fn add(&mut self, a: &[f32], stride: (usize, usize), b: &[f32], step: usize, count: usize) {
         assert!(a.len() > (P - 1) * stride.0 + (count - 1) * stride.1);
         assert!(b.len() >= (count - 1) * step + N * L::LANES);
         let mut sums = self.0;
@@ -148,7 +201,10 @@ impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
             // SAFETY: the largest index of `a` and of `b` is checked above.
             unsafe {
                 let b = b.as_ptr().add(k * step);
-                let row: [L::V; N] = std::array::from_fn(|n| L::load(b.add(n * L::LANES)));
+                let mut row = [L::splat(0.0); N];
+                for (n, v) in row.iter_mut().enumerate() {
+                    *v = L::load(b.add(n * L::LANES));
+                }
                 for (p, sums) in sums.iter_mut().enumerate() {
                     let a = L::splat(*a.get_unchecked(p * stride.0 + k * stride.1));
                     for (sum, b) in sums.iter_mut().zip(row) {
@@ -196,24 +252,27 @@ fn finish(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
 }
 
 /// Images of a weight gradient.
-struct Pair<'a> {
-    x: &'a [f32],
-    dy: &'a [f32],
-    h: usize,
-    w: usize,
-    ci: usize,
-    co: usize,
-    block: usize,
+pub(super) struct Pair<'a> {
+    pub x: &'a [f32],
+    pub dy: &'a [f32],
+    pub h: usize,
+    pub w: usize,
+    pub ci: usize,
+    pub co: usize,
+    pub block: usize,
 }
 
-pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_weight(args: &mut Args<'_, f32>, best: Isa) {
     let (x, co, len) = (args.shape(0), args.shape(1).c(), args.shape(2).c());
     let rows = args.params::<Params>().rows as usize;
     let (h, w, ci) = (x.h(), x.w(), x.c());
-    let (isa, block) = block(co, isa);
+    let (isa, block) = block(co, best);
     let pair = &Pair { x: args.read(0), dy: args.read(1), h, w, ci, co, block };
     args.write(2).par_chunks_mut(len).enumerate().for_each(|(i, part)| {
         let rows = i * rows..((i + 1) * rows).min(x.n() * h);
+        if let Some(isa) = winograd::isa(ci, co, best) {
+            return winograd::weight_gradient(pair, rows, part, isa);
+        }
         dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32]));
     });
 }

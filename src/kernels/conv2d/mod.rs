@@ -7,6 +7,7 @@
 
 mod cpu;
 mod reference;
+mod winograd;
 
 use bytemuck::{Pod, Zeroable};
 

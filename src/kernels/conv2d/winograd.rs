@@ -1,0 +1,473 @@
+//! Winograd's F(4×4, 3×3): 36 multiplications for 16 outputs instead of 144.
+//!
+//! `Y = Aᵀ [ (G w Gᵀ) ⊙ (Bᵀ x B) ] A` on 6×6 tiles of input and 4×4 tiles of output, with
+//! the points 0, ±1, ±2, ∞ (Lavin and Gray, arXiv 1509.09308). Under the ⊙ stands, for
+//! each of the 36 places, a matrix product over the channels of a batch of tiles. The
+//! weight gradient is the adjoint in `w` of the same form: `dw = Gᵀ [ Σ (Bᵀ x B) ⊙
+//! (A dy Aᵀ) ] G`. Channels-last makes every transform a run of whole registers.
+//!
+//! Error against f64, worst over the test cases: about 4 times that of the direct sum.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::cpu::{Job, Pair, Tile};
+use crate::graph::Isa;
+use crate::kernels::isa::{Level, dispatch};
+
+/// Side of an output tile.
+const OUT: usize = 4;
+/// Side of an input tile, and of the transformed domain.
+const IN: usize = 6;
+/// Places of the transformed domain.
+const PLACES: usize = IN * IN;
+/// Most tiles per batch: transformed tiles and weights then stay in the second cache
+/// (36 · 32 · 32 floats are 147 KB each).
+const BATCH: usize = 32;
+/// Floats between places beyond a batch's own: without them all places of a tile would
+/// fall into the same few sets of the first cache.
+const SKEW: usize = 16;
+
+thread_local! {
+    /// Scratch of each worker, kept between calls: a fresh one would cost more page faults
+    /// than a row of tiles takes.
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `f` on `len` floats of scratch, whose values are whatever was left there.
+fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        f(&mut scratch[..len])
+    })
+}
+
+/// The instruction set whose registers the channels fill, if there is one: then the
+/// transforms pay.
+pub(super) fn isa(ci: usize, co: usize, best: Isa) -> Option<Isa> {
+    let fills = |lanes: usize| ci.is_multiple_of(lanes) && co.is_multiple_of(lanes);
+    match best {
+        Isa::Avx512 if fills(16) => Some(best),
+        Isa::Avx512 | Isa::Avx2 if fills(8) => Some(Isa::Avx2),
+        Isa::Portable if fills(8) => Some(best),
+        _ => None,
+    }
+}
+
+/// Tiles per batch for a row of `tiles`, a multiple of what the products take at once.
+fn batch(tiles: usize) -> usize {
+    tiles.next_multiple_of(8).min(BATCH)
+}
+
+// ---- one-dimensional transforms ----
+
+/// `Bᵀ d`.
+#[inline(always)]
+unsafe fn input<L: Level>(d: [L::V; 6]) -> [L::V; 6] {
+    // SAFETY: the caller runs on the level.
+    unsafe {
+        let (two, four, five, minus) = (L::splat(2.0), L::splat(4.0), L::splat(-5.0), L::splat(-4.0));
+        let (a, b) = (L::fma(minus, d[2], d[4]), L::fma(minus, d[1], d[3]));
+        let (c, e) = (L::sub(d[4], d[2]), L::sub(d[3], d[1]));
+        [
+            L::fma(four, d[0], L::fma(five, d[2], d[4])),
+            L::add(a, b),
+            L::sub(a, b),
+            L::fma(two, e, c),
+            L::fma(L::splat(-2.0), e, c),
+            L::fma(four, d[1], L::fma(five, d[3], d[5])),
+        ]
+    }
+}
+
+/// `Aᵀ m`.
+#[inline(always)]
+unsafe fn output<L: Level>(m: [L::V; 6]) -> [L::V; 4] {
+    // SAFETY: the caller runs on the level.
+    unsafe {
+        let (s, t) = (L::add(m[1], m[2]), L::sub(m[1], m[2]));
+        let (u, v) = (L::add(m[3], m[4]), L::sub(m[3], m[4]));
+        [
+            L::add(m[0], L::add(s, u)),
+            L::fma(L::splat(2.0), v, t),
+            L::fma(L::splat(4.0), u, s),
+            L::add(L::fma(L::splat(8.0), v, t), m[5]),
+        ]
+    }
+}
+
+/// `A y`.
+#[inline(always)]
+unsafe fn output_adjoint<L: Level>(y: [L::V; 4]) -> [L::V; 6] {
+    // SAFETY: the caller runs on the level.
+    unsafe {
+        let (e, f) = (L::add(y[0], y[2]), L::add(y[1], y[3]));
+        let g = L::fma(L::splat(4.0), y[2], y[0]);
+        let h = L::fma(L::splat(8.0), y[3], L::add(y[1], y[1]));
+        [y[0], L::add(e, f), L::sub(e, f), L::add(g, h), L::sub(g, h), y[3]]
+    }
+}
+
+/// `G w`.
+fn weight(w: [f32; 3]) -> [f32; 6] {
+    let (a, b) = (-(w[0] + w[2]) / 6.0, w[1] / 6.0);
+    let (c, d) = (w[0] / 24.0 + w[2] / 6.0, w[1] / 12.0);
+    [w[0] / 4.0, a - b, a + b, c + d, c - d, w[2]]
+}
+
+/// `Gᵀ u`.
+fn weight_adjoint(u: [f32; 6]) -> [f32; 3] {
+    let (s, t) = (u[1] + u[2], u[3] + u[4]);
+    [u[0] / 4.0 - s / 6.0 + t / 24.0, (u[2] - u[1]) / 6.0 + (u[3] - u[4]) / 12.0, (t - s) / 6.0 + u[5]]
+}
+
+// Loops instead of `array::from_fn` wherever registers are handled: its closures are not
+// compiled for the instruction set unless they happen to be inlined, and were not.
+
+/// Value `i` of every column.
+#[inline(always)]
+fn row_of<V: Copy, const R: usize, const C: usize>(columns: &[[V; R]; C], i: usize) -> [V; C] {
+    let mut row = [columns[0][0]; C];
+    for (value, column) in row.iter_mut().zip(columns) {
+        *value = column[i];
+    }
+    row
+}
+
+// ---- tiles ----
+
+/// `Bᵀ x B` of one tile: `x [6 rows at `pitch`, 6, c]` to `to [place, .., c]`.
+#[inline(always)]
+fn transform_input<L: Level>(x: &[f32], pitch: usize, c: usize, to: &mut [f32], place: usize) {
+    assert!(x.len() >= (IN - 1) * pitch + IN * c && to.len() >= (PLACES - 1) * place + c);
+    for v in (0..c).step_by(L::LANES) {
+        // SAFETY: the largest indices are checked above; c is a multiple of LANES.
+        unsafe {
+            let (x, to) = (x.as_ptr().add(v), to.as_mut_ptr().add(v));
+            let mut columns = [[L::splat(0.0); IN]; IN];
+            for (j, column) in columns.iter_mut().enumerate() {
+                for (i, value) in column.iter_mut().enumerate() {
+                    *value = L::load(x.add(i * pitch + j * c));
+                }
+                *column = input::<L>(*column);
+            }
+            for i in 0..IN {
+                let row = input::<L>(row_of(&columns, i));
+                for (j, value) in row.into_iter().enumerate() {
+                    L::store(value, to.add((i * IN + j) * place));
+                }
+            }
+        }
+    }
+}
+
+/// `A dy Aᵀ` of one tile: `dy [4 rows at `pitch`, 4, c]` to `to [place, .., c]`.
+#[inline(always)]
+fn transform_gradient<L: Level>(dy: &[f32], pitch: usize, c: usize, to: &mut [f32], place: usize) {
+    assert!(dy.len() >= (OUT - 1) * pitch + OUT * c && to.len() >= (PLACES - 1) * place + c);
+    for v in (0..c).step_by(L::LANES) {
+        // SAFETY: the largest indices are checked above; c is a multiple of LANES.
+        unsafe {
+            let (dy, to) = (dy.as_ptr().add(v), to.as_mut_ptr().add(v));
+            let mut columns = [[L::splat(0.0); IN]; OUT];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut dy_column = [L::splat(0.0); OUT];
+                for (i, value) in dy_column.iter_mut().enumerate() {
+                    *value = L::load(dy.add(i * pitch + j * c));
+                }
+                *column = output_adjoint::<L>(dy_column);
+            }
+            for i in 0..IN {
+                let row = output_adjoint::<L>(row_of(&columns, i));
+                for (j, value) in row.into_iter().enumerate() {
+                    L::store(value, to.add((i * IN + j) * place));
+                }
+            }
+        }
+    }
+}
+
+/// Copies the part of a `side × side` window at `(top, left)` that lies within `rows` and
+/// the image's columns; zero elsewhere. `image [.., w, c]`.
+fn window<'p>(
+    image: &[f32],
+    (w, c): (usize, usize),
+    rows: &Range<isize>,
+    (top, left): (isize, isize),
+    side: usize,
+    patch: &'p mut [f32],
+) -> &'p [f32] {
+    let patch = &mut patch[..side * side * c];
+    patch.fill(0.0);
+    let (first, last) = (left.max(0), (left + side as isize).min(w as isize));
+    for i in 0..side as isize {
+        if rows.contains(&(top + i)) && first < last {
+            let from = &image[((top + i) as usize * w + first as usize) * c..][..(last - first) as usize * c];
+            let at = (i as usize * side + (first - left) as usize) * c;
+            patch[at..at + from.len()].copy_from_slice(from);
+        }
+    }
+    patch
+}
+
+// ---- forward and input gradient ----
+
+impl Job<'_> {
+    /// The convolution by tiles. Rows of tiles are independent tasks.
+    pub(super) fn run_winograd(&self, isa: Isa, y: &mut [f32]) {
+        let (job, transformed) = (self, self.transformed_weights());
+        let (u, row) = (&transformed, self.w * self.co);
+        let batch = batch(self.w.div_ceil(OUT));
+        let len = PLACES * (batch * (self.ci + self.co) + 2 * SKEW + self.ci);
+        y.par_chunks_mut(self.h * row).enumerate().for_each(|(n, y)| {
+            y.par_chunks_mut(OUT * row).enumerate().for_each(|(i, y)| {
+                let at = (n, i);
+                with_scratch(len, |scratch| {
+                    dispatch!(isa, tile_row(job: &Job<'_>, u: &[f32], at: (usize, usize), y: &mut [f32], scratch: &mut [f32]));
+                });
+            });
+        });
+    }
+
+    /// `G w Gᵀ`: `[36, Ci, Co]`.
+    fn transformed_weights(&self) -> Vec<f32> {
+        let (ci, co, block) = (self.ci, self.co, self.block);
+        let mut u = vec![0.0; PLACES * ci * co];
+        for c in 0..ci {
+            for o in 0..co {
+                let tap = |t: usize| self.weights[((o / block * 9 + t) * ci + c) * block + o % block];
+                let columns: [[f32; IN]; 3] = std::array::from_fn(|j| weight([tap(j), tap(3 + j), tap(6 + j)]));
+                for i in 0..IN {
+                    let row = weight(std::array::from_fn(|j| columns[j][i]));
+                    for (j, value) in row.into_iter().enumerate() {
+                        u[((i * IN + j) * ci + c) * co + o] = value;
+                    }
+                }
+            }
+        }
+        u
+    }
+}
+
+/// One row of tiles: rows `4i..` of image `n` into `y [up to 4, w, Co]`.
+#[inline(always)]
+fn tile_row<L: Level>(job: &Job<'_>, u: &[f32], (n, i): (usize, usize), y: &mut [f32], scratch: &mut [f32]) {
+    let (h, w, ci, co) = (job.h, job.w, job.ci, job.co);
+    let tiles = w.div_ceil(OUT);
+    let batch = batch(tiles);
+    let (v_place, m_place) = (batch * ci + SKEW, batch * co + SKEW);
+    let (v, rest) = scratch.split_at_mut(PLACES * v_place);
+    let (m, patch) = rest.split_at_mut(PLACES * m_place);
+    let image = &job.x[n * h * w * ci..][..h * w * ci];
+    let first_output = (n * h + i * OUT) * w * co;
+    for first in (0..tiles).step_by(batch) {
+        let count = batch.min(tiles - first);
+        for t in 0..count {
+            let (top, left) = ((i * OUT) as isize - 1, ((first + t) * OUT) as isize - 1);
+            let inside = top >= 0 && left >= 0 && top as usize + IN <= h && left as usize + IN <= w;
+            let (x, pitch) = if inside {
+                (&image[(top as usize * w + left as usize) * ci..], w * ci)
+            } else {
+                (window(image, (w, ci), &(0..h as isize), (top, left), IN, patch), IN * ci)
+            };
+            transform_input::<L>(x, pitch, ci, &mut v[t * ci..], v_place);
+        }
+        for place in 0..PLACES {
+            let (v, u) = (&v[place * v_place..], &u[place * ci * co..][..ci * co]);
+            products::<L>(v, u, ci, co, count, &mut m[place * m_place..][..batch * co]);
+        }
+        for t in 0..count {
+            let left = (first + t) * OUT;
+            finish_tile::<L>(job, &m[t * co..], m_place, left, first_output, y);
+        }
+    }
+}
+
+/// `m[t] = v[t] · u` for `count` tiles; `v [.., Ci]`, `u [Ci, Co]`, `m [.., Co]`.
+#[inline(always)]
+fn products<L: Level>(v: &[f32], u: &[f32], ci: usize, co: usize, count: usize, m: &mut [f32]) {
+    if L::REGISTERS == 32 {
+        products_of::<L, 8>(v, u, ci, co, count, m);
+    } else {
+        products_of::<L, 4>(v, u, ci, co, count, m);
+    }
+}
+
+#[inline(always)]
+fn products_of<L: Level, const P: usize>(v: &[f32], u: &[f32], ci: usize, co: usize, count: usize, m: &mut [f32]) {
+    for t in (0..count).step_by(P) {
+        for o in (0..co).step_by(2 * L::LANES) {
+            // Past `count` a batch holds old values: finite or not, they stay in their tiles.
+            if o + 2 * L::LANES <= co {
+                let mut sums = Tile::<L, P, 2>::zero();
+                sums.add(&v[t * ci..][..P * ci], (ci, 1), &u[o..], co, ci);
+                sums.store_rows(&mut m[t * co + o..], co);
+            } else {
+                let mut sums = Tile::<L, P, 1>::zero();
+                sums.add(&v[t * ci..][..P * ci], (ci, 1), &u[o..], co, ci);
+                sums.store_rows(&mut m[t * co + o..], co);
+            }
+        }
+    }
+}
+
+/// `Aᵀ m A` of one tile, epilogue, and the pixels that lie inside.
+#[inline(always)]
+fn finish_tile<L: Level>(job: &Job<'_>, m: &[f32], place: usize, left: usize, first: usize, y: &mut [f32]) {
+    let (w, co) = (job.w, job.co);
+    let (rows, inside) = (y.len() / (w * co), OUT.min(w - left));
+    assert!(m.len() >= (PLACES - 1) * place + co && rows <= OUT && y.len() == rows * w * co);
+    for v in (0..co).step_by(L::LANES) {
+        // SAFETY: the largest index of `m` is checked above, pixels lie inside `y`, `add`
+        // and `mask` have the output's size, and co is a multiple of LANES.
+        unsafe {
+            let m = m.as_ptr().add(v);
+            let mut columns = [[L::splat(0.0); OUT]; IN];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut m_column = [L::splat(0.0); IN];
+                for (i, value) in m_column.iter_mut().enumerate() {
+                    *value = L::load(m.add((i * IN + j) * place));
+                }
+                *column = output::<L>(m_column);
+            }
+            let bias = L::load(job.bias[v..].as_ptr());
+            for i in 0..rows {
+                let row = output::<L>(row_of(&columns, i));
+                for (j, value) in row.into_iter().take(inside).enumerate() {
+                    let at = (i * w + left + j) * co + v;
+                    let mut value = L::add(value, bias);
+                    if let Some(add) = job.add {
+                        value = L::add(value, L::load(add.as_ptr().add(first + at)));
+                    }
+                    if let Some(mask) = job.mask {
+                        value = L::gate(L::load(mask.as_ptr().add(first + at)), value);
+                    }
+                    if job.relu {
+                        value = L::relu(value);
+                    }
+                    L::store(value, y.as_mut_ptr().add(at));
+                }
+            }
+        }
+    }
+}
+
+// ---- weight gradient ----
+
+/// Weight and bias gradient over some rows of the stacked images.
+pub(super) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], isa: Isa) {
+    let (ci, co) = (pair.ci, pair.co);
+    let batch = batch(pair.w.div_ceil(OUT));
+    let len = PLACES * (batch * (ci + co) + 2 * SKEW + ci * co + ci.max(co));
+    with_scratch(len, |scratch| {
+        dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32]));
+    });
+}
+
+#[inline(always)]
+fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32]) {
+    let (h, w, ci, co) = (pair.h, pair.w, pair.ci, pair.co);
+    let (dw, db) = part.split_at_mut(9 * ci * co);
+    let tiles = w.div_ceil(OUT);
+    let batch = batch(tiles);
+    let (v_place, d_place) = (batch * ci + SKEW, batch * co + SKEW);
+    let (v, rest) = scratch.split_at_mut(PLACES * v_place);
+    let (d, rest) = rest.split_at_mut(PLACES * d_place);
+    let (du, patch) = rest.split_at_mut(PLACES * ci * co);
+    db.fill(0.0);
+    du.fill(0.0);
+    let mut row = rows.start;
+    while row < rows.end {
+        // Tiles lie within one image and within the part.
+        let image = row / h * h..(row / h + 1) * h;
+        let end = (row + OUT).min(image.end).min(rows.end);
+        for first in (0..tiles).step_by(batch) {
+            let count = batch.min(tiles - first);
+            for t in 0..count {
+                let to = ((&mut v[t * ci..], v_place), (&mut d[t * co..], d_place));
+                load_tiles::<L>(pair, &image, row..end, (first + t) * OUT, patch, to.0, to.1);
+            }
+            for place in 0..PLACES {
+                let (v, d) = (&v[place * v_place..][..count * ci], &d[place * d_place..][..count * co]);
+                correlations::<L>(v, d, ci, co, count, &mut du[place * ci * co..][..ci * co]);
+            }
+            // Place (1, 1) of A dy Aᵀ is the sum over the tile.
+            for d in d[(IN + 1) * d_place..][..count * co].chunks_exact(co) {
+                db.iter_mut().zip(d).for_each(|(sum, d)| *sum += d);
+            }
+        }
+        row = end;
+    }
+    for k in 0..ci * co {
+        let columns: [[f32; 3]; IN] =
+            std::array::from_fn(|j| weight_adjoint(std::array::from_fn(|i| du[(i * IN + j) * ci * co + k])));
+        for i in 0..3 {
+            let row = weight_adjoint(std::array::from_fn(|j| columns[j][i]));
+            for (j, value) in row.into_iter().enumerate() {
+                dw[(i * 3 + j) * ci * co + k] = value;
+            }
+        }
+    }
+}
+
+/// Transforms the input tile and the gradient tile of output rows `rows` at column `left`.
+#[inline(always)]
+fn load_tiles<L: Level>(
+    pair: &Pair<'_>,
+    image: &Range<usize>,
+    rows: Range<usize>,
+    left: usize,
+    patch: &mut [f32],
+    (v, v_place): (&mut [f32], usize),
+    (d, d_place): (&mut [f32], usize),
+) {
+    let (w, ci, co) = (pair.w, pair.ci, pair.co);
+    let inside = rows.start > image.start && rows.start + OUT < image.end && left > 0 && left + OUT < w;
+    let (x, pitch) = if inside {
+        (&pair.x[((rows.start - 1) * w + left - 1) * ci..], w * ci)
+    } else {
+        let bounds = image.start as isize..image.end as isize;
+        let corner = (rows.start as isize - 1, left as isize - 1);
+        (window(pair.x, (w, ci), &bounds, corner, IN, patch), IN * ci)
+    };
+    transform_input::<L>(x, pitch, ci, v, v_place);
+    let (dy, pitch) = if rows.len() == OUT && left + OUT <= w {
+        (&pair.dy[(rows.start * w + left) * co..], w * co)
+    } else {
+        let bounds = rows.start as isize..rows.end as isize;
+        let corner = (rows.start as isize, left as isize);
+        (window(pair.dy, (w, co), &bounds, corner, OUT, patch), OUT * co)
+    };
+    transform_gradient::<L>(dy, pitch, co, d, d_place);
+}
+
+/// `du += Σ_t v[t]ᵀ d[t]`; `v [count, Ci]`, `d [count, Co]`, `du [Ci, Co]`.
+#[inline(always)]
+fn correlations<L: Level>(v: &[f32], d: &[f32], ci: usize, co: usize, count: usize, du: &mut [f32]) {
+    if L::REGISTERS == 32 {
+        correlations_of::<L, 8>(v, d, ci, co, count, du);
+    } else {
+        correlations_of::<L, 4>(v, d, ci, co, count, du);
+    }
+}
+
+#[inline(always)]
+fn correlations_of<L: Level, const P: usize>(v: &[f32], d: &[f32], ci: usize, co: usize, count: usize, du: &mut [f32]) {
+    for c in (0..ci).step_by(P) {
+        for o in (0..co).step_by(2 * L::LANES) {
+            if o + 2 * L::LANES <= co {
+                let mut sums = Tile::<L, P, 2>::load_rows(&du[c * co + o..], co);
+                sums.add(&v[c..], (1, ci), &d[o..], co, count);
+                sums.store_rows(&mut du[c * co + o..], co);
+            } else {
+                let mut sums = Tile::<L, P, 1>::load_rows(&du[c * co + o..], co);
+                sums.add(&v[c..], (1, ci), &d[o..], co, count);
+                sums.store_rows(&mut du[c * co + o..], co);
+            }
+        }
+    }
+}
