@@ -6,7 +6,9 @@
 //! weight gradient is the adjoint in `w` of the same form: `dw = Gᵀ [ Σ (Bᵀ x B) ⊙
 //! (A dy Aᵀ) ] G`. Channels-last makes every transform a run of whole registers.
 //!
-//! Error against f64, worst over the test cases: about 4 times that of the direct sum.
+//! Error against f64 at 32→32 on values in ±1, relative to the result's rms: 1.3e-6 rms and
+//! 2e-5 worst (direct sum: 3e-7 and 3e-6). Ten steps of each phase stay within 1e-4 of
+//! PyTorch, and a whole training ends at the same loss (0.002339, direct 0.002336).
 
 use std::cell::RefCell;
 use std::ops::Range;

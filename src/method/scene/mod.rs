@@ -1,11 +1,11 @@
 //! A procedural place seen from above at 0.5 m: the edge of a small town, for demo, tests and benchmarks.
 //!
-//! A scene is planned first and painted afterwards. [`layout`] draws a bent street grid, a river and the use of each
-//! block; [`builder`] fills the blocks with [`objects`]; [`ground`] tells what lies at any point between them. Painting
+//! A scene is planned first and painted afterwards. `layout` draws a bent street grid, a river and the use of each
+//! block; `builder` fills the blocks with `objects`; `ground` tells what lies at any point between them. Painting
 //! goes by strips of rows on a raster twice as fine as the picture: ground, then objects (the higher one wins), then
-//! shadows cast through the heights, then light times reflectance ([`materials`]) gathered over the footprint of a pixel.
+//! shadows cast through the heights, then light times reflectance (`materials`) gathered over the footprint of a pixel.
 //!
-//! The same spec gives the same bits on every platform and for any number of threads: see [`space`].
+//! The same spec gives the same bits on every platform and for any number of threads: see `space`.
 
 mod builder;
 mod ground;

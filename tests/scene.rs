@@ -1,0 +1,141 @@
+//! The simulated place: the same every time, and plausible as a place; pictures of it.
+
+use trapan::method::config::Sensor;
+use trapan::method::scene::{Scene, SceneError, SceneSpec, pan_weights, scene};
+use trapan::method::simulate::{Spec, simulate};
+use trapan::quality::{rmse, sam};
+use trapan::raster::picture::{Picture, Stretch, rgb_channels, write_rgb};
+
+const SPEC: SceneSpec = SceneSpec { width: 192, height: 128, bands: 4, seed: 1 };
+
+fn make(spec: SceneSpec) -> Scene {
+    scene(&spec).expect("the spec is allowed")
+}
+
+fn bytes(values: &[f32]) -> &[u8] {
+    bytemuck::cast_slice(values)
+}
+
+#[test]
+fn a_seed_is_a_place_whatever_the_threads() {
+    let first = make(SPEC);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        let again = pool.install(|| make(SPEC));
+        assert!(bytes(&first.truth) == bytes(&again.truth), "{threads} threads change the scene");
+    }
+    let other = make(SceneSpec { seed: 2, ..SPEC });
+    let different = first.pan.iter().zip(&other.pan).filter(|(a, b)| (*a - *b).abs() > 0.01).count();
+    assert!(different > first.pan.len() / 2, "another seed is another place: {different} pixels differ");
+}
+
+#[test]
+fn what_there_are_no_spectra_or_pixels_for_is_refused() {
+    let refused = |spec| scene(&spec).err().expect("refused");
+    assert_eq!(refused(SceneSpec { bands: 3, ..SPEC }), SceneError::Bands(3));
+    assert_eq!(refused(SceneSpec { width: 8, ..SPEC }), SceneError::Size { width: 8, height: 128 });
+}
+
+#[test]
+fn pan_is_the_stated_mixture_of_the_bands() {
+    for bands in [4, 8] {
+        let scene = make(SceneSpec { bands, ..SPEC });
+        let weights = pan_weights(bands).expect("4 or 8");
+        assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6 && weights.iter().all(|w| *w >= 0.0));
+        for (pan, pixel) in scene.pan.iter().zip(scene.truth.chunks_exact(bands)) {
+            let mixed: f32 = pixel.iter().zip(weights).map(|(v, w)| v * w).sum();
+            assert!((pan - mixed).abs() < 1e-6);
+        }
+    }
+}
+
+/// The four-band scene is the eight-band one seen by fewer bands.
+#[test]
+fn four_bands_are_four_of_the_eight() {
+    let (four, eight) = (make(SPEC), make(SceneSpec { bands: 8, ..SPEC }));
+    for (four, eight) in four.truth.chunks_exact(4).zip(eight.truth.chunks_exact(8)) {
+        assert_eq!(four, [eight[1], eight[2], eight[4], eight[6]]);
+    }
+}
+
+/// Reflectances in range; vegetation with its red edge, water dark in the near infrared,
+/// roofs and roads between; edges one or two pixels wide.
+#[test]
+fn it_looks_like_a_place() {
+    let (mut green, mut dark_nir, mut flat, mut pixels, mut sharp) = (0, 0, 0, 0, 0);
+    for seed in 0..6 {
+        let spec = SceneSpec { width: 256, height: 256, bands: 4, seed };
+        let scene = make(spec);
+        assert!(scene.truth.iter().all(|v| (0.0..=1.0).contains(v)), "seed {seed}");
+        for pixel in scene.truth.chunks_exact(4) {
+            let [blue, _, red, nir] = [pixel[0], pixel[1], pixel[2], pixel[3]];
+            let ndvi = (nir - red) / (nir + red);
+            pixels += 1;
+            green += usize::from(ndvi > 0.4);
+            dark_nir += usize::from(nir < blue && nir < 0.05);
+            flat += usize::from(ndvi.abs() < 0.2 && red > 0.08);
+        }
+        let step = |pair: &[f32]| (pair[0] - pair[1]).abs() > 0.1;
+        sharp += scene.pan.chunks_exact(256).flat_map(|row| row.windows(2)).filter(|p| step(p)).count();
+    }
+    let share = |count: usize| count as f64 / f64::from(pixels);
+    for (name, count, least, most) in [
+        ("vegetation", green, 0.15, 0.7),
+        ("water and deep shadow", dark_nir, 0.005, 0.4),
+        ("built and bare ground", flat, 0.1, 0.7),
+        ("sharp edges", sharp, 0.01, 0.2),
+    ] {
+        assert!((least..most).contains(&share(count)), "{name}: {:.3} of the pixels", share(count));
+    }
+}
+
+/// MS pixels lie where a 4×4 block of PAN pixels lies: shifting the truth by one PAN pixel
+/// makes the degraded image fit worse, whichever way.
+#[test]
+fn the_pair_has_the_true_pixel_geometry() {
+    let spec = Spec { size: [256, 256], bands: 4, ratio: 4, sensor: Sensor::Qb, seed: 3 };
+    let simulated = simulate(&spec).expect("simulated");
+    let block_means = |dx: isize, dy: isize| -> Vec<f32> {
+        let (truth, w) = (&simulated.truth.data, 256isize);
+        let at = |i: isize, j: isize, b: usize| truth[((i.clamp(0, w - 1) * w + j.clamp(0, w - 1)) * 4) as usize + b];
+        let mean = |i: isize, j: isize, b: usize| {
+            (0..16).map(|k| at(4 * i + k / 4 + dy, 4 * j + k % 4 + dx, b)).sum::<f32>() / 16.0
+        };
+        (0..64).flat_map(|i| (0..64).flat_map(move |j| (0..4).map(move |b| mean(i, j, b)))).collect()
+    };
+    let aligned = rmse(&block_means(0, 0), &simulated.ms.data);
+    for (dx, dy) in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+        let shifted = rmse(&block_means(dx, dy), &simulated.ms.data);
+        assert!(aligned < 0.9 * shifted, "{aligned} aligned, {shifted} shifted by {dx},{dy}");
+    }
+}
+
+#[test]
+fn closeness_is_measured_right() {
+    let (a, b) = ([3.0, 4.0, 0.0, 0.0], [4.0, 3.0, 1.0, 2.0]);
+    assert!((rmse(&a, &b) - (7.0f64 / 4.0).sqrt()).abs() < 1e-12);
+    // The second pixel of `a` has no direction.
+    assert!((sam(&a, &b, 2) - (24.0f64 / 25.0).acos().to_degrees()).abs() < 1e-6);
+    assert_eq!(sam(&a, &a, 2), 0.0);
+}
+
+#[test]
+fn pictures_show_the_stretched_bands() {
+    let data: Vec<f32> = (0..64).flat_map(|k| [k as f32, 0.0, 63.0 - k as f32]).collect();
+    let stretch = Stretch::from_percentiles(&data, 3, rgb_channels(3), 0.0, 100.0);
+    let picture = Picture::rgb(&data, 8, 8, 3, rgb_channels(3), &stretch).expect("a picture");
+    assert_eq!(&picture.rgb[..3], [255, 0, 0], "red is the third band");
+    assert_eq!(&picture.rgb[63 * 3..], [0, 0, 255]);
+    let wide = Picture::beside(&[picture.clone(), picture.zoom(1)], 4).expect("equal heights");
+    assert_eq!((wide.width, wide.height), (20, 8));
+
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("p.png");
+    write_rgb(&path, &data, 8, 8, 3, rgb_channels(3), &stretch).expect("written");
+    let file = std::io::BufReader::new(std::fs::File::open(&path).expect("the file is there"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+    let mut back = vec![0; reader.output_buffer_size().expect("fits")];
+    reader.next_frame(&mut back).expect("a frame");
+    assert_eq!(back, picture.rgb);
+    assert!(write_rgb(&path, &data, 9, 8, 3, rgb_channels(3), &stretch).is_err(), "sizes that do not fit");
+}
