@@ -31,7 +31,7 @@ fn a_seed_is_a_place_whatever_the_threads() {
 
 #[test]
 fn what_there_are_no_spectra_or_pixels_for_is_refused() {
-    let refused = |spec| scene(&spec).err().expect("refused");
+    let refused = |spec| scene(&spec).expect_err("refused");
     assert_eq!(refused(SceneSpec { bands: 3, ..SPEC }), SceneError::Bands(3));
     assert_eq!(refused(SceneSpec { width: 8, ..SPEC }), SceneError::Size { width: 8, height: 128 });
 }
