@@ -269,8 +269,9 @@ fn outputs_in_the_way_exit_with_8() {
     let nowhere = pair.path("no/such/folder/out.tif");
     refused(&["fuse", "--pan", &pan, "--ms", &ms, "-o", &nowhere, "--device", "cpu"], 8, &["no/such/folder"]);
     let fresh = pair.path("fresh.tif");
-    let report = ["fuse", "--pan", &pan, "--ms", &ms, "-o", &fresh, "--report", &pan, "--device", "cpu"];
-    refused(&report, 8, &["pan.tif", "--overwrite"]);
+    let fuse = ["fuse", "--pan", &pan, "--ms", &ms, "-o", &fresh, "--device", "cpu"];
+    refused(&[&fuse[..], &["--report", &pan]].concat(), 8, &["pan.tif", "--overwrite"]);
+    refused(&[&fuse[..], &["--trace", &pan]].concat(), 8, &["pan.tif"]);
 }
 
 #[test]
@@ -280,6 +281,15 @@ fn a_device_that_is_not_there_exits_with_5() {
     let device = args.iter().position(|a| a == "cpu").expect("the device");
     args[device] = "gpu:99".into();
     refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), 5, &["adapter 99", "trapan devices"]);
+}
+
+/// The software driver binds at most 128 MiB; 32 channels of 1088×1088 take 144.
+#[test]
+fn a_pair_too_large_for_the_adapter_exits_with_6() {
+    let pair = Pair::new(&["--size", "1088"]);
+    let args = pair.fuse("out.tif", &["--device", "software"]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    refused(&args, 6, &["full.h0", "151519232 bytes", "134217728", "storage binding", "another device"]);
 }
 
 #[test]

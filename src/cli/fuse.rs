@@ -56,6 +56,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(report) = &args.report {
         raster::check_output(report, args.overwrite)?;
     }
+    if let Some(dir) = &args.trace {
+        method::trace::check(dir)?;
+    }
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     describe(&pair, &scale, &config, talk);
     let read_time = start.elapsed();

@@ -75,12 +75,21 @@ impl Talk {
 
 /// Parses the command line, runs it, prints the error and gives its exit code.
 pub fn main() -> ExitCode {
+    quiet_mesa();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Mesa, which Vulkan asks for adapters, prints an error if this variable is not set.
+fn quiet_mesa() {
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: the program has only this thread yet.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
     }
 }
 

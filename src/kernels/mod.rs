@@ -12,6 +12,7 @@ pub mod loss;
 pub mod mlp;
 pub mod resample;
 pub mod suite;
+mod tile;
 
 use crate::graph::{Kernel, Shape, Shapes};
 

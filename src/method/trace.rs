@@ -9,15 +9,24 @@ use serde_json::json;
 use super::crops::{crop_size, ten_crop};
 use super::{Config, Dims, Outcome};
 use crate::net::{Layer, NamedTensor};
-use crate::raster::{RasterError, Scale, write_atomically};
+use crate::raster::{RasterError, Scale, check_output, write_atomically};
+
+/// Creates the folder and finds out whether [`write`] can be expected to succeed.
+///
+/// # Errors
+/// What the file system reports.
+pub fn check(dir: &Path) -> Result<(), RasterError> {
+    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+    check_output(&dir.join("config.json"), true)
+}
 
 /// Writes `config.json`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
-/// into a folder, which is created. Weights have PyTorch names and layout.
+/// into a folder, which is created if need be. Weights have PyTorch names and layout.
 ///
 /// # Errors
 /// What the file system reports.
 pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> Result<(), RasterError> {
-    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+    check(dir)?;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), true, |file| file.write_all(bytes));
     save("config.json", format!("{:#}\n", describe(dims, config, scale, outcome)).as_bytes())?;
     save("init.safetensors", &weights(&outcome.initial))?;

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::{Params, winograd};
 use crate::graph::{Args, Isa, Shape};
 use crate::kernels::isa::{Level, block, dispatch};
+use crate::kernels::tile::Tile;
 
 /// One convolution: input, packed weights and what happens on the way out.
 pub(super) struct Job<'a> {
@@ -126,7 +127,7 @@ fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, row: us
     for (b, weights) in job.weights.chunks_exact(9 * ci * block).enumerate() {
         let bias = &job.bias[b * block..][..block];
         for x0 in (0..w).step_by(P) {
-            let mut tile = Tile::<L, P, N>::new(bias);
+            let mut tile = Tile::<L, P, N>::load(bias, 0);
             for (tap, weights) in weights.chunks_exact(3 * ci * block).enumerate() {
                 let Some(x) = job.input_row(row, tap) else { continue };
                 let run = if x0 > 0 && x0 + P < w {
@@ -136,93 +137,12 @@ fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, row: us
                 };
                 tile.add(run, (ci, 1), weights, block, 3 * ci);
             }
-            tile.store(&mut sums);
+            tile.store(&mut sums, block);
             for (p, sums) in sums.chunks_exact(block).take(w - x0).enumerate() {
                 let at = (x0 + p) * co + b * block;
                 let channels = block.min(co - b * block);
                 finish(job, row * w * co + at, &sums[..channels], &mut y[at..at + channels]);
             }
-        }
-    }
-}
-
-/// `P × (N · LANES)` sums in registers.
-pub(super) struct Tile<L: Level, const P: usize, const N: usize>([[L::V; N]; P]);
-
-impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
-    /// All rows start as `row`.
-    #[inline(always)]
-    fn new(row: &[f32]) -> Self {
-        assert_eq!(row.len(), N * L::LANES);
-        // SAFETY: N · LANES floats, checked; the level is available where it is used.
-        Self([std::array::from_fn(|n| unsafe { L::load(row[n * L::LANES..].as_ptr()) }); P])
-    }
-
-    /// All sums zero.
-    #[inline(always)]
-    pub(super) fn zero() -> Self {
-        // SAFETY: the level is available where it is used.
-        Self([[unsafe { L::splat(0.0) }; N]; P])
-    }
-
-    /// Reads `P` rows of `N · LANES` floats, `pitch` apart.
-    #[inline(always)]
-    pub(super) fn load_rows(from: &[f32], pitch: usize) -> Self {
-        assert!(from.len() >= (P - 1) * pitch + N * L::LANES);
-        let mut tile = Self::zero();
-        for (p, row) in tile.0.iter_mut().enumerate() {
-            for (n, v) in row.iter_mut().enumerate() {
-                // SAFETY: the largest index is checked above.
-                *v = unsafe { L::load(from.as_ptr().add(p * pitch + n * L::LANES)) };
-            }
-        }
-        tile
-    }
-
-    /// Writes `P` rows of `N · LANES` floats, `pitch` apart.
-    #[inline(always)]
-    pub(super) fn store_rows(&self, to: &mut [f32], pitch: usize) {
-        assert!(to.len() >= (P - 1) * pitch + N * L::LANES);
-        for (p, row) in self.0.iter().enumerate() {
-            for (n, v) in row.iter().enumerate() {
-                // SAFETY: the largest index is checked above.
-                unsafe { L::store(*v, to.as_mut_ptr().add(p * pitch + n * L::LANES)) }
-            }
-        }
-    }
-
-    /// `sums[p] += Σ_k a[p · stride.0 + k · stride.1] · b[k · step ..][..N · LANES]`, `k < count`.
-    #[inline(always)]
-    pub(super) fn add(&mut self, a: &[f32], stride: (usize, usize), b: &[f32], step: usize, count: usize) {
-        assert!(a.len() > (P - 1) * stride.0 + (count - 1) * stride.1);
-        assert!(b.len() >= (count - 1) * step + N * L::LANES);
-        let mut sums = self.0;
-        for k in 0..count {
-            // SAFETY: the largest index of `a` and of `b` is checked above.
-            unsafe {
-                let b = b.as_ptr().add(k * step);
-                let mut row = [L::splat(0.0); N];
-                for (n, v) in row.iter_mut().enumerate() {
-                    *v = L::load(b.add(n * L::LANES));
-                }
-                for (p, sums) in sums.iter_mut().enumerate() {
-                    let a = L::splat(*a.get_unchecked(p * stride.0 + k * stride.1));
-                    for (sum, b) in sums.iter_mut().zip(row) {
-                        *sum = L::fma(a, b, *sum);
-                    }
-                }
-            }
-        }
-        self.0 = sums;
-    }
-
-    /// Writes `[P, N · LANES]`.
-    #[inline(always)]
-    fn store(&self, to: &mut [f32]) {
-        assert_eq!(to.len(), P * N * L::LANES);
-        for (v, to) in self.0.iter().flatten().zip(to.chunks_exact_mut(L::LANES)) {
-            // SAFETY: the chunk holds LANES floats.
-            unsafe { L::store(*v, to.as_mut_ptr()) }
         }
     }
 }
@@ -303,9 +223,9 @@ fn blocks<L: Level, const P: usize, const N: usize>(pair: &Pair<'_>, rows: &Rang
                 let height = if k + P <= 3 * ci { P } else { 1 };
                 let sums = &mut sums[..height * block];
                 if height == P {
-                    correlate::<L, P, N>(pair, rows, tap, k, first).store(sums);
+                    correlate::<L, P, N>(pair, rows, tap, k, first).store(sums, block);
                 } else {
-                    correlate::<L, 1, N>(pair, rows, tap, k, first).store(sums);
+                    correlate::<L, 1, N>(pair, rows, tap, k, first).store(sums, block);
                 }
                 for (p, sums) in sums.chunks_exact(block).enumerate() {
                     let channels = block.min(co - first);
@@ -327,8 +247,8 @@ fn correlate<L: Level, const P: usize, const N: usize>(
     k: usize,
     first: usize,
 ) -> Tile<L, P, N> {
-    let (w, ci, co, block) = (pair.w, pair.ci, pair.co, N * L::LANES);
-    let mut tile = Tile::new(&vec![0.0; block]);
+    let (w, ci, co) = (pair.w, pair.ci, pair.co);
+    let mut tile = Tile::zero();
     let mut border = Vec::new();
     for row in rows.clone() {
         let Some(x) = input_row(pair.x, (pair.h, w, ci), row, tap) else { continue };

@@ -15,9 +15,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::cpu::{Job, Pair, Tile};
+use super::cpu::{Job, Pair};
 use crate::graph::Isa;
 use crate::kernels::isa::{Level, dispatch};
+use crate::kernels::tile::Tile;
 
 /// Side of an output tile.
 const OUT: usize = 4;
@@ -126,9 +127,6 @@ fn weight_adjoint(u: [f32; 6]) -> [f32; 3] {
     let (s, t) = (u[1] + u[2], u[3] + u[4]);
     [u[0] / 4.0 - s / 6.0 + t / 24.0, (u[2] - u[1]) / 6.0 + (u[3] - u[4]) / 12.0, (t - s) / 6.0 + u[5]]
 }
-
-// Loops instead of `array::from_fn` wherever registers are handled: its closures are not
-// compiled for the instruction set unless they happen to be inlined, and were not.
 
 /// Value `i` of every column.
 #[inline(always)]
@@ -307,11 +305,11 @@ fn products_of<L: Level, const P: usize>(v: &[f32], u: &[f32], ci: usize, co: us
             if o + 2 * L::LANES <= co {
                 let mut sums = Tile::<L, P, 2>::zero();
                 sums.add(&v[t * ci..][..P * ci], (ci, 1), &u[o..], co, ci);
-                sums.store_rows(&mut m[t * co + o..], co);
+                sums.store(&mut m[t * co + o..], co);
             } else {
                 let mut sums = Tile::<L, P, 1>::zero();
                 sums.add(&v[t * ci..][..P * ci], (ci, 1), &u[o..], co, ci);
-                sums.store_rows(&mut m[t * co + o..], co);
+                sums.store(&mut m[t * co + o..], co);
             }
         }
     }
@@ -462,13 +460,13 @@ fn correlations_of<L: Level, const P: usize>(v: &[f32], d: &[f32], ci: usize, co
     for c in (0..ci).step_by(P) {
         for o in (0..co).step_by(2 * L::LANES) {
             if o + 2 * L::LANES <= co {
-                let mut sums = Tile::<L, P, 2>::load_rows(&du[c * co + o..], co);
+                let mut sums = Tile::<L, P, 2>::load(&du[c * co + o..], co);
                 sums.add(&v[c..], (1, ci), &d[o..], co, count);
-                sums.store_rows(&mut du[c * co + o..], co);
+                sums.store(&mut du[c * co + o..], co);
             } else {
-                let mut sums = Tile::<L, P, 1>::load_rows(&du[c * co + o..], co);
+                let mut sums = Tile::<L, P, 1>::load(&du[c * co + o..], co);
                 sums.add(&v[c..], (1, ci), &d[o..], co, count);
-                sums.store_rows(&mut du[c * co + o..], co);
+                sums.store(&mut du[c * co + o..], co);
             }
         }
     }

@@ -7,6 +7,7 @@ use super::Params;
 use super::reference::Weights;
 use crate::graph::{Args, Isa};
 use crate::kernels::isa::{Level, dispatch};
+use crate::kernels::tile::Tile;
 
 /// Pixels per block: four AVX-512 registers, enough independent sums to hide the
 /// latency of fused multiply-add; all layers of a block stay in the first cache.
@@ -60,13 +61,14 @@ struct Block {
     x: Vec<Lanes>,
     h1: Vec<Lanes>,
     h2: Vec<Lanes>,
+    back: Vec<Lanes>,
     dy: Lanes,
 }
 
 impl Block {
     fn new(net: &Net<'_>) -> Self {
         let zeros = |n| vec![[0.0; PX]; n];
-        Self { x: zeros(net.c), h1: zeros(net.d), h2: zeros(net.d), dy: [0.0; PX] }
+        Self { x: zeros(net.c), h1: zeros(net.d), h2: zeros(net.d), back: zeros(net.d), dy: [0.0; PX] }
     }
 
     /// Loads up to `PX` pixels and computes the hidden values.
@@ -90,11 +92,9 @@ impl Block {
                 *h = dy * w3 * *h * (1.0 - *h);
             }
         }
-        for (j, h1) in self.h1.iter_mut().enumerate() {
-            let back = transposed_row::<L>(net.w.w2, net.d, j, &self.h2);
-            for (h, back) in h1.iter_mut().zip(&back) {
-                *h = back * *h * (1.0 - *h);
-            }
+        multiply::<L>(net.w.w2, (1, net.d), &self.h2, &mut self.back);
+        for (h, back) in self.h1.as_flattened_mut().iter_mut().zip(self.back.as_flattened()) {
+            *h = back * *h * (1.0 - *h);
         }
     }
 }
@@ -102,42 +102,43 @@ impl Block {
 /// `σ(W v + b)`.
 #[inline(always)]
 fn layer<L: Level>(w: &[f32], b: &[f32], v: &[Lanes], out: &mut [Lanes]) {
-    for ((row, b), out) in w.chunks_exact(v.len()).zip(b).zip(out) {
-        *out = weighted_sum::<L>(*b, row.iter().copied(), v);
-        out.iter_mut().for_each(|v| *v = sigmoid(*v));
+    multiply::<L>(w, (v.len(), 1), v, out);
+    for (out, b) in out.iter_mut().zip(b) {
+        out.iter_mut().for_each(|v| *v = sigmoid(*v + b));
     }
 }
 
-/// `Σ_i w[i, j] · v[i]` for `w` with `cols` columns.
+/// `out[j] = Σ_k w[j · stride.0 + k · stride.1] · v[k]` for every pixel.
 #[inline(always)]
-fn transposed_row<L: Level>(w: &[f32], cols: usize, j: usize, v: &[Lanes]) -> Lanes {
-    weighted_sum::<L>(0.0, w[j..].iter().step_by(cols).copied(), v)
+fn multiply<L: Level>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
+    if L::REGISTERS == 32 {
+        multiply_by::<L, 4>(w, stride, v, out);
+    } else {
+        multiply_by::<L, 2>(w, stride, v, out);
+    }
 }
 
-/// `b + Σ w · v`, the sums in registers.
+/// Tiles of four units, then single ones.
 #[inline(always)]
-fn weighted_sum<L: Level>(b: f32, w: impl Iterator<Item = f32>, v: &[Lanes]) -> Lanes {
-    const GROUP: usize = 4;
-    let mut out = [0.0; PX];
-    let weights = w.zip(v);
-    // SAFETY: each register lies within PX lanes, a multiple of GROUP · LANES.
-    unsafe {
-        let mut sums = [[L::splat(b); GROUP]; PX / 4 / GROUP];
-        let groups = PX / L::LANES / GROUP;
-        for (w, v) in weights {
-            let w = L::splat(w);
-            for (g, sums) in sums[..groups].iter_mut().enumerate() {
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    let at = (g * GROUP + i) * L::LANES;
-                    *sum = L::fma(w, L::load(v.as_ptr().add(at)), *sum);
-                }
+fn multiply_by<L: Level, const N: usize>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
+    let (units, values, flat) = (out.len(), v.as_flattened(), out.as_flattened_mut());
+    let mut j = 0;
+    while j < units {
+        let many = j + 4 <= units;
+        for p in (0..PX).step_by(N * L::LANES) {
+            let (w, to) = (&w[j * stride.0..], &mut flat[j * PX + p..]);
+            if many {
+                let mut sums = Tile::<L, 4, N>::zero();
+                sums.add(w, stride, &values[p..], PX, v.len());
+                sums.store(to, PX);
+            } else {
+                let mut sums = Tile::<L, 1, N>::zero();
+                sums.add(w, stride, &values[p..], PX, v.len());
+                sums.store(to, PX);
             }
         }
-        for (i, sum) in sums[..groups].iter().flatten().enumerate() {
-            L::store(*sum, out.as_mut_ptr().add(i * L::LANES));
-        }
+        j += if many { 4 } else { 1 };
     }
-    out
 }
 
 /// `1 / (1 + e^−v)`.
@@ -167,24 +168,25 @@ fn exp(v: f32) -> f32 {
 
 #[inline(always)]
 fn outputs<L: Level>(net: &Net<'_>, x: &[f32], y: &mut [f32]) {
-    let mut block = Block::new(net);
+    let (mut block, mut out) = (Block::new(net), [[0.0; PX]]);
     for (x, y) in x.chunks(PX * net.c).zip(y.chunks_mut(PX)) {
         block.hidden::<L>(net, x);
-        let out = weighted_sum::<L>(net.w.b3, net.w.w3.iter().copied(), &block.h2);
-        y.copy_from_slice(&out[..y.len()]);
+        multiply::<L>(net.w.w3, (0, 1), &block.h2, &mut out);
+        y.iter_mut().zip(&out[0]).for_each(|(y, v)| *y = v + net.w.b3);
     }
 }
 
 #[inline(always)]
 fn input_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32]) {
     let (c, mut block) = (net.c, Block::new(net));
+    let mut out = vec![[0.0; PX]; c];
     for ((x, dy), dx) in x.chunks(PX * c).zip(dy.chunks(PX)).zip(dx.chunks_mut(PX * c)) {
         block.hidden::<L>(net, x);
         block.dy[..dy.len()].copy_from_slice(dy);
         block.backward::<L>(net);
-        for j in 0..c {
-            let column = transposed_row::<L>(net.w.w1, c, j, &block.h1);
-            dx[j..].iter_mut().step_by(c).zip(&column).for_each(|(dx, v)| *dx = *v);
+        multiply::<L>(net.w.w1, (1, c), &block.h1, &mut out);
+        for (j, out) in out.iter().enumerate() {
+            dx[j..].iter_mut().step_by(c).zip(out).for_each(|(dx, v)| *dx = *v);
         }
     }
 }
