@@ -4,7 +4,7 @@ use trapan::method::config::Sensor;
 use trapan::method::scene::{Scene, SceneError, SceneSpec, pan_weights, scene};
 use trapan::method::simulate::{Spec, simulate};
 use trapan::quality::{rmse, sam};
-use trapan::raster::picture::{Picture, Stretch, rgb_channels, write_rgb};
+use trapan::raster::picture::{Picture, Stretch, rgb_channels};
 
 const SPEC: SceneSpec = SceneSpec { width: 192, height: 128, bands: 4, seed: 1 };
 
@@ -126,16 +126,16 @@ fn pictures_show_the_stretched_bands() {
     let picture = Picture::rgb(&data, 8, 8, 3, rgb_channels(3), &stretch).expect("a picture");
     assert_eq!(&picture.rgb[..3], [255, 0, 0], "red is the third band");
     assert_eq!(&picture.rgb[63 * 3..], [0, 0, 255]);
-    let wide = Picture::beside(&[picture.clone(), picture.zoom(1)], 4).expect("equal heights");
+    let wide = Picture::beside(&[picture.clone(), picture.clone()], 4).expect("equal heights");
     assert_eq!((wide.width, wide.height), (20, 8));
 
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("p.png");
-    write_rgb(&path, &data, 8, 8, 3, rgb_channels(3), &stretch).expect("written");
+    picture.write(&path).expect("written");
     let file = std::io::BufReader::new(std::fs::File::open(&path).expect("the file is there"));
     let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
     let mut back = vec![0; reader.output_buffer_size().expect("fits")];
     reader.next_frame(&mut back).expect("a frame");
     assert_eq!(back, picture.rgb);
-    assert!(write_rgb(&path, &data, 9, 8, 3, rgb_channels(3), &stretch).is_err(), "sizes that do not fit");
+    assert!(Picture::rgb(&data, 9, 8, 3, rgb_channels(3), &stretch).is_err(), "sizes that do not fit");
 }

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trapan::method::simulate::simulate;
-use trapan::method::{self, MethodError};
 use trapan::quality::{rmse, sam};
 use trapan::raster::Scale;
 use trapan::raster::picture::{Picture, Stretch, rgb_channels};
 
 use super::args::{DeviceArgs, MethodArgs};
-use super::progress::{self, Bar};
+use super::progress;
 use super::simulate::SceneArgs;
 use super::{CliError, Talk};
 
@@ -37,13 +36,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config(pair.ms.bands)?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
-    let mut bar = Bar::new(talk);
-    let fused = method::fuse(&pair, &scale, &config, &device, &mut |p| bar.show(p));
-    bar.finish();
-    let fused = fused?;
-    if progress::go_on().is_break() {
-        return Err(MethodError::Interrupted.into());
-    }
+    let fused = progress::fuse(&pair, &scale, &config, &device, talk)?;
     super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, true)?;
 
     let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use trapan::method::{self, Config, Fused, MethodError};
+use trapan::method::{self, Config, Fused};
 use trapan::raster::{self, Output, Pair, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
-use super::progress::{self, Bar};
+use super::progress;
 use super::report::{Report, Times};
 use super::{CliError, Talk};
 
@@ -64,13 +64,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let read_time = start.elapsed();
 
     let device = args.device.open(talk)?;
-    let mut bar = Bar::new(talk);
-    let fused = method::fuse(&pair, &scale, &config, &device, &mut |p| bar.show(p));
-    bar.finish();
-    let fused = fused?;
-    if progress::go_on().is_break() {
-        return Err(MethodError::Interrupted.into());
-    }
+    let fused = progress::fuse(&pair, &scale, &config, &device, talk)?;
 
     let writing = Instant::now();
     write_fused(&args.output, &pair, &scale, &fused.hrms, args.overwrite)?;

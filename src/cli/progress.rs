@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use trapan::method::{Phase, Progress};
+use trapan::engine::Device;
+use trapan::method::{self, Config, Fused, MethodError, Phase, Progress};
+use trapan::raster::{Pair, Scale};
 
-use super::Talk;
+use super::{CliError, Talk};
 
 /// Set by the first Ctrl-C or SIGTERM.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -26,19 +28,31 @@ pub fn watch_signals() {
 }
 
 /// Breaks off once the user wants to stop.
-pub fn go_on() -> ControlFlow<()> {
+fn go_on() -> ControlFlow<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Fuses with a bar, and honours the user's wish to stop.
+pub fn fuse(pair: &Pair, scale: &Scale, config: &Config, device: &Device, talk: Talk) -> Result<Fused, CliError> {
+    let mut bar = Bar::new(talk);
+    let fused = method::fuse(pair, scale, config, device, &mut |p| bar.show(p));
+    bar.bar.finish_and_clear();
+    let fused = fused?;
+    match go_on() {
+        ControlFlow::Continue(()) => Ok(fused),
+        ControlFlow::Break(()) => Err(MethodError::Interrupted.into()),
+    }
+}
+
 /// A bar on stderr with phase, epoch, losses and time left; silent when stderr is no terminal.
-pub struct Bar {
+struct Bar {
     bar: ProgressBar,
     phase: Option<bool>,
 }
 
 impl Bar {
     /// A bar that shows nothing yet.
-    pub fn new(talk: Talk) -> Self {
+    fn new(talk: Talk) -> Self {
         let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = "{prefix:12} {wide_bar} {pos}/{len} steps, {eta} left  {msg}";
@@ -48,7 +62,7 @@ impl Bar {
     }
 
     /// Shows where the training stands.
-    pub fn show(&mut self, p: &Progress) -> ControlFlow<()> {
+    fn show(&mut self, p: &Progress) -> ControlFlow<()> {
         let is_dam = p.phase == Phase::Dam;
         if self.phase != Some(is_dam) {
             self.phase = Some(is_dam);
@@ -66,10 +80,5 @@ impl Bar {
         self.bar.set_position(p.steps_done as u64);
         self.bar.set_message(format!("epoch {}/{}{losses}", p.epoch, p.epochs));
         go_on()
-    }
-
-    /// Takes the bar off the terminal.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
     }
 }

@@ -1,9 +1,10 @@
 //! PNG pictures of rasters: a stretch of values to grey levels, a choice of bands, a montage.
 
 use png::{BitDepth, ColorType, Encoder};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use std::io::BufWriter;
+use std::path::Path;
+
+use super::{RasterError, write_atomically};
 
 /// Why a picture could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -51,22 +52,9 @@ pub enum PictureError {
         /// Its height.
         seen: usize,
     },
-    /// The encoder failed.
-    #[error("{}: {source}", path.display())]
-    Encode {
-        /// The picture.
-        path: PathBuf,
-        /// What went wrong.
-        source: png::EncodingError,
-    },
     /// The file could not be written.
-    #[error("{}: {source}; is the folder there and writable?", path.display())]
-    Write {
-        /// The picture.
-        path: PathBuf,
-        /// What went wrong.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] RasterError),
 }
 
 /// The values that become black and white, per picture channel (red, green, blue). Use one stretch for all pictures
@@ -169,20 +157,6 @@ impl Picture {
         Picture::rgb(data, width, height, 1, [0, 0, 0], &same)
     }
 
-    /// Every pixel repeated `times` (at least once) in both directions.
-    pub fn zoom(&self, times: usize) -> Picture {
-        let times = times.max(1);
-        let (width, height) = (self.width * times, self.height * times);
-        let mut rgb = Vec::with_capacity(width * height * 3);
-        for row in 0..height {
-            for column in 0..width {
-                let at = ((row / times) * self.width + column / times) * 3;
-                rgb.extend_from_slice(&self.rgb[at..at + 3]);
-            }
-        }
-        Picture { width, height, rgb }
-    }
-
     /// Pictures of one height side by side, `gap` white pixels between them.
     ///
     /// # Errors
@@ -207,66 +181,21 @@ impl Picture {
     /// Writes the picture as an RGB PNG; the file appears whole or not at all.
     ///
     /// # Errors
-    /// [`PictureError::Size`], [`PictureError::Encode`] or [`PictureError::Write`].
+    /// [`PictureError::Size`] or [`PictureError::Write`].
     pub fn write(&self, path: &Path) -> Result<(), PictureError> {
-        write_png(path, self.width, self.height, ColorType::Rgb, &self.rgb)
+        let (width, height) = (self.width, self.height);
+        let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=i32::MAX as u32).contains(n));
+        let (Some(w), Some(h)) = (side(width), side(height)) else {
+            return Err(PictureError::Size { width, height });
+        };
+        write_atomically(path, true, |file| {
+            let mut encoder = Encoder::new(BufWriter::new(file), w, h);
+            encoder.set_color(ColorType::Rgb);
+            encoder.set_depth(BitDepth::Eight);
+            let mut writer = encoder.write_header()?;
+            writer.write_image_data(&self.rgb)?;
+            Ok(writer.finish()?)
+        })?;
+        Ok(())
     }
-}
-
-/// Writes three bands of `data` `[height, width, bands]` as an RGB PNG.
-///
-/// # Errors
-/// Any [`PictureError`] but `Panels`.
-pub fn write_rgb(
-    path: &Path,
-    data: &[f32],
-    width: usize,
-    height: usize,
-    bands: usize,
-    channels: [usize; 3],
-    stretch: &Stretch,
-) -> Result<(), PictureError> {
-    Picture::rgb(data, width, height, bands, channels, stretch)?.write(path)
-}
-
-/// Writes one band `[height, width]` as a grey PNG under the first channel of `stretch`.
-///
-/// # Errors
-/// Any [`PictureError`] but `Panels` and `Channel`.
-pub fn write_grey(
-    path: &Path,
-    data: &[f32],
-    width: usize,
-    height: usize,
-    stretch: &Stretch,
-) -> Result<(), PictureError> {
-    let expected = width * height;
-    if data.len() != expected {
-        return Err(PictureError::Shape { what: "picture", width, height, bands: 1, expected, seen: data.len() });
-    }
-    let levels: Vec<u8> = data.iter().map(|&v| stretch.level(0, v)).collect();
-    write_png(path, width, height, ColorType::Grayscale, &levels)
-}
-
-/// Into a temporary file beside `path`, then renamed.
-fn write_png(path: &Path, width: usize, height: usize, color: ColorType, bytes: &[u8]) -> Result<(), PictureError> {
-    let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=i32::MAX as u32).contains(n));
-    let (Some(w), Some(h)) = (side(width), side(height)) else {
-        return Err(PictureError::Size { width, height });
-    };
-    let failed = |source| PictureError::Write { path: path.to_path_buf(), source };
-    let encode = |source| PictureError::Encode { path: path.to_path_buf(), source };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = NamedTempFile::new_in(folder).map_err(failed)?;
-    let mut out = BufWriter::new(&file);
-    let mut encoder = Encoder::new(&mut out, w, h);
-    encoder.set_color(color);
-    encoder.set_depth(BitDepth::Eight);
-    let mut writer = encoder.write_header().map_err(encode)?;
-    writer.write_image_data(bytes).map_err(encode)?;
-    writer.finish().map_err(encode)?;
-    out.flush().map_err(failed)?;
-    drop(out);
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
 }
