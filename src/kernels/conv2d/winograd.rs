@@ -116,16 +116,34 @@ unsafe fn output_adjoint<L: Level>(y: [L::V; 4]) -> [L::V; 6] {
 }
 
 /// `G w`.
-fn weight(w: [f32; 3]) -> [f32; 6] {
-    let (a, b) = (-(w[0] + w[2]) / 6.0, w[1] / 6.0);
-    let (c, d) = (w[0] / 24.0 + w[2] / 6.0, w[1] / 12.0);
-    [w[0] / 4.0, a - b, a + b, c + d, c - d, w[2]]
+#[inline(always)]
+unsafe fn weight<L: Level>(w: [L::V; 3]) -> [L::V; 6] {
+    // SAFETY: the caller runs on the level.
+    unsafe {
+        let zero = L::splat(0.0);
+        let a = L::fma(L::splat(-1.0 / 6.0), L::add(w[0], w[2]), zero);
+        let b = L::fma(L::splat(1.0 / 6.0), w[1], zero);
+        let c = L::fma(L::splat(1.0 / 24.0), w[0], L::fma(L::splat(1.0 / 6.0), w[2], zero));
+        let d = L::fma(L::splat(1.0 / 12.0), w[1], zero);
+        [L::fma(L::splat(0.25), w[0], zero), L::sub(a, b), L::add(a, b), L::add(c, d), L::sub(c, d), w[2]]
+    }
 }
 
 /// `Gᵀ u`.
-fn weight_adjoint(u: [f32; 6]) -> [f32; 3] {
-    let (s, t) = (u[1] + u[2], u[3] + u[4]);
-    [u[0] / 4.0 - s / 6.0 + t / 24.0, (u[2] - u[1]) / 6.0 + (u[3] - u[4]) / 12.0, (t - s) / 6.0 + u[5]]
+#[inline(always)]
+unsafe fn weight_adjoint<L: Level>(u: [L::V; 6]) -> [L::V; 3] {
+    // SAFETY: the caller runs on the level.
+    unsafe {
+        let (s, t) = (L::add(u[1], u[2]), L::add(u[3], u[4]));
+        let (sixth, zero) = (L::splat(1.0 / 6.0), L::splat(0.0));
+        let ends = L::fma(L::splat(0.25), u[0], L::fma(L::splat(-1.0 / 6.0), s, zero));
+        let odd = L::fma(L::splat(1.0 / 12.0), L::sub(u[3], u[4]), zero);
+        [
+            L::fma(L::splat(1.0 / 24.0), t, ends),
+            L::fma(sixth, L::sub(u[2], u[1]), odd),
+            L::fma(sixth, L::sub(t, s), u[5]),
+        ]
+    }
 }
 
 /// Value `i` of every column.
@@ -219,7 +237,9 @@ fn window<'p>(
 impl Job<'_> {
     /// The convolution by tiles. Rows of tiles are independent tasks.
     pub(super) fn run_winograd(&self, isa: Isa, y: &mut [f32]) {
-        let (job, transformed) = (self, self.transformed_weights());
+        let mut transformed = vec![0.0; PLACES * self.ci * self.co];
+        let (job, u) = (self, &mut transformed[..]);
+        dispatch!(isa, transform_weights(job: &Job<'_>, u: &mut [f32]));
         let (u, row) = (&transformed, self.w * self.co);
         let batch = batch(self.w.div_ceil(OUT));
         let len = PLACES * (batch * (self.ci + self.co) + 2 * SKEW + self.ci);
@@ -232,24 +252,58 @@ impl Job<'_> {
             });
         });
     }
+}
 
-    /// `G w Gᵀ`: `[36, Ci, Co]`.
-    fn transformed_weights(&self) -> Vec<f32> {
-        let (ci, co, block) = (self.ci, self.co, self.block);
-        let mut u = vec![0.0; PLACES * ci * co];
-        for c in 0..ci {
-            for o in 0..co {
-                let tap = |t: usize| self.weights[((o / block * 9 + t) * ci + c) * block + o % block];
-                let columns: [[f32; IN]; 3] = std::array::from_fn(|j| weight([tap(j), tap(3 + j), tap(6 + j)]));
+/// `G w Gᵀ` into `u [36, Ci, Co]`, from the job's packed weights `[blocks, 9, Ci, block]`.
+#[inline(always)]
+fn transform_weights<L: Level>(job: &Job<'_>, u: &mut [f32]) {
+    let (ci, co, block) = (job.ci, job.co, job.block);
+    assert!(u.len() == PLACES * ci * co && job.weights.len() >= 9 * ci * co);
+    for c in 0..ci {
+        for o in (0..co).step_by(L::LANES) {
+            let from = (o / block * 9 * ci + c) * block + o % block;
+            // SAFETY: blocks hold whole registers, as co does; sizes are checked above.
+            unsafe {
+                let w = job.weights.as_ptr().add(from);
+                let mut columns = [[L::splat(0.0); IN]; 3];
+                for (j, column) in columns.iter_mut().enumerate() {
+                    let at = |i: usize| (i * 3 + j) * ci * block;
+                    *column = weight::<L>([L::load(w.add(at(0))), L::load(w.add(at(1))), L::load(w.add(at(2)))]);
+                }
                 for i in 0..IN {
-                    let row = weight(std::array::from_fn(|j| columns[j][i]));
+                    let row = weight::<L>(row_of(&columns, i));
                     for (j, value) in row.into_iter().enumerate() {
-                        u[((i * IN + j) * ci + c) * co + o] = value;
+                        L::store(value, u.as_mut_ptr().add(((i * IN + j) * ci + c) * co + o));
                     }
                 }
             }
         }
-        u
+    }
+}
+
+/// `Gᵀ du G` of `du [36, Ci·Co]` into `dw [9, Ci·Co]`.
+#[inline(always)]
+fn transform_back<L: Level>(du: &[f32], dw: &mut [f32]) {
+    let len = dw.len() / 9;
+    assert!(du.len() == PLACES * len && len.is_multiple_of(L::LANES));
+    for k in (0..len).step_by(L::LANES) {
+        // SAFETY: whole registers, checked above.
+        unsafe {
+            let mut columns = [[L::splat(0.0); 3]; IN];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut u = [L::splat(0.0); IN];
+                for (i, value) in u.iter_mut().enumerate() {
+                    *value = L::load(du.as_ptr().add((i * IN + j) * len + k));
+                }
+                *column = weight_adjoint::<L>(u);
+            }
+            for i in 0..3 {
+                let row = weight_adjoint::<L>(row_of(&columns, i));
+                for (j, value) in row.into_iter().enumerate() {
+                    L::store(value, dw.as_mut_ptr().add((i * 3 + j) * len + k));
+                }
+            }
+        }
     }
 }
 
@@ -402,16 +456,7 @@ fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scr
         }
         row = end;
     }
-    for k in 0..ci * co {
-        let columns: [[f32; 3]; IN] =
-            std::array::from_fn(|j| weight_adjoint(std::array::from_fn(|i| du[(i * IN + j) * ci * co + k])));
-        for i in 0..3 {
-            let row = weight_adjoint(std::array::from_fn(|j| columns[j][i]));
-            for (j, value) in row.into_iter().enumerate() {
-                dw[(i * 3 + j) * ci * co + k] = value;
-            }
-        }
-    }
+    transform_back::<L>(du, dw);
 }
 
 /// Transforms the input tile and the gradient tile of output rows `rows` at column `left`.
