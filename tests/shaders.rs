@@ -77,6 +77,24 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
+/// What Vulkan, Metal and Direct3D 12 get is written without complaint; only the first
+/// runs on the machines these tests run on.
+#[test]
+fn every_backend_can_say_it() {
+    use naga::back::{hlsl, msl, spv};
+    for v in variants() {
+        let words = spv::write_vec(&v.module, &v.info, &spv::Options::default(), None);
+        assert!(words.unwrap_or_else(|e| panic!("{} in SPIR-V: {e}", v.label)).len() > 100);
+        let metal = msl::write_string(&v.module, &v.info, &msl::Options::default(), &msl::PipelineOptions::default());
+        assert!(metal.unwrap_or_else(|e| panic!("{} in MSL: {e}", v.label)).0.contains("kernel void"));
+        let (options, pipeline) = (hlsl::Options::default(), hlsl::PipelineOptions::default());
+        let mut text = String::new();
+        let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(&v.module, &v.info, None);
+        written.unwrap_or_else(|e| panic!("{} in HLSL: {e}", v.label));
+        assert!(text.contains("numthreads"), "{}", v.label);
+    }
+}
+
 #[test]
 fn bindings_are_the_arguments() {
     for v in variants() {
