@@ -38,7 +38,7 @@
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use trapan::engine::{Device, DeviceChoice};
+//! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
 //! use trapan::raster::{Pair, Scale};
 //!
@@ -47,7 +47,8 @@
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;
-//! let fused = method::fuse(&pair, &scale, &config, &device, &mut |_| ControlFlow::Continue(()))?;
+//! let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
+//! let fused = method::fuse(&pair, &scale, &config, &device, Options::default(), observe)?;
 //! assert_eq!(fused.hrms.len(), pair.pan.data.len() * pair.ms.bands);
 //! # Ok(())
 //! # }

@@ -137,6 +137,45 @@ fn report_and_trace_tell_the_whole_run() {
     }
 }
 
+#[test]
+fn a_profile_counts_every_run_and_changes_no_byte() {
+    let pair = Pair::new(&[]);
+    let small = ["--width", "4", "--blocks", "1", "--full-probability", "1"];
+    for device in ["cpu", "software"] {
+        let plain = pair.fused(&format!("{device}.tif"), &[&small[..], &["--device", device]].concat());
+        let (output, report) = (format!("{device}-profile.tif"), pair.path(&format!("{device}.json")));
+        let extra = ["--device", device, "--profile", "-v", "--report", &report];
+        let args = pair.fuse(&output, &[&small[..], &extra].concat());
+        let said = ok(&args.iter().map(String::as_str).collect::<Vec<_>>()).stderr;
+        assert!(plain == std::fs::read(pair.path(&output)).expect("the output is there"), "{device}: other bytes");
+        let said = String::from_utf8(said).expect("text");
+        for line in ["\nconv2d_grad_weight ", "full: conv2d ", "degradation: ", "alternation and inference: "] {
+            assert!(said.contains(line), "{device}: {line:?} is not in {said}");
+        }
+
+        let report = json(&report);
+        let profile = report["profile"].as_array().expect("a list");
+        let runs = |plan: &str| -> Vec<u64> {
+            let own = profile.iter().filter(|t| t["plan"] == plan);
+            own.map(|t| t["runs"].as_u64().expect("a count")).collect()
+        };
+        assert!(runs("prepare").iter().all(|r| *r == 1), "{device}");
+        assert!(runs("dam").iter().all(|r| *r == 20), "{device}: two epochs of ten crops");
+        assert!(runs("reduced").iter().all(|r| *r == 2), "{device}: one epoch of three is warm-up");
+        // The last forward pass runs the first calls once more.
+        let (full, layers) = (runs("full"), 2 + 2);
+        assert!(full[..layers].iter().all(|r| *r == 4) && full[layers..].iter().all(|r| *r == 3), "{device}: {full:?}");
+        for plan in ["prepare", "dam", "reduced", "full"] {
+            assert!(!runs(plan).is_empty(), "{device}: {plan}");
+        }
+        let sum: f64 = profile.iter().map(|t| t["seconds"].as_f64().expect("a time")).sum();
+        assert!(sum > 0.0 && sum < report["seconds"]["total"].as_f64().expect("a time"), "{device}: {sum} s");
+    }
+    let plain = pair.path("plain.json");
+    pair.fused("plain.tif", &["--report", &plain]);
+    assert_eq!(json(&plain)["profile"].as_array().map(Vec::len), Some(0));
+}
+
 /// PyTorch follows a run of this program step by step from its trace.
 #[test]
 fn pytorch_replays_a_trace() {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use trapan::engine::Options;
 use trapan::method::simulate::simulate;
 use trapan::method::{self, MethodError};
 use trapan::quality::{rmse, sam};
@@ -38,7 +39,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
     let mut bar = Bar::new(talk);
-    let fused = method::fuse(&pair, &scale, &config, &device, &mut |p| bar.show(p));
+    let fused = method::fuse(&pair, &scale, &config, &device, Options::default(), &mut |p| bar.show(p));
     bar.finish();
     let fused = fused?;
     if progress::go_on().is_break() {

@@ -6,6 +6,7 @@ mod demo;
 mod devices;
 mod error;
 mod fuse;
+mod profile;
 mod progress;
 mod report;
 mod selftest;
