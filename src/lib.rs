@@ -24,14 +24,15 @@
 //!
 //! - [`graph`]: the concepts above, their static checks, and where tensors lie in memory.
 //! - [`kernels`]: one folder per family (`conv2d`, `mlp`, `resample`, `image`, `loss`,
-//!   `adam`); the shader has the same stem in `shaders/`.
+//!   `adam`, and `ceiling` for measuring); the shader has the same stem in `shaders/`.
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`method`]: settings, filter design, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`quality`]: how close two images are.
+//! - [`bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → `method` → {`raster`, `net`, `quality`} → `kernels` →
+//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → `kernels` →
 //! `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
@@ -54,6 +55,7 @@
 //! # }
 //! ```
 
+pub mod bench;
 pub mod engine;
 pub mod graph;
 pub mod kernels;

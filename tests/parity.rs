@@ -88,10 +88,10 @@ fn chase() -> Chase {
     Chase { program: Arc::new(builder.finish().expect("the plan is sound")), plan, w, target }
 }
 
-/// More runs than step slots, more watched values than the log holds, plans run in
-/// pieces, and host writes between queued runs: the order of everything must hold.
 const RUNS: u32 = 300;
 
+/// More runs than step slots, more watched values than the log holds, plans run in
+/// pieces, and host writes between queued runs: the order of everything must hold.
 fn race(engine: &mut dyn Engine, chase: &Chase) -> Result<Vec<f32>, EngineError> {
     let wave = |phase: f32| -> Vec<f32> { (0..CHASE).map(|i| (i as f32 * 0.1 + phase).sin()).collect() };
     engine.write(chase.w, &wave(0.0))?;

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
+mod bench;
 mod demo;
 mod devices;
 mod error;
@@ -48,6 +49,8 @@ enum Command {
     Devices,
     /// Run every kernel's cases on a device against the reference
     Selftest(selftest::SelftestArgs),
+    /// Measure a device: its ceilings, every kernel, the training steps, the time of a fusion
+    Bench(bench::BenchArgs),
 }
 
 /// How much to say on stderr.
@@ -97,5 +100,6 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),
         Command::Selftest(args) => selftest::run(&args, talk),
+        Command::Bench(args) => bench::run(&args, talk),
     }
 }
