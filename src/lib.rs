@@ -30,7 +30,7 @@
 //! - [`method`]: settings, filter design, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`quality`]: how close two images are.
-//! - [`bench`]: what `trapan bench` and `cargo bench` measure.
+//! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
 //! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → `kernels` →
 //! `graph`; `engine` runs graph values and names only `graph` and `kernels`.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
 use trapan::engine::{CpuEngine, Engine, EngineError, Options, Timing};
-use trapan::graph::{Access, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::l2;
 use trapan::kernels::suite::{self, Trial};
@@ -29,6 +29,25 @@ fn gpus_agree_with_the_reference() {
             }
         });
         assert!(failures.is_empty(), "{gpu:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
+        assert_eq!(cases, trials().count());
+    }
+}
+
+#[test]
+fn every_cpu_form_agrees_with_the_reference() {
+    for isa in Isa::available() {
+        let (mut cases, mut failures) = (0, Vec::new());
+        let options = Options { poison: true, ..Options::default() };
+        let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
+            Ok(Box::new(CpuEngine::load(program, 2, options)?.with_isa(isa)))
+        };
+        suite::run(load, |outcome| {
+            cases += 1;
+            if let Err(what) = outcome.result {
+                failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
+            }
+        });
+        assert!(failures.is_empty(), "{isa:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
         assert_eq!(cases, trials().count());
     }
 }

@@ -49,13 +49,13 @@ impl Row {
     }
 
     fn header() -> String {
-        format!("{:26} {:16} {:>10} {:>9} {:>8} {:>9}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "roofline")
+        format!("{:31} {:15} {:>10} {:>9} {:>8} {:>9}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "roofline")
     }
 
     fn line(&self) -> String {
         let rate = |amount: usize| amount as f64 / self.seconds / 1e9;
         format!(
-            "{:26} {:16} {:10.3} {:9.1} {:8.1} {:7.0} %",
+            "{:31} {:15} {:10.3} {:9.1} {:8.1} {:7.0} %",
             self.name,
             format!("{:?}", self.shape),
             self.seconds * 1e3,
@@ -129,7 +129,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let list = counts.iter().map(|(phase, count)| format!("{count} {phase}")).collect::<Vec<_>>().join(", ");
     let scaled = if side == SIDE { String::new() } else { format!(", scaled by FLOPs from {side}×{side}") };
     print(&format!(
-        "\na default fuse of {SIDE}×{SIDE}×{BANDS} takes about {fuse:.1} s and its start and files: {list} steps{scaled}\n\n{NOTES}"
+        "\na default fuse of {SIDE}×{SIDE}×{BANDS} takes about {fuse:.1} s for its steps ({list}){scaled},\nplus start-up and files\n\n{NOTES}"
     ));
     if args.json {
         let steps: Vec<Value> = rows
