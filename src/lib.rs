@@ -24,21 +24,22 @@
 //!
 //! - [`graph`]: the concepts above, their static checks, and where tensors lie in memory.
 //! - [`kernels`]: one folder per family (`conv2d`, `mlp`, `resample`, `image`, `loss`,
-//!   `adam`); the shader has the same stem in `shaders/`.
+//!   `adam`, and `ceiling` for measuring); the shader has the same stem in `shaders/`.
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`method`]: settings, filter design, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`quality`]: how close two images are.
+//! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → `method` → {`raster`, `net`, `quality`} → `kernels` →
+//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → `kernels` →
 //! `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use trapan::engine::{Device, DeviceChoice};
+//! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
 //! use trapan::raster::{Pair, Scale};
 //!
@@ -47,12 +48,14 @@
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;
-//! let fused = method::fuse(&pair, &scale, &config, &device, &mut |_| ControlFlow::Continue(()))?;
+//! let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
+//! let fused = method::fuse(&pair, &scale, &config, &device, Options::default(), observe)?;
 //! assert_eq!(fused.hrms.len(), pair.pan.data.len() * pair.ms.bands);
 //! # Ok(())
 //! # }
 //! ```
 
+pub mod bench;
 pub mod engine;
 pub mod graph;
 pub mod kernels;

@@ -1,5 +1,6 @@
 //! The program as a user meets it: results, reports, refusals and their exit codes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -135,6 +136,45 @@ fn report_and_trace_tell_the_whole_run() {
         }
         assert_eq!(tensors.len(), 26);
     }
+}
+
+#[test]
+fn a_profile_counts_every_run_and_changes_no_byte() {
+    let pair = Pair::new(&[]);
+    let small = ["--width", "4", "--blocks", "1", "--full-probability", "1"];
+    for device in ["cpu", "software"] {
+        let plain = pair.fused(&format!("{device}.tif"), &[&small[..], &["--device", device]].concat());
+        let (output, report) = (format!("{device}-profile.tif"), pair.path(&format!("{device}.json")));
+        let extra = ["--device", device, "--profile", "-v", "--report", &report];
+        let args = pair.fuse(&output, &[&small[..], &extra].concat());
+        let said = ok(&args.iter().map(String::as_str).collect::<Vec<_>>()).stderr;
+        assert!(plain == std::fs::read(pair.path(&output)).expect("the output is there"), "{device}: other bytes");
+        let said = String::from_utf8(said).expect("text");
+        for line in ["\nconv2d_grad_weight ", "full: conv2d ", "degradation: ", "alternation and inference: "] {
+            assert!(said.contains(line), "{device}: {line:?} is not in {said}");
+        }
+
+        let report = json(&report);
+        let profile = report["profile"].as_array().expect("a list");
+        let runs = |plan: &str| -> Vec<u64> {
+            let own = profile.iter().filter(|t| t["plan"] == plan);
+            own.map(|t| t["runs"].as_u64().expect("a count")).collect()
+        };
+        assert!(runs("prepare").iter().all(|r| *r == 1), "{device}");
+        assert!(runs("dam").iter().all(|r| *r == 20), "{device}: two epochs of ten crops");
+        assert!(runs("reduced").iter().all(|r| *r == 2), "{device}: one epoch of three is warm-up");
+        // The last forward pass runs the first calls once more.
+        let (full, layers) = (runs("full"), 2 + 2);
+        assert!(full[..layers].iter().all(|r| *r == 4) && full[layers..].iter().all(|r| *r == 3), "{device}: {full:?}");
+        for plan in ["prepare", "dam", "reduced", "full"] {
+            assert!(!runs(plan).is_empty(), "{device}: {plan}");
+        }
+        let sum: f64 = profile.iter().map(|t| t["seconds"].as_f64().expect("a time")).sum();
+        assert!(sum > 0.0 && sum < report["seconds"]["total"].as_f64().expect("a time"), "{device}: {sum} s");
+    }
+    let plain = pair.path("plain.json");
+    pair.fused("plain.tif", &["--report", &plain]);
+    assert_eq!(json(&plain)["profile"].as_array().map(Vec::len), Some(0));
 }
 
 /// PyTorch follows a run of this program step by step from its trace.
@@ -330,6 +370,45 @@ fn selftest_passes_on_the_cpu_and_the_software_gpu() {
         let text = String::from_utf8(output.stdout).expect("text");
         assert!(text.ends_with("passed, 0 failed\n"), "{text}");
         assert!(text.contains("conv2d_grad_weight") && text.contains("resample"), "{text}");
+    }
+}
+
+/// A documented small bench: every kernel is there, and all numbers are possible.
+#[test]
+fn a_bench_covers_every_kernel_and_step() {
+    for device in ["cpu", "software"] {
+        let output = ok(&["bench", "--quick", "--device", device, "--json"]);
+        let found: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON and nothing else");
+        let positive = |v: &Value| v.as_f64().is_some_and(|v| v > 0.0 && v.is_finite());
+        let (ceilings, fuse) = (&found["ceilings"], &found["fuse"]);
+        let whole = [&ceilings["copy_gb_s"], &ceilings["fma_gflop_s"], &fuse["seconds"]];
+        assert!(whole.into_iter().all(positive), "{device}: {ceilings} {fuse}");
+        let list = |name: &str| found[name].as_array().unwrap_or_else(|| panic!("{device}: {name} is a list")).clone();
+        let (kernels, steps) = (list("kernels"), list("steps"));
+        for row in kernels.iter().chain(&steps) {
+            for number in ["seconds", "bytes", "gb_s", "roofline"] {
+                assert!(positive(&row[number]), "{device}: {number} of {row}");
+            }
+            let moves_only = row["kernels"] == serde_json::json!(["crop"]);
+            assert!(moves_only || positive(&row["flops"]) && positive(&row["gflop_s"]), "{device}: {row}");
+            assert_eq!(row["shape"].as_array().map(Vec::len), Some(4), "{device}: {row}");
+        }
+        let names: BTreeSet<&str> = kernels.iter().map(|k| k["name"].as_str().expect("a name")).collect();
+        assert_eq!(names.len(), kernels.len(), "{device}: a name twice");
+        let covered = kernels.iter().flat_map(|k| k["kernels"].as_array().expect("a list").clone());
+        let covered: BTreeSet<String> = covered.map(|name| name.as_str().expect("a name").to_owned()).collect();
+        let all = trapan::kernels::ALL.iter().filter(|k| k.family != "ceiling");
+        assert_eq!(covered, all.map(|k| k.name.to_owned()).collect(), "{device}: kernels measured, and all");
+        let steps: Vec<(&Value, &Value)> = steps.iter().map(|s| (&s["name"], &s["count"])).collect();
+        assert_eq!(steps[0], (&"dam step".into(), &2500.into()), "{device}: 250 epochs of ten crops");
+        assert_eq!(steps[1], (&"reduced step".into(), &230.into()), "{device}: 250 epochs without 20 of warm-up");
+        assert_eq!(steps[2].0, "full step", "{device}");
+        let full = steps[2].1.as_u64().expect("a count");
+        assert!((150..=250).contains(&full), "{device}: {full} is not about 0.8 of 250");
+    }
+    let text = String::from_utf8(ok(&["bench", "--quick", "--device", "cpu"]).stdout).expect("text");
+    for line in ["ceilings: copy ", "\nconv2d full 32→32 grad_weight ", "\nfull step ", "2500 dam, 230 reduced"] {
+        assert!(text.contains(line), "{line:?} is not in {text}");
     }
 }
 

@@ -3,22 +3,24 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
-use trapan::engine::{CpuEngine, Engine, EngineError, Options};
-use trapan::graph::{Access, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use trapan::engine::{CpuEngine, Engine, EngineError, Options, Timing};
+use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::l2;
 use trapan::kernels::suite::{self, Trial};
 
 use crate::support::devices::{gpus, software, trials};
+use crate::support::skipped;
 
 #[test]
 fn gpus_agree_with_the_reference() {
     for gpu in gpus() {
         let (mut cases, mut failures) = (0, Vec::new());
         let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
-            Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true })?))
+            Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
         };
         suite::run(load, |outcome| {
             cases += 1;
@@ -27,6 +29,25 @@ fn gpus_agree_with_the_reference() {
             }
         });
         assert!(failures.is_empty(), "{gpu:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
+        assert_eq!(cases, trials().count());
+    }
+}
+
+#[test]
+fn every_cpu_form_agrees_with_the_reference() {
+    for isa in Isa::available() {
+        let (mut cases, mut failures) = (0, Vec::new());
+        let options = Options { poison: true, ..Options::default() };
+        let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
+            Ok(Box::new(CpuEngine::load(program, 2, options)?.with_isa(isa)))
+        };
+        suite::run(load, |outcome| {
+            cases += 1;
+            if let Err(what) = outcome.result {
+                failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
+            }
+        });
+        assert!(failures.is_empty(), "{isa:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
         assert_eq!(cases, trials().count());
     }
 }
@@ -86,10 +107,11 @@ fn chase() -> Chase {
     Chase { program: Arc::new(builder.finish().expect("the plan is sound")), plan, w, target }
 }
 
+const RUNS: u32 = 300;
+
 /// More runs than step slots, more watched values than the log holds, plans run in
 /// pieces, and host writes between queued runs: the order of everything must hold.
 fn race(engine: &mut dyn Engine, chase: &Chase) -> Result<Vec<f32>, EngineError> {
-    const RUNS: u32 = 300;
     let wave = |phase: f32| -> Vec<f32> { (0..CHASE).map(|i| (i as f32 * 0.1 + phase).sin()).collect() };
     engine.write(chase.w, &wave(0.0))?;
     engine.write(chase.target, &wave(1.0))?;
@@ -121,13 +143,58 @@ fn runs_writes_and_records_keep_their_order() {
     let wanted: Vec<f64> = race(&mut cpu, &chase).expect("the CPU does not fail").into_iter().map(f64::from).collect();
     assert!(wanted[wanted.len() - CHASE - 1] < wanted[0] / 10.0, "the loss falls");
     for gpu in gpus() {
-        for poison in [false, true] {
-            let mut engine = GpuEngine::load(&gpu, chase.program.clone(), Options { poison }).expect("it fits");
+        for (poison, profile) in [(false, false), (true, false), (false, true)] {
+            let options = Options { poison, profile };
+            let mut engine = GpuEngine::load(&gpu, chase.program.clone(), options).expect("it fits");
             let found = race(&mut engine, &chase).unwrap_or_else(|e| panic!("{e}"));
             // 300 steps of f32 in another order of rounding.
             suite::compare("log", &found, &wanted, 1e-4).unwrap_or_else(|m| panic!("{gpu:?}: {m}"));
         }
     }
+}
+
+/// More calls than timestamps fit, plans run in pieces, one call more often than the rest.
+#[test]
+fn every_run_of_every_call_is_timed() {
+    let chase = chase();
+    let options = Options { profile: true, ..Options::default() };
+    let mut engines: Vec<Box<dyn Engine>> =
+        vec![Box::new(CpuEngine::load(chase.program.clone(), 1, options).expect("one thread starts"))];
+    for gpu in gpus() {
+        if gpu.adapter().features.contains(&"timestamps") {
+            engines.push(Box::new(GpuEngine::load(&gpu, chase.program.clone(), options).expect("it fits")));
+        } else {
+            skipped(&format!("times per call: {gpu:?} has no timestamps"));
+        }
+    }
+    for mut engine in engines {
+        let name = engine.name();
+        let start = Instant::now();
+        assert!(engine.timings().expect("nothing ran").is_empty(), "{name}");
+        for _ in 0..3 {
+            race(engine.as_mut(), &chase).unwrap_or_else(|e| panic!("{e}"));
+        }
+        let runs = |engine: &mut dyn Engine| -> Vec<(&str, u64)> {
+            engine.timings().expect("they arrive").iter().map(|t| (t.kernel, t.runs)).collect()
+        };
+        let all = 3 * u64::from(RUNS);
+        assert_eq!(runs(engine.as_mut()), [("l2", all), ("sum_rows", all), ("adam", all)], "{name}");
+        engine.run(chase.plan, 1..2, &Step::default()).expect("runs");
+        assert_eq!(runs(engine.as_mut()), [("l2", all), ("sum_rows", all + 1), ("adam", all)], "{name}");
+        let wall = start.elapsed();
+        let timings = engine.timings().expect("they arrive");
+        let sum: Duration = timings.iter().map(|t| t.total).sum();
+        // Two clocks on a GPU: 1 % apart would be a wrong unit of neither.
+        assert!(sum > Duration::ZERO && sum <= wall.mul_f64(1.01), "{name}: {sum:?} of {wall:?}");
+        let calls = &chase.program.plan(chase.plan).calls;
+        for (timing, call) in timings.iter().zip(calls) {
+            let found = (timing.plan.as_str(), &timing.label, timing.flops, timing.bytes);
+            assert_eq!(found, ("chase", &call.label, call.flops(), call.bytes()), "{name}");
+        }
+    }
+    let mut engine = CpuEngine::load(chase.program.clone(), 1, Options::default()).expect("one thread starts");
+    race(&mut engine, &chase).expect("the CPU does not fail");
+    assert!(engine.timings().expect("nothing is timed").is_empty(), "nobody asked for times");
 }
 
 #[test]
@@ -201,6 +268,10 @@ impl Engine for Faulty {
             Fault::NotRun => {}
         }
         Ok(values)
+    }
+
+    fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {
+        self.inner.timings()
     }
 }
 

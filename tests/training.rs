@@ -52,7 +52,8 @@ impl Case {
     }
 
     fn cpu(&self) -> CpuEngine {
-        CpuEngine::load(self.model.program.clone(), 2, Options { poison: true }).expect("CPU engine loads")
+        CpuEngine::load(self.model.program.clone(), 2, Options { poison: true, ..Options::default() })
+            .expect("CPU engine loads")
     }
 
     fn gpu(&self) -> GpuEngine {
@@ -243,7 +244,12 @@ fn short(load: impl Fn(&Model) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>
 }
 
 fn on_cpu(threads: usize) -> impl Fn(&Model) -> Box<dyn Engine> {
-    move |model| Box::new(CpuEngine::load(model.program.clone(), threads, Options { poison: true }).expect("loads"))
+    move |model| {
+        Box::new(
+            CpuEngine::load(model.program.clone(), threads, Options { poison: true, ..Options::default() })
+                .expect("loads"),
+        )
+    }
 }
 
 fn on_gpu(model: &Model) -> Box<dyn Engine> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use trapan::engine::Options;
 use trapan::method::simulate::simulate;
 use trapan::quality::{rmse, sam};
 use trapan::raster::Scale;
@@ -36,7 +37,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config(pair.ms.bands)?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
-    let fused = progress::fuse(&pair, &scale, &config, &device, talk)?;
+    let fused = progress::fuse(&pair, &scale, &config, &device, Options::default(), talk)?;
     super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, true)?;
 
     let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);

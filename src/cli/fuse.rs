@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use trapan::engine::Options;
 use trapan::method::{self, Config, Fused};
 use trapan::raster::{self, Output, Pair, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
 use super::progress;
 use super::report::{Report, Times};
-use super::{CliError, Talk};
+use super::{CliError, Talk, profile};
 
 /// Arguments of `fuse`.
 #[derive(Args)]
@@ -36,6 +37,9 @@ pub struct FuseArgs {
     /// Print the static plans and stop
     #[arg(long)]
     dump_plan: bool,
+    /// Take the time of every kernel and print it at the end; with -v, of every call
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -64,7 +68,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let read_time = start.elapsed();
 
     let device = args.device.open(talk)?;
-    let fused = progress::fuse(&pair, &scale, &config, &device, talk)?;
+    let options = Options { profile: args.profile, ..Options::default() };
+    let fused = progress::fuse(&pair, &scale, &config, &device, options, talk)?;
 
     let writing = Instant::now();
     write_fused(&args.output, &pair, &scale, &fused.hrms, args.overwrite)?;
@@ -77,6 +82,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
             .write(path, args.overwrite)?;
     }
     summarise(&fused, &times, talk);
+    if args.profile {
+        profile::show(&fused, talk);
+    }
     talk.say(format_args!("wrote {}", args.output.display()));
     Ok(())
 }

@@ -2,10 +2,12 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
+mod bench;
 mod demo;
 mod devices;
 mod error;
 mod fuse;
+mod profile;
 mod progress;
 mod report;
 mod selftest;
@@ -47,6 +49,8 @@ enum Command {
     Devices,
     /// Run every kernel's cases on a device against the reference
     Selftest(selftest::SelftestArgs),
+    /// Measure a device: its ceilings, every kernel, the training steps, the time of a fusion
+    Bench(bench::BenchArgs),
 }
 
 /// How much to say on stderr.
@@ -105,5 +109,6 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),
         Command::Selftest(args) => selftest::run(&args, talk),
+        Command::Bench(args) => bench::run(&args, talk),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use trapan::engine::Device;
+use trapan::engine::{Device, Options};
 use trapan::method::{self, Config, Fused, MethodError, Phase, Progress};
 use trapan::raster::{Pair, Scale};
 
@@ -33,9 +33,16 @@ fn go_on() -> ControlFlow<()> {
 }
 
 /// Fuses with a bar, and honours the user's wish to stop.
-pub fn fuse(pair: &Pair, scale: &Scale, config: &Config, device: &Device, talk: Talk) -> Result<Fused, CliError> {
+pub fn fuse(
+    pair: &Pair,
+    scale: &Scale,
+    config: &Config,
+    device: &Device,
+    options: Options,
+    talk: Talk,
+) -> Result<Fused, CliError> {
     let mut bar = Bar::new(talk);
-    let fused = method::fuse(pair, scale, config, device, &mut |p| bar.show(p));
+    let fused = method::fuse(pair, scale, config, device, options, &mut |p| bar.show(p));
     bar.bar.finish_and_clear();
     let fused = fused?;
     match go_on() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use trapan::engine::Timing;
 use trapan::method::{Config, Fused, StepRecord};
 use trapan::raster::{Pair, Raster, RasterError, Scale, sha256, write_atomically};
 
@@ -73,6 +74,7 @@ impl Report<'_> {
                 "write": seconds(self.times.write),
                 "total": seconds(self.times.total),
             },
+            "profile": self.fused.timings.iter().map(timing).collect::<Vec<_>>(),
         }))
     }
 
@@ -100,6 +102,18 @@ impl Report<'_> {
             "full": { "columns": ["epoch", "spectral", "spatial", "loss"], "rows": full },
         })
     }
+}
+
+fn timing(t: &Timing) -> Value {
+    json!({
+        "plan": t.plan,
+        "label": t.label,
+        "kernel": t.kernel,
+        "runs": t.runs,
+        "seconds": t.total.as_secs_f64(),
+        "flops": t.flops,
+        "bytes": t.bytes,
+    })
 }
 
 fn input(raster: &Raster) -> Result<Value, RasterError> {

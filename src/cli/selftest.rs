@@ -18,7 +18,7 @@ pub struct SelftestArgs {
 #[expect(clippy::print_stdout, reason = "the result is the command's output")]
 pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open(talk)?;
-    let options = Options { poison: true };
+    let options = Options { poison: true, ..Options::default() };
     let mut outcomes: Vec<suite::Outcome> = Vec::new();
     suite::run(|program| -> Result<Box<dyn Engine>, _> { device.load(program, options) }, |o| outcomes.push(o));
     for kernel in kernels::ALL {

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::timing::{Times, Timing};
 use super::{Engine, EngineError, Options};
 use crate::graph::{Access, Args, Call, Isa, PlanId, Program, Step, Tensor};
 
@@ -18,6 +20,8 @@ pub struct CpuEngine {
     isa: Isa,
     fast: bool,
     options: Options,
+    /// With [`Options::profile`].
+    times: Option<Times>,
 }
 
 impl CpuEngine {
@@ -31,7 +35,8 @@ impl CpuEngine {
             .build()
             .map_err(|e| EngineError::Threads { threads, reason: e.to_string() })?;
         let buffers = program.buffers().iter().map(|len| vec![0.0; *len]).collect();
-        Ok(Self { program, buffers, log: Vec::new(), pool, isa: Isa::best(), fast: true, options })
+        let times = options.profile.then(|| Times::new(&program));
+        Ok(Self { program, buffers, log: Vec::new(), pool, isa: Isa::best(), fast: true, options, times })
     }
 
     /// The same engine compiled for another instruction set, which the machine must have.
@@ -106,11 +111,15 @@ impl Engine for CpuEngine {
     }
 
     fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
-        let program = self.program.clone();
-        let plan = program.plan(plan);
+        let (program, id) = (self.program.clone(), plan);
+        let plan = program.plan(id);
         let complete = calls.end == plan.calls.len();
-        for call in &plan.calls[calls] {
-            self.call(call, step);
+        for i in calls {
+            let start = self.times.is_some().then(Instant::now);
+            self.call(&plan.calls[i], step);
+            if let (Some(times), Some(start)) = (&mut self.times, start) {
+                times.add(id, i, start.elapsed());
+            }
         }
         if complete {
             for tensor in &plan.watch {
@@ -128,5 +137,9 @@ impl Engine for CpuEngine {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
         let (buffer, range) = self.program.place(tensor);
         Ok(self.buffers[buffer][range].to_vec())
+    }
+
+    fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {
+        Ok(self.times.as_ref().map_or(Vec::new(), |times| times.list(&self.program)))
     }
 }

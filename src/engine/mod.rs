@@ -6,12 +6,14 @@
 mod cpu;
 mod device;
 pub mod gpu;
+mod timing;
 
 use std::ops::Range;
 
 pub use cpu::CpuEngine;
 pub use device::{Device, DeviceChoice};
 pub use gpu::GpuEngine;
+pub use timing::Timing;
 
 use crate::graph::{CheckError, PlanId, Step, Tensor};
 
@@ -113,11 +115,22 @@ pub trait Engine {
     /// # Errors
     /// What the device reports.
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError>;
+
+    /// Waits, and tells how long each call has taken since the program was loaded, in
+    /// the order of the program. Empty unless the engine was loaded with
+    /// [`Options::profile`], or if the adapter has no timestamps.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn timings(&mut self) -> Result<Vec<Timing>, EngineError>;
 }
 
-/// Switches for checking, the same for both engines.
+/// Switches for checking and measuring, the same for both engines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Fill what a call will write with NaN first, so that a missed element shows.
     pub poison: bool,
+    /// Take the time of every call; [`Engine::timings`] tells. A GPU then runs each
+    /// call in a pass of its own.
+    pub profile: bool,
 }

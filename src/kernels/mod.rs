@@ -5,6 +5,7 @@
 //! one pays. The reference is an independent opinion: plain loops, no tiling.
 
 pub mod adam;
+pub mod ceiling;
 pub mod conv2d;
 pub mod image;
 mod isa;
@@ -30,6 +31,8 @@ pub static ALL: &[&Kernel] = &[
     &loss::L2,
     &loss::SUM_ROWS,
     &adam::ADAM,
+    &ceiling::COPY,
+    &ceiling::FMA_CHAIN,
 ];
 
 /// Text of a shader followed by the declarations all shaders share.

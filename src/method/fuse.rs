@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
-use crate::engine::{Device, Options};
+use crate::engine::{Device, Options, Timing};
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -21,6 +21,8 @@ pub struct Fused {
     pub load_time: Duration,
     /// Time of the last forward pass.
     pub infer_time: Duration,
+    /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
+    pub timings: Vec<Timing>,
 }
 
 /// Sizes of a pair.
@@ -28,7 +30,7 @@ pub fn dims(pair: &Pair) -> Dims {
     Dims { h: pair.ms.height, w: pair.ms.width, bands: pair.ms.bands, ratio: pair.ratio }
 }
 
-/// Trains on a pair and fuses it. `observe` hears of every epoch and may break off.
+/// Trains on a pair and fuses it, with `options` for the engine. `observe` hears of every epoch and may break off.
 ///
 /// # Errors
 /// Settings out of range, divergence, interruption, or what the device reports.
@@ -40,19 +42,22 @@ pub fn fuse(
     scale: &Scale,
     config: &Config,
     device: &Device,
+    options: Options,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Fused, MethodError> {
     config.check(pair.ms.bands)?;
     let start = Instant::now();
     let model = build(dims(pair), config);
-    let mut engine = device.load(model.program.clone(), Options::default())?;
+    let mut engine = device.load(model.program.clone(), options)?;
     let load_time = start.elapsed();
     let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
     let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
     let start = Instant::now();
     let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
     let lms = scale.restore(&engine.read(model.lms)?);
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time: start.elapsed() })
+    let infer_time = start.elapsed();
+    let timings = engine.timings()?;
+    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time, timings })
 }
 
 /// The model of a pair.

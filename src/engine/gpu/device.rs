@@ -180,6 +180,8 @@ impl Gpu {
         }
         let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("trapan"),
+            // Costs nothing unless a profile asks for it.
+            required_features: handle.features() & wgpu::Features::TIMESTAMP_QUERY,
             // The defaults are those of a small phone; ask for what the adapter has.
             required_limits: handle.limits(),
             ..Default::default()

@@ -8,6 +8,7 @@ mod device;
 mod load;
 mod pipeline;
 mod run;
+mod timer;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use std::sync::Arc;
 pub use device::{Adapter, Gpu, Kind, Pick, adapters};
 use pipeline::Pipeline;
 pub use pipeline::shader;
+use timer::Timer;
 
-use super::{Engine, EngineError, Options};
+use super::{Engine, EngineError, Options, Timing};
 use crate::graph::{PlanId, Program, Step, Tensor};
 
 /// Runs plans on a GPU.
@@ -26,6 +28,8 @@ pub struct GpuEngine {
     options: Options,
     loaded: load::Loaded,
     queue: run::Queue,
+    /// With [`Options::profile`], where the adapter has timestamps.
+    timer: Option<Timer>,
     /// Watched values already on the host.
     log: Vec<f32>,
 }
@@ -38,7 +42,8 @@ impl GpuEngine {
     /// [`EngineError::OutOfMemory`], or [`EngineError::Device`] with what the driver says.
     pub fn load(gpu: &Gpu, program: Arc<Program>, options: Options) -> Result<Self, EngineError> {
         let loaded = load::load(gpu, &program)?;
-        Ok(Self { gpu: gpu.clone(), program, options, loaded, queue: run::Queue::new(), log: Vec::new() })
+        let timer = if options.profile { Timer::new(gpu, &program) } else { None };
+        Ok(Self { gpu: gpu.clone(), program, options, loaded, queue: run::Queue::new(), timer, log: Vec::new() })
     }
 }
 
@@ -74,5 +79,10 @@ impl Engine for GpuEngine {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
         let (buffer, offset, size) = load::place(&self.program, tensor);
         self.read_bytes(buffer, offset, size)
+    }
+
+    fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {
+        self.take_times()?;
+        Ok(self.timer.as_ref().map_or(Vec::new(), |timer| timer.times.list(&self.program)))
     }
 }

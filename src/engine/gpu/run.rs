@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use bytemuck::AnyBitPattern;
+
 use super::load::{STEP_SLOT, STEPS, place};
-use super::{Gpu, GpuEngine};
+use super::{Gpu, GpuEngine, Timer};
 use crate::engine::EngineError;
 use crate::graph::{Access, Call, PlanId, Step};
 
@@ -45,7 +47,7 @@ impl Queue {
         }
     }
 
-    fn encoder(&mut self, gpu: &Gpu) -> &mut wgpu::CommandEncoder {
+    pub(super) fn encoder(&mut self, gpu: &Gpu) -> &mut wgpu::CommandEncoder {
         self.encoder.get_or_insert_with(|| {
             gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("calls") })
         })
@@ -59,7 +61,7 @@ impl GpuEngine {
         while first < calls.end {
             let mut end = first;
             let mut work = self.queue.work;
-            while end < calls.end && (end == first || work < self.queue.enough) {
+            while end < calls.end && end - first < Timer::CALLS && (end == first || work < self.queue.enough) {
                 work += self.loaded.plans[plan.0][end].work;
                 end += 1;
             }
@@ -77,6 +79,9 @@ impl GpuEngine {
     }
 
     fn encode(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+        if self.timer.as_ref().is_some_and(|t| !t.has_room(calls.len())) {
+            self.take_times()?;
+        }
         if self.queue.steps.len() as u64 == STEPS * STEP_SLOT {
             self.submit()?;
         }
@@ -85,20 +90,23 @@ impl GpuEngine {
         self.queue.steps.resize(slot as usize + STEP_SLOT as usize, 0);
         let label = &self.program.plan(plan).name;
         let encoder = self.queue.encoder(&self.gpu);
-        let mut pass =
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes: None });
         let mut work = 0.0;
-        for call in &self.loaded.plans[plan.0][calls] {
-            pass.push_debug_group(&call.label);
-            pass.set_pipeline(&call.pipeline);
-            pass.set_bind_group(0, &call.tensors, &[]);
-            pass.set_bind_group(1, &self.loaded.uniforms, &[call.params, slot]);
-            let [x, y, z] = call.grid;
-            pass.dispatch_workgroups(x, y, z);
-            pass.pop_debug_group();
-            work += call.work;
+        let per_pass = if self.timer.is_some() { 1 } else { calls.len() };
+        for first in calls.clone().step_by(per_pass) {
+            let timestamp_writes = self.timer.as_mut().map(|t| t.around(plan, first));
+            let mut pass =
+                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(label), timestamp_writes });
+            for call in &self.loaded.plans[plan.0][first..first + per_pass] {
+                pass.push_debug_group(&call.label);
+                pass.set_pipeline(&call.pipeline);
+                pass.set_bind_group(0, &call.tensors, &[]);
+                pass.set_bind_group(1, &self.loaded.uniforms, &[call.params, slot]);
+                let [x, y, z] = call.grid;
+                pass.dispatch_workgroups(x, y, z);
+                pass.pop_debug_group();
+                work += call.work;
+            }
         }
-        drop(pass);
         self.queue.work += work;
         Ok(())
     }
@@ -189,7 +197,12 @@ impl GpuEngine {
 }
 
 /// Waits for a mappable buffer and appends its first `bytes` to `values`.
-fn download(gpu: &Gpu, buffer: &wgpu::Buffer, bytes: u64, values: &mut Vec<f32>) -> Result<(), EngineError> {
+pub(super) fn download<T: AnyBitPattern>(
+    gpu: &Gpu,
+    buffer: &wgpu::Buffer,
+    bytes: u64,
+    values: &mut Vec<T>,
+) -> Result<(), EngineError> {
     let (tell, told) = mpsc::channel();
     buffer.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
         // Nobody listens any more if the wait below has failed.
@@ -206,7 +219,7 @@ fn download(gpu: &Gpu, buffer: &wgpu::Buffer, bytes: u64, values: &mut Vec<f32>)
     }
     {
         let view = buffer.get_mapped_range(0..bytes).map_err(|e| gpu.failed(e))?;
-        values.extend(view.chunks_exact(4).map(bytemuck::pod_read_unaligned::<f32>));
+        values.extend(view.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned::<T>));
     }
     buffer.unmap();
     gpu.check()

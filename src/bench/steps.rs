@@ -1,0 +1,98 @@
+//! The training steps at the settings of a default run.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{BANDS, RATIO, SIDE, step, time};
+use crate::engine::{Device, Engine, EngineError, Options};
+use crate::graph::{Call, PlanId, Shape, Step};
+use crate::method::config::{Profile, Sensor};
+use crate::method::crops::{CROPS, crop_size};
+use crate::method::schedule::{self, Branch};
+use crate::method::{self, Config, Dims, MethodError, Model, Phase};
+
+/// A model on a device, its images prepared and a few steps done.
+pub struct Steps {
+    engine: Box<dyn Engine>,
+    model: Model,
+    config: Config,
+    step: Step,
+}
+
+fn dims(side: usize) -> Dims {
+    Dims { h: side / RATIO, w: side / RATIO, bands: BANDS, ratio: RATIO }
+}
+
+fn plan(model: &Model, phase: Phase) -> PlanId {
+    match phase {
+        Phase::Dam => model.dam_step,
+        Phase::Reduced => model.reduced_step,
+        Phase::Full => model.full_step,
+    }
+}
+
+fn calls(model: &Model, phase: Phase) -> &[Call] {
+    &model.program.plan(plan(model, phase)).calls
+}
+
+impl Steps {
+    /// Loads the model of a pair of `side × side` and trains for an epoch, on made-up images.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn load(device: &Device, side: usize) -> Result<Self, MethodError> {
+        let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS)?;
+        let model = method::build(dims(side), &config);
+        let mut engine = device.load(model.program.clone(), Options::default())?;
+        let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
+        let (pan, ms) = (image(model.pan.shape()), image(model.ms.shape()));
+        let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
+        let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
+        method::train(engine.as_mut(), &model, &short, &pan, &ms, observe)?;
+        let step = step(config.adam, side);
+        Ok(Self { engine, model, config, step })
+    }
+
+    /// The calls of a step.
+    pub fn calls(&self, phase: Phase) -> &[Call] {
+        calls(&self.model, phase)
+    }
+
+    /// Shape of the images a step works on.
+    pub fn shape(&self, phase: Phase) -> Shape {
+        let ms = self.model.ms.shape();
+        let (h, w) = crop_size(ms.h(), ms.w());
+        match phase {
+            Phase::Dam => Shape([1, h, w, BANDS]),
+            Phase::Reduced => Shape([self.config.batch, h, w, BANDS]),
+            Phase::Full => self.model.hrms.shape(),
+        }
+    }
+
+    /// Time of `count` steps.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn time(&mut self, phase: Phase, count: u64) -> Result<Duration, EngineError> {
+        let plan = plan(&self.model, phase);
+        let loss = self.model.program.plan(plan).watch[0];
+        time(self.engine.as_mut(), &self.model.program, plan, &self.step, loss, count)
+    }
+
+    /// Steps of this phase in a default run.
+    pub fn count(&self, phase: Phase) -> usize {
+        let drawn = |branch| schedule::plan(&self.config).iter().filter(|s| s.branch == branch).count();
+        match phase {
+            Phase::Dam => self.config.dam_epochs as usize * CROPS,
+            Phase::Reduced => drawn(Branch::Reduced),
+            Phase::Full => drawn(Branch::Full),
+        }
+    }
+
+    /// How many times the work of the step measured here a step of the main case is.
+    pub fn scale(&self, phase: Phase) -> f64 {
+        let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
+        let main = method::build(dims(SIDE), &self.config);
+        flops(calls(&main, phase)) / flops(self.calls(phase))
+    }
+}

@@ -1,0 +1,161 @@
+//! The hot kernels, forward and gradients, at the shapes of the training steps.
+
+use super::{BANDS, RATIO};
+use crate::graph::{PlanBuilder, Role, Shape, Tensor};
+use crate::kernels::adam::{Adam, adam};
+use crate::kernels::resample::{Axis, Table, resample};
+use crate::kernels::{ceiling, conv2d, image, loss, mlp};
+use crate::method::crops::crop_size;
+
+/// Hidden channels of both networks.
+const WIDTH: usize = 32;
+/// Crops of a reduced step.
+const BATCH: usize = 8;
+
+/// One thing to measure: a plan of one or two calls.
+pub struct Workload {
+    /// Family and place.
+    pub group: &'static str,
+    /// What it does, unique in its group.
+    pub name: String,
+    pub(super) side: usize,
+    pub(super) build: Box<dyn Fn(&mut PlanBuilder<'_>)>,
+}
+
+fn input(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
+    p.tensor(name, shape, Role::Input)
+}
+
+fn output(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
+    p.tensor(name, shape, Role::Output)
+}
+
+/// Collects workloads of one size.
+struct List {
+    side: usize,
+    list: Vec<Workload>,
+}
+
+impl List {
+    fn add(&mut self, group: &'static str, name: impl Into<String>, build: impl Fn(&mut PlanBuilder<'_>) + 'static) {
+        self.list.push(Workload { group, name: name.into(), side: self.side, build: Box::new(build) });
+    }
+
+    /// One layer on images `[N, H, W, ·]`.
+    fn conv2d(&mut self, group: &'static str, images: Shape, ci: usize, co: usize) {
+        let (x, y, len) = (images.with_c(ci), images.with_c(co), Shape::flat(conv2d::weight_len(ci, co)));
+        self.add(group, format!("{ci}→{co} forward"), move |p| {
+            let (x, w, y) = (input(p, "x", x), input(p, "w", len), output(p, "y", y));
+            conv2d::forward(p, x, w, None, true, y);
+        });
+        self.add(group, format!("{ci}→{co} grad_input"), move |p| {
+            let (dy, w, dx) = (input(p, "dy", y), input(p, "w", len), output(p, "dx", x));
+            conv2d::grad_input(p, dy, w, None, None, dx);
+        });
+        self.add(group, format!("{ci}→{co} grad_weight"), move |p| {
+            let (x, dy, dw) = (input(p, "x", x), input(p, "dy", y), output(p, "dw", len));
+            conv2d::grad_weight(p, x, dy, "part", dw);
+        });
+    }
+
+    /// The degradation network on the whole image; its weights are trained on one crop.
+    fn mlp(&mut self, full: Shape, crop: Shape) {
+        let len = Shape::flat(mlp::weight_len(BANDS, WIDTH));
+        self.add("mlp", "forward", move |p| {
+            let (x, w, y) = (input(p, "x", full), input(p, "w", len), output(p, "y", full.with_c(1)));
+            mlp::forward(p, x, w, y);
+        });
+        self.add("mlp", "grad_input", move |p| {
+            let (x, w, dy) = (input(p, "x", full), input(p, "w", len), input(p, "dy", full.with_c(1)));
+            let dx = output(p, "dx", full);
+            mlp::grad_input(p, x, w, dy, dx);
+        });
+        self.add("mlp", "grad_weight", move |p| {
+            let (x, w, dy) = (input(p, "x", crop), input(p, "w", len), input(p, "dy", crop.with_c(1)));
+            let dw = output(p, "dw", len);
+            mlp::grad_weight(p, x, w, dy, "part", dw);
+        });
+    }
+
+    /// The MTF with decimation, and its adjoint: tables of their sizes, whatever the values.
+    fn mtf(&mut self, full: Shape, low: Shape) {
+        let table = |p: &mut PlanBuilder<'_>, out: usize, taps: usize| Table {
+            taps: input(p, "taps", Shape([1, out, taps, BANDS])),
+            start: input(p, "start", Shape::flat(out)),
+        };
+        let half = Shape([1, low.h(), full.w(), BANDS]);
+        self.add("image", "mtf", move |p| {
+            let (x, down) = (input(p, "x", full), table(p, low.h(), 44));
+            let (half, y) = (p.activation("half", half), output(p, "y", low));
+            resample(p, x, down, Axis::Y, None, half);
+            resample(p, half, down, Axis::X, None, y);
+        });
+        self.add("image", "mtf adjoint", move |p| {
+            let (dy, up) = (input(p, "dy", low), table(p, full.h(), 12));
+            let (half, dx) = (p.activation("half", half), output(p, "dx", full));
+            resample(p, dy, up, Axis::X, None, half);
+            resample(p, half, up, Axis::Y, None, dx);
+        });
+    }
+
+    fn images(&mut self, full: Shape, low: Shape, crops: Shape) {
+        self.mtf(full, low);
+        self.add("image", "detail", move |p| {
+            let (pan, lms, d) = (input(p, "pan", full.with_c(1)), input(p, "lms", full), output(p, "d", full));
+            image::detail(p, pan, lms, d);
+        });
+        self.add("image", "crop", move |p| {
+            let (x, y) = (input(p, "x", low), output(p, "y", crops));
+            image::crop(p, x, y);
+        });
+        self.add("loss", "l2", move |p| {
+            let (y, target, dy) = (input(p, "y", full), input(p, "target", full), output(p, "dy", full));
+            let value = output(p, "loss", Shape::flat(1));
+            loss::l2(p, y, target, 1.0, "part", dy, value);
+        });
+        self.add("adam", "fusion network", move |p| {
+            let layers = [(BANDS, WIDTH)].into_iter().chain([(WIDTH, WIDTH); 8]).chain([(WIDTH, BANDS)]);
+            let shape = Shape::flat(layers.map(|(ci, co)| Shape::aligned(conv2d::weight_len(ci, co))).sum());
+            let (w, g) = (p.tensor("w", shape, Role::Param), input(p, "g", shape));
+            let [m, v] = ["m", "v"].map(|n| p.tensor(n, shape, Role::State));
+            p.trains(w);
+            adam(p, Adam::default(), w, g, m, v);
+        });
+    }
+}
+
+/// Every hot kernel.
+pub fn workloads(side: usize) -> Vec<Workload> {
+    let low = side / RATIO;
+    let (crop_h, crop_w) = crop_size(low, low);
+    let (full, crops) = (Shape([1, side, side, BANDS]), Shape([BATCH, crop_h, crop_w, BANDS]));
+    let mut all = List { side, list: Vec::new() };
+    for (group, images) in [("conv2d full", full), ("conv2d crops", crops)] {
+        for (ci, co) in [(BANDS, WIDTH), (WIDTH, WIDTH), (WIDTH, BANDS)] {
+            all.conv2d(group, images, ci, co);
+        }
+    }
+    all.mlp(full, Shape([1, crop_h, crop_w, BANDS]));
+    all.images(full, Shape([1, low, low, BANDS]), crops);
+    all.list
+}
+
+/// The device's own ceilings: a copy larger than caches (at side 512, 128 MiB to as
+/// many), and fused multiply-adds in registers.
+pub fn ceilings(side: usize) -> [Workload; 2] {
+    let (pixels, group) = (side * side, "ceiling");
+    let pair =
+        |p: &mut PlanBuilder<'_>, len: usize| (input(p, "x", Shape::flat(len)), output(p, "y", Shape::flat(len)));
+    let copy = Box::new(move |p: &mut PlanBuilder<'_>| {
+        let (x, y) = pair(p, 128 * pixels);
+        ceiling::copy(p, x, y);
+    });
+    let chain = Box::new(move |p: &mut PlanBuilder<'_>| {
+        let (x, y) = pair(p, 4 * pixels);
+        ceiling::fma_chain(p, x, y, 16);
+    });
+    [
+        Workload { group, name: "copy".into(), side, build: copy },
+        Workload { group, name: "fma_chain".into(), side, build: chain },
+    ]
+}
