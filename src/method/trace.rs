@@ -11,7 +11,7 @@ use super::{Config, Dims, Outcome};
 use crate::net::{Layer, NamedTensor};
 use crate::raster::{RasterError, Scale, check_output, write_atomically};
 
-/// Creates the folder and finds out whether [`write`] can be expected to succeed.
+/// Creates the folder and finds out whether [`write()`] can be expected to succeed.
 ///
 /// # Errors
 /// What the file system reports.
