@@ -283,6 +283,29 @@ fn the_gpu_gives_the_same_bytes_twice_and_the_losses_of_the_cpu() {
     report.finish();
 }
 
+/// One band and sixteen, at every ratio, on sizes that are no multiple of it.
+#[test]
+fn any_number_of_bands_trains() {
+    for (bands, ratio) in [(1, 2), (16, 4), (5, 8)] {
+        let gains = vec![0.3; bands];
+        let start = Config::with_gains(Sensor::Generic, Profile::Trapan, gains);
+        let config = Config { epochs: 3, dam_epochs: 2, warm_up_epochs: 1, full_probability: 1.0, ..start };
+        let dims = Dims { h: 34, w: 37, bands, ratio };
+        let model = Model::build(dims, &config).expect("checks pass");
+        let (pan, ms) = pair(34 * ratio, 37 * ratio, bands, ratio);
+        let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
+        let mut engine = on_cpu(2)(&model);
+        let observe = &mut |_: &_| ControlFlow::Continue(());
+        let outcome = train(engine.as_mut(), &model, &config, &pan, &ms, observe).expect("trains");
+        let full: Vec<f64> = outcome
+            .steps
+            .iter()
+            .filter_map(|s| if let StepRecord::Full { loss, .. } = s { Some(*loss) } else { None })
+            .collect();
+        assert!(full.len() == 3 && full[2] < full[0], "{bands} bands at ratio {ratio} learn: {full:?}");
+    }
+}
+
 #[test]
 fn a_loss_that_is_not_finite_stops_the_training() {
     let mut config = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");

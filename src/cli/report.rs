@@ -44,7 +44,10 @@ impl Report<'_> {
         let seconds = |d: Duration| d.as_secs_f64();
         Ok(json!({
             "schema": SCHEMA,
-            "trapan": env!("CARGO_PKG_VERSION"),
+            "versions": {
+                "trapan": env!("CARGO_PKG_VERSION"),
+                "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            },
             "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio },
             "output": self.output.display().to_string(),
             "warnings": self.pair.warnings,

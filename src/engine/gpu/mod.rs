@@ -49,7 +49,8 @@ impl GpuEngine {
 
 impl Engine for GpuEngine {
     fn name(&self) -> String {
-        self.gpu.adapter().to_string()
+        let adapter = self.gpu.adapter();
+        format!("{adapter}, driver {}", adapter.driver)
     }
 
     fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
