@@ -32,6 +32,8 @@ pub(super) trait Level {
     unsafe fn relu(v: Self::V) -> Self::V;
     /// `v` where `mask > 0`, else 0.
     unsafe fn gate(mask: Self::V, v: Self::V) -> Self::V;
+    /// Asks for the cache line at an address, which need not be valid, where that is possible.
+    unsafe fn prefetch(_at: *const f32) {}
 }
 
 /// AVX-512: 32 registers of 16 floats.
@@ -83,6 +85,10 @@ mod x86 {
         unsafe fn gate(mask: __m512, v: __m512) -> __m512 {
             unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(mask, _mm512_setzero_ps()), v) }
         }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+        }
     }
 
     impl Level for Avx2 {
@@ -120,6 +126,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn gate(mask: __m256, v: __m256) -> __m256 {
             unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(mask, _mm256_setzero_ps()), v) }
+        }
+        #[inline(always)]
+        unsafe fn prefetch(at: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
         }
     }
 }
