@@ -148,7 +148,7 @@ impl Block<'_> {
         for far in [false, true] {
             let mut u = lo.x;
             while hi.x - u > 30.0 {
-                let mut width = self.dice.range(34.0, 52.0);
+                let mut width = self.dice.range(33.0, 47.0);
                 if hi.x - u - width < 32.0 {
                     width = (hi.x - u).min(64.0);
                 }
@@ -167,8 +167,8 @@ impl Block<'_> {
     fn plot(&mut self, site: &Site, w: f32, depth: f32) {
         let dry = self.dice.range(0.0, 0.75);
         self.on(site, 0.0, 0.5 * depth, vec2(w, 0.5 * depth), Kind::Lawn { dry });
-        let hx = self.dice.range(9.0, 13.5).min(w - 6.0);
-        let hy = self.dice.range(7.5, 10.5).min(0.2 * depth);
+        let hx = self.dice.range(10.0, 14.5).min(w - 6.0);
+        let hy = self.dice.range(8.0, 11.0).min(0.2 * depth);
         let setback = self.dice.range(7.0, 13.0);
         let side = self.dice.sign();
         let (x, y) = (-side * (w - hx - 2.5) * self.dice.range(0.3, 1.0), setback + hy);
@@ -426,14 +426,12 @@ impl Block<'_> {
     /// Cars on and beside the streets before a block and to its left, trees along the pavement.
     fn street_sides(&mut self, i: usize, j: usize) {
         let (lo, hi) = self.plan.inner(i, j);
-        let kind = self.plan.kind(i, j);
-        let v = self.plan.v_streets[j];
-        let u = self.plan.u_streets[i];
-        if kind == BlockKind::Fields && !v.main {
-            return;
-        }
-        let spots = [(v, lo.x, hi.x, true), (u, lo.y, hi.y, false)];
-        for (street, from, to, level) in spots {
+        let v = (self.plan.v_streets[j], lo.x, hi.x, true, self.plan.v_track(i, j));
+        let u = (self.plan.u_streets[i], lo.y, hi.y, false, self.plan.u_track(i, j));
+        for (street, from, to, level, track) in [v, u] {
+            if track {
+                continue;
+            }
             let busy = if street.main { 0.16 } else { 0.28 };
             let lane = if street.main { 4.4 } else { street.half - 2.3 };
             let avenue = street.main || self.dice.chance(0.35);

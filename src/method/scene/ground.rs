@@ -7,8 +7,10 @@ use super::surface::{Layer, Surface};
 
 /// Radius of the kerb at a street corner, px.
 const CORNER: f32 = 7.0;
+/// Distance from the water within which the main road has no junctions, px.
+const BRIDGE_HEAD: f32 = 10.0;
 /// Metres from the fields down to the river.
-const BANK: f32 = 1.5;
+pub(super) const BANK: f32 = 1.5;
 
 /// Where a point lies against the street nearest to it.
 struct Approach {
@@ -26,13 +28,17 @@ struct Approach {
 pub(super) fn ground(plan: &Plan, p: Vec2) -> Surface {
     let t = plan.frame.town(p);
     let (i, j) = plan.block_at(t);
-    let across = approach(plan, &plan.u_streets, i, t.x, t.y, |k| (plan.kind(k - 1, j), plan.kind(k, j)));
-    let down = approach(plan, &plan.v_streets, j, t.y, t.x, |k| (plan.kind(i, k - 1), plan.kind(i, k)));
+    let mut across = approach(plan, &plan.u_streets, i, t.x, t.y, |k| plan.u_track(k, j));
+    let down = approach(plan, &plan.v_streets, j, t.y, t.x, |k| plan.v_track(i, k));
 
     let river = plan.river.distance(p);
     let bridge = down.street.main && down.edge < down.street.walk;
-    if !bridge && river < plan.river.shore {
+    if !bridge && river < plan.river.shore_at(p) {
         return waterside(plan, p, river);
+    }
+    if bridge && river < BRIDGE_HEAD {
+        // Streets end at the water: no junction in the middle of the bridge.
+        across.edge = f32::MAX;
     }
     if let Some(road) = road(plan, p, &across, &down) {
         return road;
@@ -52,12 +58,12 @@ fn approach(
     cell: usize,
     pos: f32,
     along: f32,
-    sides: impl Fn(usize) -> (BlockKind, BlockKind),
+    is_track: impl Fn(usize) -> bool,
 ) -> Approach {
     let k = if pos - streets[cell].at < streets[cell + 1].at - pos { cell } else { cell + 1 };
     let street = streets[k];
     let off = pos - street.at;
-    let track = !street.main && k > 0 && k + 1 < streets.len() && sides(k) == (BlockKind::Fields, BlockKind::Fields);
+    let track = is_track(k);
     // Verges of tracks wander.
     let half = if track { 3.2 + 0.8 * noise1(along, 23.0, plan.salt ^ k as u32) } else { street.half };
     Approach { edge: off.abs() - half, off, along, street, track }
@@ -116,7 +122,12 @@ fn marking(road: &Approach, crossing: f32) -> Option<f32> {
         let bar = street.zebra && cycle(road.off / 2.4) < 0.5 && off < street.half - 0.8;
         return bar.then_some(0.95);
     }
-    let centre = off < 0.42 && (crossing < 24.0 || cycle(road.along / 14.0) < 0.5);
+    let (wide, dash) = if street.main {
+        (0.4, crossing < 24.0 || cycle(road.along / 14.0) < 0.5)
+    } else {
+        (0.28, cycle(road.along / 18.0) < 0.33)
+    };
+    let centre = street.lined && off < wide && dash;
     let stop = (8.6..9.8).contains(&crossing) && street.zebra && off < street.half - 0.8;
     let side = street.main && (off - (street.half - 1.4)).abs() < 0.36 && crossing > 9.0;
     (centre || stop || side).then_some(0.9)
@@ -132,8 +143,9 @@ fn waterside(plan: &Plan, p: Vec2, distance: f32) -> Surface {
     let salt = plan.salt ^ 0x77;
     let edge = distance + 1.5 * noise(p, 7.0, salt);
     if edge > 0.0 {
+        let shore = plan.river.shore_at(p);
         // Wet mud, then gravel, then the grass of the bank.
-        let dry = smoothstep(0.0, plan.river.shore, edge + 2.0 * noise(p, 5.0, salt ^ 1));
+        let dry = smoothstep(0.0, shore, edge + 2.0 * noise(p, 5.0, salt ^ 1));
         let (a, b, mix) = if dry < 0.5 { (DarkSoil, Gravel, 2.0 * dry) } else { (Gravel, DryGrass, 2.0 * dry - 1.0) };
         return Surface::flat(Layer::Water, a, b, mix, 0.85 + 0.18 * noise(p, 2.1, salt ^ 2));
     }

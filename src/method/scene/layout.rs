@@ -3,7 +3,7 @@
 //! Lengths are pixels of 0.5 m, so a larger picture shows more town at the same scale.
 
 use super::objects::Object;
-use super::space::{Dice, Vec2, hash, noise1, vec2};
+use super::space::{Dice, Vec2, hash, noise, noise1, vec2};
 use super::surface::Sun;
 
 /// Streets leave their straight line by at most this, px, over waves of this length.
@@ -39,7 +39,9 @@ pub(super) struct Street {
     pub walk: f32,
     /// The one through road, which also bridges the river.
     pub main: bool,
+    /// Zebra crossings at its junctions; a dashed centre line.
     pub zebra: bool,
+    pub lined: bool,
     /// Age of the asphalt, 0..1.
     pub wear: f32,
     pub salt: u32,
@@ -80,7 +82,7 @@ pub(super) struct River {
     pub along: Vec2,
     through: Vec2,
     half: f32,
-    /// Width of mud and gravel beside the water, px.
+    /// Typical width of mud and gravel beside the water, px.
     pub shore: f32,
     salt: u32,
 }
@@ -89,13 +91,20 @@ impl River {
     /// Distance to the waterline, px; negative in the water.
     pub fn distance(&self, p: Vec2) -> f32 {
         let q = (p - self.through).within(self.along);
-        let middle = 20.0 * noise1(q.x, 190.0, self.salt);
-        let half = self.half * (1.0 + 0.22 * noise1(q.x, 70.0, self.salt ^ 1));
-        (q.y - middle).abs() - half
+        let half = self.half * (1.0 + 0.2 * noise1(q.x, 70.0, self.salt ^ 1) + 0.1 * noise1(q.x, 21.0, self.salt ^ 2));
+        (q.y - self.middle(q.x)).abs() - half
+    }
+    /// Width of mud and gravel on the bank near `p`, px: wide on bars, almost none below steep banks.
+    pub fn shore_at(&self, p: Vec2) -> f32 {
+        self.shore * (0.75 + 0.65 * noise(p, 48.0, self.salt ^ 3))
+    }
+    /// Offset of the middle of the river from its straight line, px: bends, and smaller ones upon them.
+    fn middle(&self, s: f32) -> f32 {
+        28.0 * noise1(s, 210.0, self.salt) + 6.0 * noise1(s, 64.0, self.salt ^ 4)
     }
     /// A point beside the water: `s` px along the river, `d` px from the middle.
     pub fn beside(&self, s: f32, d: f32) -> Vec2 {
-        self.through + vec2(s, d + 20.0 * noise1(s, 190.0, self.salt)).out_of(self.along)
+        self.through + vec2(s, d + self.middle(s)).out_of(self.along)
     }
     pub fn half(&self) -> f32 {
         self.half
@@ -151,6 +160,18 @@ impl Plan {
         self.kinds[j * (self.u_streets.len() - 1) + i]
     }
 
+    /// Whether u street `k` beside block row `j` is a dirt track: between two fields.
+    pub fn u_track(&self, k: usize, j: usize) -> bool {
+        let inner = k > 0 && k + 1 < self.u_streets.len() && !self.u_streets[k].main;
+        inner && [k - 1, k].iter().all(|&i| self.kind(i, j) == BlockKind::Fields)
+    }
+
+    /// The same of v street `k` beside block column `i`.
+    pub fn v_track(&self, i: usize, k: usize) -> bool {
+        let inner = k > 0 && k + 1 < self.v_streets.len() && !self.v_streets[k].main;
+        inner && [k - 1, k].iter().all(|&j| self.kind(i, j) == BlockKind::Fields)
+    }
+
     pub fn block_salt(&self, i: usize, j: usize) -> u32 {
         (hash(i as i32, j as i32, self.salt) * 16_777_216.0) as u32 ^ self.salt
     }
@@ -201,7 +222,8 @@ fn streets(dice: &mut Dice, first: f32, reach: f32, lo: f32, hi: f32, main: bool
                 half,
                 walk,
                 main,
-                zebra: main || dice.chance(0.6),
+                zebra: main || dice.chance(0.35),
+                lined: main || dice.chance(0.5),
                 wear: dice.range(0.15, 0.85),
                 salt: dice.salt(),
             }

@@ -112,13 +112,17 @@ struct Strip {
 
 /// Border of a strip on every side, in samples; more than the footprint needs.
 const BORDER: usize = SHADOW_REACH as usize * FINE;
+/// Longest shadow of the ground itself, in samples: that of a bank at the lowest sun, and the footprint's margin.
+const BANK_SHADOW: usize = (ground::BANK / objects::PIXEL) as usize * FINE + 2;
 
 impl Strip {
     /// Ground and objects of picture rows `top..top + lines`.
     fn paint(plan: &Plan, top: usize, lines: usize) -> Strip {
         let columns = plan.width * FINE + 2 * BORDER;
         let rows = lines * FINE + 2 * BORDER;
-        let empty = Surface::plain(Layer::Land, materials::Material::DarkSoil, 1.0);
+        let deep = Surface::plain(Layer::Land, materials::Material::DarkSoil, 1.0);
+        // What is not painted throws no shadow, not even on the water.
+        let empty = Surface { height: f32::NEG_INFINITY, ..deep };
         let mut strip = Strip { columns, rows, top, lines, samples: vec![empty; columns * rows] };
         strip.paint_ground(plan);
         strip.paint_objects(plan);
@@ -131,10 +135,11 @@ impl Strip {
         vec2(at(column), at(row) + self.top as f32)
     }
 
-    /// Only the samples that end up in a pixel: the border is there for heights.
+    /// The border is there for the heights of objects; of the ground only the river's banks throw shadows, short ones.
     fn paint_ground(&mut self, plan: &Plan) {
-        for row in BORDER - 1..self.rows - BORDER + 1 {
-            for column in BORDER - 1..self.columns - BORDER + 1 {
+        let first = BORDER - BANK_SHADOW;
+        for row in first..self.rows - first {
+            for column in first..self.columns - first {
                 self.samples[row * self.columns + column] = ground::ground(plan, self.position(column, row));
             }
         }

@@ -248,7 +248,7 @@ impl Object {
         let gap = 0.22 * noise(p, 1.3, self.salt ^ 5);
         let tone = self.tone * (0.93 + gap + 0.16 * bulge(q * 1.7));
         let leaf = Surface::flat(Layer::Land, a, b, mix + 0.2 * bulge(q), tone);
-        Some(Surface { height: height * (0.45 + 0.5 * here.clamp(0.0, 1.1).sqrt()), light, ..leaf })
+        Some(Surface { height: height * (0.6 + 0.35 * here.clamp(0.0, 1.1).sqrt()), light, ..leaf })
     }
 }
 
