@@ -1,6 +1,6 @@
-"""Times the training steps in PyTorch on the CPU, as a peer of our own: prints JSON.
+"""Times the training steps in PyTorch, as a peer of our own: prints JSON.
 
-    torch_step.py [--threads 2] [--repeats 5] [--size 512] [--bands 8]
+    torch_step.py [--device cpu|cuda] [--threads 2] [--repeats 5] [--size 512] [--bands 8]
 
 Per memory layout and kind of step: seconds, the least and the median of the repeats
 after one step to warm up. The reduced step takes 8 crops, the DAM step one crop.
@@ -32,37 +32,46 @@ def degrade(x, kernels, ratio):
     return F.conv2d(F.pad(x, (half,) * 4, mode="replicate"), combined, stride=ratio, groups=x.shape[1])
 
 
-def seconds(step, repeats):
+def seconds(step, repeats, device):
+    def wait():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
     step()
     taken = []
     for _ in range(repeats):
+        wait()
         start = time.perf_counter()
         step()
+        wait()
         taken.append(time.perf_counter() - start)
     return {"least": min(taken), "median": statistics.median(taken)}
 
 
-def training(size, bands, layout):
-    pan, ms = (x.float().to(memory_format=layout) for x in golden.pair(size, size, bands, RATIO))
-    weights = {name: w.float() for name, w in golden.formula_weights(bands).items()}
+def training(size, bands, layout, device):
+    pan, ms = (x.float().to(device, memory_format=layout) for x in golden.pair(size, size, bands, RATIO))
+    weights = {name: w.float().to(device) for name, w in golden.formula_weights(bands).items()}
     weights = {name: w.to(memory_format=layout) if w.dim() == 4 else w for name, w in weights.items()}
     return method.Training(pan, ms, weights, ratio=RATIO, ms_gains=[0.3] * bands, pan_gain=0.15)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
     parser.add_argument("--bands", type=int, default=8)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.set_default_device(args.device)
     method.degrade = degrade
     result = {"torch": torch.__version__, **vars(args)}
     for name, layout in [("default", torch.contiguous_format), ("channels_last", torch.channels_last)]:
-        run = training(args.size, args.bands, layout)
+        run = training(args.size, args.bands, layout, args.device)
         steps = {"full": run.full_step, "reduced": lambda: run.reduced_step(range(8)), "dam": lambda: run.dam_step(0)}
-        result[name] = {kind: seconds(step, args.repeats) for kind, step in steps.items()}
+        result[name] = {kind: seconds(step, args.repeats, args.device) for kind, step in steps.items()}
     print(json.dumps(result, indent=1))
 
 
