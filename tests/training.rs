@@ -6,12 +6,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::Value;
-use trapan::engine::{CpuEngine, Engine, GpuEngine, Options};
+use trapan::engine::{CpuEngine, Device, Engine, GpuEngine, Options};
 use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::suite;
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::{Config, Dims, Model, StepRecord, infer, train};
+use trapan::method::simulate::{Spec, simulate};
+use trapan::method::{Config, Dims, Model, StepRecord, fuse, infer, train};
 use trapan::net;
+use trapan::quality::rmse;
+use trapan::raster::Scale;
 
 use crate::support::devices::software;
 use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights, pair};
@@ -318,4 +321,20 @@ fn a_loss_that_is_not_finite_stops_the_training() {
     let result = train(engine.as_mut(), &model, &config, &pan, &ms, &mut |_| ControlFlow::Continue(()));
     let Err(error) = result else { panic!("training went through") };
     assert!(error.to_string().contains("phase full, epoch 2"), "{error}");
+}
+
+/// The whole way on a simulated place: closer to the truth than upsampling by a good part.
+#[test]
+fn fusing_comes_closer_to_the_truth() {
+    let spec = Spec { size: [128, 128], bands: 4, ratio: 4, sensor: Sensor::Qb, seed: 2 };
+    let simulated = simulate(&spec).expect("a scene");
+    let pair = simulated.pair().expect("a pair");
+    let scale = Scale::of(&pair, None).expect("11 bit");
+    let start = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");
+    let config = Config { epochs: 80, dam_epochs: 80, ..start };
+    let device = Device::Cpu { threads: 2 };
+    let observe = &mut |_: &_| ControlFlow::Continue(());
+    let fused = fuse(&pair, &scale, &config, &device, Options::default(), observe).expect("fuses");
+    let [upsampled, fused] = [&fused.lms, &fused.hrms].map(|image| rmse(image, &simulated.truth.data));
+    assert!(fused < 0.75 * upsampled, "RMSE {fused} fused, {upsampled} upsampled");
 }
