@@ -201,7 +201,7 @@ fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [
     let (dw2, rest) = rest.split_at_mut(d * d);
     let (db2, rest) = rest.split_at_mut(d);
     let (dw3, db3) = rest.split_at_mut(d);
-    let mut block = Block::new(net);
+    let (mut block, mut turned) = (Block::new(net), Vec::new());
     for (x, dy) in x.chunks(PX * c).zip(dy.chunks(PX)) {
         block.hidden::<L>(net, x);
         block.dy.fill(0.0); // pixels past the chunk add nothing
@@ -212,20 +212,46 @@ fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [
         }
         db3[0] += block.dy.iter().sum::<f32>();
         block.backward::<L>(net);
-        outer::<L>(&block.h2, &h1, dw2, db2);
-        outer::<L>(&block.h1, &block.x, dw1, db1);
+        outer::<L>(&block.h2, &h1, &mut turned, dw2, db2);
+        outer::<L>(&block.h1, &block.x, &mut turned, dw1, db1);
     }
 }
 
-/// `dw += d vᵀ` and `db += d`, summed over the pixels.
+/// `dw += d vᵀ` and `db += d`, summed over the pixels. `turned` is scratch for `v` as
+/// `[pixel, unit]`, so that units fill the registers and no sum runs across them.
 #[inline(always)]
-fn outer<L: Level>(d: &[Lanes], v: &[Lanes], dw: &mut [f32], db: &mut [f32]) {
-    for ((d, row), db) in d.iter().zip(dw.chunks_exact_mut(v.len())).zip(db) {
-        for (dw, v) in row.iter_mut().zip(v) {
-            *dw += dot::<L>(d, v);
-        }
-        *db += d.iter().sum::<f32>();
+fn outer<L: Level>(d: &[Lanes], v: &[Lanes], turned: &mut Vec<f32>, dw: &mut [f32], db: &mut [f32]) {
+    let width = v.len().next_multiple_of(L::LANES);
+    turned.clear();
+    turned.resize(PX * width, 0.0);
+    for (k, lanes) in v.iter().enumerate() {
+        turned[k..].iter_mut().step_by(width).zip(lanes).for_each(|(to, v)| *to = *v);
     }
+    let mut j = 0;
+    while j < d.len() {
+        j += if j + 8 <= d.len() {
+            outer_rows::<L, 8>(&d[j..], turned, width, &mut dw[j * v.len()..], v.len())
+        } else {
+            outer_rows::<L, 1>(&d[j..], turned, width, &mut dw[j * v.len()..], v.len())
+        };
+    }
+    db.iter_mut().zip(d).for_each(|(db, d)| *db += d.iter().sum::<f32>());
+}
+
+/// The first `P` rows; returns `P`.
+#[inline(always)]
+fn outer_rows<L: Level, const P: usize>(d: &[Lanes], v: &[f32], width: usize, dw: &mut [f32], units: usize) -> usize {
+    let mut rows = [[0.0; 16]; P];
+    for o in (0..units).step_by(L::LANES) {
+        let mut sums = Tile::<L, P, 1>::zero();
+        sums.add(d.as_flattened(), (PX, 1), &v[o..], width, PX);
+        sums.store(rows.as_flattened_mut(), 16);
+        for (p, row) in rows.iter().enumerate() {
+            let to = &mut dw[p * units..][o..units.min(o + L::LANES)];
+            to.iter_mut().zip(row).for_each(|(to, v)| *to += v);
+        }
+    }
+    P
 }
 
 /// `Σ a·b` over the pixels.
