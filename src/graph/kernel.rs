@@ -293,10 +293,3 @@ impl std::fmt::Debug for Kernel {
         f.write_str(self.name)
     }
 }
-
-impl Kernel {
-    /// Position of the argument called `name`.
-    pub fn arg(&self, name: &str) -> Option<usize> {
-        self.args.iter().position(|a| a.name == name)
-    }
-}

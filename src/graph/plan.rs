@@ -270,11 +270,6 @@ impl PlanBuilder<'_> {
         self.plan.calls.is_empty()
     }
 
-    /// Name of the plan.
-    pub fn name(&self) -> &str {
-        &self.plan.name
-    }
-
     /// Ends the plan.
     pub fn finish(self) -> PlanId {
         self.program.plans.push(self.plan);

@@ -1,6 +1,6 @@
 //! Vector registers: one generic body, compiled for every instruction set and picked
 //! at run time. Explicit registers, because automatic vectorisation was measured to
-//! spill the convolution's tile: 60 instead of 220 GFLOP/s on one core.
+//! spill the convolution's tile: 60 instead of 180 GFLOP/s on one core.
 
 use crate::graph::Isa;
 

@@ -1,4 +1,5 @@
-//! Direct convolution on register tiles.
+//! Direct convolution on register tiles, for channels that do not fill registers; where
+//! they do, `winograd` takes over.
 //!
 //! For one row of taps, pixel `p` of a tile reads `x[p·Ci + k]`, `k` in `0..3·Ci`: the
 //! three columns and all channels are one contiguous run. A tile keeps `P` pixels ×
