@@ -20,7 +20,7 @@ pub struct Steps {
 }
 
 fn dims(side: usize) -> Dims {
-    Dims { h: side / RATIO, w: side / RATIO, bands: BANDS, ratio: RATIO }
+    Dims::aligned(side / RATIO, side / RATIO, BANDS, RATIO)
 }
 
 fn plan(model: &Model, phase: Phase) -> PlanId {
