@@ -91,7 +91,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
 fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config).program);
+    print!("{}", method::build(method::dims(pair), config, pair.valid.is_some()).program);
 }
 
 fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {

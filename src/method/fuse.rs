@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
+use super::{Config, Dims, Job, MethodError, Model, Outcome, Progress, Sample, Sharpener, train};
 use crate::engine::{Device, Options, Timing};
 use crate::raster::{Pair, Scale};
 
@@ -47,25 +47,32 @@ pub fn fuse(
 ) -> Result<Fused, MethodError> {
     config.check(pair.ms.bands)?;
     let start = Instant::now();
-    let model = build(dims(pair), config);
+    let dims = dims(pair);
+    let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
+    let sample = Sample { pan, ms, weights: None };
+    let model = build(dims, config, false);
     let mut engine = device.load(model.program.clone(), options)?;
     let load_time = start.elapsed();
-    let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
-    let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
-    let start = Instant::now();
-    let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
-    let lms = scale.restore(&engine.read(model.lms)?);
-    let infer_time = start.elapsed();
+    let job = Job { model: &model, config, samples: std::slice::from_ref(&sample), checkpoints: None };
+    let outcome = train(engine.as_mut(), job, observe)?;
+    let device_name = engine.name();
     let timings = engine.timings()?;
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time, timings })
+    drop(engine);
+    let start = Instant::now();
+    let network = (model.fusion.shape(), &outcome.trained.0[..]);
+    let mut sharpener = Sharpener::new(device, options, &dims, config.upsample, network, [4096; 2])?;
+    let strip = sharpener.strips()[0].clone();
+    let [lms, hrms] = sharpener.strip(&strip, &sample.pan, &sample.ms, true)?.map(|x| scale.restore(&x));
+    let infer_time = start.elapsed();
+    Ok(Fused { hrms, lms, outcome, device: device_name, load_time, infer_time, timings })
 }
 
 /// The model of a pair.
 ///
 /// # Panics
 /// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config) -> Model {
-    Model::build(dims, config).unwrap_or_else(|errors| {
+pub fn build(dims: Dims, config: &Config, weighted: bool) -> Model {
+    Model::build(dims, config, weighted).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("the program of {dims:?} is wrong: {}", list.join("; "))
     })
