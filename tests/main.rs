@@ -10,5 +10,6 @@ mod raster;
 mod reference;
 mod scene;
 mod shaders;
+mod startup;
 mod support;
 mod training;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
-use crate::engine::{Device, Options, Timing};
+use crate::engine::{Device, Loading, Options, Timing};
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -19,6 +19,8 @@ pub struct Fused {
     pub device: String,
     /// Time to build the program and load it on the device.
     pub load_time: Duration,
+    /// What loading it took of the device.
+    pub loading: Loading,
     /// Time of the last forward pass.
     pub infer_time: Duration,
     /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
@@ -49,7 +51,7 @@ pub fn fuse(
     let start = Instant::now();
     let model = build(dims(pair), config);
     let mut engine = device.load(model.program.clone(), options)?;
-    let load_time = start.elapsed();
+    let (load_time, loading) = (start.elapsed(), engine.loading());
     let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
     let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
     let start = Instant::now();
@@ -57,7 +59,7 @@ pub fn fuse(
     let lms = scale.restore(&engine.read(model.lms)?);
     let infer_time = start.elapsed();
     let timings = engine.timings()?;
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time, timings })
+    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, loading, infer_time, timings })
 }
 
 /// The model of a pair.

@@ -11,7 +11,7 @@ use super::crops::{CROPS, Crop, ten_crop};
 use super::schedule::{self, Branch, Stream};
 use super::{MethodError, Model};
 use crate::engine::Engine;
-use crate::graph::{Step, Tensor};
+use crate::graph::{PlanId, Step};
 use crate::net::{self, Layer};
 
 /// Part of a training.
@@ -148,7 +148,20 @@ pub fn train(
 
     let shape = model.ms.shape();
     let crops = ten_crop(shape.h(), shape.w());
-    let mut run = Run { engine, model, config, crops, observe, steps: Vec::new() };
+    let mut run = Run {
+        engine,
+        model,
+        config,
+        crops,
+        observe,
+        steps: Vec::new(),
+        queued: Vec::new(),
+        looked: Instant::now(),
+        dam_losses: Vec::new(),
+        reduced: None,
+        full: None,
+        kept: None,
+    };
     let (dam_epoch, dam_loss, dam_weights) = run.dam()?;
     let dam_time = start.elapsed();
     let (epoch, best_full, fusion_weights) = run.fusion()?;
@@ -174,6 +187,19 @@ struct Kept {
     weights: Vec<f32>,
 }
 
+/// A step that was handed to the engine and whose losses are not seen yet.
+struct Queued {
+    /// Its record but for the losses.
+    record: StepRecord,
+    /// What to tell after it but for the losses.
+    progress: Progress,
+}
+
+/// Losses are looked at this often: waiting after every step would leave a GPU idle while
+/// the next is prepared. Soon enough to stop, or to notice that training diverged; what is
+/// kept does not depend on it, since the weights of every step are logged with its losses.
+const LOOK: Duration = Duration::from_millis(50);
+
 struct Run<'a> {
     engine: &'a mut dyn Engine,
     model: &'a Model,
@@ -181,78 +207,117 @@ struct Run<'a> {
     crops: [Crop; CROPS],
     observe: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
     steps: Vec<StepRecord>,
+    queued: Vec<Queued>,
+    looked: Instant,
+    /// Losses of the degradation network's current epoch.
+    dam_losses: Vec<f32>,
+    /// Latest losses of the alternating stage.
+    reduced: Option<f64>,
+    full: Option<f64>,
+    kept: Option<Kept>,
 }
 
 impl Run<'_> {
     /// Runs update number `t` of a plan on the given crops.
-    fn step(&mut self, plan: crate::graph::PlanId, lr: f64, t: u32, crops: &[usize]) -> Result<(), MethodError> {
+    fn step(&mut self, plan: PlanId, lr: f64, t: u32, crops: &[usize], queued: Queued) -> Result<(), MethodError> {
         let mut step = self.config.adam.step(lr, t);
         for (slot, crop) in step.crops.iter_mut().zip(crops) {
             *slot = self.crops[*crop];
         }
         let calls = 0..self.model.program.plan(plan).calls.len();
-        Ok(self.engine.run(plan, calls, &step)?)
+        self.engine.run(plan, calls, &step)?;
+        self.queued.push(queued);
+        if self.looked.elapsed() >= LOOK { self.look() } else { Ok(()) }
     }
 
-    /// The losses logged since the last call.
-    fn losses(&mut self, phase: Phase, epoch: u32) -> Result<Vec<f32>, MethodError> {
-        let losses = self.engine.watched()?;
-        match losses.iter().find(|loss| !loss.is_finite()) {
-            Some(loss) => Err(MethodError::Diverged { phase, epoch, value: f64::from(*loss) }),
-            None => Ok(losses),
+    /// Sees what the queued steps have logged, in their order.
+    fn look(&mut self) -> Result<(), MethodError> {
+        let log = self.engine.watched()?;
+        self.looked = Instant::now();
+        let mut log = log.as_slice();
+        for queued in std::mem::take(&mut self.queued) {
+            let phase = queued.progress.phase;
+            let mut take = |len: usize| {
+                let (taken, rest) = log.split_at(len);
+                log = rest;
+                taken
+            };
+            let losses = take(if phase == Phase::Full { 2 } else { 1 });
+            let weights = match phase {
+                Phase::Dam => take(self.model.dam.whole.shape().len()),
+                Phase::Full => take(self.model.fusion.whole.shape().len()),
+                Phase::Reduced => &[],
+            };
+            if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
+                let value = f64::from(*loss);
+                return Err(MethodError::Diverged { phase, epoch: queued.progress.epoch, value });
+            }
+            self.seen(queued, losses, weights)?;
         }
+        Ok(())
     }
 
-    fn tell(&mut self, progress: &Progress) -> Result<(), MethodError> {
-        match (self.observe)(progress) {
+    /// Records a step, keeps its weights if they are the best, and tells of the epoch.
+    fn seen(&mut self, queued: Queued, losses: &[f32], weights: &[f32]) -> Result<(), MethodError> {
+        let Queued { mut record, mut progress } = queued;
+        match &mut record {
+            StepRecord::Dam { epoch, loss, .. } => {
+                *loss = losses[0];
+                self.dam_losses.push(losses[0]);
+                if self.dam_losses.len() == CROPS {
+                    let mean = self.dam_losses.drain(..).map(f64::from).sum::<f64>() / CROPS as f64;
+                    keep(&mut self.kept, *epoch, mean, weights);
+                    progress.dam = Some(mean);
+                }
+            }
+            StepRecord::Reduced { loss, .. } => {
+                *loss = losses[0];
+                self.reduced = Some(f64::from(losses[0]));
+            }
+            StepRecord::Full { epoch, spectral, spatial, loss } => {
+                [*spectral, *spatial] = [losses[0], losses[1]];
+                *loss = self.config.lambda_spectral * f64::from(*spectral)
+                    + self.config.lambda_spatial * f64::from(*spatial);
+                self.full = Some(*loss);
+                keep(&mut self.kept, *epoch, *loss, weights);
+            }
+        }
+        self.steps.push(record);
+        if progress.phase == Phase::Dam && progress.dam.is_none() {
+            return Ok(()); // within an epoch
+        }
+        (progress.reduced, progress.full) = (self.reduced, self.full);
+        match (self.observe)(&progress) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(MethodError::Interrupted),
         }
     }
 
-    /// Keeps the weights on the engine if `loss` is the lowest so far.
-    fn keep(&mut self, kept: &mut Option<Kept>, whole: Tensor, epoch: u32, loss: f64) -> Result<(), MethodError> {
-        if kept.as_ref().is_none_or(|k| loss < k.loss) {
-            *kept = Some(Kept { epoch, loss, weights: self.engine.read(whole)? });
-        }
-        Ok(())
-    }
-
     /// Trains the degradation network; leaves its best weights on the engine.
     fn dam(&mut self) -> Result<(u32, f64, Vec<f32>), MethodError> {
-        let (whole, epochs) = (self.model.dam.whole, self.config.dam_epochs);
+        let epochs = self.config.dam_epochs;
         let mut rng = schedule::rng(self.config.seed, Stream::DamOrder);
-        let mut kept = None;
         for epoch in 1..=epochs {
-            let order = schedule::draw_crops(&mut rng, CROPS);
-            for (i, crop) in order.iter().enumerate() {
-                let t = (epoch - 1) * CROPS as u32 + i as u32 + 1;
-                self.step(self.model.dam_step, self.config.lr_dam, t, &[*crop])?;
+            for (i, crop) in schedule::draw_crops(&mut rng, CROPS).into_iter().enumerate() {
+                let steps_done = CROPS * (epoch as usize - 1) + i + 1;
+                let progress = Progress {
+                    phase: Phase::Dam,
+                    warm_up: false,
+                    epoch,
+                    epochs,
+                    steps_done,
+                    steps: CROPS * epochs as usize,
+                    dam: None,
+                    reduced: None,
+                    full: None,
+                };
+                let queued = Queued { record: StepRecord::Dam { epoch, crop, loss: 0.0 }, progress };
+                self.step(self.model.dam_step, self.config.lr_dam, steps_done as u32, &[crop], queued)?;
             }
-            let losses = self.losses(Phase::Dam, epoch)?;
-            let mean = losses.iter().map(|l| f64::from(*l)).sum::<f64>() / CROPS as f64;
-            let records =
-                order.iter().zip(&losses).map(|(crop, loss)| StepRecord::Dam { epoch, crop: *crop, loss: *loss });
-            self.steps.extend(records);
-            self.keep(&mut kept, whole, epoch, mean)?;
-            let steps = CROPS * epochs as usize;
-            let steps_done = CROPS * epoch as usize;
-            let (reduced, full) = (None, None);
-            let dam = Some(mean);
-            self.tell(&Progress {
-                phase: Phase::Dam,
-                warm_up: false,
-                epoch,
-                epochs,
-                steps_done,
-                steps,
-                dam,
-                reduced,
-                full,
-            })?;
         }
-        let kept: Kept = kept.expect("at least one epoch");
-        self.engine.write(whole, &kept.weights)?;
+        self.look()?;
+        let kept = self.kept.take().expect("at least one epoch");
+        self.engine.write(self.model.dam.whole, &kept.weights)?;
         Ok((kept.epoch, kept.loss, kept.weights))
     }
 
@@ -262,37 +327,38 @@ impl Run<'_> {
         let plan = schedule::plan(self.config);
         let mut rng = schedule::rng(self.config.seed, Stream::Picks);
         let (mut reduced_steps, mut full_steps) = (0, 0);
-        let (mut reduced, mut full) = (None, None);
-        let mut kept = None;
         for (i, planned) in plan.iter().enumerate() {
             let epoch = planned.epoch;
+            let progress = |phase| Progress {
+                phase,
+                warm_up: self.config.warm_up != WarmUp::None && epoch <= self.config.warm_up_epochs,
+                epoch,
+                epochs: self.config.epochs,
+                steps_done: i + 1,
+                steps: plan.len(),
+                dam: None,
+                reduced: None,
+                full: None,
+            };
             match planned.branch {
                 Branch::Reduced => {
                     reduced_steps += 1;
                     let crops = schedule::draw_crops(&mut rng, self.config.batch);
-                    self.step(self.model.reduced_step, self.config.lr_reduced, reduced_steps, &crops)?;
-                    let loss = self.losses(Phase::Reduced, epoch)?[0];
-                    reduced = Some(f64::from(loss));
-                    self.steps.push(StepRecord::Reduced { epoch, crops, loss });
+                    let record = StepRecord::Reduced { epoch, crops: crops.clone(), loss: 0.0 };
+                    let queued = Queued { record, progress: progress(Phase::Reduced) };
+                    self.step(self.model.reduced_step, self.config.lr_reduced, reduced_steps, &crops, queued)?;
                 }
                 Branch::Full => {
                     full_steps += 1;
-                    self.step(self.model.full_step, self.config.lr_full, full_steps, &[])?;
-                    let losses = self.losses(Phase::Full, epoch)?;
-                    let [spectral, spatial] = [losses[0], losses[1]];
-                    let loss = self.config.lambda_spectral * f64::from(spectral)
-                        + self.config.lambda_spatial * f64::from(spatial);
-                    full = Some(loss);
-                    self.steps.push(StepRecord::Full { epoch, spectral, spatial, loss });
-                    self.keep(&mut kept, whole, epoch, loss)?;
+                    let record = StepRecord::Full { epoch, spectral: 0.0, spatial: 0.0, loss: 0.0 };
+                    let queued = Queued { record, progress: progress(Phase::Full) };
+                    self.step(self.model.full_step, self.config.lr_full, full_steps, &[], queued)?;
                 }
             }
-            let phase = if planned.branch == Branch::Full { Phase::Full } else { Phase::Reduced };
-            let warm_up = self.config.warm_up != WarmUp::None && epoch <= self.config.warm_up_epochs;
-            let (epochs, steps_done, steps) = (self.config.epochs, i + 1, plan.len());
-            self.tell(&Progress { phase, warm_up, epoch, epochs, steps_done, steps, dam: None, reduced, full })?;
         }
-        let best_full = kept.as_ref().map(|k: &Kept| k.loss);
+        self.look()?;
+        let kept = self.kept.take();
+        let best_full = kept.as_ref().map(|k| k.loss);
         match kept.filter(|_| self.config.keep == Keep::Best) {
             Some(kept) => {
                 self.engine.write(whole, &kept.weights)?;
@@ -300,5 +366,12 @@ impl Run<'_> {
             }
             None => Ok((self.config.epochs, best_full, self.engine.read(whole)?)),
         }
+    }
+}
+
+/// Keeps the weights if `loss` is the lowest so far.
+fn keep(kept: &mut Option<Kept>, epoch: u32, loss: f64, weights: &[f32]) {
+    if kept.as_ref().is_none_or(|k| loss < k.loss) {
+        *kept = Some(Kept { epoch, loss, weights: weights.to_vec() });
     }
 }
