@@ -11,5 +11,6 @@ mod reference;
 mod scene;
 mod shaders;
 mod sharpen;
+mod startup;
 mod support;
 mod training;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
-use trapan::engine::{CpuEngine, Engine, EngineError, Options, Timing};
+use trapan::engine::{CpuEngine, Engine, EngineError, Loading, Options, Timing};
 use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::{Compared, l2};
@@ -268,6 +268,10 @@ impl Engine for Faulty {
             Fault::NotRun => {}
         }
         Ok(values)
+    }
+
+    fn loading(&self) -> Loading {
+        self.inner.loading()
     }
 
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {

@@ -158,7 +158,7 @@ fn run(
         left = left.saturating_sub(1);
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    train(&mut engine, Job { model: &model, config, samples, checkpoints }, observe)
+    train(&mut engine, Job { model: &model, config, samples, checkpoints, look: Duration::ZERO }, observe)
 }
 
 /// Broken off in either stage, at its ends, and twice.

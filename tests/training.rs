@@ -11,7 +11,7 @@ use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::suite;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::simulate::{Spec, simulate};
-use trapan::method::{Config, Dims, Job, Model, Sample, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Job, LOOK, Model, Sample, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::raster::Scale;
@@ -315,7 +315,7 @@ fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
 }
 
 fn job<'a>(model: &'a Model, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {
-    Job { model, config, samples, checkpoints: None }
+    Job { model, config, samples, checkpoints: None, look: LOOK }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::graph::{Call, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
-use crate::method::{self, Config, Dims, Job, MethodError, Model, Phase, Sample};
+use crate::method::{self, Config, Dims, Job, LOOK, MethodError, Model, Phase, Sample};
 
 /// A model on a device, its images prepared and a few steps done.
 pub struct Steps {
@@ -48,7 +48,7 @@ impl Steps {
         let sample = Sample { pan: image(model.pan.shape()), ms: image(model.ms.shape()), weights: None };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-        let job = Job { model: &model, config: &short, samples: &[sample], checkpoints: None };
+        let job = Job { model: &model, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
         method::train(engine.as_mut(), job, observe)?;
         let step = step(config.adam, side);
         Ok(Self { engine, model, config, step })

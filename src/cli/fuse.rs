@@ -116,6 +116,15 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
         fused.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
     let s = |d: std::time::Duration| d.as_secs_f64();
+    let loading = fused.loading;
+    talk.detail(format_args!(
+        "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
+        s(fused.load_time) * 1e3,
+        loading.kernels,
+        if loading.cached { " from the cache" } else { "" },
+        s(loading.compiling) * 1e3,
+        loading.bytes as f64 / 1e6
+    ));
     talk.say(format_args!(
         "{:.1} s: load {:.2}, degradation {:.1}, alternation {:.1}, inference {:.2}, files {:.2}",
         s(times.total),

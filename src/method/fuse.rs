@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Config, Dims, Job, MethodError, Model, Outcome, Progress, Sample, Sharpener, train};
-use crate::engine::{Device, Options, Timing};
+use super::{Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, Sample, Sharpener, train};
+use crate::engine::{Device, Loading, Options, Timing};
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -19,6 +19,8 @@ pub struct Fused {
     pub device: String,
     /// Time to build the program and load it on the device.
     pub load_time: Duration,
+    /// What loading it took of the device.
+    pub loading: Loading,
     /// Time of the last forward pass.
     pub infer_time: Duration,
     /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
@@ -52,8 +54,8 @@ pub fn fuse(
     let sample = Sample { pan, ms, weights: None };
     let model = build(dims, config, false);
     let mut engine = device.load(model.program.clone(), options)?;
-    let load_time = start.elapsed();
-    let job = Job { model: &model, config, samples: std::slice::from_ref(&sample), checkpoints: None };
+    let (load_time, loading) = (start.elapsed(), engine.loading());
+    let job = Job { model: &model, config, samples: std::slice::from_ref(&sample), checkpoints: None, look: LOOK };
     let outcome = train(engine.as_mut(), job, observe)?;
     let device_name = engine.name();
     let timings = engine.timings()?;
@@ -64,7 +66,7 @@ pub fn fuse(
     let strip = sharpener.strips()[0].clone();
     let [lms, hrms] = sharpener.strip(&strip, &sample.pan, &sample.ms, true)?.map(|x| scale.restore(&x));
     let infer_time = start.elapsed();
-    Ok(Fused { hrms, lms, outcome, device: device_name, load_time, infer_time, timings })
+    Ok(Fused { hrms, lms, outcome, device: device_name, load_time, loading, infer_time, timings })
 }
 
 /// The model of a pair.

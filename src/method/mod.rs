@@ -20,7 +20,7 @@ pub use fuse::{Fused, build, dims, fuse};
 pub use model::{Dims, Model};
 pub use sample::{Sample, SampleWeights, Validity};
 pub use sharpen::Sharpener;
-pub use train::{Job, Outcome, Phase, Progress, StepRecord, train};
+pub use train::{Job, LOOK, Outcome, Phase, Progress, StepRecord, train};
 pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;

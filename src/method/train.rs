@@ -13,7 +13,7 @@ use super::crops::{CROPS, Crop, ten_crop};
 use super::schedule::{self, Branch, Rounds, Stream};
 use super::{MethodError, Model, Sample};
 use crate::engine::Engine;
-use crate::graph::{Step, Tensor};
+use crate::graph::{PlanId, Step, Tensor};
 use crate::net::{self, Layer};
 
 /// Part of a training.
@@ -134,7 +134,14 @@ pub struct Job<'a> {
     pub samples: &'a [Sample],
     /// Where to keep checkpoints and to go on from one.
     pub checkpoints: Option<&'a mut Checkpoints>,
+    /// How often to wait for losses: [`LOOK`] unless there is a reason.
+    pub look: Duration,
 }
+
+/// Losses are looked at this often: waiting after every step would leave a GPU idle while
+/// the next is prepared. Soon enough to stop, or to notice that training diverged; what is
+/// kept does not depend on it, since the weights of every step are logged with its losses.
+pub const LOOK: Duration = Duration::from_millis(50);
 
 /// Trains and leaves the kept weights on the engine, which must be loaded with the model's program.
 ///
@@ -147,7 +154,7 @@ pub fn train(
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Outcome, MethodError> {
     let start = Instant::now();
-    let Job { model, config, samples, checkpoints } = job;
+    let Job { model, config, samples, checkpoints, look } = job;
     let (bands, dam_width) = model.dam.shape();
     let fusion = net::init_fusion(model.fusion.shape(), &mut schedule::rng(config.seed, Stream::FusionInit));
     let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Stream::DamInit));
@@ -172,10 +179,17 @@ pub fn train(
         crops,
         observe,
         saving,
+        look,
         shown: None,
         kept: [None, None],
         done: Position::default(),
-        to_do: Position::default(),
+        before: Position::default(),
+        queued: Vec::new(),
+        looked: Instant::now(),
+        stop: false,
+        dam_losses: Vec::new(),
+        reduced: None,
+        full: None,
     };
     run.resume()?;
     run.dam()?;
@@ -197,6 +211,14 @@ struct Kept {
     epoch: u32,
     loss: f64,
     weights: Vec<f32>,
+}
+
+/// A step that was handed to the engine and whose losses are not seen yet.
+struct Queued {
+    /// Its record but for the losses.
+    record: StepRecord,
+    /// What to tell after it but for the losses.
+    progress: Progress,
 }
 
 /// Where checkpoints go.
@@ -221,8 +243,18 @@ struct Run<'a> {
     shown: Option<(usize, bool)>,
     kept: [Option<Kept>; 2],
     done: Position,
-    /// What an earlier run has done already: drawn again, but not run again.
-    to_do: Position,
+    /// What an earlier run has done: drawn again, but not run again.
+    before: Position,
+    look: Duration,
+    queued: Vec<Queued>,
+    looked: Instant,
+    /// The user wants to stop.
+    stop: bool,
+    /// Losses of the degradation network's current epoch.
+    dam_losses: Vec<f32>,
+    /// Latest losses of the alternating stage.
+    reduced: Option<f64>,
+    full: Option<f64>,
 }
 
 impl Run<'_> {
@@ -248,56 +280,100 @@ impl Run<'_> {
     }
 
     /// Runs update number `t` of a plan on the given crops.
-    fn step(&mut self, plan: crate::graph::PlanId, lr: f64, t: u32, crops: &[usize]) -> Result<(), MethodError> {
+    fn step(&mut self, plan: PlanId, lr: f64, t: u32, crops: &[usize], queued: Queued) -> Result<(), MethodError> {
         let mut step = self.config.adam.step(lr, t);
         for (slot, crop) in step.crops.iter_mut().zip(crops) {
             *slot = self.crops[*crop];
         }
         let calls = 0..self.model.program.plan(plan).calls.len();
-        Ok(self.engine.run(plan, calls, &step)?)
+        self.engine.run(plan, calls, &step)?;
+        self.queued.push(queued);
+        if self.looked.elapsed() >= self.look { self.look() } else { Ok(()) }
     }
 
-    /// The losses logged since the last call.
-    fn losses(&mut self, phase: Phase, epoch: u32) -> Result<Vec<f32>, MethodError> {
-        let losses = self.engine.watched()?;
-        match losses.iter().find(|loss| !loss.is_finite()) {
-            Some(loss) => Err(MethodError::Diverged { phase, epoch, value: f64::from(*loss) }),
-            None => Ok(losses),
-        }
-    }
-
-    /// Keeps the weights on the engine if the mean loss over the latest look at every sample is the
-    /// lowest so far: one sample may be harder than another.
-    fn keep(&mut self, network: usize, epoch: u32, loss: f64) -> Result<(), MethodError> {
-        let recent = &mut self.done.recent;
-        recent.push(loss);
-        if recent.len() < self.samples.len() {
-            return Ok(());
-        }
-        let mean = recent.iter().sum::<f64>() / recent.len() as f64;
-        recent.remove(0);
-        if self.kept[network].as_ref().is_none_or(|k| mean < k.loss) {
-            let weights = self.engine.read(self.whole(network))?;
-            self.kept[network] = Some(Kept { epoch, loss: mean, weights });
-            self.done.kept[network] = Some((epoch, mean));
+    /// Sees what the queued steps have logged, in their order.
+    fn look(&mut self) -> Result<(), MethodError> {
+        let log = self.engine.watched()?;
+        self.looked = Instant::now();
+        let mut log = log.as_slice();
+        for queued in std::mem::take(&mut self.queued) {
+            let phase = queued.progress.phase;
+            let mut take = |len: usize| {
+                let (taken, rest) = log.split_at(len);
+                log = rest;
+                taken
+            };
+            let losses = take(if phase == Phase::Full { 2 } else { 1 });
+            let weights = match phase {
+                Phase::Dam => take(self.model.dam.whole.shape().len()),
+                Phase::Full => take(self.model.fusion.whole.shape().len()),
+                Phase::Reduced => &[],
+            };
+            if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
+                let value = f64::from(*loss);
+                return Err(MethodError::Diverged { phase, epoch: queued.progress.epoch, value });
+            }
+            self.seen(queued, losses, weights);
         }
         Ok(())
     }
 
-    fn whole(&self, network: usize) -> Tensor {
-        if network == DAM { self.model.dam.whole } else { self.model.fusion.whole }
+    /// Records a step, keeps its weights if they are the best, and tells of the epoch.
+    fn seen(&mut self, queued: Queued, losses: &[f32], weights: &[f32]) {
+        let Queued { mut record, mut progress } = queued;
+        match &mut record {
+            StepRecord::Dam { epoch, loss, .. } => {
+                *loss = losses[0];
+                self.dam_losses.push(losses[0]);
+                if self.dam_losses.len() == CROPS {
+                    let mean = self.dam_losses.drain(..).map(f64::from).sum::<f64>() / CROPS as f64;
+                    self.keep(DAM, *epoch, mean, weights);
+                    progress.dam = Some(mean);
+                }
+            }
+            StepRecord::Reduced { loss, .. } => {
+                *loss = losses[0];
+                self.reduced = Some(f64::from(losses[0]));
+            }
+            StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
+                [*spectral, *spatial] = [losses[0], losses[1]];
+                *loss = self.config.lambda_spectral * f64::from(*spectral)
+                    + self.config.lambda_spatial * f64::from(*spatial);
+                self.full = Some(*loss);
+                self.keep(FUSION, *epoch, *loss, weights);
+            }
+        }
+        self.done.steps.push(record);
+        if progress.phase == Phase::Dam && progress.dam.is_none() {
+            return; // within an epoch
+        }
+        (progress.reduced, progress.full) = (self.reduced, self.full);
+        self.stop |= (self.observe)(&progress).is_break();
     }
 
-    /// Tells where the training stands; saves a checkpoint when it is time or the user wants to stop.
-    fn tell(&mut self, progress: &Progress) -> Result<(), MethodError> {
-        let answer = (self.observe)(progress);
-        if self.saving.as_ref().is_some_and(|s| answer.is_break() || s.files.due()) {
+    /// Keeps the weights if the mean loss over the latest look at every sample is the lowest so far:
+    /// one sample may be harder than another.
+    fn keep(&mut self, network: usize, epoch: u32, loss: f64, weights: &[f32]) {
+        let recent = &mut self.done.recent;
+        recent.push(loss);
+        if recent.len() < self.samples.len() {
+            return;
+        }
+        let mean = recent.iter().sum::<f64>() / recent.len() as f64;
+        recent.remove(0);
+        if self.kept[network].as_ref().is_none_or(|k| mean < k.loss) {
+            self.kept[network] = Some(Kept { epoch, loss: mean, weights: weights.to_vec() });
+            self.done.kept[network] = Some((epoch, mean));
+        }
+    }
+
+    /// Between two epochs: saves a checkpoint when it is time or the user wants to stop, and stops.
+    fn pause(&mut self) -> Result<(), MethodError> {
+        if self.stop || self.saving.as_ref().is_some_and(|s| s.files.due()) {
+            self.look()?;
             self.save()?;
         }
-        match answer {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(MethodError::Interrupted),
-        }
+        if self.stop { Err(MethodError::Interrupted) } else { Ok(()) }
     }
 
     /// Every tensor that training changes, with its name in checkpoints.
@@ -308,6 +384,9 @@ impl Run<'_> {
     }
 
     fn save(&mut self) -> Result<(), MethodError> {
+        if self.saving.is_none() {
+            return Ok(());
+        }
         let mut tensors = BTreeMap::new();
         for (name, tensor) in self.trained() {
             tensors.insert(name, self.engine.read(tensor)?);
@@ -334,7 +413,7 @@ impl Run<'_> {
             });
         }
         self.done = position.clone();
-        self.to_do = position;
+        self.before = position;
         Ok(())
     }
 
@@ -346,45 +425,38 @@ impl Run<'_> {
         for epoch in 1..=epochs {
             let order = schedule::draw(&mut rng, CROPS, CROPS);
             let sample = rounds.draw();
-            if epoch <= self.to_do.dam_epochs {
+            if epoch <= self.before.dam_epochs {
                 continue;
             }
             self.show(sample, false)?;
-            for (i, crop) in order.iter().enumerate() {
-                let t = (epoch - 1) * CROPS as u32 + i as u32 + 1;
-                self.step(self.model.dam_step, self.config.lr_dam, t, &[*crop])?;
+            for (i, crop) in order.into_iter().enumerate() {
+                let steps_done = CROPS * (epoch as usize - 1) + i + 1;
+                let progress = Progress {
+                    phase: Phase::Dam,
+                    warm_up: false,
+                    epoch,
+                    epochs,
+                    steps_done,
+                    steps: CROPS * epochs as usize,
+                    dam: None,
+                    reduced: None,
+                    full: None,
+                };
+                let queued = Queued { record: StepRecord::Dam { epoch, sample, crop, loss: 0.0 }, progress };
+                self.step(self.model.dam_step, self.config.lr_dam, steps_done as u32, &[crop], queued)?;
             }
-            let losses = self.losses(Phase::Dam, epoch)?;
-            let mean = losses.iter().map(|l| f64::from(*l)).sum::<f64>() / CROPS as f64;
-            let records = order.iter().zip(&losses).map(|(crop, loss)| StepRecord::Dam {
-                epoch,
-                sample,
-                crop: *crop,
-                loss: *loss,
-            });
-            self.done.steps.extend(records);
             self.done.dam_epochs = epoch;
-            self.keep(DAM, epoch, mean)?;
-            self.tell(&Progress {
-                phase: Phase::Dam,
-                warm_up: false,
-                epoch,
-                epochs,
-                steps_done: CROPS * epoch as usize,
-                steps: CROPS * epochs as usize,
-                dam: Some(mean),
-                reduced: None,
-                full: None,
-            })?;
+            self.pause()?;
         }
+        self.look()?;
         // A checkpoint of the alternating stage has the kept weights on the engine already.
-        if self.to_do.planned == 0 {
+        if self.before.planned == 0 {
             if let Some(kept) = &self.kept[DAM] {
                 self.engine.write(self.model.dam.whole, &kept.weights)?;
             }
             self.done.recent.clear();
         }
-        Ok(())
+        self.pause()
     }
 
     /// Trains the fusion network; leaves the kept weights on the engine.
@@ -393,51 +465,50 @@ impl Run<'_> {
         let mut rng = schedule::rng(self.config.seed, Stream::Picks);
         let mut rounds = Rounds::new(self.config.seed, Stream::Samples, self.samples.len());
         let (mut reduced_steps, mut full_steps) = (0, 0);
-        let (mut reduced, mut full) = (None, None);
         let (mut sample, mut last_epoch) = (0, 0);
         for (i, planned) in plan.iter().enumerate() {
             let epoch = planned.epoch;
             if epoch != last_epoch {
                 (sample, last_epoch) = (rounds.draw(), epoch);
             }
-            let crops = match planned.branch {
+            let progress = |phase| Progress {
+                phase,
+                warm_up: self.config.warm_up != WarmUp::None && epoch <= self.config.warm_up_epochs,
+                epoch,
+                epochs: self.config.epochs,
+                steps_done: i + 1,
+                steps: plan.len(),
+                dam: None,
+                reduced: None,
+                full: None,
+            };
+            let (crops, queued) = match planned.branch {
                 Branch::Reduced => {
                     reduced_steps += 1;
-                    schedule::draw(&mut rng, CROPS, self.config.batch)
+                    let crops = schedule::draw(&mut rng, CROPS, self.config.batch);
+                    let record = StepRecord::Reduced { epoch, sample, crops: crops.clone(), loss: 0.0 };
+                    (crops, Queued { record, progress: progress(Phase::Reduced) })
                 }
                 Branch::Full => {
                     full_steps += 1;
-                    Vec::new()
+                    let record = StepRecord::Full { epoch, sample, spectral: 0.0, spatial: 0.0, loss: 0.0 };
+                    (Vec::new(), Queued { record, progress: progress(Phase::Full) })
                 }
             };
-            if i < self.to_do.planned {
+            if i < self.before.planned {
                 continue;
             }
             self.show(sample, true)?;
+            let (step, lr, t) = match planned.branch {
+                Branch::Reduced => (self.model.reduced_step, self.config.lr_reduced, reduced_steps),
+                Branch::Full => (self.model.full_step, self.config.lr_full, full_steps),
+            };
+            self.step(step, lr, t, &crops, queued)?;
             self.done.planned = i + 1;
-            match planned.branch {
-                Branch::Reduced => {
-                    self.step(self.model.reduced_step, self.config.lr_reduced, reduced_steps, &crops)?;
-                    let loss = self.losses(Phase::Reduced, epoch)?[0];
-                    reduced = Some(f64::from(loss));
-                    self.done.steps.push(StepRecord::Reduced { epoch, sample, crops, loss });
-                }
-                Branch::Full => {
-                    self.step(self.model.full_step, self.config.lr_full, full_steps, &[])?;
-                    let losses = self.losses(Phase::Full, epoch)?;
-                    let [spectral, spatial] = [losses[0], losses[1]];
-                    let loss = self.config.lambda_spectral * f64::from(spectral)
-                        + self.config.lambda_spatial * f64::from(spatial);
-                    full = Some(loss);
-                    self.done.steps.push(StepRecord::Full { epoch, sample, spectral, spatial, loss });
-                    self.keep(FUSION, epoch, loss)?;
-                }
-            }
-            let phase = if planned.branch == Branch::Full { Phase::Full } else { Phase::Reduced };
-            let warm_up = self.config.warm_up != WarmUp::None && epoch <= self.config.warm_up_epochs;
-            let (epochs, steps_done, steps) = (self.config.epochs, i + 1, plan.len());
-            self.tell(&Progress { phase, warm_up, epoch, epochs, steps_done, steps, dam: None, reduced, full })?;
+            self.pause()?;
         }
+        self.look()?;
+        self.pause()?;
         match &self.kept[FUSION] {
             Some(kept) if self.config.keep == Keep::Best => {
                 Ok(self.engine.write(self.model.fusion.whole, &kept.weights)?)

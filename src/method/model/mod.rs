@@ -72,11 +72,11 @@ pub struct Model {
     pub prepare: PlanId,
     /// Calls of [`Model::prepare`] that the degradation network's steps need.
     pub prepare_dam: Range<usize>,
-    /// One step of the degradation network on one crop; watches its loss.
+    /// One step of the degradation network on one crop; watches its loss and the weights after it.
     pub dam_step: PlanId,
     /// One reduced step; watches its loss.
     pub reduced_step: PlanId,
-    /// One full step; watches the spectral and the spatial loss.
+    /// One full step; watches the spectral and the spatial loss, and the weights after it.
     pub full_step: PlanId,
 }
 
@@ -209,6 +209,7 @@ impl Model {
         dam.backward(&mut p, x, dy, &dam_grad);
         moments.update(&mut p, config, dam.whole, dam_grad.whole);
         p.watch(value);
+        p.watch(dam.whole);
         let dam_step = p.finish();
 
         let moments = Moments::new(&mut b, "adam.reduced", fusion.whole);
@@ -255,6 +256,7 @@ impl Model {
         moments.update(&mut p, config, fusion.whole, fusion_grad.whole);
         p.watch(spectral);
         p.watch(spatial);
+        p.watch(fusion.whole);
         let full_step = p.finish();
 
         Ok(Self {
