@@ -9,6 +9,7 @@ mod chunk;
 mod directory;
 mod error;
 mod geo;
+mod geometry;
 mod metadata;
 mod pair;
 pub mod picture;
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
+pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_RATIO, MIN_RATIO};
 pub use pair::{MAX_BANDS, Pair};
 pub use read::{decode, read};
 pub use scale::Scale;
@@ -85,6 +87,19 @@ impl std::fmt::Display for Sample {
     }
 }
 
+/// A part of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// First column.
+    pub x: usize,
+    /// First row.
+    pub y: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
 /// An image in memory, values as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raster {
@@ -121,6 +136,35 @@ impl Raster {
     /// Width and height.
     pub fn size(&self) -> [usize; 2] {
         [self.width, self.height]
+    }
+
+    /// A part of the image, georeferenced as such.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    #[must_use]
+    pub fn part(self, window: Window) -> Self {
+        let Window { x, y, width, height } = window;
+        if [width, height] == self.size() {
+            return self;
+        }
+        let row = |row: usize| &self.data[(row * self.width + x) * self.bands..][..width * self.bands];
+        let data = (y..y + height).flat_map(row).copied().collect();
+        Self { width, height, data, geo: self.geo.cropped(window), ..self }
+    }
+
+    /// The image with its rows, its columns or both in reverse order, and no georeference if so.
+    #[must_use]
+    pub fn flipped(mut self, [rows, columns]: [bool; 2]) -> Self {
+        if !rows && !columns {
+            return self;
+        }
+        self.geo = GeoTags::default();
+        let (w, h, c) = (self.width, self.height, self.bands);
+        let from = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+        let pixel = |i: usize| &self.data[(from(i / w, h, rows) * w + from(i % w, w, columns)) * c..][..c];
+        self.data = (0..w * h).flat_map(pixel).copied().collect();
+        self
     }
 }
 
