@@ -45,7 +45,7 @@
 //! use trapan::raster::{GeometryOptions, Pair, Scale};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pair = Pair::open("pan.tif".as_ref(), "ms.tif".as_ref(), &GeometryOptions::default())?;
+//! let pair = Pair::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;

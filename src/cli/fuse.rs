@@ -53,7 +53,7 @@ pub struct FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let pair = Pair::open(&args.pan, &args.ms, &args.geometry.options())?;
+    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
     let config = args.method.config(pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);

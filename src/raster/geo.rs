@@ -1,7 +1,5 @@
 //! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
 
-use std::io::{Read, Seek};
-
 use super::{Window, directory::Directory, error::RasterError};
 
 pub(super) const PIXEL_SCALE: u16 = 33550;
@@ -69,7 +67,7 @@ impl Affine {
 }
 
 impl GeoTags {
-    pub(super) fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
+    pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
         Ok(Self {
             pixel_scale: tiff.doubles(PIXEL_SCALE)?,
@@ -94,7 +92,7 @@ impl GeoTags {
 
     /// The georeference of a part of the image; tie points move in the image, the matrix on the ground.
     #[must_use]
-    pub fn cropped(&self, part: Window) -> Self {
+    pub fn part(&self, part: Window) -> Self {
         let mut geo = self.clone();
         let (x, y) = (part.x as f64, part.y as f64);
         for point in geo.tiepoints.chunks_exact_mut(6) {

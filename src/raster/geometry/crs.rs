@@ -1,6 +1,6 @@
 //! Whether two images name the same coordinate system. Nothing is transformed.
 
-use super::{Affine, GeometryError, Raster};
+use super::{Affine, GeometryError, Header};
 use crate::raster::GeoTags;
 
 /// Keys that do not say where a coordinate lies: raster type, and the names of things.
@@ -53,7 +53,7 @@ fn differ(pan: &GeoTags, ms: &GeoTags) -> bool {
 }
 
 /// Fails if the images are in different coordinate systems, with the command that warps MS.
-pub(super) fn compare(pan: &Raster, ms: &Raster, fine: &Affine, coarse: &Affine) -> Result<(), GeometryError> {
+pub(super) fn compare(pan: &Header, ms: &Header, fine: &Affine, coarse: &Affine) -> Result<(), GeometryError> {
     if !differ(&pan.geo, &ms.geo) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Affine, Axis, MAX_RATIO, MIN_RATIO, Raster};
+use super::{Affine, Axis, Header, MAX_RATIO, MIN_RATIO};
 use crate::raster::error::{Size, gdal, quoted};
 
 /// Ratio to resample to where the files tell none: the commonest.
@@ -124,8 +124,8 @@ fn bounds(affine: &Affine, [x0, y0]: [f64; 2], [x1, y1]: [f64; 2]) -> [f64; 4] {
 }
 
 /// All of an image.
-fn whole(raster: &Raster, affine: &Affine) -> [f64; 4] {
-    bounds(affine, [0.0, 0.0], raster.size().map(|n| n as f64))
+fn whole(image: &Header, affine: &Affine) -> [f64; 4] {
+    bounds(affine, [0.0, 0.0], image.size().map(|n| n as f64))
 }
 
 /// Options of gdalwarp for pixels of `ratio` PAN pixels over a box.
@@ -140,20 +140,20 @@ fn whole_ratio(found: f64) -> f64 {
 }
 
 impl GeometryError {
-    pub(super) fn swapped(pan: &Raster, ms: &Raster) -> Self {
+    pub(super) fn swapped(pan: &Header, ms: &Header) -> Self {
         Self::Swapped { pan: pan.path.clone(), pan_size: pan.size(), ms: ms.path.clone(), ms_size: ms.size() }
     }
 
-    pub(super) fn no_georeference(raster: &Raster) -> Self {
-        let why = if raster.geo.tiepoints.len() > 6 {
+    pub(super) fn no_georeference(image: &Header) -> Self {
+        let why = if image.geo.tiepoints.len() > 6 {
             "it has ground control points but no georeference"
         } else {
             "it has no georeference"
         };
-        Self::NoGeoreference { path: raster.path.clone(), why }
+        Self::NoGeoreference { path: image.path.clone(), why }
     }
 
-    pub(super) fn sizes(pan: &Raster, ms: &Raster) -> Self {
+    pub(super) fn sizes(pan: &Header, ms: &Header) -> Self {
         let found = (pan.width as f64 / ms.width as f64 * pan.height as f64 / ms.height as f64).sqrt();
         let ratio = whole_ratio(found) as usize;
         let size = format!("-r cubic -outsize {} {}", pan.width.div_ceil(ratio), pan.height.div_ceil(ratio));
@@ -162,7 +162,7 @@ impl GeometryError {
         Self::Sizes { pan_size: pan.size(), ms_size: ms.size(), fix }
     }
 
-    pub(super) fn crs(pan: &Raster, ms: &Raster, fine: &Affine, ratio: f64, codes: [Option<u16>; 2]) -> Self {
+    pub(super) fn crs(pan: &Header, ms: &Header, fine: &Affine, ratio: f64, codes: [Option<u16>; 2]) -> Self {
         let name = |code: Option<u16>| code.map_or("a user-defined coordinate system".into(), |c| format!("EPSG:{c}"));
         let grid = grid(fine, whole_ratio(ratio), whole(pan, fine));
         let fix = match codes[0] {
@@ -176,19 +176,19 @@ impl GeometryError {
         Self::Crs { pan_crs: name(codes[0]), ms_crs: name(codes[1]), fix }
     }
 
-    pub(super) fn rotated(pan: &Raster, ms: &Raster, fine: &Affine, coarse: &Affine) -> Self {
+    pub(super) fn rotated(pan: &Header, ms: &Header, fine: &Affine, coarse: &Affine) -> Self {
         let angle = |a: &Affine| a.ry.atan2(a.dx).to_degrees();
         let turn = (angle(coarse) - angle(fine)).rem_euclid(360.0);
         let ratio = whole_ratio(coarse.pixel_size()[0] / fine.pixel_size()[0]);
-        let warp = |raster: &Raster, ratio: f64| {
+        let warp = |image: &Header, ratio: f64| {
             let [x, y] = fine.pixel_size().map(|side| side * ratio);
-            gdal("gdalwarp", &format!("-tr {x} {y} -tap -r cubic"), &raster.path)
+            gdal("gdalwarp", &format!("-tr {x} {y} -tap -r cubic"), &image.path)
         };
         let degrees = if turn > 180.0 { turn - 360.0 } else { turn };
         Self::Rotated { degrees, fix: format!("{} && {}", warp(pan, 1.0), warp(ms, ratio)) }
     }
 
-    pub(super) fn ratio(pan: &Raster, ms: &Raster, rows: &Axis, columns: &Axis) -> Self {
+    pub(super) fn ratio(pan: &Header, ms: &Header, rows: &Axis, columns: &Axis) -> Self {
         let steps = [columns.step.abs(), rows.step.abs()];
         let ratio = whole_ratio((steps[0] * steps[1]).sqrt());
         let drift = rows.drift(steps[1] - steps[1].round()).max(columns.drift(steps[0] - steps[0].round()));
@@ -222,8 +222,8 @@ impl GeometryError {
         Self::Ratio { ratio: steps, drift, why, fix: format!("{what}: {line}") }
     }
 
-    pub(super) fn no_overlap(pan: &Raster, ms: &Raster) -> Self {
-        let place = |raster: &Raster| raster.geo.affine().map_or([0.0; 4], |affine| whole(raster, &affine));
+    pub(super) fn no_overlap(pan: &Header, ms: &Header) -> Self {
+        let place = |image: &Header| image.geo.affine().map_or([0.0; 4], |affine| whole(image, &affine));
         Self::NoOverlap { pan: pan.path.clone(), pan_box: place(pan), ms: ms.path.clone(), ms_box: place(ms) }
     }
 }

@@ -4,7 +4,10 @@ mod axis;
 mod crs;
 mod error;
 
-use super::{Affine, Raster, Window};
+use super::{
+    Affine, Header, Window,
+    error::{RasterError, translate},
+};
 use crate::filter::Grid;
 use axis::Axis;
 
@@ -14,6 +17,12 @@ pub use error::GeometryError;
 pub const MIN_RATIO: usize = 2;
 /// Largest ratio of PAN to MS pixels: the 41 taps of the MTF blur reach little further.
 pub const MAX_RATIO: usize = 16;
+/// Most bands of a multispectral image.
+pub const MAX_BANDS: usize = 16;
+/// Least side of the MS image. Training crops are half of it, and less texture than 8×8 teaches nothing.
+const MIN_SIDE: usize = 16;
+/// Least side of the MS image once degraded by the ratio: cubic interpolation reads four samples.
+const MIN_DEGRADED: usize = 4;
 /// Drift between the grids over the common area that is let pass, in PAN pixels: pixel sizes are
 /// stored with few digits in some products. The phase is true at the centre, so half of it is
 /// the largest error.
@@ -73,11 +82,20 @@ impl Geometry {
     /// Matches two images.
     ///
     /// # Errors
-    /// [`GeometryError`]: no georeference, another coordinate system, another rotation, a ratio
-    /// that is not a whole number, no common area.
-    pub fn of(pan: &Raster, ms: &Raster, options: &GeometryOptions) -> Result<Self, GeometryError> {
+    /// PAN of several bands, MS of more than [`MAX_BANDS`]; [`GeometryError`]: no georeference, another
+    /// coordinate system, another rotation, a ratio that is not a whole number, no common area; a
+    /// common area that is too small to train on.
+    pub fn of(pan: &Header, ms: &Header, options: &GeometryOptions) -> Result<Self, RasterError> {
         if pan.width < ms.width && pan.height < ms.height {
-            return Err(GeometryError::swapped(pan, ms));
+            return Err(GeometryError::swapped(pan, ms).into());
+        }
+        if pan.bands != 1 {
+            let fix = translate("-b 1", &pan.path);
+            return Err(RasterError::PanBands { bands: pan.bands, path: pan.path.clone(), fix });
+        }
+        if ms.bands > MAX_BANDS {
+            let fix = translate("-b 1 -b 2 -b 3 -b 4", &ms.path);
+            return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path.clone(), fix });
         }
         let [mut rows, mut columns] = axes(pan, ms, options.assume_aligned)?;
         rows.first -= options.shift[0];
@@ -86,11 +104,11 @@ impl Geometry {
         let ratio = steps[0].round();
         let fits = steps.iter().zip([&rows, &columns]).all(|(step, axis)| axis.drift(step - ratio) <= MAX_DRIFT);
         if !fits || !(MIN_RATIO as f64..=MAX_RATIO as f64).contains(&ratio) {
-            return Err(GeometryError::ratio(pan, ms, &rows, &columns));
+            return Err(GeometryError::ratio(pan, ms, &rows, &columns).into());
         }
         let place = |axis: &Axis| axis.place(ratio as usize, options.extent == Extent::Pan);
         let (Some(rows), Some(columns)) = (place(&rows), place(&columns)) else {
-            return Err(GeometryError::no_overlap(pan, ms));
+            return Err(GeometryError::no_overlap(pan, ms).into());
         };
         let window = |rows: &std::ops::Range<usize>, columns: &std::ops::Range<usize>| Window {
             x: columns.start,
@@ -99,6 +117,11 @@ impl Geometry {
             height: rows.len(),
         };
         let (pan_part, ms_part) = (window(&rows.pan, &columns.pan), window(&rows.ms, &columns.ms));
+        let (ratio, size) = (rows.grid.ratio, [ms_part.width, ms_part.height]);
+        let least = MIN_SIDE.max(MIN_DEGRADED * ratio);
+        if size[0].min(size[1]) < least {
+            return Err(RasterError::TooSmall { size, path: ms.path.clone(), ratio, least });
+        }
         let mut notes = Vec::new();
         let covered = window(&rows.covered, &columns.covered);
         let fate = match options.extent {
@@ -124,7 +147,7 @@ impl Geometry {
 }
 
 /// Rows and columns of MS on PAN.
-fn axes(pan: &Raster, ms: &Raster, assumed: Option<Alignment>) -> Result<[Axis; 2], GeometryError> {
+fn axes(pan: &Header, ms: &Header, assumed: Option<Alignment>) -> Result<[Axis; 2], GeometryError> {
     let (fine, coarse) = match (pan.geo.affine(), ms.geo.affine(), assumed) {
         (Some(fine), Some(coarse), _) => (fine, coarse),
         (_, _, Some(alignment)) => return aligned(pan, ms, alignment),
@@ -146,7 +169,7 @@ fn axes(pan: &Raster, ms: &Raster, assumed: Option<Alignment>) -> Result<[Axis; 
 }
 
 /// Rows and columns of images without georeference, by their sizes.
-fn aligned(pan: &Raster, ms: &Raster, alignment: Alignment) -> Result<[Axis; 2], GeometryError> {
+fn aligned(pan: &Header, ms: &Header, alignment: Alignment) -> Result<[Axis; 2], GeometryError> {
     // Centre-aligned, MS pixels lie on every ratio-th PAN pixel, the first and the last included.
     let less = match alignment {
         Alignment::Area => 0,
