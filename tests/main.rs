@@ -2,11 +2,12 @@
 
 mod checks;
 mod cli;
+mod cog;
 mod filters;
 mod golden;
 mod gradients;
 mod parity;
-mod raster;
+//mod raster;
 mod reference;
 mod scene;
 mod shaders;

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::CreationError;
+
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -200,6 +202,9 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// Creation options that do not exist or do not suit the values.
+    #[error(transparent)]
+    Creation(#[from] CreationError),
     /// No room left for the output.
     #[error("{}: disk full: {source}; make room, nothing was written", path.display())]
     DiskFull {
@@ -221,6 +226,8 @@ pub enum RasterError {
 /// Classes of errors that a program tells apart by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// An option is wrong.
+    Usage,
     /// An input cannot be read or used.
     Input,
     /// Two inputs do not fit together.
@@ -236,6 +243,7 @@ impl RasterError {
             Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
             Self::Ratio { .. } | Self::TooSmall { .. } => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            Self::Creation(_) => Kind::Usage,
             _ => Kind::Input,
         }
     }

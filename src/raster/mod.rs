@@ -29,7 +29,11 @@ pub use geo::{Affine, GeoTags};
 pub use pair::{MAX_BANDS, Pair};
 pub use read::{decode, read};
 pub use scale::Scale;
-pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
+pub use metadata::{Item, Metadata};
+pub use write::{
+    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
+    write, write_atomically,
+};
 
 /// Type of the stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
