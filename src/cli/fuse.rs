@@ -142,12 +142,6 @@ pub fn write_fused(
     creation: &Creation,
     overwrite: bool,
 ) -> Result<(), CliError> {
-    let layout = Layout {
-        range: scale.range,
-        nodata: pair.nodata(),
-        geo: pair.pan.geo.clone(),
-        descriptions: pair.ms.descriptions.clone(),
-        ..Layout::new(pair.pan.size(), pair.ms.bands, pair.ms.sample)
-    };
+    let layout = Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms) };
     Ok(raster::write(path, &layout, hrms, pair.valid.as_deref(), creation, overwrite)?)
 }

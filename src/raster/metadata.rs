@@ -1,8 +1,11 @@
-//! GDAL's metadata tag (42112): band descriptions and declared bit depth, in a small XML.
+//! What a file says about its bands and its scene beside pixels and place, most of it in GDAL's
+//! metadata tag (42112), a small XML.
 //!
 //! `<GDALMetadata><Item name="DESCRIPTION" sample="0" role="description">Blue</Item></GDALMetadata>`
 //!
 //! GDAL escapes a value and then the document with the value in it, and undoes both: so do we.
+
+use super::{directory::Directory, error::RasterError};
 
 /// RPCCoefficientTag.
 pub(super) const RPC: u16 = 50844;
@@ -41,21 +44,41 @@ pub struct Item {
     pub value: String,
 }
 
-/// Band descriptions by band (from 0).
-pub(super) fn descriptions(xml: &str, bands: usize) -> Vec<Option<String>> {
-    let mut names = vec![None; bands];
-    for item in items(xml) {
-        if let ("DESCRIPTION", Some(slot)) = (&item.name[..], item.sample.and_then(|s| names.get_mut(s))) {
-            *slot = Some(item.value);
-        }
-    }
-    names
+/// What GDAL's items say of `bands`, bands of the file in the order of the header.
+pub(super) struct Stated {
+    pub(super) descriptions: Vec<Option<String>>,
+    pub(super) bits: Option<u8>,
+    pub(super) metadata: Metadata,
 }
 
-/// The declared number of significant bits, if it is one.
-pub(super) fn nbits(xml: &str) -> Option<u8> {
-    let item = items(xml).find(|item| item.name == "NBITS")?;
-    item.value.trim().parse().ok().filter(|bits| (1..=32).contains(bits))
+/// Reads the tags, for the bands of the file that are bands of the header.
+pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, RasterError> {
+    let text = |tag| Ok::<_, RasterError>(String::from_utf8_lossy(&tiff.text(tag)?).into_owned());
+    let (xml, date_time) = (text(GDAL_METADATA)?, text(DATE_TIME)?);
+    let metadata = Metadata {
+        colours: vec![None; bands.len()],
+        rpc: tiff.doubles(RPC)?,
+        date_time: (!date_time.is_empty()).then_some(date_time),
+        items: Vec::new(),
+    };
+    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata };
+    for mut item in items(&xml) {
+        if let Some(sample) = item.sample {
+            let Some(band) = bands.iter().position(|band| *band == sample) else { continue };
+            item.sample = Some(band);
+        }
+        match (&item.name[..], item.role.as_deref(), item.sample) {
+            ("DESCRIPTION", _, Some(band)) => stated.descriptions[band] = Some(item.value),
+            (_, Some("colorinterp"), Some(band)) => stated.metadata.colours[band] = Some(item.value),
+            ("NBITS", ..) => {
+                let bits = item.value.trim().parse().ok().filter(|bits| (1..=32).contains(bits));
+                stated.bits = stated.bits.or(bits);
+            }
+            (name, ..) if name.starts_with("STATISTICS_") => {}
+            _ => stated.metadata.items.push(item),
+        }
+    }
+    Ok(stated)
 }
 
 /// The metadata as GDAL writes it; empty if there is nothing to say.

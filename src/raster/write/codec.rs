@@ -33,7 +33,9 @@ impl Codec {
         let row = self.columns * self.bands * self.sample.bytes();
         match (self.predictor, self.sample) {
             (2, Sample::U8) => tile.chunks_exact_mut(row).for_each(|row| byte_differences(row, self.bands)),
-            (2, Sample::U16 | Sample::I16) => tile.chunks_exact_mut(row).for_each(|row| differences::<2>(row, self.bands)),
+            (2, Sample::U16 | Sample::I16) => {
+                tile.chunks_exact_mut(row).for_each(|row| differences::<2>(row, self.bands))
+            }
             (2, Sample::F32) => tile.chunks_exact_mut(row).for_each(|row| differences::<4>(row, self.bands)),
             (3, _) => {
                 let mut sorted = vec![0; row];

@@ -120,7 +120,11 @@ impl Creation {
         let Some((key, value)) = option.split_once('=') else { return Err("not of the form KEY=VALUE".into()) };
         let value = value.trim().to_ascii_uppercase();
         let number = |range: std::ops::RangeInclusive<usize>| {
-            value.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
+            value
+                .parse()
+                .ok()
+                .filter(|n| range.contains(n))
+                .ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
         };
         match &key.trim().to_ascii_uppercase()[..] {
             "COMPRESS" => {

@@ -22,7 +22,7 @@ mod values;
 
 use std::{io, path::Path};
 
-use super::{GeoTags, Metadata, RasterError, Sample};
+use super::{GeoTags, Header, Metadata, RasterError, Sample};
 use atomic::Pending;
 use codec::Codec;
 use level::Level;
@@ -77,6 +77,18 @@ impl Layout {
         }
     }
 
+    /// The bands of one image on the grid of another: type, names, colours and items of `ms`, place,
+    /// camera and time of `pan`; range and nodata are those of [`new`](Self::new).
+    pub fn fused(pan: &Header, ms: &Header) -> Self {
+        let Metadata { rpc, date_time, .. } = pan.metadata.clone();
+        Self {
+            geo: pan.geo.clone(),
+            descriptions: ms.descriptions.clone(),
+            metadata: Metadata { rpc, date_time, ..ms.metadata.clone() },
+            ..Self::new(pan.size(), ms.bands, ms.sample)
+        }
+    }
+
     /// Sizes of the image and its overviews, or what makes them impossible.
     fn pyramid(&self, creation: &Creation) -> Result<Vec<Geometry>, String> {
         let (w, h, c) = (self.width, self.height, self.bands);
@@ -92,7 +104,9 @@ impl Layout {
             return Err(format!("a tile would have {tile} bytes, more than {MAX_TILE}: choose a smaller BLOCKSIZE"));
         }
         let mut levels = vec![Geometry { size: [w, h], block, pixel, bands: c }];
-        while let Some(last) = levels.last().filter(|last| creation.overviews && last.size.iter().any(|s| *s > SMALLEST)) {
+        while let Some(last) =
+            levels.last().filter(|last| creation.overviews && last.size.iter().any(|s| *s > SMALLEST))
+        {
             levels.push(Geometry { size: last.size.map(|side| side.div_ceil(2)), ..*last });
         }
         Ok(levels)
@@ -194,9 +208,9 @@ impl CogWriter {
     /// # Errors
     /// As [`create`](Self::create) for a layout that cannot be stored; `path` names it.
     pub fn memory(path: &Path, layout: &Layout, creation: &Creation) -> Result<u64, RasterError> {
-        let levels = layout.pyramid(creation).map_err(|what| {
-            RasterError::writing(path, io::Error::new(io::ErrorKind::InvalidInput, what))
-        })?;
+        let levels = layout
+            .pyramid(creation)
+            .map_err(|what| RasterError::writing(path, io::Error::new(io::ErrorKind::InvalidInput, what)))?;
         let rows: u64 = levels.iter().map(|level| (level.across() * level.tile()) as u64).sum();
         let threads = creation.threads.unwrap_or_else(rayon::current_num_threads);
         Ok(rows + Compressor::limit(levels[0].tile(), threads) as u64)
@@ -242,7 +256,10 @@ impl CogWriter {
         let (width, height, bands) = (self.layout.width, self.layout.height, self.layout.bands);
         let (line, done) = (width * bands, self.levels[0].rows());
         if !rows.len().is_multiple_of(line) {
-            return Err(invalid(format!("{} values are given, not whole rows of {width} pixels in {bands} bands", rows.len())));
+            return Err(invalid(format!(
+                "{} values are given, not whole rows of {width} pixels in {bands} bands",
+                rows.len()
+            )));
         }
         let count = rows.len() / line;
         if done + count > height {
