@@ -2,12 +2,13 @@
 
 mod checks;
 mod cli;
+mod cog;
 mod filters;
 mod geometry;
 mod golden;
 mod gradients;
 mod parity;
-mod raster;
+//mod raster;
 mod reference;
 mod scene;
 mod shaders;

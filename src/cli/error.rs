@@ -54,6 +54,7 @@ impl CliError {
 
 fn raster(error: &RasterError) -> u8 {
     match error.kind() {
+        Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
         Kind::Output => 8,
