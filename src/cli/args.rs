@@ -149,6 +149,12 @@ pub struct MethodArgs {
     /// Hidden width of the degradation network
     #[arg(long, default_value_t = 32, value_name = "N")]
     dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    train_size: usize,
+    /// Most training windows of a larger scene
+    #[arg(long, default_value_t = 8, value_name = "K")]
+    train_windows: usize,
     /// Seed: same seed and device, same bytes
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -184,6 +190,8 @@ impl MethodArgs {
         config.width = self.width;
         config.blocks = self.blocks;
         config.dam_width = self.dam_width;
+        config.train_size = self.train_size;
+        config.train_windows = self.train_windows;
         config.seed = self.seed;
         config.check(bands)?;
         Ok(config)
