@@ -5,6 +5,7 @@ use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
 use trapan::raster::picture::PictureError;
 use trapan::raster::{Kind, RasterError};
+use trapan::report::ReportError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,17 @@ pub enum CliError {
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// Reports.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Bands of the pictures.
+    #[error("--rgb is {seen}: it must be three or four bands from 1 to {bands}: red, green, blue, near infrared")]
+    Rgb {
+        /// Bands asked for.
+        seen: String,
+        /// Bands of the image.
+        bands: usize,
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -46,7 +58,9 @@ impl CliError {
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
-            Self::Picture(_) => 8,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Report(ReportError::File(e)) => raster(e),
+            Self::Report(_) | Self::Rgb { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }

@@ -10,7 +10,7 @@ use trapan::raster::{self, Output, Pair, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
 use super::progress;
-use super::report::{Report, Times};
+use super::report::{ReportArgs, Times};
 use super::{CliError, Talk, profile};
 
 /// Arguments of `fuse`.
@@ -28,9 +28,6 @@ pub struct FuseArgs {
     /// Replace existing output files
     #[arg(long)]
     overwrite: bool,
-    /// Write settings, checksums, losses and timings as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
     /// Write what it takes to replay the training elsewhere
     #[arg(long, value_name = "DIR")]
     trace: Option<PathBuf>,
@@ -40,6 +37,8 @@ pub struct FuseArgs {
     /// Take the time of every kernel and print it at the end; with -v, of every call
     #[arg(long)]
     profile: bool,
+    #[command(flatten)]
+    reports: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -57,9 +56,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         return Ok(());
     }
     raster::check_output(&args.output, args.overwrite)?;
-    if let Some(report) = &args.report {
-        raster::check_output(report, args.overwrite)?;
-    }
+    args.reports.check(&pair, args.overwrite)?;
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
@@ -77,10 +74,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
     }
-    if let Some(path) = &args.report {
-        Report { pair: &pair, scale: &scale, config: &config, fused: &fused, times: &times, output: &args.output }
-            .write(path, args.overwrite)?;
-    }
+    args.reports.write((&pair, &scale, &config), &fused, &times, &args.output, args.overwrite, talk)?;
     summarise(&fused, &times, talk);
     if args.profile {
         profile::show(&fused, talk);

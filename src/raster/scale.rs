@@ -1,5 +1,7 @@
 //! From stored values (DN) to the 0..1 the networks work in, and back.
 
+use serde::Serialize;
+
 use super::{Pair, RasterError, Sample};
 
 /// Bit depths that sensors deliver in 8- and 16-bit files.
@@ -10,7 +12,7 @@ const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
 /// Integers without negative values: offset 0, scale 2^bits − 1. Floating point and negative values
 /// have no bit depth: offset is the smallest value or 0 if there are no negative ones, and x = 1 the
 /// largest value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Scale {
     /// DN of x = 0.
     pub offset: f64,
