@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use trapan::method::{Config, Fused};
 use trapan::raster::{Pair, Scale, check_output};
-use trapan::report::{Colours, Images, Report, Run, Training, check_quicklook, quicklook};
+use trapan::report::{Colours, Images, Inputs, Report, Run, Training, check_quicklook, quicklook};
 
 use super::{CliError, Talk};
 
@@ -51,33 +51,33 @@ impl ReportArgs {
         Ok(self.quicklook.iter().try_for_each(|dir| check_quicklook(dir, overwrite))?)
     }
 
-    /// Writes what was asked for.
-    pub fn write(
+    /// Writes the quicklooks that were asked for, and gathers the report if one was.
+    pub fn gather(
         &self,
         (pair, scale, config): (&Pair, &Scale, &Config),
         fused: &Fused,
         times: &Times,
         output: &Path,
         overwrite: bool,
-        talk: Talk,
-    ) -> Result<(), CliError> {
+    ) -> Result<Option<Report>, CliError> {
         if self.report.is_empty() && self.quicklook.is_none() {
-            return Ok(());
+            return Ok(None);
         }
-        let images = Images::new(pair, &fused.lms, &fused.hrms)?;
+        let images = Images::new(&pair.pan, pair.ms.bands, &fused.lms, &fused.hrms, pair.valid.as_deref())?;
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
-        let colours = Colours::of(pair, bands.as_deref());
+        let colours = Colours::of(&images, &pair.ms.descriptions, bands.as_deref());
         if let Some(dir) = &self.quicklook {
             quicklook(&images, &colours, dir, overwrite)?;
-            talk.say(format_args!("wrote pictures into {}", dir.display()));
         }
         if self.report.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let outcome = &fused.outcome;
-        let run = Run {
+        let report = Report::new(Run {
             method: "trapan",
-            pair,
+            inputs: Inputs::of(&pair.pan, &pair.ms, pair.ratio)?,
+            bands: &pair.ms.descriptions,
+            warnings: &pair.warnings,
             scale,
             images,
             colours: &colours,
@@ -93,9 +93,16 @@ impl ReportArgs {
                 ("write", times.write),
                 ("total", times.total),
             ],
-        };
-        let report = Report::new(&run)?;
-        for path in &self.report {
+        })?;
+        Ok(Some(report))
+    }
+
+    /// Writes a report under every name that was given, and says what was written.
+    pub fn write(&self, report: Option<&Report>, overwrite: bool, talk: Talk) -> Result<(), CliError> {
+        if let Some(dir) = &self.quicklook {
+            talk.say(format_args!("wrote pictures into {}", dir.display()));
+        }
+        for (report, path) in report.iter().flat_map(|r| self.report.iter().map(move |path| (r, path))) {
             report.write(path, overwrite)?;
             talk.say(format_args!("wrote {}", path.display()));
         }

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::table::{Better, Column, Row, Table};
 use super::view::Images;
-use crate::raster::Pair;
 
 /// Sums over pixels for a mean, a standard deviation and a correlation with PAN.
 #[derive(Clone, Copy, Default)]
@@ -14,14 +13,15 @@ struct Sums {
     xp: f64,
 }
 
-/// Name of a band: the file's, else its number from 1.
-pub fn name(pair: &Pair, band: usize) -> String {
-    pair.ms.descriptions.get(band).cloned().flatten().unwrap_or_else(|| format!("band {}", band + 1))
+/// Names of the bands: the file's, else numbers from 1.
+pub fn names(given: &[Option<String>], bands: usize) -> Vec<String> {
+    let name = |band: usize| given.get(band).cloned().flatten().unwrap_or_else(|| format!("band {}", band + 1));
+    (0..bands).map(name).collect()
 }
 
 /// Per band: mean and standard deviation, and correlation with PAN, of the upsampled and the fused image, over the
 /// valid pixels.
-pub fn table(pair: &Pair, images: &Images) -> Table {
+pub fn table(names: &[String], images: &Images) -> Table {
     let bands = images.bands;
     // Deviations from the first pixel's values: sums of squares of the values themselves would lose digits.
     let origin = |data: &[f32]| data[..bands].iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
@@ -56,7 +56,7 @@ pub fn table(pair: &Pair, images: &Images) -> Table {
             like_pan(lms),
             like_pan(fused),
         ];
-        Row { name: name(pair, band), values: values.map(|v| Some(v).filter(|v| v.is_finite())).into(), own: false }
+        Row { name: names[band].clone(), values: values.map(|v| Some(v).filter(|v| v.is_finite())).into(), own: false }
     };
     let column = |name: &str, unit: &str, decimals| Column::new(name, unit, Better::Neither, decimals);
     Table {

@@ -152,14 +152,18 @@ fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
 fn linear_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let rough = (high - low) / count as f64;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(rough);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(rough);
     // Multiples of a whole number of steps: no −0 and no 0.30000000000000004.
     let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
     (first..=last).map(|k| k as f64 * step).collect()
 }
 
-/// Powers of ten between `10^low` and `10^high`, and their halves and fifths if those are few.
+/// Powers of ten between `10^low` and `10^high`, their halves and fifths if those are few, round numbers if even
+/// these are.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
+    if high - low < 0.7 {
+        return linear_ticks(10f64.powf(low), 10f64.powf(high), 4);
+    }
     let steps: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let powers = low.floor() as i32..=high.ceil() as i32;
     let values = powers.flat_map(|e| steps.iter().map(move |s| s * 10f64.powi(e)));

@@ -1,8 +1,9 @@
 //! Which bands make a picture, and which values become black and white.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::raster::Pair;
+use super::view::Images;
 use crate::raster::picture::{Stretch, rgb_channels};
 
 /// Percentiles of the valid values that become black and white.
@@ -19,32 +20,37 @@ pub struct Colours {
     pub natural: Channels,
     /// Bands of the false-colour pictures (near infrared, red, green); none without a near-infrared band.
     pub infrared: Option<Channels>,
-    /// DN of every MS band that become black and white: the percentiles of the MS image.
+    /// DN of every MS band that become black and white: percentiles of the upsampled MS image.
     pub ms: Vec<[f32; 2]>,
     /// The same for PAN.
     pub pan: [f32; 2],
 }
 
 impl Colours {
-    /// Colours of a pair. `bands` names those (from 0) that show red, green, blue and, if there is a fourth, near
-    /// infrared; without it the files' band names decide, else the usual order (B, G, R, NIR; WorldView's eight).
-    /// A band that the image does not have counts as not given.
-    pub fn of(pair: &Pair, bands: Option<&[usize]>) -> Self {
-        let count = pair.ms.bands;
+    /// Colours of images whose bands have `names` `[C]`. `bands` names those (from 0) that show red, green, blue
+    /// and, if there is a fourth, near infrared; without it the names decide, else the usual order (B, G, R, NIR;
+    /// WorldView's eight). A band that the images do not have counts as not given.
+    pub fn of(images: &Images, names: &[Option<String>], bands: Option<&[usize]>) -> Self {
+        let count = images.bands;
         let (natural, near) = match bands.filter(|b| b.iter().all(|i| *i < count)) {
             Some([red, green, blue, rest @ ..]) => ([*red, *green, *blue], rest.first().copied()),
-            _ => named(&pair.ms.descriptions).unwrap_or_else(|| (rgb_channels(count), usual_infrared(count))),
+            _ => {
+                named(&names[..names.len().min(count)]).unwrap_or_else(|| (rgb_channels(count), usual_infrared(count)))
+            }
         };
         let ends = |data: &[f32], bands: usize, band: usize| {
-            let stretch = Stretch::from_percentiles(data, bands, [band; 3], PERCENTILES[0], PERCENTILES[1]);
+            let values: Vec<f32> = (0..images.width * images.height)
+                .filter(|at| images.is_valid(*at))
+                .map(|at| data[at * bands + band])
+                .collect();
+            let stretch = Stretch::from_percentiles(&values, 1, [0; 3], PERCENTILES[0], PERCENTILES[1]);
             [stretch.low[0], stretch.high[0]]
         };
-        let (pan, ms) = valid_values(pair);
         Self {
             natural,
             infrared: near.map(|near| [near, natural[0], natural[1]]),
-            ms: (0..count).map(|band| ends(&ms, count, band)).collect(),
-            pan: ends(&pan, 1, 0),
+            ms: (0..count).into_par_iter().map(|band| ends(images.lms, count, band)).collect(),
+            pan: ends(images.pan, 1, 0),
         }
     }
 
@@ -52,18 +58,6 @@ impl Colours {
     pub(super) fn stretch(&self, channels: Channels) -> Stretch {
         Stretch { low: channels.map(|c| self.ms[c][0]), high: channels.map(|c| self.ms[c][1]) }
     }
-}
-
-/// The valid pixels of PAN and of MS; an MS pixel is valid if the PAN pixel in its middle is.
-fn valid_values(pair: &Pair) -> (Vec<f32>, Vec<f32>) {
-    let Some(valid) = &pair.valid else { return (pair.pan.data.clone(), pair.ms.data.clone()) };
-    let pan = pair.pan.data.iter().zip(valid).filter(|(_, valid)| **valid).map(|(v, _)| *v).collect();
-    let centre = |i: usize| {
-        let [row, column] = [i / pair.ms.width, i % pair.ms.width].map(|k| k * pair.ratio + pair.ratio / 2);
-        valid[row * pair.pan.width + column]
-    };
-    let pixels = pair.ms.data.chunks_exact(pair.ms.bands).enumerate();
-    (pan, pixels.filter(|(i, _)| centre(*i)).flat_map(|(_, pixel)| pixel).copied().collect())
 }
 
 /// The bands whose names say what they are.

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::method::StepRecord;
-use crate::method::crops::CROPS;
 
 /// Rows of numbers under named columns; the first column is the epoch, from 1.
 #[derive(Clone, Debug, Serialize)]
@@ -35,22 +34,22 @@ pub struct Losses {
 impl Losses {
     /// Sorts the steps of a training.
     pub fn of(steps: &[StepRecord]) -> Self {
-        let (mut dam, mut reduced, mut full) = (Vec::<Vec<f64>>::new(), Vec::new(), Vec::new());
+        // Per epoch of the degradation network: sum and number of its losses.
+        let mut epochs = Vec::<(u32, f64, u32)>::new();
+        let (mut reduced, mut full) = (Vec::new(), Vec::new());
         for step in steps {
             match step {
-                StepRecord::Dam { epoch, loss, .. } => {
-                    let share = f64::from(*loss) / CROPS as f64;
-                    match dam.last_mut().filter(|last| last[0] == f64::from(*epoch)) {
-                        Some(last) => last[1] += share,
-                        None => dam.push(vec![f64::from(*epoch), share]),
-                    }
-                }
+                StepRecord::Dam { epoch, loss, .. } => match epochs.last_mut().filter(|last| last.0 == *epoch) {
+                    Some((_, sum, count)) => (*sum, *count) = (*sum + f64::from(*loss), *count + 1),
+                    None => epochs.push((*epoch, f64::from(*loss), 1)),
+                },
                 StepRecord::Reduced { epoch, loss, .. } => reduced.push(vec![f64::from(*epoch), f64::from(*loss)]),
-                StepRecord::Full { epoch, spectral, spatial, loss } => {
+                StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
                     full.push(vec![f64::from(*epoch), f64::from(*spectral), f64::from(*spatial), *loss]);
                 }
             }
         }
+        let dam = epochs.iter().map(|(epoch, sum, count)| vec![f64::from(*epoch), sum / f64::from(*count)]).collect();
         Self {
             dam: Series { columns: vec!["epoch", "loss"], rows: dam },
             reduced: Series { columns: vec!["epoch", "loss"], rows: reduced },

@@ -15,21 +15,27 @@ use super::table::Table;
 use super::view::{Images, View};
 use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
+use crate::method::config::{Sensor, Upsample};
 use crate::method::{Config, Fused};
-use crate::raster::{Pair, Raster, RasterError, Scale, sha256};
+use crate::raster::{Raster, RasterError, Scale, sha256};
 
-/// Longest side of the overview pictures on the page, px. With [`DETAIL`] the pictures stay below 4 MB.
+/// Longest side of the overview pictures on the page, px. With [`DETAIL`] the page stays below 7 MB
+/// whatever the pictures show, and is 4 to 5 MB for usual scenes.
 const OVERVIEW: usize = 512;
 /// Columns and rows of the detail that is compared by the slider, px.
-const DETAIL: [usize; 2] = [480, 300];
+const DETAIL: [usize; 2] = [432, 270];
 
 /// A run to report on.
 pub struct Run<'a> {
     /// Name of the method, e.g. `trapan`.
     pub method: &'a str,
-    /// The pair.
-    pub pair: &'a Pair,
-    /// How its values were scaled.
+    /// The pair's files.
+    pub inputs: Inputs,
+    /// Names of the bands, where they have one.
+    pub bands: &'a [Option<String>],
+    /// What the user should look into.
+    pub warnings: &'a [String],
+    /// How the pair's values were scaled.
     pub scale: &'a Scale,
     /// The upsampled and the fused image.
     pub images: Images<'a>,
@@ -95,7 +101,9 @@ pub struct Report {
     pub spectra: Vec<Spectrum>,
     /// Tables; the first one is about the bands.
     pub tables: Vec<Table>,
-    /// Maps; the first one shows what fusing has added.
+    /// Where fusing has changed the upsampled image.
+    pub added: Map,
+    /// Maps of errors and distortions.
     pub maps: Vec<Map>,
     /// Names of the bands.
     #[serde(skip)]
@@ -182,9 +190,10 @@ impl Report {
     /// Gathers the report of a run.
     ///
     /// # Errors
-    /// An input that can no longer be read, for its checksum.
-    pub fn new(run: &Run) -> Result<Self, ReportError> {
-        let (pair, images) = (run.pair, &run.images);
+    /// A part without extent, of which there is no picture.
+    pub fn new(run: Run) -> Result<Self, ReportError> {
+        let images = &run.images;
+        let names = bands::names(run.bands, images.bands);
         let (overview, detail) = (View::overview(images, OVERVIEW), View::detail(images, DETAIL));
         let outcome = run.training.map(|t| &t.fused.outcome);
         let version = |name: &str, value: String| (name.to_owned(), Value::from(value));
@@ -197,10 +206,10 @@ impl Report {
             .into_iter()
             .collect(),
             method: run.method.to_owned(),
-            inputs: Inputs { pan: input(&pair.pan)?, ms: input(&pair.ms)?, ratio: pair.ratio },
+            inputs: run.inputs,
             output: run.output.display().to_string(),
-            warnings: pair.warnings.clone(),
-            notes: Vec::new(),
+            warnings: run.warnings.to_vec(),
+            notes: run.training.iter().flat_map(|t| notes(t.config)).collect(),
             device: run.device.to_owned(),
             seed: run.training.map(|t| t.config.seed),
             settings: run.training.map(|t| t.config.clone()),
@@ -220,10 +229,11 @@ impl Report {
                 detail_origin: detail.origin,
                 detail_size: [detail.width, detail.height],
             },
-            spectra: sample(pair, images, run.colours),
-            tables: vec![bands::table(pair, images)],
-            maps: vec![added(&overview, images.bands)?],
-            bands: (0..images.bands).map(|band| bands::name(pair, band)).collect(),
+            spectra: sample(images, run.colours),
+            tables: vec![bands::table(&names, images)],
+            added: added(&overview, images.bands)?,
+            maps: Vec::new(),
+            bands: names,
             overview: pictures(&overview, run.colours)?,
             detail: pictures(&detail, run.colours)?,
         })
@@ -258,19 +268,47 @@ impl Profiled {
     }
 }
 
-fn input(raster: &Raster) -> Result<Input, RasterError> {
-    let affine = raster.geo.affine();
-    Ok(Input {
-        path: raster.path.display().to_string(),
-        sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
-        width: raster.width,
-        height: raster.height,
-        bands: raster.bands,
-        sample: raster.sample.to_string(),
-        nodata: raster.nodata.filter(|n| n.is_finite()),
-        georeferenced: affine.is_some(),
-        pixel_size: affine.map(|a| a.pixel_size()),
-    })
+impl Inputs {
+    /// A pair's files.
+    ///
+    /// # Errors
+    /// A file that can no longer be read, for its checksum.
+    pub fn of(pan: &Raster, ms: &Raster, ratio: usize) -> Result<Self, RasterError> {
+        let input = |raster: &Raster| {
+            let affine = raster.geo.affine();
+            Ok::<_, RasterError>(Input {
+                path: raster.path.display().to_string(),
+                sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
+                width: raster.width,
+                height: raster.height,
+                bands: raster.bands,
+                sample: raster.sample.to_string(),
+                nodata: raster.nodata.filter(|n| n.is_finite()),
+                georeferenced: affine.is_some(),
+                pixel_size: affine.map(|a| a.pixel_size()),
+            })
+        };
+        Ok(Self { pan: input(pan)?, ms: input(ms)?, ratio })
+    }
+}
+
+/// What the settings imply for reading the numbers.
+fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if matches!(config.sensor, Sensor::Generic | Sensor::Gf2) {
+        notes.push(format!(
+            "The MTF of sensor {} is not known: gains at Nyquist of {:?} for the bands and {} for PAN were assumed.",
+            config.sensor, config.ms_gains, config.pan_gain
+        ));
+    }
+    if config.upsample == Upsample::Interp23 {
+        notes.push(
+            "The upsampled image was made with the 23-tap interpolator of the published codes: at ratio 4 it lies half \
+             a PAN pixel to the lower right of the true grid."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// Where fusing has changed the upsampled image, and by how much.

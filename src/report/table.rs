@@ -1,6 +1,7 @@
 //! Tables of numbers: rows have names, columns know which end is better.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 /// Which end of a column is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,8 +53,8 @@ impl Row {
     }
 }
 
-/// A table.
-#[derive(Clone, Debug, Serialize)]
+/// A table. In JSON it also has `best`: per column the rows [`Table::best`] gives.
+#[derive(Clone, Debug)]
 pub struct Table {
     /// Heading.
     pub title: String,
@@ -82,5 +83,19 @@ impl Table {
         let Some(best) = best.filter(|_| values.len() > 1) else { return Vec::new() };
         let printed = |v: f64| format!("{v:.decimals$}");
         values.into_iter().filter(|(_, v)| printed(*v) == printed(best)).map(|(row, _)| row).collect()
+    }
+}
+
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let best: Vec<Vec<usize>> = (0..self.columns.len()).map(|column| self.best(column)).collect();
+        let mut object = serializer.serialize_struct("Table", 6)?;
+        object.serialize_field("title", &self.title)?;
+        object.serialize_field("note", &self.note)?;
+        object.serialize_field("rows_are", &self.rows_are)?;
+        object.serialize_field("columns", &self.columns)?;
+        object.serialize_field("rows", &self.rows)?;
+        object.serialize_field("best", &best)?;
+        object.end()
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::raster::Pair;
+use crate::raster::Raster;
 use crate::raster::picture::PictureError;
 
 /// Side of the squares in which texture is measured, px.
@@ -30,19 +30,31 @@ pub struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    /// The images of a pair with `lms` and `fused` `[H, W, C]`.
+    /// `pan` with its size, and on its grid `lms` and `fused` `[H, W, C]` and `valid` `[H, W]`.
     ///
     /// # Errors
     /// [`PictureError::Shape`] if one of them has another size.
-    pub fn new(pair: &'a Pair, lms: &'a [f32], fused: &'a [f32]) -> Result<Self, PictureError> {
-        let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);
-        let expected = width * height * bands;
-        for (what, seen) in [("upsampled image", lms.len()), ("fused image", fused.len())] {
+    pub fn new(
+        pan: &'a Raster,
+        bands: usize,
+        lms: &'a [f32],
+        fused: &'a [f32],
+        valid: Option<&'a [bool]>,
+    ) -> Result<Self, PictureError> {
+        let (width, height) = (pan.width, pan.height);
+        let shapes = [
+            ("PAN", 1, pan.data.len()),
+            ("upsampled image", bands, lms.len()),
+            ("fused image", bands, fused.len()),
+            ("mask", 1, valid.map_or(width * height, <[bool]>::len)),
+        ];
+        for (what, bands, seen) in shapes {
+            let expected = width * height * bands;
             if seen != expected {
                 return Err(PictureError::Shape { what, width, height, bands, expected, seen });
             }
         }
-        Ok(Self { width, height, bands, pan: &pair.pan.data, lms, fused, valid: pair.valid.as_deref() })
+        Ok(Self { width, height, bands, pan: &pan.data, lms, fused, valid })
     }
 
     /// Whether a pixel has data.

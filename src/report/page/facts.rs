@@ -41,9 +41,9 @@ fn timings(report: &Report) -> Markup {
         }
         ul.legend {
             @for (i, (name, seconds)) in parts.iter().enumerate() {
-                li { span class={ "key part" (i % 6) } {} (name) " " (number(*seconds)) " s" }
+                li { span class={ "key part" (i % 6) } {} (name) " " (duration(*seconds)) }
             }
-            li { b { "total " (number(*total)) " s" } " on " (report.device) }
+            li { b { "total " (duration(*total)) } " on " (report.device) }
         }
     }
 }
@@ -99,4 +99,9 @@ fn entries(value: &Value) -> Vec<(String, String)> {
         vec![(name, text)]
     };
     object.iter().flat_map(entry).collect()
+}
+
+/// Seconds as people write them.
+pub fn duration(seconds: f64) -> String {
+    format!("{seconds:.*} s", if seconds < 10.0 { 2 } else { 1 })
 }

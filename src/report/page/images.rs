@@ -31,7 +31,7 @@ pub fn viewer(report: &Report) -> Markup {
             div.controls {
                 label.slide { "before" input #slider type="range" min="0" max="100" step="0.5" value="50"
                     aria-label="Share of the detail that shows the image before fusing, percent"; "after" }
-                (choice("before", "Before", &[("upsampled", "upsampled MS"), ("pan", "PAN")]))
+                (choice("before", "Compare with", &[("upsampled", "upsampled MS"), ("pan", "PAN")]))
                 @if report.pictures.colours.infrared.is_some() {
                     (choice("look", "Colour", &[("natural", "true"), ("infrared", "false")]))
                 }
@@ -80,15 +80,16 @@ pub fn overview(report: &Report) -> Markup {
     html! {
         section {
             h2 { "The whole pair" }
-            div.grid.three {
+            div.grid.four {
                 (figure(Layer::Pan, "PAN", marks(report, false)))
                 (figure(Layer::Upsampled, "Upsampled MS", marks(report, false)))
                 (figure(Layer::Fused, "Fused", marks(report, true)))
+                (one_map(&report.added))
             }
             p.caption {
                 "Shown as red, green, blue: " (names(placed.colours.natural))
                 @if let Some(channels) = placed.colours.infrared { "; in false colour " (names(channels)) }
-                ". One stretch for all pictures, 2 to 98 % of the MS image band by band, of PAN for PAN. "
+                ". One stretch for all pictures, 2 to 98 % of MS band by band, of PAN for PAN. "
                 @if placed.overview_step > 1 { "Each pixel is the mean of " (placed.overview_step) "×" (placed.overview_step) ". " }
                 "The frame is the detail above, the numbers are the places of the spectra."
             }

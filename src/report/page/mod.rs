@@ -75,7 +75,7 @@ fn header(report: &Report) -> Markup {
         ("ratio", Some(report.inputs.ratio.to_string())),
         ("kept epoch", report.result.as_ref().map(|r| r.epoch.to_string())),
         ("full loss", report.result.as_ref().and_then(|r| r.full_loss).map(number)),
-        ("time", report.seconds.last().map(|(_, total)| format!("{} s", number(*total)))),
+        ("time", report.seconds.last().map(|(_, total)| facts::duration(*total))),
     ];
     html! {
         header {

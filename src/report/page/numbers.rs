@@ -70,7 +70,7 @@ pub fn spectra(report: &Report) -> Markup {
                 div.grid.three { @for spectrum in report.spectra.iter().enumerate().map(one) { (spectrum) } }
                 p.caption {
                     "DN per band at smooth places, as different as the scene has them (numbers in the fused image above). "
-                    "Fused spectra should keep the shape of the MS pixel that holds them."
+                    "Fusing should keep their shape."
                 }
             }
         }
@@ -87,8 +87,7 @@ fn spectrum_chart(report: &Report, place: usize, s: &Spectrum) -> Chart {
         x_labels: report.bands.iter().map(|name| name.strip_prefix("band ").unwrap_or(name).to_owned()).collect(),
         axis: Axis::Linear,
         lines: vec![
-            line("PAN", "pan", &vec![s.pan; s.ms.len()], false),
-            line("MS pixel", "raw", &s.ms, false),
+            line("PAN", "pan", &vec![s.pan; s.fused.len()], false),
             line("upsampled", "before", &s.upsampled, true),
             line("fused", "after", &s.fused, true),
         ],
