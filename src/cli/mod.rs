@@ -8,6 +8,8 @@ mod devices;
 mod error;
 mod fuse;
 mod geometry;
+mod infer;
+mod output;
 mod profile;
 mod progress;
 mod report;
@@ -42,6 +44,8 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Apply trained networks to a PAN/MS pair
+    Infer(Box<infer::InferArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -106,6 +110,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Infer(args) => infer::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

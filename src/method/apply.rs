@@ -90,8 +90,10 @@ pub fn apply(
         let part = [done..job.part[0].end, job.part[1].clone()];
         let network = (job.fitted.shape(), &job.fitted.fusion[..]);
         let upsample = job.fitted.config.upsample;
-        let result = Sharpener::new(&device, job.options, &dims, upsample, network, part, tile)
-            .and_then(|mut sharpener| run(job, &mut sharpener, &mut done, sink, observe).and_then(|()| sharpener.timings()));
+        let result =
+            Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
+                run(job, &mut sharpener, &mut done, sink, observe).and_then(|()| sharpener.timings())
+            });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
             Err(error) if lost(&device, &error) && tile[0].min(tile[1]) > SMALLEST => {

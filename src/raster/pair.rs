@@ -79,5 +79,8 @@ impl Pair {
 /// Replaces invalid pixels of `[n, C]` values by the means of the bands.
 pub(crate) fn fill(data: &mut [f32], valid: Option<&[bool]>, means: &[f32]) {
     let Some(valid) = valid else { return };
-    data.chunks_exact_mut(means.len()).zip(valid).filter(|(_, v)| !**v).for_each(|(pixel, _)| pixel.copy_from_slice(means));
+    data.chunks_exact_mut(means.len())
+        .zip(valid)
+        .filter(|(_, v)| !**v)
+        .for_each(|(pixel, _)| pixel.copy_from_slice(means));
 }

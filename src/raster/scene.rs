@@ -20,14 +20,16 @@ pub struct Scene<'a> {
 /// A part of a file or an image in memory.
 enum Image<'a> {
     Memory(&'a Raster),
-    File {
-        source: Source,
-        /// Of the part.
-        header: Header,
-        part: Window,
-        /// Whether rows and columns run backwards.
-        flip: [bool; 2],
-    },
+    File(Box<File>),
+}
+
+struct File {
+    source: Source,
+    /// Of the part.
+    header: Header,
+    part: Window,
+    /// Whether rows and columns run backwards.
+    flip: [bool; 2],
 }
 
 impl Scene<'static> {
@@ -48,7 +50,7 @@ impl Scene<'static> {
         warnings.extend([&pan, &ms].into_iter().filter_map(|source| source.header().alpha_note()));
         let file = |source: Source, part: Window, flip: [bool; 2]| {
             let header = source.header().part(part).flipped(flip);
-            Image::File { source, header, part, flip }
+            Image::File(Box::new(File { source, header, part, flip }))
         };
         Self { pan: file(pan, pan_part, [false; 2]), ms: file(ms, ms_part, ms_flip), rows, columns, warnings }
     }
@@ -107,7 +109,13 @@ impl<'a> Scene<'a> {
 
     /// Where the result of some rows of PAN is valid, `[rows, W]`: PAN is, and the MS pixel under its
     /// centre. `ms` are the rows of MS from `first` on that lie under them. `None`: everywhere.
-    pub fn valid(&self, rows: Range<usize>, pan: Option<&[bool]>, first: usize, ms: Option<&[bool]>) -> Option<Vec<bool>> {
+    pub fn valid(
+        &self,
+        rows: Range<usize>,
+        pan: Option<&[bool]>,
+        first: usize,
+        ms: Option<&[bool]>,
+    ) -> Option<Vec<bool>> {
         let over: Vec<_> = (0..self.columns.fine).map(|i| self.columns.over(i)).collect();
         let covered = rows.clone().all(|i| self.rows.over(i).is_some()) && over.iter().all(Option::is_some);
         if covered && pan.is_none() && ms.is_none() {
@@ -119,7 +127,9 @@ impl<'a> Scene<'a> {
                 && ms.is_none_or(|v| v[(y - first) * self.columns.coarse + x])
         };
         let columns = over.len();
-        Some(rows.clone().flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect())
+        Some(
+            rows.clone().flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect(),
+        )
     }
 }
 
@@ -127,7 +137,7 @@ impl Image<'_> {
     fn header(&self) -> &Header {
         match self {
             Self::Memory(raster) => &raster.header,
-            Self::File { header, .. } => header,
+            Self::File(file) => &file.header,
         }
     }
 
@@ -140,7 +150,8 @@ impl Image<'_> {
         };
         match self {
             Self::Memory(raster) => Ok(raster.block(window(&rows, &columns))),
-            Self::File { source, part, flip, .. } => {
+            Self::File(file) => {
+                let File { source, part, flip, .. } = &**file;
                 let place = |range: Range<usize>, first: usize, len: usize, flip: bool| match flip {
                     false => first + range.start..first + range.end,
                     true => first + len - range.end..first + len - range.start,

@@ -95,7 +95,9 @@ impl Survey {
             return Err(no_data(if ms_invalid > 0 { ms } else { pan }));
         }
         let range = |bands: &[Band]| {
-            bands.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
+            bands
+                .iter()
+                .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
         };
         let ranges = [range(&pan_bands), range(&ms_bands)];
         Ok(Self { ranges, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
