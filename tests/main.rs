@@ -3,10 +3,12 @@
 mod checks;
 mod cli;
 mod filters;
+mod fixture;
 mod golden;
 mod gradients;
 mod parity;
 mod raster;
+mod reading;
 mod reference;
 mod scene;
 mod shaders;

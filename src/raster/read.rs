@@ -16,8 +16,8 @@ use super::{
 
 /// Most bytes of one block in memory, as f32.
 const MAX_BYTES: u64 = 16 << 30;
-/// Most values of a whole image per byte of its file. Tiles that are left out take no bytes but a
-/// table entry, so a sparse file may hold more; it can be read by windows.
+/// Most values of a whole image per byte of its files, unless their compression allows more. Tiles
+/// that are left out take no bytes but a table entry: a sparse file of more is read by windows.
 const MAX_VALUES: u64 = 4096;
 
 /// An image in one or several files, of which windows can be read from any thread.
@@ -206,7 +206,8 @@ impl Source {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
         let size: u64 = self.parts.iter().map(|part| part.image.size()).sum();
-        if values > size.saturating_mul(MAX_VALUES) {
+        let most = self.parts.iter().map(|part| part.image.layout.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
             return Err(RasterError::Damaged { path: header.path.clone(), what });
