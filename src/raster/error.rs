@@ -96,6 +96,16 @@ pub enum RasterError {
         /// The difference, with the values seen.
         what: String,
     },
+    /// A folder whose product cannot be fused as it is.
+    #[error("{}: {what}; {fix}", path.display())]
+    Product {
+        /// The folder, or a metadata file.
+        path: PathBuf,
+        /// The reason.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
     /// A band without any content.
     #[error("{}: band {band} is {value} everywhere: nothing to learn from; {fix}", path.display())]
     Constant {
@@ -275,13 +285,17 @@ impl std::fmt::Display for Size {
 /// The `gdal_translate` line that remedies a file: options, then input and a new name beside it.
 pub(super) fn translate(options: &str, path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let out = path.with_file_name(format!("{stem}_fixed.tif"));
+    translate_to(options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
+}
+
+/// [`translate`] to a given name.
+pub(super) fn translate_to(options: &str, path: &Path, out: &Path) -> String {
     let space = if options.is_empty() { "" } else { " " };
-    format!("gdal_translate{space}{options} {} {}", quoted(path), quoted(&out))
+    format!("gdal_translate{space}{options} {} {}", quoted(path), quoted(out))
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

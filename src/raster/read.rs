@@ -149,6 +149,24 @@ impl Source {
         &self.header
     }
 
+    /// Takes this value for "no data" in files that do not state one.
+    pub fn assume_nodata(&mut self, nodata: f64) {
+        self.header.nodata = self.header.nodata.or(Some(nodata));
+        self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+    }
+
+    /// Takes this for the number of significant bits if the files do not state one.
+    pub fn assume_bits(&mut self, bits: Option<u8>) {
+        self.header.bits = self.header.bits.or(bits);
+    }
+
+    /// Gives names to bands that have none.
+    pub fn assume_names(&mut self, names: &[String]) {
+        for (name, new) in self.header.descriptions.iter_mut().zip(names) {
+            name.get_or_insert_with(|| new.clone());
+        }
+    }
+
     /// Values and validity of a window. Only the chunks it touches are decoded, in parallel, and
     /// about 32 MiB of them, at least a row of chunks, are kept for the next read: reading rows from
     /// top to bottom or tiles with an overlap decodes each chunk once.
