@@ -1,7 +1,9 @@
 //! Files of every layout we read, written from the TIFF specification without code of the library.
 
+use std::{fs, path::Path};
+
 use tiff::encoder::compression::{CompressionAlgorithm, Deflate, Lzw, Packbits};
-use trapan::raster::{Raster, RasterError, Sample, Source};
+use trapan::raster::{Alignment, Extent, GeoTags, GeometryOptions, Raster, RasterError, Sample, Source};
 
 pub const SAMPLES: [Sample; 4] = [Sample::U8, Sample::U16, Sample::I16, Sample::F32];
 
@@ -217,3 +219,27 @@ impl Fixture {
 pub fn parse(bytes: &[u8], name: &str) -> Result<Raster, RasterError> {
     Source::from_bytes(bytes.to_vec(), name.as_ref())?.read_all()
 }
+
+/// A georeference with every kind of tag.
+pub fn utm() -> GeoTags {
+    GeoTags {
+        pixel_scale: vec![2.0, 2.0, 0.0],
+        tiepoints: vec![0.0, 0.0, 0.0, 452085.0, 4484715.0, 0.0],
+        transformation: vec![],
+        keys: vec![1, 1, 0, 4, 1024, 0, 1, 1, 1025, 0, 1, 1, 1026, 34737, 8, 0, 3072, 0, 1, 32630],
+        double_params: vec![],
+        ascii_params: b"UTM 30N|".to_vec(),
+    }
+}
+
+/// Names in a folder, sorted.
+pub fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Most images here have no georeference.
+pub const ALIGNED: GeometryOptions =
+    GeometryOptions { assume_aligned: Some(Alignment::Area), extent: Extent::Intersection, shift: [0.0; 2] };

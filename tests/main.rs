@@ -2,15 +2,21 @@
 
 mod checks;
 mod cli;
+mod cog;
+mod damage;
 mod filters;
 mod fixture;
+mod geometry;
 mod golden;
 mod gradients;
+mod layouts;
 mod parity;
-mod raster;
+//mod raster;
 mod reading;
 mod reference;
 mod scene;
 mod shaders;
+mod sharpen;
+mod startup;
 mod support;
 mod training;

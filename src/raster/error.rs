@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Window;
+use super::{CreationError, Window, geometry::GeometryError};
 
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
@@ -161,31 +161,9 @@ pub enum RasterError {
         /// The command that chooses bands.
         fix: String,
     },
-    /// PAN and MS are the wrong way round.
-    #[error(
-        "the MS image {} ({}) is larger than the PAN image {} ({}): swap the two", ms.display(), Size(*ms_size), pan.display(), Size(*pan_size)
-    )]
-    Swapped {
-        /// The PAN file.
-        pan: PathBuf,
-        /// Its width and height.
-        pan_size: [usize; 2],
-        /// The MS file.
-        ms: PathBuf,
-        /// Its width and height.
-        ms_size: [usize; 2],
-    },
-    /// The sizes have no common ratio of 2, 4 or 8.
-    #[error("PAN is {} and MS is {}: not a common ratio of 2, 4 or 8 in both directions (ratio {:.4} by {:.4}); {fix}",
-        Size(*pan_size), Size(*ms_size), pan_size[0] as f64 / ms_size[0] as f64, pan_size[1] as f64 / ms_size[1] as f64)]
-    Ratio {
-        /// Width and height of PAN.
-        pan_size: [usize; 2],
-        /// Width and height of MS.
-        ms_size: [usize; 2],
-        /// The commands that make a fitting pair.
-        fix: String,
-    },
+    /// The images do not lie on each other.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
     /// Too small to train on.
     #[error("{}: the MS image is {}, at ratio {ratio} at least {least} pixels are needed in each direction; take a larger area", path.display(), Size(*size))]
     TooSmall {
@@ -214,6 +192,9 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// Creation options that do not exist or do not suit the values.
+    #[error(transparent)]
+    Creation(#[from] CreationError),
     /// No room left for the output.
     #[error("{}: disk full: {source}; make room, nothing was written", path.display())]
     DiskFull {
@@ -235,6 +216,8 @@ pub enum RasterError {
 /// Classes of errors that a program tells apart by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// An option is wrong.
+    Usage,
     /// An input cannot be read or used.
     Input,
     /// Two inputs do not fit together.
@@ -247,9 +230,10 @@ impl RasterError {
     /// The class of the error.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
-            Self::Ratio { .. } | Self::TooSmall { .. } => Kind::Geometry,
+            Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } => Kind::Geometry,
+            Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            Self::Creation(_) => Kind::Usage,
             _ => Kind::Input,
         }
     }
@@ -274,7 +258,7 @@ impl RasterError {
 }
 
 /// `512x256`, width first, as GDAL prints sizes.
-struct Size([usize; 2]);
+pub(super) struct Size(pub(super) [usize; 2]);
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -282,16 +266,21 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// The `gdal_translate` line that remedies a file: options, then input and a new name beside it.
+/// The `gdal_translate` line that remedies a file.
 pub(super) fn translate(options: &str, path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    translate_to(options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
+    gdal("gdal_translate", options, path)
 }
 
-/// [`translate`] to a given name.
-pub(super) fn translate_to(options: &str, path: &Path, out: &Path) -> String {
+/// The line of a GDAL program that remedies a file: options, then input and a new name beside it.
+pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
+    gdal_to(program, options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
+}
+
+/// [`gdal`] to a given name.
+pub(super) fn gdal_to(program: &str, options: &str, path: &Path, out: &Path) -> String {
     let space = if options.is_empty() { "" } else { " " };
-    format!("gdal_translate{space}{options} {} {}", quoted(path), quoted(out))
+    format!("{program}{space}{options} {} {}", quoted(path), quoted(out))
 }
 
 /// A path as a shell takes it.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{Folder, Product, RasterError, extension, fuse_line, is_tiff, name, odl::Entries, unread};
-use crate::raster::error::{quoted, translate_to};
+use crate::raster::error::{gdal_to, quoted};
 
 /// One of the two folders.
 struct Part {
@@ -94,11 +94,16 @@ fn tiles(folder: &Folder, pan: File, ms: File) -> RasterError {
             let to = folder.path.join(joined);
             counts.push(format!("{} in {count}", name(&list)));
             lines.push(if extension(&list) == "til" {
-                translate_to("", &list, &to)
+                gdal_to("gdal_translate", "", &list, &to)
             } else {
                 let from = list.with_file_name("*.TIF");
                 let vrt = to.with_extension("vrt");
-                format!("gdalbuildvrt {} {} && {}", quoted(&vrt), from.display(), translate_to("", &vrt, &to))
+                format!(
+                    "gdalbuildvrt {} {} && {}",
+                    quoted(&vrt),
+                    from.display(),
+                    gdal_to("gdal_translate", "", &vrt, &to)
+                )
             });
             to
         }
