@@ -3,12 +3,17 @@
 mod checks;
 mod cli;
 mod cog;
+mod damage;
 mod filters;
+mod fixture;
 mod geometry;
 mod golden;
 mod gradients;
+mod layouts;
 mod parity;
+mod products;
 //mod raster;
+mod reading;
 mod reference;
 mod scene;
 mod shaders;

@@ -11,9 +11,8 @@ use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
-use trapan::raster::{Creation, Header, RasterError, Scene, check_output};
+use trapan::raster::{Creation, Header, RasterError, check_output};
 
-use super::geometry::GeometryArgs;
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
@@ -26,27 +25,6 @@ fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 
 pub const SENSORS: &[&str] = &["wv2", "wv3", "wv4", "qb", "ikonos", "ge1", "gf2", "generic"];
 
-/// Which images.
-#[derive(Args)]
-pub struct PairArgs {
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE")]
-    pan: PathBuf,
-    /// Multispectral GeoTIFF of the same place, 1 to 16 bands, or several files whose bands follow
-    /// each other
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
-    ms: Vec<PathBuf>,
-    #[command(flatten)]
-    geometry: GeometryArgs,
-}
-
-impl PairArgs {
-    /// Opens and matches the files.
-    pub fn open(&self) -> Result<Scene<'static>, CliError> {
-        Ok(Scene::open(&self.pan, &self.ms, &self.geometry.options())?)
-    }
-}
-
 /// Where the result goes.
 #[derive(Args)]
 pub struct OutputArgs {
@@ -56,6 +34,9 @@ pub struct OutputArgs {
     /// Replace existing output files
     #[arg(long)]
     pub overwrite: bool,
+    /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    out_bands: Vec<usize>,
     /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
     /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
     #[arg(long = "co", value_name = "KEY=VALUE")]
@@ -74,7 +55,17 @@ impl OutputArgs {
     /// Finds out, before a long computation, whether the file can be written in the type of MS.
     pub fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
         creation.check(ms.sample).map_err(RasterError::from)?;
+        self.bands(ms.bands)?;
         Ok(check_output(&self.output, self.overwrite)?)
+    }
+
+    /// The bands to write, from 0.
+    pub fn bands(&self, bands: usize) -> Result<Vec<usize>, CliError> {
+        if let Some(&band) = self.out_bands.iter().find(|band| !(1..=bands).contains(band)) {
+            return Err(CliError::OutBand { band, bands });
+        }
+        let all = self.out_bands.is_empty();
+        Ok(if all { (0..bands).collect() } else { self.out_bands.iter().map(|band| band - 1).collect() })
     }
 
     /// The checkpoint beside the output.
@@ -156,8 +147,9 @@ impl DeviceArgs {
 #[command(next_help_heading = "Method")]
 pub struct MethodArgs {
     /// Sensor: MTF gains and schedule
-    #[arg(long, default_value = "generic", value_parser = named::<Sensor>(SENSORS))]
-    pub sensor: Sensor,
+    /// [default: that of a product folder, else generic]
+    #[arg(long, value_parser = named::<Sensor>(SENSORS))]
+    sensor: Option<Sensor>,
     /// trapan: true to the pixel geometry; paper: as the published codes ran it
     #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "paper"]))]
     preset: Profile,
@@ -251,11 +243,23 @@ pub struct MethodArgs {
 }
 
 impl MethodArgs {
+    /// The sensor asked for, else generic.
+    pub fn sensor(&self) -> Sensor {
+        self.sensor.unwrap_or(Sensor::Generic)
+    }
+
     /// The settings for `bands` bands, checked.
     pub fn config(&self, bands: usize) -> Result<Config, CliError> {
+        self.config_for(None, bands)
+    }
+
+    /// [`config`](Self::config) with the sensor that the images come from, unless another is asked for
+    /// or it has another number of bands, as an order of four of WorldView-2's eight.
+    pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
+        let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
         let mut config = match &self.mtf_gains {
-            Some(gains) => Config::with_gains(self.sensor, self.preset, gains.clone()),
-            None => Config::new(self.sensor, self.preset, bands)?,
+            Some(gains) => Config::with_gains(sensor, self.preset, gains.clone()),
+            None => Config::new(sensor, self.preset, bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);

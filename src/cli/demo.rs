@@ -31,7 +31,7 @@ pub struct DemoArgs {
 /// Runs `demo`. Its own folder is written over.
 pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let scene = simulate(&args.scene.spec(args.method.sensor, args.method.seed))?;
+    let scene = simulate(&args.scene.spec(args.method.sensor(), args.method.seed))?;
     scene.write(&args.output, true)?;
     let pair = scene.pair()?;
     let config = args.method.config(pair.ms.bands)?;

@@ -47,6 +47,14 @@ pub enum CliError {
         /// Columns and rows there are.
         size: [usize; 2],
     },
+    /// A band to write that is not there.
+    #[error("--out-bands {band}: the MS image has bands 1 to {bands}; choose among them")]
+    OutBand {
+        /// The band asked for.
+        band: usize,
+        /// Bands of MS.
+        bands: usize,
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -71,7 +79,7 @@ impl CliError {
             Self::Simulate(_) => 2,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
             Self::Report(ReportError::File(e)) => raster(e),
-            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } => 2,
+            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }

@@ -9,7 +9,8 @@ use trapan::method::apply::{Application, Applied};
 use trapan::method::{self, Checkpoints, Config, Learned, windows};
 use trapan::raster::{self, Scale, Scene, Survey};
 
-use super::args::{DeviceArgs, MethodArgs, OutputArgs, PairArgs};
+use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::inputs::InputArgs;
 use super::output::write_scene;
 use super::report::{ReportArgs, Times};
 use super::{CliError, Talk, profile, progress};
@@ -21,7 +22,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 #[derive(Args)]
 pub struct FuseArgs {
     #[command(flatten)]
-    pair: PairArgs,
+    input: InputArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed
@@ -53,8 +54,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let mut scene = args.pair.open()?;
-    let config = args.method.config(scene.ms().bands)?;
+    let (mut scene, sensor) = args.input.open()?;
+    let config = args.method.config_for(sensor, scene.ms().bands)?;
     if args.dump_plan {
         dump_plan(&scene, &config);
         return Ok(());

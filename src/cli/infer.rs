@@ -9,7 +9,8 @@ use trapan::method::Fitted;
 use trapan::method::apply::Application;
 use trapan::raster::{Scale, Survey, Window};
 
-use super::args::{DeviceArgs, OutputArgs, PairArgs};
+use super::args::{DeviceArgs, OutputArgs};
+use super::inputs::InputArgs;
 use super::output::write_scene;
 use super::{CliError, Talk, progress};
 
@@ -20,7 +21,7 @@ pub struct InferArgs {
     #[arg(long, value_name = "FILE.safetensors")]
     model: PathBuf,
     #[command(flatten)]
-    pair: PairArgs,
+    input: InputArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// Fuse only these columns and rows of PAN (of the common area); the same bytes as in the whole
@@ -44,7 +45,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let creation = args.output.creation()?;
     let fitted = Fitted::load(&args.model)?;
-    let scene = args.pair.open()?;
+    let (scene, _) = args.input.open()?;
     args.output.check(&creation, scene.ms())?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);

@@ -9,6 +9,7 @@ mod error;
 mod fuse;
 mod geometry;
 mod infer;
+mod inputs;
 mod output;
 mod profile;
 mod progress;

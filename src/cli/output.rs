@@ -1,7 +1,7 @@
 //! From trained networks to the GeoTIFF, strip by strip.
 
 use trapan::method::apply::{Application, Applied, Rows};
-use trapan::raster::{CogWriter, Creation, Layout, RasterError, Window};
+use trapan::raster::{CogWriter, Creation, Layout, RasterError, Window, select};
 use trapan::report::Collector;
 
 use super::args::OutputArgs;
@@ -18,14 +18,15 @@ pub fn write_scene(
     let window = Window { x: columns.start, y: rows.start, width: columns.len(), height: rows.len() };
     let scale = &job.fitted.scale;
     let pan = job.scene.pan().part(window);
-    let layout = Layout { range: scale.range, ..Layout::fused(&pan, job.scene.ms()) };
+    let bands = args.bands(job.fitted.bands)?;
+    let layout = Layout { range: scale.range, ..Layout::fused(&pan, &job.scene.ms().select(&bands)) };
     let mut file = CogWriter::create(&args.output, &layout, creation, args.overwrite)?;
     let mut collector = job.lms.then(|| Collector::new(job.part.clone(), job.fitted.bands));
     let mut sink = |rows: Rows| -> Result<(), RasterError> {
         if let Some(collector) = &mut collector {
             collector.take(job.scene, &rows)?;
         }
-        file.write_rows(&rows.hrms, rows.valid.as_deref())
+        file.write_rows(&select(&rows.hrms, job.fitted.bands, &bands), rows.valid.as_deref())
     };
     let applied = progress::apply(job, &mut sink, talk)?;
     file.finish()?;

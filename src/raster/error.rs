@@ -96,6 +96,16 @@ pub enum RasterError {
         /// The difference, with the values seen.
         what: String,
     },
+    /// A folder whose product cannot be fused as it is.
+    #[error("{}: {what}; {fix}", path.display())]
+    Product {
+        /// The folder, or a metadata file.
+        path: PathBuf,
+        /// The reason.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
     /// A band without any content.
     #[error("{}: band {band} is {value} everywhere: nothing to learn from; {fix}", path.display())]
     Constant {
@@ -264,9 +274,13 @@ pub(super) fn translate(options: &str, path: &Path) -> String {
 /// The line of a GDAL program that remedies a file: options, then input and a new name beside it.
 pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let out = path.with_file_name(format!("{stem}_fixed.tif"));
+    gdal_to(program, options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
+}
+
+/// [`gdal`] to a given name.
+pub(super) fn gdal_to(program: &str, options: &str, path: &Path, out: &Path) -> String {
     let space = if options.is_empty() { "" } else { " " };
-    format!("{program}{space}{options} {} {}", quoted(path), quoted(&out))
+    format!("{program}{space}{options} {} {}", quoted(path), quoted(out))
 }
 
 /// A path as a shell takes it.

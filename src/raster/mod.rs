@@ -12,13 +12,15 @@ mod geo;
 mod geometry;
 mod image;
 mod input;
-mod layout;
+
 mod metadata;
 mod pair;
 pub mod picture;
+mod product;
 mod read;
 mod scale;
 mod scene;
+mod storage;
 mod survey;
 mod write;
 
@@ -37,6 +39,7 @@ pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, 
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub(crate) use pair::fill;
+pub use product::Product;
 pub use read::{Source, read};
 pub use scale::Scale;
 pub use scene::Scene;
@@ -132,6 +135,8 @@ impl std::fmt::Display for Window {
 pub struct Header {
     /// Where it is read from, the first file of several; names it in errors.
     pub path: PathBuf,
+    /// Further files whose bands follow those of the first.
+    pub others: Vec<PathBuf>,
     /// Columns.
     pub width: usize,
     /// Rows.
@@ -160,6 +165,7 @@ impl Header {
     pub fn new(path: impl Into<PathBuf>, sample: Sample, [width, height, bands]: [usize; 3]) -> Self {
         Self {
             path: path.into(),
+            others: Vec::new(),
             width,
             height,
             bands,
@@ -176,6 +182,27 @@ impl Header {
     /// Width and height.
     pub fn size(&self) -> [usize; 2] {
         [self.width, self.height]
+    }
+
+    /// The same with these bands only (from 0), in this order.
+    ///
+    /// # Panics
+    /// If there is no such band.
+    pub fn select(&self, bands: &[usize]) -> Self {
+        let item = |item: &Item| match item.sample {
+            None => Some(item.clone()),
+            Some(sample) => {
+                let sample = bands.iter().position(|band| *band == sample)?;
+                Some(Item { sample: Some(sample), ..item.clone() })
+            }
+        };
+        let metadata = Metadata {
+            colours: bands.iter().map(|band| self.metadata.colours[*band].clone()).collect(),
+            items: self.metadata.items.iter().filter_map(item).collect(),
+            ..self.metadata.clone()
+        };
+        let descriptions = bands.iter().map(|band| self.descriptions[*band].clone()).collect();
+        Self { bands: bands.len(), descriptions, metadata, ..self.clone() }
     }
 
     /// The whole image.
@@ -312,6 +339,11 @@ impl DerefMut for Raster {
     fn deref_mut(&mut self) -> &mut Header {
         &mut self.header
     }
+}
+
+/// These of the `bands` values of each pixel, in this order.
+pub fn select(data: &[f32], bands: usize, wanted: &[usize]) -> Vec<f32> {
+    data.chunks_exact(bands).flat_map(|pixel| wanted.iter().map(|band| pixel[*band])).collect()
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -7,7 +7,7 @@
 //! pictures aside. No number that is not finite ever appears: it becomes `null`, a dash or a transparent pixel.
 //!
 //! # Layout of the JSON, version 2
-//! `schema`, `versions`, `method`, `inputs` (`pan` and `ms` with `path`, `sha256`, sizes, `sample`, `nodata`,
+//! `schema`, `versions`, `method`, `inputs` (`pan` and `ms` with `path`, `sha256`, `others` of a stack, sizes, `sample`, `nodata`,
 //! `georeferenced`; `ratio`), `output`, `warnings`, `notes`, `device`, `scale` (`DN = offset + scale · x`), `seconds`
 //! by part of the run, `pictures` (bands and DN range shown, places of overview and detail), `spectra`, `tables`,
 //! `added` and `maps` as the types here have them. After a training also `seed`, `settings`, `result`, `losses` (per phase
@@ -36,7 +36,7 @@ pub use colours::{Channels, Colours};
 pub use losses::{Losses, Series};
 pub use map::{Map, Ramp};
 pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook};
-pub use run::{Input, Inputs, Kept, Placed, Profiled, Report, Run, Training};
+pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Run, Training};
 pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};
 pub use view::{Images, View};

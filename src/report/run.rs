@@ -134,6 +134,8 @@ pub struct Input {
     pub path: String,
     /// Its SHA-256; none for images that were never a file.
     pub sha256: Option<String>,
+    /// Where bands are stacked, the other files.
+    pub others: Vec<Other>,
     /// Columns.
     pub width: usize,
     /// Rows.
@@ -148,6 +150,15 @@ pub struct Input {
     pub georeferenced: bool,
     /// Sides of a pixel in the unit of the coordinates.
     pub pixel_size: Option<[f64; 2]>,
+}
+
+/// One more file of an image.
+#[derive(Serialize)]
+pub struct Other {
+    /// File.
+    pub path: String,
+    /// Its SHA-256.
+    pub sha256: String,
 }
 
 /// Epochs and losses of the weights that were kept.
@@ -286,6 +297,11 @@ impl Inputs {
             Ok::<_, RasterError>(Input {
                 path: raster.path.display().to_string(),
                 sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
+                others: raster
+                    .others
+                    .iter()
+                    .map(|path| Ok(Other { path: path.display().to_string(), sha256: sha256(path)? }))
+                    .collect::<Result<_, RasterError>>()?,
                 width: raster.width,
                 height: raster.height,
                 bands: raster.bands,
