@@ -17,13 +17,14 @@ mod metadata;
 mod pair;
 pub mod picture;
 mod read;
+pub mod register;
 mod scale;
 mod write;
 
 use std::{
     fs::File,
     io,
-    ops::{Deref, DerefMut},
+    ops::{Deref, DerefMut, Range},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +36,7 @@ pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, 
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub use read::{Source, read};
+pub use register::Registration;
 pub use scale::Scale;
 pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
 
@@ -197,6 +199,25 @@ pub struct Block {
     pub valid: Option<Vec<bool>>,
 }
 
+impl Block {
+    /// The pixels of an image of this width and number of bands with its rows, its columns or both in
+    /// reverse order.
+    #[must_use]
+    pub fn flipped(self, [width, bands]: [usize; 2], flip: [bool; 2]) -> Self {
+        fn reversed<T: Copy>(values: &[T], width: usize, pixel: usize, [rows, columns]: [bool; 2]) -> Vec<T> {
+            let count = values.len() / pixel;
+            let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+            let from = |i: usize| end(i / width, count / width, rows) * width + end(i % width, width, columns);
+            (0..count).flat_map(|i| &values[from(i) * pixel..][..pixel]).copied().collect()
+        }
+        if flip == [false; 2] {
+            return self;
+        }
+        let valid = self.valid.map(|valid| reversed(&valid, width, 1, flip));
+        Self { data: reversed(&self.data, width, bands, flip), valid }
+    }
+}
+
 /// An image in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raster {
@@ -225,30 +246,36 @@ impl Raster {
         if part == self.window() {
             return self;
         }
-        let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
-        let data = (0..part.height)
-            .map(rows)
-            .flat_map(|r| &self.data[r.start * self.bands..r.end * self.bands])
-            .copied()
-            .collect();
-        let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
+        let Block { data, valid } = self.block(part);
         Self { header: self.header.part(part), data, valid }
+    }
+
+    /// Pixels of a part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    pub fn block(&self, part: Window) -> Block {
+        let row = |y: usize| {
+            let start = (part.y + y) * self.width + part.x;
+            start..start + part.width
+        };
+        let rows = (0..part.height).map(row);
+        let values = |row: Range<usize>| &self.data[row.start * self.bands..row.end * self.bands];
+        let valid = self.valid.as_ref().map(|v| rows.clone().flat_map(|row| &v[row]).copied().collect::<Vec<_>>());
+        Block { data: rows.flat_map(values).copied().collect(), valid: valid.filter(|v| v.contains(&false)) }
     }
 
     /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
     #[must_use]
-    pub fn flipped(mut self, [rows, columns]: [bool; 2]) -> Self {
-        if !rows && !columns {
+    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
+        if flip == [false; 2] {
             return self;
         }
         self.geo = GeoTags::default();
         self.metadata.rpc.clear();
-        let (w, h, c) = (self.width, self.height, self.bands);
-        let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
-        let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
-        self.data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
-        self.valid = self.valid.as_ref().map(|v| (0..w * h).map(|i| v[from(i)]).collect());
-        self
+        let shape = [self.header.width, self.header.bands];
+        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(shape, flip);
+        Self { header: self.header, data, valid }
     }
 }
 
