@@ -2,14 +2,17 @@
 
 mod checks;
 mod cli;
+mod cog;
 mod filters;
 mod geometry;
 mod golden;
 mod gradients;
 mod parity;
-mod raster;
+//mod raster;
 mod reference;
 mod scene;
 mod shaders;
+mod sharpen;
+mod startup;
 mod support;
 mod training;

@@ -1,7 +1,10 @@
 //! Flags shared by several commands.
 
+use std::time::Instant;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
@@ -28,13 +31,29 @@ pub struct DeviceArgs {
     /// Threads of the CPU engine; 0: all cores
     #[arg(short = 'j', long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Compile GPU kernels anew, and keep none for the next start (they lie in `trapan` in the
+    /// user's cache folder)
+    #[arg(long, env = "TRAPAN_NO_KERNEL_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_kernel_cache: bool,
 }
 
 impl DeviceArgs {
-    /// Opens the device and says which one and why.
+    /// [`open_fresh`](Self::open_fresh), with the kernels compiled by earlier runs.
     pub fn open(&self, talk: Talk) -> Result<Device, CliError> {
+        let device = self.open_fresh(talk)?;
+        // Without a home there is no cache folder, and nothing is kept.
+        match choose_native_strategy() {
+            Ok(folders) if !self.no_kernel_cache => Ok(device.with_cache(folders.cache_dir().join("trapan"))),
+            _ => Ok(device),
+        }
+    }
+
+    /// Opens the device and says which one and why.
+    pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
+        let start = Instant::now();
         let (device, why) = Device::open(self.device, self.threads)?;
         talk.say(format_args!("device: {device}, {why}"));
+        talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
         if device.is_software() {
             talk.say("warning: this is a software driver, 15 to 20 times slower than --device cpu");
         }
@@ -130,6 +149,12 @@ pub struct MethodArgs {
     /// Hidden width of the degradation network
     #[arg(long, default_value_t = 32, value_name = "N")]
     dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    train_size: usize,
+    /// Most training windows of a larger scene
+    #[arg(long, default_value_t = 8, value_name = "K")]
+    train_windows: usize,
     /// Seed: same seed and device, same bytes
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -165,6 +190,8 @@ impl MethodArgs {
         config.width = self.width;
         config.blocks = self.blocks;
         config.dam_width = self.dam_width;
+        config.train_size = self.train_size;
+        config.train_windows = self.train_windows;
         config.seed = self.seed;
         config.check(bands)?;
         Ok(config)

@@ -9,27 +9,27 @@ use super::Talk;
 
 /// Prints the time per kernel, with `-v` per call, and the sums against wall time.
 pub fn show(fused: &Fused, talk: Talk) {
-    if fused.timings.is_empty() {
-        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", fused.device));
+    if fused.learned.timings.is_empty() {
+        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", fused.learned.device));
         return;
     }
-    let outcome = &fused.outcome;
-    let wall = outcome.dam_time + outcome.fusion_time + fused.infer_time;
+    let outcome = &fused.learned.outcome;
+    let wall = outcome.dam_time + outcome.fusion_time + fused.applied.time;
     talk.detail(header("call"));
-    for t in &fused.timings {
+    for t in &fused.learned.timings {
         talk.detail(Row::of(&format!("{}: {}", t.plan, t.label), std::slice::from_ref(t)).line(wall));
     }
     talk.say(header("kernel"));
-    for row in by_kernel(&fused.timings) {
+    for row in by_kernel(&fused.learned.timings) {
         talk.say(row.line(wall));
     }
     // The last forward pass is part of the full step's plan.
     let degradation = ["prepare", "dam"];
     let (first, second): (Vec<Timing>, Vec<Timing>) =
-        fused.timings.iter().cloned().partition(|t| degradation.contains(&t.plan.as_str()));
+        fused.learned.timings.iter().cloned().partition(|t| degradation.contains(&t.plan.as_str()));
     for (phase, timings, wall) in [
         ("degradation", first, outcome.dam_time),
-        ("alternation and inference", second, outcome.fusion_time + fused.infer_time),
+        ("alternation and inference", second, outcome.fusion_time + fused.applied.time),
     ] {
         let sum: Duration = timings.iter().map(|t| t.total).sum();
         let [kernels, all] = [sum, wall].map(|d| d.as_secs_f64());

@@ -40,7 +40,7 @@ impl Report<'_> {
     }
 
     fn json(&self) -> Result<Value, RasterError> {
-        let (outcome, scale) = (&self.fused.outcome, self.scale);
+        let (outcome, scale) = (&self.fused.learned.outcome, self.scale);
         let seconds = |d: Duration| d.as_secs_f64();
         Ok(json!({
             "schema": SCHEMA,
@@ -51,7 +51,7 @@ impl Report<'_> {
             "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio() },
             "output": self.output.display().to_string(),
             "warnings": self.pair.warnings,
-            "device": self.fused.device,
+            "device": self.fused.learned.device,
             "seed": self.config.seed,
             "settings": self.config,
             "scale": {
@@ -70,21 +70,21 @@ impl Report<'_> {
             "losses": self.losses(),
             "seconds": {
                 "read": seconds(self.times.read),
-                "load": seconds(self.fused.load_time),
+                "load": seconds(self.fused.learned.load_time),
                 "degradation": seconds(outcome.dam_time),
                 "alternation": seconds(outcome.fusion_time),
-                "inference": seconds(self.fused.infer_time),
+                "inference": seconds(self.fused.applied.time),
                 "write": seconds(self.times.write),
                 "total": seconds(self.times.total),
             },
-            "profile": self.fused.timings.iter().map(timing).collect::<Vec<_>>(),
+            "profile": self.fused.learned.timings.iter().map(timing).collect::<Vec<_>>(),
         }))
     }
 
     /// Losses per branch: mean per epoch of the degradation network, else one entry per step.
     fn losses(&self) -> Value {
         let (mut dam, mut reduced, mut full) = (Vec::<[f64; 2]>::new(), Vec::new(), Vec::new());
-        for step in &self.fused.outcome.steps {
+        for step in &self.fused.learned.outcome.steps {
             match step {
                 StepRecord::Dam { epoch, loss, .. } => {
                     let share = f64::from(*loss) / trapan::method::crops::CROPS as f64;
@@ -94,7 +94,7 @@ impl Report<'_> {
                     }
                 }
                 StepRecord::Reduced { epoch, loss, .. } => reduced.push(json!([epoch, loss])),
-                StepRecord::Full { epoch, spectral, spatial, loss } => {
+                StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
                     full.push(json!([epoch, spectral, spatial, loss]));
                 }
             }

@@ -30,14 +30,12 @@ struct Cache {
 /// A decoded chunk; `None` where the file leaves it out.
 type Chunk = Arc<Option<Vec<u8>>>;
 
-/// Where values of an image go: pixel p of the window takes the values of `bands` at
-/// `p * stride + offset ..` of the output.
-pub(super) struct Target<'a> {
-    pub(super) out: &'a mut [f32],
-    pub(super) stride: usize,
-    pub(super) offset: usize,
-    /// Bands of the file, in the order wanted.
-    pub(super) bands: &'a [usize],
+/// Where the values of one band go: that of pixel p to `p * stride + at` of the output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    /// Band of the file.
+    pub(super) band: usize,
+    pub(super) at: usize,
     /// The value where the file leaves a chunk out.
     pub(super) fill: f32,
 }
@@ -52,16 +50,21 @@ impl Image {
         self.input.size
     }
 
-    /// Reads a window that lies within the image.
-    pub(super) fn read(&self, window: Window, target: Target<'_>) -> Result<(), RasterError> {
+    /// Reads bands of a window that lies within the image into `[h, w, stride]` values.
+    pub(super) fn read(
+        &self,
+        window: Window,
+        slots: &[Slot],
+        mut out: &mut [f32],
+        stride: usize,
+    ) -> Result<(), RasterError> {
         let layout = &self.layout;
         let [cw, ch] = layout.chunk;
         let columns = window.x / cw..(window.x + window.width).div_ceil(cw);
-        let planes: &[usize] = if layout.planar { target.bands } else { &[0] };
+        let planes: Vec<usize> = if layout.planar { slots.iter().map(|slot| slot.band).collect() } else { vec![0] };
         let row_bytes = layout.chunk_bytes().saturating_mul((columns.len() * planes.len()) as u64);
         let batch = (BATCH / row_bytes.max(1)).max(1) as usize;
         let (first, last) = (window.y / ch, (window.y + window.height).div_ceil(ch));
-        let mut out = target.out;
         let mut top = window.y;
         for start in (first..last).step_by(batch) {
             let rows = start..(start + batch).min(last);
@@ -72,24 +75,23 @@ impl Image {
                 .collect();
             let chunks = self.chunks(&wanted)?;
             let bottom = (rows.end * ch).min(window.y + window.height);
-            let (part, rest) = out.split_at_mut((bottom - top) * window.width * target.stride);
-            part.par_chunks_mut(window.width * target.stride).enumerate().for_each(|(i, line)| {
+            let (part, rest) = out.split_at_mut((bottom - top) * window.width * stride);
+            part.par_chunks_mut(window.width * stride).enumerate().for_each(|(i, line)| {
                 let y = top + i;
                 let row = &chunks[(y / ch - rows.start) * columns.len() * planes.len()..];
                 for (c, column) in columns.clone().enumerate() {
                     let left = window.x.max(column * cw);
                     let right = (window.x + window.width).min((column + 1) * cw);
-                    let line = &mut line[(left - window.x) * target.stride..(right - window.x) * target.stride];
-                    for (k, band) in target.bands.iter().enumerate() {
-                        let plane = if layout.planar { k } else { 0 };
-                        let out = line.iter_mut().skip(target.offset + k).step_by(target.stride);
+                    let line = &mut line[(left - window.x) * stride..(right - window.x) * stride];
+                    for (k, slot) in slots.iter().enumerate() {
+                        let (plane, band) = if layout.planar { (k, 0) } else { (0, slot.band) };
+                        let out = line.iter_mut().skip(slot.at).step_by(stride);
                         match &*row[c * planes.len() + plane] {
-                            None => out.for_each(|v| *v = target.fill),
+                            None => out.for_each(|v| *v = slot.fill),
                             Some(values) => {
                                 let samples = layout.coding.samples;
-                                let first = ((y % ch) * cw + left - column * cw) * samples;
-                                let band = if layout.planar { 0 } else { *band };
-                                convert(layout.coding.sample, values, first + band, samples, out);
+                                let first = ((y % ch) * cw + left - column * cw) * samples + band;
+                                convert(layout.coding.sample, values, first, samples, out);
                             }
                         }
                     }

@@ -122,13 +122,6 @@ impl Layout {
 
     /// Whether the file can hold what it claims, before any of it is allocated.
     fn check(&self, input: &Input) -> Result<(), RasterError> {
-        let rows = self.rows(0);
-        let least = self.coding.stored(self.chunk[0], rows).max(self.coding.decoded(self.chunk[0], rows));
-        if self.coding.codec != Codec::None && least > MAX_CHUNK {
-            let path = input.path.clone();
-            let what = format!("a {} of {least} bytes", if self.tiled { "tile" } else { "strip" });
-            return Err(RasterError::Unsupported { fix: translate("-co TILED=YES", &path), path, what });
-        }
         for (i, &(at, length)) in self.chunks.iter().enumerate() {
             if length == 0 {
                 continue;
@@ -140,6 +133,11 @@ impl Layout {
             let stored = self.coding.stored(self.chunk[0], self.rows(i));
             if stored > length.saturating_mul(self.coding.codec.most()) {
                 return Err(input.damaged(format!("{what} has {length} bytes and claims to hold {stored}")));
+            }
+            let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
+            if self.coding.codec != Codec::None && decoded.max(stored) > MAX_CHUNK {
+                let (path, fix) = (input.path.clone(), translate("-co TILED=YES", &input.path));
+                return Err(RasterError::Unsupported { path, what: format!("{what} of {decoded} bytes"), fix });
             }
         }
         Ok(())

@@ -19,12 +19,14 @@ pub mod picture;
 mod read;
 pub mod register;
 mod scale;
+mod scene;
+mod survey;
 mod write;
 
 use std::{
     fs::File,
     io,
-    ops::{Deref, DerefMut, Range},
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
@@ -35,10 +37,16 @@ pub use geo::{Affine, GeoTags};
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
+pub(crate) use pair::fill;
 pub use read::{Source, read};
 pub use register::Registration;
 pub use scale::Scale;
-pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
+pub use scene::Scene;
+pub use survey::{Cells, Survey};
+pub use write::{
+    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
+    write, write_atomically,
+};
 
 /// Type of the stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -177,6 +185,29 @@ impl Header {
         Window { x: 0, y: 0, width: self.width, height: self.height }
     }
 
+    /// Of the image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
+        if flip != [false; 2] {
+            self.geo = GeoTags::default();
+            self.metadata.rpc.clear();
+        }
+        self
+    }
+
+    /// What to say about a band that is taken as transparency.
+    fn alpha_note(&self) -> Option<String> {
+        self.alpha.map(|band| {
+            format!(
+                "{}: band {} is marked as alpha (transparency) and taken as a mask; if it has values, correct the \
+                 file: {}",
+                self.path.display(),
+                band + 1,
+                error::translate(&format!("-colorinterp_{} undefined", band + 1), &self.path)
+            )
+        })
+    }
+
     /// Of a part of the image, its place shifted accordingly.
     #[must_use]
     pub fn part(&self, part: Window) -> Self {
@@ -197,25 +228,6 @@ pub struct Block {
     /// `[h, w]`: false where any band is nodata, NaN or infinite, or the file's alpha or mask is 0;
     /// `None` if every pixel is valid.
     pub valid: Option<Vec<bool>>,
-}
-
-impl Block {
-    /// The pixels of an image of this width and number of bands with its rows, its columns or both in
-    /// reverse order.
-    #[must_use]
-    pub fn flipped(self, [width, bands]: [usize; 2], flip: [bool; 2]) -> Self {
-        fn reversed<T: Copy>(values: &[T], width: usize, pixel: usize, [rows, columns]: [bool; 2]) -> Vec<T> {
-            let count = values.len() / pixel;
-            let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
-            let from = |i: usize| end(i / width, count / width, rows) * width + end(i % width, width, columns);
-            (0..count).flat_map(|i| &values[from(i) * pixel..][..pixel]).copied().collect()
-        }
-        if flip == [false; 2] {
-            return self;
-        }
-        let valid = self.valid.map(|valid| reversed(&valid, width, 1, flip));
-        Self { data: reversed(&self.data, width, bands, flip), valid }
-    }
 }
 
 /// An image in memory.
@@ -250,32 +262,43 @@ impl Raster {
         Self { header: self.header.part(part), data, valid }
     }
 
-    /// Pixels of a part of the image.
+    /// The pixels of a part of the image.
     ///
     /// # Panics
     /// If the window reaches beyond the image.
     pub fn block(&self, part: Window) -> Block {
-        let row = |y: usize| {
-            let start = (part.y + y) * self.width + part.x;
-            start..start + part.width
-        };
-        let rows = (0..part.height).map(row);
-        let values = |row: Range<usize>| &self.data[row.start * self.bands..row.end * self.bands];
-        let valid = self.valid.as_ref().map(|v| rows.clone().flat_map(|row| &v[row]).copied().collect::<Vec<_>>());
-        Block { data: rows.flat_map(values).copied().collect(), valid: valid.filter(|v| v.contains(&false)) }
+        let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
+        let data = (0..part.height)
+            .map(rows)
+            .flat_map(|r| &self.data[r.start * self.bands..r.end * self.bands])
+            .copied()
+            .collect();
+        let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
+        Block { data, valid }
     }
 
     /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
     #[must_use]
-    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
-        if flip == [false; 2] {
+    pub fn flipped(self, flip: [bool; 2]) -> Self {
+        let size = self.size();
+        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(size, flip);
+        Self { header: self.header.flipped(flip), data, valid }
+    }
+}
+
+impl Block {
+    /// The block of this width and height with its rows, its columns or both in reverse order.
+    #[must_use]
+    pub fn flipped(self, [w, h]: [usize; 2], [rows, columns]: [bool; 2]) -> Self {
+        if !rows && !columns {
             return self;
         }
-        self.geo = GeoTags::default();
-        self.metadata.rpc.clear();
-        let shape = [self.header.width, self.header.bands];
-        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(shape, flip);
-        Self { header: self.header, data, valid }
+        let c = self.data.len() / (w * h);
+        let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+        let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
+        let data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
+        let valid = self.valid.map(|v| (0..w * h).map(|i| v[from(i)]).collect());
+        Self { data, valid }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     Block, GeoTags, Header, Raster, Window,
     directory::Directory,
     error::{RasterError, translate},
-    image::{Image, Target},
+    image::{Image, Slot},
     input::Input,
     layout::Layout,
     metadata,
@@ -39,9 +39,7 @@ pub struct Source {
 /// One file.
 struct Part {
     image: Image,
-    /// The bands wanted, then the alpha band if there is one.
-    bands: Vec<usize>,
-    alpha: bool,
+    alpha: Option<usize>,
     mask: Option<Image>,
     fill: f32,
 }
@@ -82,7 +80,7 @@ impl Source {
         let (tiff, mask) = Directory::image_and_mask(&input)?;
         let layout = Layout::read(&tiff)?;
         let alpha = alpha(&tiff, layout.bands)?;
-        let mut bands: Vec<usize> = (0..layout.bands).filter(|band| Some(*band) != alpha).collect();
+        let bands: Vec<usize> = (0..layout.bands).filter(|band| Some(*band) != alpha).collect();
         let nodata = nodata(&tiff.text(42113)?);
         let stated = metadata::read(&tiff, &bands)?;
         let packed = layout.coding.bits;
@@ -110,9 +108,8 @@ impl Source {
             }
         };
         let values = vec![nodata.map(|n| n as f32); bands.len()];
-        bands.extend(alpha);
         let fill = nodata.unwrap_or(0.0) as f32;
-        let part = Part { image: Image::new(input.clone(), layout), bands, alpha: alpha.is_some(), mask, fill };
+        let part = Part { image: Image::new(input.clone(), layout), alpha, mask, fill };
         Ok(Self { header, parts: vec![part], nodata: values })
     }
 
@@ -165,7 +162,7 @@ impl Source {
             return Err(RasterError::Window { path: self.header.path.clone(), window, size: self.header.size() });
         }
         let pixels = window.width * window.height;
-        let alphas = self.parts.iter().filter(|part| part.alpha).count();
+        let alphas = self.parts.iter().filter(|part| part.alpha.is_some()).count();
         let masks = self.parts.iter().filter(|part| part.mask.is_some()).count();
         // Bands, then alphas and masks, which become validity.
         let stride = bands + alphas + masks;
@@ -177,20 +174,16 @@ impl Source {
         data.resize(pixels * stride, 0.0);
         let (mut offset, mut extra) = (0, bands);
         for part in &self.parts {
-            let (wanted, alpha) = part.bands.split_at(part.bands.len() - usize::from(part.alpha));
-            let mut read = |image: &Image, offset, bands, fill| {
-                image.read(window, Target { out: &mut data, stride, offset, bands, fill })
+            let band = |band| {
+                let at = if part.alpha == Some(band) { &mut extra } else { &mut offset };
+                *at += 1;
+                // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
+                Slot { band, at: *at - 1, fill: if part.alpha == Some(band) { 0.0 } else { part.fill } }
             };
-            // The alpha band of pixels that lie apart is decoded with the others, and remembered.
-            read(&part.image, offset, wanted, part.fill)?;
-            offset += wanted.len();
-            if part.alpha {
-                // Bands without alpha where a tile is left out: GDAL reads 0, transparent.
-                read(&part.image, extra, alpha, 0.0)?;
-                extra += 1;
-            }
+            let slots: Vec<Slot> = (0..part.image.layout.bands).map(band).collect();
+            part.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &part.mask {
-                read(mask, extra, &[0], 0.0)?;
+                mask.read(window, &[Slot { band: 0, at: extra, fill: 0.0 }], &mut data, stride)?;
                 extra += 1;
             }
         }

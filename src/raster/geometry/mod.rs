@@ -5,9 +5,8 @@ mod crs;
 mod error;
 
 use super::{
-    Affine, Block, Header, Source, Window,
+    Affine, Header, Window,
     error::{RasterError, translate},
-    register::Part,
 };
 use crate::filter::Grid;
 use axis::Axis;
@@ -148,27 +147,6 @@ impl Geometry {
     /// PAN pixels per MS pixel.
     pub fn ratio(&self) -> usize {
         self.rows.ratio
-    }
-
-    /// Reads windows of the parts, MS as it lies on PAN.
-    ///
-    /// # Errors
-    /// Those of [`Source::read`], also for a window beyond the parts.
-    pub fn read(&self, pan: &Source, ms: &Source, part: Part) -> Result<(Block, Block), RasterError> {
-        let within = |whole: Window, part: Window, [rows, columns]: [bool; 2]| {
-            // Counted from the other end.
-            let start = |start: usize, length: usize, all: usize, flip: bool| {
-                if flip { all.saturating_sub(start + length) } else { start }
-            };
-            Window {
-                x: whole.x + start(part.x, part.width, whole.width, columns),
-                y: whole.y + start(part.y, part.height, whole.height, rows),
-                ..part
-            }
-        };
-        let fine = pan.read(within(self.pan, part.pan, [false; 2]))?;
-        let coarse = ms.read(within(self.ms, part.ms, self.ms_flip))?;
-        Ok((fine, coarse.flipped([part.ms.width, ms.header().bands], self.ms_flip)))
     }
 }
 

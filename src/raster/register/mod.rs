@@ -19,12 +19,9 @@ mod patch;
 
 use rayon::prelude::*;
 
-use super::{Block, Geometry, GeometryError, Pair, RasterError, Source};
-use crate::filter::Grid;
+use super::{Block, GeometryError, RasterError, Scene};
 use normal::Normal;
 use patch::{LEAST, Patch, parts};
-
-pub use patch::Part;
 
 /// Whole MS pixels searched to each side.
 const REACH: isize = 3;
@@ -70,42 +67,20 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Measures a pair in memory; `None` where there is nothing to hold on to: little area, texture
-    /// or validity.
-    pub fn of(pair: &Pair) -> Option<Self> {
-        let read = |part: Part| Ok::<_, std::convert::Infallible>((pair.pan.block(part.pan), pair.ms.block(part.ms)));
-        match Self::measure(&pair.rows, &pair.columns, read) {
-            Ok(found) => found,
-        }
-    }
-
-    /// Measures a pair of files, of which only some windows are read; `observe` sees them, PAN and MS.
+    /// Measures a scene, of which only some windows are read; `observe` sees them, PAN and MS. `None`
+    /// where there is nothing to hold on to: little area, texture or validity.
     ///
     /// # Errors
-    /// Those of [`Source::read`].
-    pub fn of_files(
-        pan: &Source,
-        ms: &Source,
-        geometry: &Geometry,
-        observe: impl Fn(&Block, &Block) + Sync,
-    ) -> Result<Option<Self>, RasterError> {
-        Self::measure(&geometry.rows, &geometry.columns, |part| {
-            let blocks = geometry.read(pan, ms, part)?;
-            observe(&blocks.0, &blocks.1);
-            Ok(blocks)
-        })
-    }
-
-    fn measure<E: Send>(
-        rows: &Grid,
-        columns: &Grid,
-        read: impl Fn(Part) -> Result<(Block, Block), E> + Sync,
-    ) -> Result<Option<Self>, E> {
+    /// Those of [`Scene::read_pan`].
+    pub fn of(scene: &Scene<'_>, observe: impl Fn(&Block, &Block) + Sync) -> Result<Option<Self>, RasterError> {
+        let (rows, columns) = (&scene.rows, &scene.columns);
         let patches = parts(rows, columns).into_par_iter().map(|part| {
-            let (pan, ms) = read(part)?;
-            Ok(Patch::new(part, pan, ms, rows, columns))
+            let pan = scene.read_pan(part.rows.pan.clone(), part.columns.pan.clone())?;
+            let ms = scene.read_ms(part.rows.ms.clone(), part.columns.ms.clone())?;
+            observe(&pan, &ms);
+            Ok(Patch::new(&part, pan, ms, rows, columns))
         });
-        let mut patches = patches.collect::<Result<Vec<Patch>, E>>()?;
+        let mut patches = patches.collect::<Result<Vec<Patch>, RasterError>>()?;
         patches.retain(|patch| patch.neighbours.len() >= LEAST);
         let few: Vec<&Patch> = patches.iter().step_by(patches.len().div_ceil(FEW).max(1)).collect();
         let ratio = rows.ratio as f64;

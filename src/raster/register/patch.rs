@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::filter::Grid;
-use crate::raster::{Block, Window};
+use crate::raster::Block;
 
 /// Nyquist gain of the blur that takes PAN to MS's resolution: about any sensor's. Being symmetric,
 /// it moves nothing.
@@ -17,51 +17,43 @@ const MARGIN: usize = 6;
 /// Least neighbours in a window that say anything.
 pub(super) const LEAST: usize = 64;
 
-/// A part of a pair: windows of its PAN and its MS.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
-    /// In PAN.
-    pub pan: Window,
-    /// In MS.
-    pub ms: Window,
+/// A part of an axis: of its PAN and of its MS.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) pan: Range<usize>,
+    pub(super) ms: Range<usize>,
 }
 
-/// The windows to compare, evenly spread: all of a small pair.
+/// A part of a scene.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) rows: Span,
+    pub(super) columns: Span,
+}
+
+/// The windows to compare, evenly spread: all of a small scene.
 pub(super) fn parts(rows: &Grid, columns: &Grid) -> Vec<Part> {
-    let axis = |grid: &Grid| {
+    let axis = |grid: &Grid| -> Vec<Span> {
         let side = SIDE.min(grid.coarse);
         let count = (grid.coarse / side).clamp(1, MOST);
-        let start =
-            move |i: usize| if count == 1 { (grid.coarse - side) / 2 } else { i * (grid.coarse - side) / (count - 1) };
-        let with_pan = move |i: usize| {
-            let ms = start(i)..start(i) + side;
+        let span = |i: usize| {
+            let start = if count == 1 { (grid.coarse - side) / 2 } else { i * (grid.coarse - side) / (count - 1) };
             let margin = (MARGIN * grid.ratio) as f64;
             let end = |at: f64| at.clamp(0.0, grid.fine as f64) as usize;
-            let pan = end(grid.fine_at(ms.start) - margin)..end(grid.fine_at(ms.end - 1) + margin + 1.0);
-            (!pan.is_empty()).then_some((pan, ms))
+            let pan = end(grid.fine_at(start) - margin)..end(grid.fine_at(start + side - 1) + margin + 1.0);
+            Span { pan, ms: start..start + side }
         };
-        (0..count).filter_map(with_pan).collect::<Vec<_>>()
-    };
-    let window = |rows: &Range<usize>, columns: &Range<usize>| Window {
-        x: columns.start,
-        y: rows.start,
-        width: columns.len(),
-        height: rows.len(),
+        (0..count).map(span).filter(|span| !span.pan.is_empty()).collect()
     };
     let columns = axis(columns);
-    let row = |(pan_rows, ms_rows): &(Range<usize>, Range<usize>)| {
-        let part =
-            |(pan, ms): &(Range<usize>, Range<usize>)| Part { pan: window(pan_rows, pan), ms: window(ms_rows, ms) };
-        columns.iter().map(part).collect::<Vec<_>>()
-    };
-    axis(rows).iter().flat_map(row).collect()
+    let row = |rows: Span| columns.iter().map(move |columns| Part { rows: rows.clone(), columns: columns.clone() });
+    axis(rows).into_iter().flat_map(row).collect()
 }
 
 /// A window ready to be compared.
 pub(super) struct Patch {
     /// PAN at MS's resolution, `[H, W]`.
     blurred: Vec<f32>,
-    size: [usize; 2],
     /// Rows and columns of MS on it.
     grids: [Grid; 2],
     /// Centre in the PAN of the pair: row, column.
@@ -79,16 +71,16 @@ pub(super) struct Patch {
 }
 
 impl Patch {
-    pub(super) fn new(part: Part, pan: Block, ms: Block, rows: &Grid, columns: &Grid) -> Self {
-        let Window { x, y, width, height } = part.pan;
-        let grid = |whole: &Grid, [pan, fine]: [usize; 2], [ms, coarse]: [usize; 2]| Grid {
-            phase: whole.fine_at(ms) - pan as f64,
-            fine,
-            coarse,
+    pub(super) fn new(part: &Part, pan: Block, ms: Block, rows: &Grid, columns: &Grid) -> Self {
+        let grid = |whole: &Grid, span: &Span| Grid {
+            phase: whole.fine_at(span.ms.start) - span.pan.start as f64,
+            fine: span.pan.len(),
+            coarse: span.ms.len(),
             ..*whole
         };
-        let Window { x: mx, y: my, width: mw, height: mh } = part.ms;
-        let grids = [grid(rows, [y, height], [my, mh]), grid(columns, [x, width], [mx, mw])];
+        let grids = [grid(rows, &part.rows), grid(columns, &part.columns)];
+        let [height, width] = grids.map(|grid| grid.fine);
+        let [mh, mw] = grids.map(|grid| grid.coarse);
         let kernel = gaussian(rows.ratio);
         // PAN must be known as far as half the blur, the interpolation and a shift of an MS pixel reach.
         let reach = (rows.ratio + 2 + kernel.len() / 2) as f64;
@@ -106,9 +98,8 @@ impl Patch {
         let difference = |[from, to]: &[u32; 2]| pixel(*to).zip(pixel(*from)).map(|(b, a)| b - a).collect::<Vec<_>>();
         Self {
             blurred: blur(&pan.data, width, &kernel),
-            size: [height, width],
             grids,
-            at: [y as f64 + 0.5 * (height as f64 - 1.0), x as f64 + 0.5 * (width as f64 - 1.0)],
+            at: [&part.rows, &part.columns].map(|span| 0.5 * (span.pan.start + span.pan.end - 1) as f64),
             differences: neighbours.iter().flat_map(difference).collect(),
             known: (0..mw * mh).filter(|k| known[*k]).map(|k| k as u32).collect(),
             neighbours,
@@ -129,7 +120,7 @@ impl Patch {
     fn sample(&self, shift: [f64; 2]) -> Vec<[f64; 3]> {
         let axis = |i: usize| -> Vec<(usize, [f64; 4], [f64; 4])> {
             let place = |k: usize| {
-                let last = self.size[i] as f64 - 1.0;
+                let last = self.grids[i].fine as f64 - 1.0;
                 let at = (self.grids[i].fine_at(k) + shift[i]).clamp(1.0, last - 1.001);
                 let (value, slope) = catmull_rom(at.fract());
                 (at as usize - 1, value, slope)
@@ -142,7 +133,7 @@ impl Patch {
             let (row, value_y, slope_y) = &rows[k / columns.len()];
             let (column, value_x, slope_x) = &columns[k % columns.len()];
             for i in 0..4 {
-                let line = &self.blurred[(row + i) * self.size[1] + column..][..4];
+                let line = &self.blurred[(row + i) * self.grids[1].fine + column..][..4];
                 let dot = |w: &[f64; 4]| line.iter().zip(w).map(|(v, w)| f64::from(*v) * w).sum::<f64>();
                 let value = dot(value_x);
                 out[k][0] += value_y[i] * value;
