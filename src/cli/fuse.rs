@@ -58,7 +58,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = Creation::parse(&args.creation).map_err(RasterError::from)?;
-    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
+    let (scene, _check) = args.geometry.open(&args.pan, &[&args.ms])?;
+    let pair = scene.pair()?;
     let config = args.method.config(pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);

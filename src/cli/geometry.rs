@@ -1,7 +1,11 @@
 //! Flags on how PAN and MS lie on each other.
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
-use trapan::raster::{Alignment, Extent, GeometryOptions};
+use trapan::raster::{Alignment, Check, Extent, GeometryOptions, Scene};
+
+use super::CliError;
 
 /// How PAN and MS lie on each other.
 #[derive(Args, Clone, Copy)]
@@ -14,14 +18,19 @@ pub struct GeometryArgs {
     /// Fuse the common area, or all of PAN with nodata where there is no MS
     #[arg(long, value_name = "EXTENT", default_value = "intersection")]
     extent: ExtentArg,
+    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
+    #[arg(long)]
+    coregister: bool,
 }
 
+/// See [`Alignment`].
 #[derive(Clone, Copy, ValueEnum)]
 enum AlignmentArg {
     Area,
     Centre,
 }
 
+/// See [`Extent`].
 #[derive(Clone, Copy, ValueEnum)]
 enum ExtentArg {
     Intersection,
@@ -29,6 +38,25 @@ enum ExtentArg {
 }
 
 impl GeometryArgs {
+    /// Opens and checks a pair and, if asked, registers it; what is to be known is among the scene's
+    /// warnings.
+    pub fn open<P: AsRef<Path>>(&self, pan: &Path, ms: &[P]) -> Result<(Scene<'static>, Check), CliError> {
+        let options = self.options();
+        let mut scene = Scene::open(pan, ms, &options)?;
+        let mut check = Check::of(&scene)?;
+        if self.coregister {
+            let options = check.corrected(&options)?;
+            scene = Scene::open(pan, ms, &options)?;
+            check = Check::of(&scene)?;
+            let [down, right] = options.shift;
+            scene
+                .warnings
+                .push(format!("PAN was taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+        }
+        scene.warnings.extend(check.warnings.iter().cloned());
+        Ok((scene, check))
+    }
+
     /// The library's options.
     pub fn options(&self) -> GeometryOptions {
         GeometryOptions {

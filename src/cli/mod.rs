@@ -8,6 +8,7 @@ mod devices;
 mod error;
 mod fuse;
 mod geometry;
+mod info;
 mod profile;
 mod progress;
 mod report;
@@ -42,6 +43,8 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Check a PAN/MS pair: grids, shift, values, what fusing takes; without training
+    Info(Box<info::InfoArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -106,6 +109,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Info(args) => info::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

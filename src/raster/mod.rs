@@ -5,6 +5,7 @@
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.
 
+mod check;
 mod chunk;
 mod directory;
 mod error;
@@ -32,6 +33,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
