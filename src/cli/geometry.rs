@@ -18,9 +18,6 @@ pub struct GeometryArgs {
     /// Fuse the common area, or all of PAN with nodata where there is no MS
     #[arg(long, value_name = "EXTENT", default_value = "intersection")]
     extent: ExtentArg,
-    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
-    #[arg(long)]
-    coregister: bool,
 }
 
 /// See [`Alignment`].
@@ -40,21 +37,21 @@ enum ExtentArg {
 impl GeometryArgs {
     /// Opens and checks a pair and, if asked, registers it; what is to be known is among the scene's
     /// warnings.
-    pub fn open<P: AsRef<Path>>(&self, pan: &Path, ms: &[P]) -> Result<(Scene<'static>, Check), CliError> {
+    pub fn open<P: AsRef<Path>>(&self, pan: &Path, ms: &[P], coregister: bool) -> Result<Scene<'static>, CliError> {
         let options = self.options();
         let mut scene = Scene::open(pan, ms, &options)?;
         let mut check = Check::of(&scene)?;
-        if self.coregister {
+        if coregister {
             let options = check.corrected(&options)?;
             scene = Scene::open(pan, ms, &options)?;
             check = Check::of(&scene)?;
             let [down, right] = options.shift;
             scene
                 .warnings
-                .push(format!("PAN was taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
         }
-        scene.warnings.extend(check.warnings.iter().cloned());
-        Ok((scene, check))
+        scene.warnings.extend(check.warnings);
+        Ok(scene)
     }
 
     /// The library's options.

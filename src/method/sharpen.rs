@@ -42,12 +42,12 @@ fn spans(up: &Banded, part: Range<usize>, size: usize, halo: usize) -> Vec<Span>
     let whole = part.len().next_multiple_of(ALIGN) + ALIGN;
     let size = (2 * halo + stride.min(whole) + len % ALIGN).min(len);
     let first = part.start.saturating_sub(halo) / ALIGN * ALIGN;
-    let mut sees = vec![first.min(len - size)..first.min(len - size) + size];
+    let window = |start: usize| start.min(len - size)..start.min(len - size) + size;
+    let mut sees = Vec::from([window(first)]);
     // The rim is not given, but where the axis ends.
     let gives = |s: &Range<usize>| if s.end == len { len } else { s.end - halo };
     while let Some(last) = sees.last().filter(|s| gives(s) < part.end) {
-        let start = (last.start + stride).min(len - size);
-        sees.push(start..start + size);
+        sees.push(window(last.start + stride));
     }
     let support: Vec<_> = sees.iter().map(|s| up.support(s.clone()).unwrap_or(0..up.input)).collect();
     let ms_len = support.iter().map(Range::len).max().unwrap_or(0).max(up.taps[0].len()).min(up.input);

@@ -20,14 +20,16 @@ pub struct Scene<'a> {
 /// A part of a file or an image in memory.
 enum Image<'a> {
     Memory(&'a Raster),
-    File {
-        source: Source,
-        /// Of the part.
-        header: Header,
-        part: Window,
-        /// Whether rows and columns run backwards.
-        flip: [bool; 2],
-    },
+    File(Box<File>),
+}
+
+struct File {
+    source: Source,
+    /// Of the part.
+    header: Header,
+    part: Window,
+    /// Whether rows and columns run backwards.
+    flip: [bool; 2],
 }
 
 impl Scene<'static> {
@@ -48,7 +50,7 @@ impl Scene<'static> {
         warnings.extend([&pan, &ms].into_iter().filter_map(|source| source.header().alpha_note()));
         let file = |source: Source, part: Window, flip: [bool; 2]| {
             let header = source.header().part(part).flipped(flip);
-            Image::File { source, header, part, flip }
+            Image::File(Box::new(File { source, header, part, flip }))
         };
         Self { pan: file(pan, pan_part, [false; 2]), ms: file(ms, ms_part, ms_flip), rows, columns, warnings }
     }
@@ -135,7 +137,7 @@ impl Image<'_> {
     fn header(&self) -> &Header {
         match self {
             Self::Memory(raster) => &raster.header,
-            Self::File { header, .. } => header,
+            Self::File(file) => &file.header,
         }
     }
 
@@ -148,7 +150,8 @@ impl Image<'_> {
         };
         match self {
             Self::Memory(raster) => Ok(raster.block(window(&rows, &columns))),
-            Self::File { source, part, flip, .. } => {
+            Self::File(file) => {
+                let File { source, part, flip, .. } = &**file;
                 let place = |range: Range<usize>, first: usize, len: usize, flip: bool| match flip {
                     false => first + range.start..first + range.end,
                     true => first + len - range.end..first + len - range.start,
