@@ -129,11 +129,11 @@ impl Geometry {
         let mut notes = Vec::new();
         let covered = window(&rows.covered, &columns.covered);
         let fate = match options.extent {
-            Extent::Intersection => "is left out",
-            Extent::Pan => "becomes nodata",
+            Extent::Intersection => "left out",
+            Extent::Pan => "nodata",
         };
-        notes.extend(outside(covered, pan.size()).map(|what| format!("PAN reaches beyond MS: {what} {fate}")));
-        notes.extend(outside(ms_part, ms.size()).map(|what| format!("MS reaches beyond PAN: {what} is left out")));
+        notes.extend(outside(covered, pan.size()).map(|what| format!("PAN reaches beyond MS; {fate}: {what}")));
+        notes.extend(outside(ms_part, ms.size()).map(|what| format!("MS reaches beyond PAN; left out: {what}")));
         Ok(Self {
             pan: pan_part,
             ms: ms_part,

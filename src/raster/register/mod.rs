@@ -33,8 +33,9 @@ const ROUNDS: usize = 10;
 const CONVERGED: f64 = 2e-3;
 /// A shift beyond this, in PAN pixels, is worth a warning: it shows in the result.
 pub const NOTABLE: f64 = 0.3;
-/// Spread or drift beyond this, in PAN pixels, cannot be put right by one shift.
+/// Spread and drift beyond these, in PAN pixels, cannot be put right by one shift.
 const MOST_SPREAD: f64 = 0.75;
+const MOST_DRIFT: f64 = 1.5;
 /// Least correlation of edges at which a shift is believed.
 const LEAST_FIT: f64 = 0.5;
 
@@ -108,7 +109,7 @@ impl Registration {
         let ([dy, dx], [sy, sx]) = (self.drift, self.spread);
         let why = if self.fit < LEAST_FIT {
             format!("the edges of PAN and MS hardly agree (correlation {:.2})", self.fit)
-        } else if dy.max(dx) > MOST_SPREAD {
+        } else if dy.max(dx) > MOST_DRIFT {
             format!("it changes by {dy:.1} rows and {dx:.1} columns of PAN over the scene: the scales differ")
         } else if sy.max(sx) > MOST_SPREAD {
             format!("it varies over the scene, by {sy:.1} rows and {sx:.1} columns of PAN from place to place")
