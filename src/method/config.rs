@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::kernels::adam::Adam;
 
 use super::MethodError;
+use crate::filter::Grid;
 
 /// Sensors with known MTF gains (method, section 3) and schedules (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,5 +323,30 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the upsampling was made for grids that lie like these.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`] for interp23 on a pair that is not area-aligned, whole MS pixels on PAN,
+    /// at a ratio of 2, 4, 8 or 16.
+    pub fn check_grids(&self, rows: &Grid, columns: &Grid) -> Result<(), MethodError> {
+        let made_for = |grid: &Grid| {
+            grid.ratio.is_power_of_two()
+                && grid.fine == grid.ratio * grid.coarse
+                && *grid == Grid::aligned(grid.fine, grid.ratio)
+        };
+        if self.upsample == Upsample::Cubic || made_for(rows) && made_for(columns) {
+            return Ok(());
+        }
+        Err(MethodError::Setting {
+            name: "upsample",
+            value: "interp23 (as --preset paper has it)".into(),
+            wanted: format!(
+                "cubic on this pair: interp23 was made for ratios 2, 4 and 8 and MS pixels that cover whole blocks of PAN \
+                 pixels, and here the centre of the first lies at row {}, column {} of PAN at ratio {}",
+                rows.phase, columns.phase, rows.ratio
+            ),
+        })
     }
 }

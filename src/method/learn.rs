@@ -50,6 +50,7 @@ pub fn learn(
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
     config.check(scene.ms().bands)?;
+    config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
     let samples = windows::samples(scene, survey, scale, &dims, &windows)?;

@@ -4,6 +4,7 @@ pub mod apply;
 mod checkpoint;
 pub mod config;
 pub mod crops;
+pub mod estimate;
 pub mod fitted;
 mod fuse;
 mod learn;

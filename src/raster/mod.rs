@@ -5,6 +5,7 @@
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.
 
+mod check;
 mod chunk;
 mod directory;
 mod error;
@@ -18,6 +19,7 @@ mod pair;
 pub mod picture;
 mod product;
 mod read;
+pub mod register;
 mod scale;
 mod scene;
 mod storage;
@@ -33,6 +35,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
@@ -41,6 +44,7 @@ pub use pair::Pair;
 pub(crate) use pair::fill;
 pub use product::Product;
 pub use read::{Source, read};
+pub use register::Registration;
 pub use scale::Scale;
 pub use scene::Scene;
 pub use survey::{Cells, Survey};

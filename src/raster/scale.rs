@@ -51,7 +51,7 @@ impl Scale {
             return Ok(Self { offset: offset.into(), scale, bits: None, declared: false, range: [offset, high] });
         }
         let declared = images.into_iter().filter_map(|r| r.bits).max().filter(|bits| *bits <= 16 && fits(*bits));
-        let smallest = DEPTHS.into_iter().find(|bits| fits(*bits)).unwrap_or(16);
+        let smallest = usual_depth(high).unwrap_or(16);
         Ok(Self::depth(declared.unwrap_or(smallest), declared.is_some(), low))
     }
 
@@ -87,6 +87,11 @@ impl std::fmt::Display for Scale {
             None => write!(f, "values {} to {}", self.range[0], self.range[1]),
         }
     }
+}
+
+/// The smallest usual bit depth that holds a value.
+pub(super) fn usual_depth(high: f32) -> Option<u8> {
+    DEPTHS.into_iter().find(|bits| high <= top(*bits))
 }
 
 /// Largest value of a bit depth.
