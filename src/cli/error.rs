@@ -67,6 +67,8 @@ fn method(error: &MethodError) -> u8 {
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),
+        MethodError::Raster(e) => raster(e),
+        MethodError::Weights(_) | MethodError::OtherRun { .. } => 3,
         _ => 2,
     }
 }

@@ -9,6 +9,7 @@ use trapan::method::{self, Config, Fused};
 use trapan::raster::{self, Creation, Layout, Pair, RasterError, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
+use super::geometry::GeometryArgs;
 use super::progress;
 use super::report::{Report, Times};
 use super::{CliError, Talk, profile};
@@ -45,6 +46,8 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
+    geometry: GeometryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
     method: MethodArgs,
@@ -55,7 +58,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = Creation::parse(&args.creation).map_err(RasterError::from)?;
-    let pair = Pair::open(&args.pan, &args.ms)?;
+    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
     let config = args.method.config(pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);
@@ -97,7 +100,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
 fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config).program);
+    print!("{}", method::build(method::dims(pair), config, pair.valid().is_some()).program);
 }
 
 fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
@@ -107,7 +110,7 @@ fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
         Some(bits) => format!("{bits} bit (from the data)"),
         None => format!("values {} to {}", scale.range[0], scale.range[1]),
     };
-    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio, config.sensor));
+    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio(), config.sensor));
     for warning in &pair.warnings {
         talk.say(format_args!("warning: {warning}"));
     }
@@ -122,6 +125,15 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
         fused.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
     let s = |d: std::time::Duration| d.as_secs_f64();
+    let loading = fused.loading;
+    talk.detail(format_args!(
+        "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
+        s(fused.load_time) * 1e3,
+        loading.kernels,
+        if loading.cached { " from the cache" } else { "" },
+        s(loading.compiling) * 1e3,
+        loading.bytes as f64 / 1e6
+    ));
     talk.say(format_args!(
         "{:.1} s: load {:.2}, degradation {:.1}, alternation {:.1}, inference {:.2}, files {:.2}",
         s(times.total),
@@ -143,5 +155,5 @@ pub fn write_fused(
     overwrite: bool,
 ) -> Result<(), CliError> {
     let layout = Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms) };
-    Ok(raster::write(path, &layout, hrms, pair.valid.as_deref(), creation, overwrite)?)
+    Ok(raster::write(path, &layout, hrms, pair.valid().as_deref(), creation, overwrite)?)
 }

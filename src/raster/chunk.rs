@@ -146,7 +146,7 @@ impl Codec {
             Self::Lzw => lzw(&bytes, size)?,
             Self::Deflate => take(flate2::read::ZlibDecoder::new(&bytes[..]), size)?,
             Self::PackBits => pack_bits(&bytes, size),
-            Self::Zstd => take(zstd::stream::read::Decoder::with_buffer(&bytes[..])?, size)?,
+            Self::Zstd => zstd::bulk::decompress(&bytes, size)?,
         };
         match out.len() == size {
             true => Ok(out),

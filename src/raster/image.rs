@@ -7,7 +7,7 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Sample, Window, error::RasterError, input::Input, layout::Layout};
+use super::{Sample, Window, error::RasterError, input::Input, storage::Storage};
 
 /// Bytes of decoded chunks that are held at once on behalf of one read, unless one row of chunks is
 /// more: enough to keep all cores busy.
@@ -16,7 +16,7 @@ const BATCH: u64 = 32 << 20;
 /// One image of a file.
 pub(super) struct Image {
     input: Arc<Input>,
-    pub(super) layout: Layout,
+    pub(super) storage: Storage,
     cache: Mutex<Cache>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Slot {
 }
 
 impl Image {
-    pub(super) fn new(input: Arc<Input>, layout: Layout) -> Self {
-        Self { input, layout, cache: Mutex::default() }
+    pub(super) fn new(input: Arc<Input>, storage: Storage) -> Self {
+        Self { input, storage, cache: Mutex::default() }
     }
 
     /// Bytes of the file.
@@ -58,11 +58,11 @@ impl Image {
         mut out: &mut [f32],
         stride: usize,
     ) -> Result<(), RasterError> {
-        let layout = &self.layout;
-        let [cw, ch] = layout.chunk;
+        let storage = &self.storage;
+        let [cw, ch] = storage.chunk;
         let columns = window.x / cw..(window.x + window.width).div_ceil(cw);
-        let planes: Vec<usize> = if layout.planar { slots.iter().map(|slot| slot.band).collect() } else { vec![0] };
-        let row_bytes = layout.chunk_bytes().saturating_mul((columns.len() * planes.len()) as u64);
+        let planes: Vec<usize> = if storage.planar { slots.iter().map(|slot| slot.band).collect() } else { vec![0] };
+        let row_bytes = storage.chunk_bytes().saturating_mul((columns.len() * planes.len()) as u64);
         let batch = (BATCH / row_bytes.max(1)).max(1) as usize;
         let (first, last) = (window.y / ch, (window.y + window.height).div_ceil(ch));
         let mut top = window.y;
@@ -71,7 +71,7 @@ impl Image {
             let wanted: Vec<usize> = rows
                 .clone()
                 .flat_map(|row| columns.clone().map(move |column| (row, column)))
-                .flat_map(|(row, column)| planes.iter().map(move |plane| layout.index(*plane, row, column)))
+                .flat_map(|(row, column)| planes.iter().map(move |plane| storage.index(*plane, row, column)))
                 .collect();
             let chunks = self.chunks(&wanted)?;
             let bottom = (rows.end * ch).min(window.y + window.height);
@@ -84,14 +84,14 @@ impl Image {
                     let right = (window.x + window.width).min((column + 1) * cw);
                     let line = &mut line[(left - window.x) * stride..(right - window.x) * stride];
                     for (k, slot) in slots.iter().enumerate() {
-                        let (plane, band) = if layout.planar { (k, 0) } else { (0, slot.band) };
+                        let (plane, band) = if storage.planar { (k, 0) } else { (0, slot.band) };
                         let out = line.iter_mut().skip(slot.at).step_by(stride);
                         match &*row[c * planes.len() + plane] {
                             None => out.for_each(|v| *v = slot.fill),
                             Some(values) => {
-                                let samples = layout.coding.samples;
+                                let samples = storage.coding.samples;
                                 let first = ((y % ch) * cw + left - column * cw) * samples + band;
-                                convert(layout.coding.sample, values, first, samples, out);
+                                convert(storage.coding.sample, values, first, samples, out);
                             }
                         }
                     }
@@ -113,11 +113,11 @@ impl Image {
             .zip(known)
             .map(|(index, known)| match known {
                 Some(chunk) => Ok(chunk),
-                None => self.layout.decode(&self.input, *index).map(Arc::new),
+                None => self.storage.decode(&self.input, *index).map(Arc::new),
             })
             .collect::<Result<_, _>>()?;
         // What the next rows or the next tile of a sweep may share with this one: a batch of it.
-        let bytes = self.layout.chunk_bytes().max(1);
+        let bytes = self.storage.chunk_bytes().max(1);
         let room = wanted.len().max((BATCH / bytes) as usize);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.keep(wanted.iter().copied().zip(chunks.iter().cloned()), room);

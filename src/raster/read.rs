@@ -10,14 +10,14 @@ use super::{
     error::{RasterError, translate},
     image::{Image, Slot},
     input::Input,
-    layout::Layout,
     metadata,
+    storage::Storage,
 };
 
 /// Most bytes of one block in memory, as f32.
 const MAX_BYTES: u64 = 16 << 30;
-/// Most values of a whole image per byte of its file. Tiles that are left out take no bytes but a
-/// table entry, so a sparse file may hold more; it can be read by windows.
+/// Most values of a whole image per byte of its files, unless their compression allows more. Tiles
+/// that are left out take no bytes but a table entry: a sparse file of more is read by windows.
 const MAX_VALUES: u64 = 4096;
 
 /// An image in one or several files, of which windows can be read from any thread.
@@ -78,18 +78,18 @@ impl Source {
     fn single(input: Input) -> Result<Self, RasterError> {
         let input = Arc::new(input);
         let (tiff, mask) = Directory::image_and_mask(&input)?;
-        let layout = Layout::read(&tiff)?;
-        let alpha = alpha(&tiff, layout.bands)?;
-        let bands: Vec<usize> = (0..layout.bands).filter(|band| Some(*band) != alpha).collect();
+        let storage = Storage::read(&tiff)?;
+        let alpha = alpha(&tiff, storage.bands)?;
+        let bands: Vec<usize> = (0..storage.bands).filter(|band| Some(*band) != alpha).collect();
         let nodata = nodata(&tiff.text(42113)?);
         let stated = metadata::read(&tiff, &bands)?;
-        let packed = layout.coding.bits;
+        let packed = storage.coding.bits;
         let header = Header {
             path: input.path.clone(),
-            width: layout.width,
-            height: layout.height,
+            width: storage.width,
+            height: storage.height,
             bands: bands.len(),
-            sample: layout.coding.sample,
+            sample: storage.coding.sample,
             bits: stated.bits.or((packed % 8 != 0).then_some(packed)),
             geo: GeoTags::read(&tiff)?,
             descriptions: stated.descriptions,
@@ -100,8 +100,8 @@ impl Source {
         let mask = match mask {
             None => None,
             Some(mask) => {
-                let mask = Layout::read(&mask)?;
-                if mask.window() != layout.window() || mask.bands != 1 {
+                let mask = Storage::read(&mask)?;
+                if mask.window() != storage.window() || mask.bands != 1 {
                     return Err(input.damaged("its mask has another size than the image".into()));
                 }
                 Some(Image::new(input.clone(), mask))
@@ -109,7 +109,7 @@ impl Source {
         };
         let values = vec![nodata.map(|n| n as f32); bands.len()];
         let fill = nodata.unwrap_or(0.0) as f32;
-        let part = Part { image: Image::new(input.clone(), layout), alpha, mask, fill };
+        let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
         Ok(Self { header, parts: vec![part], nodata: values })
     }
 
@@ -149,6 +149,24 @@ impl Source {
         &self.header
     }
 
+    /// Takes this value for "no data" in files that do not state one.
+    pub fn assume_nodata(&mut self, nodata: f64) {
+        self.header.nodata = self.header.nodata.or(Some(nodata));
+        self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+    }
+
+    /// Takes this for the number of significant bits if the files do not state one.
+    pub fn assume_bits(&mut self, bits: Option<u8>) {
+        self.header.bits = self.header.bits.or(bits);
+    }
+
+    /// Gives names to bands that have none.
+    pub fn assume_names(&mut self, names: &[String]) {
+        for (name, new) in self.header.descriptions.iter_mut().zip(names) {
+            name.get_or_insert_with(|| new.clone());
+        }
+    }
+
     /// Values and validity of a window. Only the chunks it touches are decoded, in parallel, and
     /// about 32 MiB of them, at least a row of chunks, are kept for the next read: reading rows from
     /// top to bottom or tiles with an overlap decodes each chunk once.
@@ -180,7 +198,7 @@ impl Source {
                 // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
                 Slot { band, at: *at - 1, fill: if part.alpha == Some(band) { 0.0 } else { part.fill } }
             };
-            let slots: Vec<Slot> = (0..part.image.layout.bands).map(band).collect();
+            let slots: Vec<Slot> = (0..part.image.storage.bands).map(band).collect();
             part.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &part.mask {
                 mask.read(window, &[Slot { band: 0, at: extra, fill: 0.0 }], &mut data, stride)?;
@@ -206,7 +224,8 @@ impl Source {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
         let size: u64 = self.parts.iter().map(|part| part.image.size()).sum();
-        if values > size.saturating_mul(MAX_VALUES) {
+        let most = self.parts.iter().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
             return Err(RasterError::Damaged { path: header.path.clone(), what });

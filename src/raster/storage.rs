@@ -15,7 +15,7 @@ const MAX_CHUNK: u64 = 1 << 30;
 const STRIP: u64 = 1 << 20;
 
 /// Where the values of an image are.
-pub(super) struct Layout {
+pub(super) struct Storage {
     pub(super) width: usize,
     pub(super) height: usize,
     /// Bands in the file, transparency included.
@@ -30,7 +30,7 @@ pub(super) struct Layout {
     chunks: Vec<(u64, u64)>,
 }
 
-impl Layout {
+impl Storage {
     pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let input = tiff.input;
         let unsupported = |what: String, options: &str| {
@@ -114,10 +114,10 @@ impl Layout {
         let samples = if planar { 1 } else { bands };
         let coding = Coding { order: tiff.order, sample, bits: bits as u8, samples, codec, predictor };
         let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
-        let mut layout = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
-        layout.check(input)?;
-        layout.cut_strips();
-        Ok(layout)
+        let mut storage = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
+        storage.check(input)?;
+        storage.cut_strips();
+        Ok(storage)
     }
 
     /// Whether the file can hold what it claims, before any of it is allocated.
