@@ -69,6 +69,8 @@ fn extra_bands_of_a_colour_picture_are_kept() {
             let kept = if extra == 0 { 4 } else { 3 };
             let expected: Vec<f32> = data.chunks_exact(4).flat_map(|p| &p[..kept]).copied().collect();
             assert_eq!((found.bands, found.alpha, found.data == expected), (kept, alpha, true));
+            let colours: Vec<_> = found.metadata.colours.iter().flatten().map(String::as_str).collect();
+            assert_eq!(colours, ["Red", "Green", "Blue"]);
         }
     }
 }
@@ -199,9 +201,39 @@ fn we_read_what_gdal_writes() {
         assert_eq!(about["sample"], found.sample.to_string(), "{name}");
         assert_eq!(about["bands"], found.bands, "{name}");
         assert_eq!(about["description"].as_str(), found.descriptions[0].as_deref(), "{name}");
-        assert_eq!((found.size(), found.nodata, found.data == values), ([70, 83], Some(7.0), true), "{name}");
+        assert_eq!((found.size(), found.nodata), ([70, 83], about["nodata"].as_f64()), "{name}");
+        assert_eq!((found.bits.map(u64::from), found.data == values), (about["bits"].as_u64(), true), "{name}");
+        let valid: Vec<bool> = fs::read(file("mask")).unwrap().iter().map(|v| *v > 0).collect();
+        assert_eq!(found.valid, valid.contains(&false).then_some(valid), "{name}");
+        if name == "metadata" {
+            assert_metadata(&found);
+        }
         assert_eq!(found.geo.affine().unwrap().at(0.0, 0.0), [452085.0, 4484715.0], "{name}");
         compared += 1;
     }
-    assert_eq!(compared, 1 + 4 * (16 + 2 + 1) + 2, "all of GDAL's files");
+    assert_eq!(compared, 1 + 4 * (20 + 2 + 3) + 2 + 14 + 2, "all of GDAL's files");
+}
+
+/// What the script tells GDAL to say.
+fn assert_metadata(found: &Raster) {
+    let metadata = &found.metadata;
+    assert_eq!(metadata.date_time.as_deref(), Some("2026:11:22 10:00:00"));
+    let colours: Vec<_> = metadata.colours.iter().map(Option::as_deref).collect();
+    assert_eq!(colours[..3], [Some("Blue"), Some("Green"), Some("Red")]);
+    // Error bias and random error, five offsets, five scales, four times twenty coefficients.
+    assert_eq!((metadata.rpc.len(), metadata.rpc[0], metadata.rpc[1], metadata.rpc[91]), (92, 0.5, 0.25, 19.0 / 7.0));
+    assert_eq!((&metadata.rpc[2..7], &metadata.rpc[7..12]), (&[3.5; 5][..], &[7.25; 5][..]));
+    let has = |name: &str, sample, value: &str| {
+        assert!(
+            metadata.items.iter().any(|i| (&i.name[..], i.sample, &i.value[..]) == (name, sample, value)),
+            "{name}"
+        );
+    };
+    has("AREA", None, "x & y");
+    has("SUN", Some(1), "45");
+    has("SATELLITEID", None, "WV02");
+    has("SCALE", Some(1), "0.5");
+    has("OFFSET", Some(2), "-3");
+    has("UNITTYPE", Some(1), "m <");
+    assert!(!metadata.items.iter().any(|i| i.name.starts_with("STATISTICS_")), "statistics are of one image only");
 }

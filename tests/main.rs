@@ -11,6 +11,7 @@ mod golden;
 mod gradients;
 mod layouts;
 mod parity;
+mod products;
 mod raster;
 mod reading;
 mod reference;

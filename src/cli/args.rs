@@ -66,8 +66,9 @@ impl DeviceArgs {
 #[command(next_help_heading = "Method")]
 pub struct MethodArgs {
     /// Sensor: MTF gains and schedule
-    #[arg(long, default_value = "generic", value_parser = named::<Sensor>(SENSORS))]
-    pub sensor: Sensor,
+    /// [default: that of a product folder, else generic]
+    #[arg(long, value_parser = named::<Sensor>(SENSORS))]
+    sensor: Option<Sensor>,
     /// trapan: true to the pixel geometry; paper: as the published codes ran it
     #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "paper"]))]
     preset: Profile,
@@ -155,11 +156,23 @@ pub struct MethodArgs {
 }
 
 impl MethodArgs {
+    /// The sensor asked for, else generic.
+    pub fn sensor(&self) -> Sensor {
+        self.sensor.unwrap_or(Sensor::Generic)
+    }
+
     /// The settings for `bands` bands, checked.
     pub fn config(&self, bands: usize) -> Result<Config, CliError> {
+        self.config_for(None, bands)
+    }
+
+    /// [`config`](Self::config) with the sensor that the images come from, unless another is asked for
+    /// or it has another number of bands, as an order of four of WorldView-2's eight.
+    pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
+        let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
         let mut config = match &self.mtf_gains {
-            Some(gains) => Config::with_gains(self.sensor, self.preset, gains.clone()),
-            None => Config::new(self.sensor, self.preset, bands)?,
+            Some(gains) => Config::with_gains(sensor, self.preset, gains.clone()),
+            None => Config::new(sensor, self.preset, bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);

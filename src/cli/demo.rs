@@ -31,14 +31,15 @@ pub struct DemoArgs {
 /// Runs `demo`. Its own folder is written over.
 pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let scene = simulate(&args.scene.spec(args.method.sensor, args.method.seed))?;
+    let scene = simulate(&args.scene.spec(args.method.sensor(), args.method.seed))?;
     scene.write(&args.output, true)?;
     let pair = scene.pair()?;
     let config = args.method.config(pair.ms.bands)?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
     let fused = progress::fuse(&pair, &scale, &config, &device, Options::default(), talk)?;
-    super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, &Default::default(), true)?;
+    let (path, bands) = (args.output.join("fused.tif"), (0..pair.ms.bands).collect::<Vec<_>>());
+    super::fuse::write_fused(&path, &pair, &bands, &scale, &fused.hrms, &Default::default(), true)?;
 
     let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);
     let channels = rgb_channels(bands);

@@ -24,6 +24,14 @@ pub enum CliError {
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// A band to write that is not there.
+    #[error("--out-bands {band}: the MS image has bands 1 to {bands}; choose among them")]
+    OutBand {
+        /// The band asked for.
+        band: usize,
+        /// Bands of MS.
+        bands: usize,
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -45,7 +53,7 @@ impl CliError {
             Self::Engine(e) => engine(e),
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
-            Self::Simulate(_) => 2,
+            Self::Simulate(_) | Self::OutBand { .. } => 2,
             Self::Picture(_) => 8,
             Self::Selftest { .. } => 1,
         }

@@ -6,10 +6,11 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::{self, Config, Fused};
-use trapan::raster::{self, Creation, Layout, Pair, RasterError, Scale};
+use trapan::raster::{self, Creation, Geometry, Layout, Pair, RasterError, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
 use super::geometry::GeometryArgs;
+use super::inputs::{InputArgs, Inputs};
 use super::progress;
 use super::report::{Report, Times};
 use super::{CliError, Talk, profile};
@@ -17,15 +18,14 @@ use super::{CliError, Talk, profile};
 /// Arguments of `fuse`.
 #[derive(Args)]
 pub struct FuseArgs {
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE")]
-    pan: PathBuf,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands
-    #[arg(long, value_name = "FILE")]
-    ms: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
     /// Fused GeoTIFF to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    out_bands: Vec<usize>,
     /// Replace existing output files
     #[arg(long)]
     overwrite: bool,
@@ -58,8 +58,11 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = Creation::parse(&args.creation).map_err(RasterError::from)?;
-    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
-    let config = args.method.config(pair.ms.bands)?;
+    let Inputs { pan, ms, sensor } = args.input.open()?;
+    let bands = out_bands(&args.out_bands, ms.header().bands)?;
+    let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
+    let pair = Pair::read(&pan, &ms, geometry)?;
+    let config = args.method.config_for(sensor, pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);
         return Ok(());
@@ -81,7 +84,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let fused = progress::fuse(&pair, &scale, &config, &device, options, talk)?;
 
     let writing = Instant::now();
-    write_fused(&args.output, &pair, &scale, &fused.hrms, &creation, args.overwrite)?;
+    write_fused(&args.output, &pair, &bands, &scale, &fused.hrms, &creation, args.overwrite)?;
     let times = Times { read: read_time, write: writing.elapsed(), total: start.elapsed() };
     if let Some(dir) = &args.trace {
         method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
@@ -145,15 +148,26 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
     ));
 }
 
-/// Writes the fused image in the MS's data type on the PAN's grid.
+/// The bands to write, from 0.
+fn out_bands(wanted: &[usize], bands: usize) -> Result<Vec<usize>, CliError> {
+    if let Some(&band) = wanted.iter().find(|band| !(1..=bands).contains(band)) {
+        return Err(CliError::OutBand { band, bands });
+    }
+    Ok(if wanted.is_empty() { (0..bands).collect() } else { wanted.iter().map(|band| band - 1).collect() })
+}
+
+/// Writes these bands of the fused image in the MS's data type on the PAN's grid.
 pub fn write_fused(
     path: &Path,
     pair: &Pair,
+    bands: &[usize],
     scale: &Scale,
     hrms: &[f32],
     creation: &Creation,
     overwrite: bool,
 ) -> Result<(), CliError> {
-    let layout = Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms) };
-    Ok(raster::write(path, &layout, hrms, pair.valid().as_deref(), creation, overwrite)?)
+    let layout =
+        Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms.select(bands)) };
+    let hrms = raster::select(hrms, pair.ms.bands, bands);
+    Ok(raster::write(path, &layout, &hrms, pair.valid().as_deref(), creation, overwrite)?)
 }

@@ -8,6 +8,7 @@ mod devices;
 mod error;
 mod fuse;
 mod geometry;
+mod inputs;
 mod profile;
 mod progress;
 mod report;

@@ -123,6 +123,8 @@ fn input(raster: &Raster) -> Result<Value, RasterError> {
     Ok(json!({
         "path": raster.path.display().to_string(),
         "sha256": sha256(&raster.path)?,
+        "others": raster.others.iter().map(|path| Ok(json!({ "path": path.display().to_string(), "sha256": sha256(path)? })))
+            .collect::<Result<Vec<_>, RasterError>>()?,
         "width": raster.width,
         "height": raster.height,
         "bands": raster.bands,

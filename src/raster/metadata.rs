@@ -61,6 +61,7 @@ pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, Rast
         date_time: (!date_time.is_empty()).then_some(date_time),
         items: Vec::new(),
     };
+    let rgb = tiff.uint(262)? == Some(2);
     let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata };
     for mut item in items(&xml) {
         if let Some(sample) = item.sample {
@@ -76,6 +77,12 @@ pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, Rast
             }
             (name, ..) if name.starts_with("STATISTICS_") => {}
             _ => stated.metadata.items.push(item),
+        }
+    }
+    if rgb {
+        for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
+            let of_picture = ["Red", "Green", "Blue"].get(*band).map(|name| (*name).to_owned());
+            *colour = colour.take().or(of_picture);
         }
     }
     Ok(stated)

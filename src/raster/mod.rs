@@ -130,6 +130,8 @@ impl std::fmt::Display for Window {
 pub struct Header {
     /// Where it is read from, the first file of several; names it in errors.
     pub path: PathBuf,
+    /// Further files whose bands follow those of the first.
+    pub others: Vec<PathBuf>,
     /// Columns.
     pub width: usize,
     /// Rows.
@@ -158,6 +160,7 @@ impl Header {
     pub fn new(path: impl Into<PathBuf>, sample: Sample, [width, height, bands]: [usize; 3]) -> Self {
         Self {
             path: path.into(),
+            others: Vec::new(),
             width,
             height,
             bands,
@@ -174,6 +177,27 @@ impl Header {
     /// Width and height.
     pub fn size(&self) -> [usize; 2] {
         [self.width, self.height]
+    }
+
+    /// The same with these bands only (from 0), in this order.
+    ///
+    /// # Panics
+    /// If there is no such band.
+    pub fn select(&self, bands: &[usize]) -> Self {
+        let item = |item: &Item| match item.sample {
+            None => Some(item.clone()),
+            Some(sample) => {
+                let sample = bands.iter().position(|band| *band == sample)?;
+                Some(Item { sample: Some(sample), ..item.clone() })
+            }
+        };
+        let metadata = Metadata {
+            colours: bands.iter().map(|band| self.metadata.colours[*band].clone()).collect(),
+            items: self.metadata.items.iter().filter_map(item).collect(),
+            ..self.metadata.clone()
+        };
+        let descriptions = bands.iter().map(|band| self.descriptions[*band].clone()).collect();
+        Self { bands: bands.len(), descriptions, metadata, ..self.clone() }
     }
 
     /// The whole image.
@@ -270,6 +294,11 @@ impl DerefMut for Raster {
     fn deref_mut(&mut self) -> &mut Header {
         &mut self.header
     }
+}
+
+/// These of the `bands` values of each pixel, in this order.
+pub fn select(data: &[f32], bands: usize, wanted: &[usize]) -> Vec<f32> {
+    data.chunks_exact(bands).flat_map(|pixel| wanted.iter().map(|band| pixel[*band])).collect()
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -86,6 +86,7 @@ impl Source {
         let packed = storage.coding.bits;
         let header = Header {
             path: input.path.clone(),
+            others: Vec::new(),
             width: storage.width,
             height: storage.height,
             bands: bands.len(),
@@ -130,6 +131,7 @@ impl Source {
             return Err(RasterError::Stack { path: new.path, first: header.path.clone(), what });
         }
         let bands = header.bands;
+        header.others.push(new.path);
         header.bands += new.bands;
         header.bits = header.bits.max(new.bits);
         header.nodata = header.nodata.or(new.nodata);

@@ -60,18 +60,13 @@ impl Product {
         ))
     }
 
-    /// Opens both images, with what the metadata add to them.
+    /// Opens PAN and MS, with the names and bits that the metadata add to them.
     ///
     /// # Errors
     /// Those of [`Source::open`].
     pub fn sources(&self) -> Result<[Source; 2], RasterError> {
         let mut sources = [Source::open(&[&self.pan])?, Source::open(&self.ms)?];
-        for source in &mut sources {
-            if let Some(nodata) = self.nodata {
-                source.assume_nodata(nodata);
-            }
-            source.assume_bits(self.bits);
-        }
+        sources.iter_mut().for_each(|source| source.assume_bits(self.bits));
         sources[1].assume_names(&self.names);
         Ok(sources)
     }
