@@ -1,36 +1,8 @@
-//! GeoTIFF in and out, against a writer of our own, the `tiff` crate's encoder and GDAL; damaged
-//! files; pairs and their errors.
+//! Pairs, their errors and their scale.
 
-use std::{
-    env, fs,
-    io::{self, Cursor, Write},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use trapan::raster::{Header, Kind, Layout, Pair, Raster, RasterError, Sample, Scale};
 
-use trapan::raster::{
-    self, Alignment, Extent, GeoTags, GeometryOptions, Header, Kind, Output, Pair, Raster, RasterError, Sample, Scale,
-    Source, check_output, encode, read, sha256, write, write_atomically,
-};
-
-use crate::fixture::{self, SAMPLES, listing, scene, utm, ALIGNED};
-use crate::layouts::gdal;
-
-/// An image as [`write`] takes it, all values valid and in range.
-fn output<'a>(sample: Sample, [w, h, c]: [usize; 3], data: &'a [f32], geo: &'a GeoTags) -> Output<'a> {
-    let (range, descriptions) = (sample.range(), &[]);
-    Output { width: w, height: h, bands: c, sample, data, range, valid: None, nodata: None, geo, descriptions }
-}
-
-fn encoded(image: &Output, big: bool) -> Vec<u8> {
-    let mut file = Cursor::new(Vec::new());
-    encode(&mut file, image, big).unwrap();
-    file.into_inner()
-}
-
-fn parse(bytes: &[u8]) -> Result<Raster, RasterError> {
-    fixture::parse(bytes, "some.tif")
-}
+use crate::fixture::{ALIGNED, scene};
 
 /// An image in memory, as if read from `name`.
 fn image(name: &str, sample: Sample, size: [usize; 3]) -> Raster {
@@ -42,191 +14,6 @@ fn masked(raster: Raster, nodata: Option<f64>, change: impl FnOnce(&mut [f32])) 
     let mut data = raster.data;
     change(&mut data);
     Raster::new(Header { nodata, ..raster.header }, data)
-}
-
-#[test]
-fn every_type_survives_a_round_trip() {
-    let geo = utm();
-    for sample in SAMPLES {
-        for size in [[1, 1, 1], [70, 83, 3], [300, 260, 8], [256, 512, 1]] {
-            for big in [false, true] {
-                let data = scene(sample, size);
-                let names: Vec<_> = (0..size[2]).map(|b| (b != 1).then(|| format!("bänd {b} <&\">"))).collect();
-                let image = Output { nodata: Some(-7.25), descriptions: &names, ..output(sample, size, &data, &geo) };
-                let back = parse(&encoded(&image, big)).unwrap();
-                assert_eq!([back.width, back.height, back.bands], size);
-                assert_eq!((back.sample, back.nodata, &back.geo), (sample, Some(-7.25), &geo));
-                assert_eq!((&back.descriptions, back.alpha), (&names, None));
-                assert_eq!(back.data, data, "{sample} {size:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn nodata_values_survive_a_round_trip() {
-    let geo = GeoTags::default();
-    for nodata in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f32::MIN.into(), -9999.0, 0.0, 1e-30, 0.1, 65535.0] {
-        let image = Output { nodata: Some(nodata), ..output(Sample::F32, [1, 1, 1], &[5.0], &geo) };
-        let back = parse(&encoded(&image, false)).unwrap().nodata.unwrap();
-        assert!(back == nodata || back.is_nan() && nodata.is_nan(), "{nodata} came back as {back}");
-    }
-}
-
-#[test]
-fn values_are_rounded_clamped_and_kept_off_nodata() {
-    let geo = GeoTags::default();
-    let stored = |sample, range, nodata, data: &[f32]| {
-        let size = [data.len(), 1, 1];
-        let image = Output { range, nodata, ..output(sample, size, data, &geo) };
-        parse(&encoded(&image, false)).unwrap().data
-    };
-    let values = [-0.5, 0.49, 0.5, 1.5, 2.5, 1023.4, 1023.5, 4000.0, f32::INFINITY];
-    let rounded = [0.0, 0.0, 1.0, 2.0, 3.0, 1023.0, 1023.0, 1023.0, 1023.0];
-    assert_eq!(stored(Sample::U16, [0.0, 1023.0], None, &values), rounded);
-    // Zero means nodata: dark pixels become 1. The top means nodata: they go down.
-    assert_eq!(stored(Sample::U8, [0.0, 300.0], Some(0.0), &[-5.0, 0.2, 1.0, 300.0]), [1.0, 1.0, 1.0, 255.0]);
-    assert_eq!(stored(Sample::U8, [0.0, 255.0], Some(255.0), &[254.0, 255.0]), [254.0, 254.0]);
-    assert_eq!(stored(Sample::I16, [-9e9, 9e9], None, &[-1.5, -0.4, -4e4, 4e4]), [-2.0, 0.0, -32768.0, 32767.0]);
-    let [moved] = stored(Sample::F32, [-1.0, 1.0], Some(0.5), &[0.5])[..] else { panic!() };
-    assert!(moved > 0.5 && moved < 0.500_001, "{moved}");
-    assert_eq!(stored(Sample::F32, [-1.0, 1.0], None, &[0.5, -7.0, 7.0]), [0.5, -1.0, 1.0]);
-}
-
-#[test]
-fn invalid_pixels_become_nodata() {
-    let geo = GeoTags::default();
-    let valid = [true, false, true];
-    let data = [9.0, 0.0, f32::NAN, 5.0, 8.0, 9.0];
-    let image = Output { valid: Some(&valid), nodata: Some(9.0), ..output(Sample::U16, [3, 1, 2], &data, &geo) };
-    assert_eq!(parse(&encoded(&image, false)).unwrap().data, [10.0, 0.0, 9.0, 9.0, 8.0, 10.0]);
-}
-
-#[test]
-fn outputs_appear_whole_or_not_at_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out.tif");
-    let geo = GeoTags::default();
-    let good = output(Sample::U8, [2, 2, 1], &[1.0, 2.0, 3.0, 4.0], &geo);
-    let bad = Output { data: &[1.0, f32::NAN, 3.0, 4.0], ..good };
-
-    check_output(&path, false).unwrap();
-    let error = write(&path, &bad, false).unwrap_err();
-    assert!(
-        matches!(&error, RasterError::Write { source, .. } if source.to_string().contains("row 1, column 2 is NaN"))
-    );
-    assert_eq!(listing(folder.path()), [""; 0]);
-
-    write(&path, &good, false).unwrap();
-    assert_eq!((read(&path).unwrap().data, listing(folder.path())), (good.data.to_vec(), vec!["out.tif".to_owned()]));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let plain = folder.path().join("plain");
-        fs::write(&plain, "").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&path), mode(&plain), "as readable as any new file");
-        fs::remove_file(plain).unwrap();
-    }
-
-    for refused in [check_output(&path, false), write(&path, &good, false)] {
-        assert!(matches!(refused, Err(RasterError::Exists { .. })));
-    }
-    // A failure in the middle leaves the old file as it was.
-    for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
-        let error = write_atomically(&path, true, |file| file.write_all(b"half").and(Err(kind.into()))).unwrap_err();
-        assert_eq!(matches!(error, RasterError::DiskFull { .. }), kind == io::ErrorKind::StorageFull, "{error}");
-        assert_eq!(error.kind(), Kind::Output);
-        assert_eq!((read(&path).unwrap().data, listing(folder.path()).len()), (good.data.to_vec(), 1));
-    }
-    // The name is taken while the contents are being made.
-    let other = folder.path().join("other");
-    let error = write_atomically(&other, false, |_| fs::write(&other, "theirs")).unwrap_err();
-    assert!(matches!(error, RasterError::Exists { .. }), "{error}");
-    assert_eq!(fs::read(&other).unwrap(), b"theirs");
-
-    let changed = Output { data: &[4.0, 3.0, 2.0, 1.0], ..good };
-    write(&path, &changed, true).unwrap();
-    assert_eq!((read(&path).unwrap().data, listing(folder.path()).len()), (changed.data.to_vec(), 2));
-}
-
-#[test]
-fn impossible_outputs_are_refused_early() {
-    let folder = tempfile::tempdir().unwrap();
-    let error = check_output(&folder.path().join("none/out.tif"), false).unwrap_err();
-    assert!(matches!(error, RasterError::Folder { .. }) && error.kind() == Kind::Output, "{error}");
-    for overwrite in [false, true] {
-        let error = check_output(folder.path(), overwrite).unwrap_err();
-        assert!(matches!(error, RasterError::Write { .. }), "{error}");
-    }
-    let file = folder.path().join("file");
-    fs::write(&file, "").unwrap();
-    let error = check_output(&file.join("out.tif"), false).unwrap_err();
-    assert!(matches!(error, RasterError::Folder { .. }), "{error}");
-    assert_eq!(listing(folder.path()), ["file"]);
-
-    let geo = GeoTags::default();
-    let good = output(Sample::U8, [2, 1, 1], &[1.0, 2.0], &geo);
-    for bad in [
-        Output { width: 3, ..good },
-        Output { bands: 0, data: &[], ..good },
-        Output { range: [2.0, 1.0], ..good },
-        Output { range: [f32::NAN, 1.0], ..good },
-        Output { range: [300.0, 400.0], ..good },
-        Output { valid: Some(&[true]), ..good },
-    ] {
-        assert_eq!(encode(Cursor::new(Vec::new()), &bad, false).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-    }
-}
-
-/// Runs one ignored test of this binary in a process of its own, through a shell line.
-fn child(test: &str, folder: &Path, shell: &str) -> std::process::Output {
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("{shell} exec \"$0\" \"$@\"")]).arg(env::current_exe().unwrap());
-    command.args([test, "--exact", "--ignored", "--nocapture"]).env("TRAPAN_TEST_FOLDER", folder).output().unwrap()
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_process_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let ended = child("raster::child_is_interrupted", folder.path(), "");
-    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
-    assert_eq!(listing(folder.path()), ["seen"], "the temporary file was there, and was removed");
-}
-
-#[test]
-#[ignore = "run by an_interrupted_process_leaves_nothing"]
-fn child_is_interrupted() {
-    let folder = PathBuf::from(env::var_os("TRAPAN_TEST_FOLDER").unwrap());
-    let _ = write_atomically(&folder.join("out.tif"), false, |file| {
-        file.write_all(b"half")?;
-        if listing(&folder).iter().any(|name| name.starts_with(".trapan-") && name.ends_with(".part")) {
-            fs::write(folder.join("seen"), "")?;
-        }
-        // What a handler of interrupts does.
-        raster::remove_temporary_files();
-        std::process::exit(130)
-    });
-}
-
-#[cfg(unix)]
-#[test]
-fn a_refused_write_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    // Files of at most 4 to 8 KiB, and the signal that would end the process ignored.
-    let ended = child("raster::child_runs_out_of_room", folder.path(), "trap '' XFSZ; ulimit -f 8;");
-    assert!(ended.status.success(), "{ended:?}");
-    assert_eq!(listing(folder.path()), [""; 0]);
-}
-
-#[test]
-#[ignore = "run by a_refused_write_leaves_nothing"]
-fn child_runs_out_of_room() {
-    let path = PathBuf::from(env::var_os("TRAPAN_TEST_FOLDER").unwrap()).join("out.tif");
-    let (size, geo) = ([300, 300, 1], GeoTags::default());
-    let error = write(&path, &output(Sample::F32, size, &scene(Sample::F32, size), &geo), false).unwrap_err();
-    assert!(matches!(error, RasterError::Write { .. } | RasterError::DiskFull { .. }), "{error}");
 }
 
 fn pair_error(pan: Raster, ms: Raster) -> RasterError {
@@ -320,13 +107,13 @@ fn nodata_is_masked_and_filled() {
     }
     let mut pair =
         Pair::new(image("p", Sample::U16, [64, 64, 1]), image("m", Sample::U8, [16, 16, 2]), &ALIGNED).unwrap();
-    assert_eq!(pair.nodata(), None);
+    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, None);
     pair.pan.nodata = Some(65535.0);
-    assert_eq!(pair.nodata(), None, "does not fit in the MS's u8");
+    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, None, "does not fit in the MS's u8");
     pair.pan.nodata = Some(255.0);
-    assert_eq!(pair.nodata(), Some(255.0));
+    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, Some(255.0));
     pair.ms.nodata = Some(0.0);
-    assert_eq!(pair.nodata(), Some(0.0));
+    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, Some(0.0));
 }
 
 #[test]
@@ -378,58 +165,4 @@ fn the_scale_is_the_real_bit_depth() {
     let scale = Scale::of(&pair(Sample::U16, 65535.0), None).unwrap();
     let back = scale.restore(&scale.normalise(&dn));
     assert!(dn.iter().zip(&back).all(|(a, b)| *a == b.round()), "every value comes back");
-}
-
-#[test]
-fn gdal_reads_what_we_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let [file, json, values] = ["f.tif", "f.json", "f.f32"].map(|name| folder.path().join(name));
-    let point =
-        GeoTags { keys: utm().keys.iter().enumerate().map(|(i, k)| if i == 11 { 2 } else { *k }).collect(), ..utm() };
-    for (i, sample) in SAMPLES.into_iter().enumerate() {
-        let size = [300, 260, [1, 3, 4, 8][i]];
-        let geo = if i == 1 { &point } else { &utm() };
-        let shift = if i == 1 { 1.0 } else { 0.0 };
-        let nodata = [0.0, 65535.0, -32768.0, f64::NAN][i];
-        let valid: Vec<bool> = (0..300 * 260).map(|p| p % 7 != 3).collect();
-        let names: Vec<_> = (0..size[2]).map(|b| (b > 0).then(|| format!("b{b} <&\" é>"))).collect();
-        let data = scene(sample, size);
-        let image = Output {
-            nodata: Some(nodata),
-            valid: Some(&valid),
-            descriptions: &names,
-            ..output(sample, size, &data, geo)
-        };
-        fs::write(&file, encoded(&image, i > 1)).unwrap();
-        // What must be there, from the rules: the mask, and one unit away from nodata.
-        let store = |(j, v): (usize, &f32)| match valid[j / size[2]] {
-            false => nodata as f32,
-            true if f64::from(*v) == nodata => v + if nodata == 65535.0 { -1.0 } else { 1.0 },
-            true => *v,
-        };
-        let bytes: Vec<u8> = data.iter().enumerate().map(store).flat_map(f32::to_le_bytes).collect();
-        fs::write(&values, bytes).unwrap();
-        let wanted = serde_json::json!({
-            "sample": sample.to_string(), "size": size, "epsg": 32630, "nodata": nodata, "descriptions": names,
-            "transform": [2.0, 0.0, 452085.0 - shift, 0.0, -2.0, 4484715.0 + shift],
-            "area_or_point": if i == 1 { "Point" } else { "Area" },
-        });
-        // JSON has no NaN; Python's reader takes the bare word.
-        let wanted = wanted.to_string().replace("\"nodata\":null", "\"nodata\":NaN");
-        fs::write(&json, wanted).unwrap();
-        let Some(ran) = gdal(&[Path::new("check"), &file, &json, &values]) else { return };
-        assert!(
-            ran.status.success(),
-            "{}{}",
-            String::from_utf8_lossy(&ran.stdout),
-            String::from_utf8_lossy(&ran.stderr)
-        );
-        // The comparison can fail: one pixel changed.
-        let mut bytes = fs::read(&values).unwrap();
-        bytes[5] ^= 64;
-        fs::write(&values, bytes).unwrap();
-        let ran = gdal(&[Path::new("check"), &file, &json, &values]).unwrap();
-        assert_eq!(ran.status.code(), Some(1));
-        assert!(String::from_utf8_lossy(&ran.stdout).contains("1 pixels differ"));
-    }
 }

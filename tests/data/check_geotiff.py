@@ -1,16 +1,12 @@
-"""GDAL as the second opinion on GeoTIFF reading and writing.
+"""GDAL as the second opinion on GeoTIFF reading.
 
     python3 check_geotiff.py write FOLDER
         Lets GDAL write one small file per layout we read (NAME.tif) and, beside it, the values it
         reads back (NAME.f32: little-endian f32, rows, columns, bands without alpha), which pixels
         it takes for valid in all bands (NAME.mask: bytes) and what is to be known about it
         (NAME.json).
-    python3 check_geotiff.py check FILE.tif EXPECTED.json VALUES.f32
-        Opens a file that we wrote and compares pixels, size, type, CRS, transform, nodata, band
-        names, colour interpretation, tiling, compression and predictor with EXPECTED.json. Prints
-        every difference and exits with 1 if there is any.
 
-Needs rasterio (GDAL) and numpy. tests/raster.rs runs both when they can be imported.
+Needs rasterio (GDAL) and numpy. tests/layouts.rs runs it when both can be imported.
 """
 
 import json
@@ -108,42 +104,8 @@ def write(folder):
             (folder / f"{name}.json").write_text(json.dumps(about))
 
 
-def check(path, expected, values):
-    wanted = json.loads(Path(expected).read_text())
-    failures = []
-
-    def same(what, found, wanted):
-        if found != wanted:
-            failures.append(f"{what}: found {found}, wanted {wanted}")
-
-    with rasterio.open(path) as file:
-        structure = file.tags(ns="IMAGE_STRUCTURE")
-        same("size", [file.width, file.height, file.count], wanted["size"])
-        same("type", set(file.dtypes), {TYPES[wanted["sample"]]})
-        same("CRS", file.crs and file.crs.to_epsg(), wanted["epsg"])
-        same("transform", list(file.transform)[:6], wanted["transform"])
-        same("nodata", repr(file.nodata), repr(wanted["nodata"]))
-        same("band names", list(file.descriptions), wanted["descriptions"])
-        same("AREA_OR_POINT", file.tags().get("AREA_OR_POINT"), wanted["area_or_point"])
-        same("tiles", file.block_shapes[0], (256, 256))
-        same("compression", structure.get("COMPRESSION"), "DEFLATE")
-        same("predictor", structure.get("PREDICTOR"), "3" if wanted["sample"] == "f32" else "2")
-        same("alpha", [c for c in file.colorinterp if c == rasterio.enums.ColorInterp.alpha], [])
-        pixels = np.moveaxis(file.read(), 0, 2).astype("<f4")
-        target = np.frombuffer(Path(values).read_bytes(), "<f4").reshape(pixels.shape)
-        differ = ~((pixels == target) | (np.isnan(pixels) & np.isnan(target)))
-        if differ.any():
-            at = tuple(np.argwhere(differ)[0])
-            failures.append(f"{differ.sum()} pixels differ, first {at}: found {pixels[at]}, wanted {target[at]}")
-    for failure in failures:
-        print(f"{path}: {failure}")
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
     if sys.argv[1:2] == ["write"] and len(sys.argv) == 3:
         write(Path(sys.argv[2]))
-    elif sys.argv[1:2] == ["check"] and len(sys.argv) == 5:
-        sys.exit(check(*sys.argv[2:]))
     else:
         sys.exit(__doc__)

@@ -1,6 +1,6 @@
 //! One tile from values to stored bytes: predictor, then compression.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{Compress, Sample};
 
@@ -63,15 +63,23 @@ impl Codec {
     }
 }
 
-/// GDAL's.
-const ZSTD_LEVEL: i32 = 9;
-const DEFLATE_LEVEL: u8 = 6;
+/// As in zstd itself. Of fused scenes in 16 bits (three sensors), level 9 leaves 5 to 7 % fewer bytes
+/// in 4 to 6 times the time.
+const ZSTD_LEVEL: i32 = 3;
+/// On the same scenes libdeflate's first level packs 150 to 210 MB/s per core, the sixth 60 to 70 for
+/// at most 3 % fewer bytes; zlib-rs at its sixth does 42 to 49 for 1 to 4 % fewer.
+const DEFLATE_LEVEL: u8 = 1;
 
+/// The bytes as a zlib stream.
 pub(super) fn deflate(bytes: &[u8], level: Option<u8>) -> io::Result<Vec<u8>> {
-    let level = flate2::Compression::new(level.unwrap_or(DEFLATE_LEVEL).into());
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2), level);
-    encoder.write_all(bytes)?;
-    encoder.finish()
+    use libdeflater::{CompressionLvl, Compressor};
+    let level = CompressionLvl::new(level.unwrap_or(DEFLATE_LEVEL).into());
+    let mut compressor = Compressor::new(level.map_err(|e| io::Error::other(format!("{e:?}")))?);
+    let mut packed = vec![0; compressor.zlib_compress_bound(bytes.len())];
+    let length = compressor.zlib_compress(bytes, &mut packed).map_err(io::Error::other)?;
+    packed.truncate(length);
+    packed.shrink_to_fit();
+    Ok(packed)
 }
 
 /// Each byte of a row minus that of the pixel before.

@@ -49,7 +49,7 @@ pub enum BigTiff {
 pub struct Creation {
     /// Compression of the tiles.
     pub compress: Compress,
-    /// Effort: 1 to 9 for deflate, 1 to 22 for zstd; `None`: 6 and 9.
+    /// Effort: 1 to 12 for deflate, 1 to 22 for zstd; `None`: 1 and 3.
     pub level: Option<u8>,
     /// Predictor; used with LZW, deflate and zstd.
     pub predictor: Predictor,
@@ -88,7 +88,7 @@ pub struct CreationError {
     pub why: String,
 }
 
-const LIST: &str = "COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS, LEVEL=1..9 (DEFLATE) or 1..22 (ZSTD), \
+const LIST: &str = "COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS, LEVEL=1..12 (DEFLATE) or 1..22 (ZSTD), \
     PREDICTOR=YES|NO|STANDARD|FLOATING_POINT (or 1|2|3), BLOCKSIZE=16..4096 (a multiple of 16), \
     BIGTIFF=YES|NO|IF_NEEDED|IF_SAFER, OVERVIEWS=AUTO|NONE, NUM_THREADS=ALL_CPUS|1..1024";
 
@@ -106,7 +106,7 @@ impl Creation {
             }
             creation.set(option).map_err(|why| CreationError { option: option.to_owned(), why })?;
         }
-        match (level, creation.most_effort()) {
+        match (level, creation.top_level()) {
             (Some(option), None) => Err("only DEFLATE and ZSTD have levels".into()).map_err(|why| (option, why)),
             (Some(option), Some(most)) if creation.level.is_some_and(|level| level > most) => {
                 Err((option, format!("this compression has levels 1 to {most}")))
@@ -181,7 +181,7 @@ impl Creation {
     /// # Errors
     /// The floating-point predictor for integers.
     pub fn check(&self, sample: Sample) -> Result<(), CreationError> {
-        if self.predictor == Predictor::FloatingPoint && sample != Sample::F32 && self.most_predictor() {
+        if self.predictor == Predictor::FloatingPoint && sample != Sample::F32 && self.has_predictor() {
             let why = format!("the values are {sample}, not floating point");
             return Err(CreationError { option: "PREDICTOR=FLOATING_POINT".into(), why });
         }
@@ -191,7 +191,7 @@ impl Creation {
     /// Number of the predictor in the file (tag 317): 1 none, 2 standard, 3 floating point.
     pub(super) fn predictor_of(&self, sample: Sample) -> u16 {
         match (self.predictor, sample) {
-            _ if !self.most_predictor() => 1,
+            _ if !self.has_predictor() => 1,
             (Predictor::No, _) => 1,
             (Predictor::Standard, _) => 2,
             (Predictor::FloatingPoint, _) | (Predictor::Auto, Sample::F32) => 3,
@@ -200,14 +200,14 @@ impl Creation {
     }
 
     /// Whether the compression is one that takes a predictor.
-    fn most_predictor(&self) -> bool {
+    fn has_predictor(&self) -> bool {
         matches!(self.compress, Compress::Lzw | Compress::Deflate | Compress::Zstd)
     }
 
     /// The highest level of the compression, if it has levels.
-    fn most_effort(&self) -> Option<u8> {
+    fn top_level(&self) -> Option<u8> {
         match self.compress {
-            Compress::Deflate => Some(9),
+            Compress::Deflate => Some(12),
             Compress::Zstd => Some(22),
             _ => None,
         }

@@ -206,15 +206,12 @@ impl CogWriter {
     /// Most bytes that a writer holds: for each level a row of tiles, and the tiles under way.
     /// An overview has half the columns, so all levels together hold twice the first.
     ///
-    /// # Errors
-    /// As [`create`](Self::create) for a layout that cannot be stored; `path` names it.
-    pub fn memory(path: &Path, layout: &Layout, creation: &Creation) -> Result<u64, RasterError> {
-        let levels = layout
-            .pyramid(creation)
-            .map_err(|what| RasterError::writing(path, io::Error::new(io::ErrorKind::InvalidInput, what)))?;
+    /// `None` for a layout that cannot be stored.
+    pub fn memory(layout: &Layout, creation: &Creation) -> Option<u64> {
+        let levels = layout.pyramid(creation).ok()?;
         let rows: u64 = levels.iter().map(|level| (level.across() * level.tile()) as u64).sum();
         let threads = creation.threads.unwrap_or_else(rayon::current_num_threads);
-        Ok(rows + Compressor::limit(levels[0].tile(), threads) as u64)
+        Some(rows + Compressor::limit(levels[0].tile(), threads) as u64)
     }
 
     /// Takes the next rows, `[n, W, C]` in DN, and where they are valid, `[n, W]` (`None`: everywhere).

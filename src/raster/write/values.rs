@@ -22,8 +22,9 @@ impl Quantiser {
             _ => [low.ceil().max(least), high.floor().min(most)],
         };
         let nodata = layout.nodata.filter(|n| layout.sample.holds(*n)).map(|n| n as f32);
-        // False where either is NaN.
-        let some = low <= high && !(low == high && nodata == Some(low));
+        // False where either end is NaN, which max and min would pass over.
+        let ordered = layout.range[0] <= layout.range[1] && low <= high;
+        let some = ordered && !(low == high && nodata == Some(low));
         let what = || format!("no valid {} value lies in the range {:?}", layout.sample, layout.range);
         some.then_some(Self { sample: layout.sample, low, high, nodata }).ok_or_else(what)
     }
