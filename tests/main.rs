@@ -1,6 +1,7 @@
 //! The verification ladder, each rung independent of the one below.
 
 mod checks;
+mod classical;
 mod cli;
 mod filters;
 mod golden;
