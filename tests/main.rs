@@ -6,6 +6,7 @@ mod filters;
 mod golden;
 mod gradients;
 mod parity;
+mod quality;
 mod raster;
 mod reference;
 mod scene;
