@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::Window;
+
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,24 +75,26 @@ pub enum RasterError {
         /// The command that cuts a part out.
         fix: String,
     },
-    /// NaN or infinite pixels that no nodata tag explains.
-    #[error(
-        "{}: {count} pixel values are NaN or infinite, the first in band {band}, row {row}, column {column} \
-         (counted from 1); declare them as nodata: {fix}", path.display()
-    )]
-    NotFinite {
+    /// A window beyond the image.
+    #[error("{}: the image of {} has no {window}; give a window within it", path.display(), Size(*size))]
+    Window {
         /// The file.
         path: PathBuf,
-        /// How many values.
-        count: usize,
-        /// Band of the first, from 1.
-        band: usize,
-        /// Row of the first, from 1.
-        row: usize,
-        /// Column of the first, from 1.
-        column: usize,
-        /// The command that declares them.
-        fix: String,
+        /// The window asked for.
+        window: Window,
+        /// Width and height of the image.
+        size: [usize; 2],
+    },
+    /// Files that are to be the bands of one image do not fit.
+    #[error("{}: has {what}, as {} has; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
+        path.display(), first.display())]
+    Stack {
+        /// The file that does not fit.
+        path: PathBuf,
+        /// The first file.
+        first: PathBuf,
+        /// The difference, with the values seen.
+        what: String,
     },
     /// A band without any content.
     #[error("{}: band {band} is {value} everywhere: nothing to learn from; {fix}", path.display())]
@@ -233,7 +237,7 @@ impl RasterError {
     /// The class of the error.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
+            Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
             Self::Ratio { .. } | Self::TooSmall { .. } => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
             _ => Kind::Input,

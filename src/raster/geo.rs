@@ -1,7 +1,5 @@
 //! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
 
-use std::io::{Read, Seek};
-
 use super::{directory::Directory, error::RasterError};
 
 pub(super) const PIXEL_SCALE: u16 = 33550;
@@ -69,7 +67,7 @@ impl Affine {
 }
 
 impl GeoTags {
-    pub(super) fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
+    pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
         Ok(Self {
             pixel_scale: tiff.doubles(PIXEL_SCALE)?,

@@ -50,34 +50,37 @@ impl Pair {
     ///
     /// # Errors
     /// PAN of several bands, MS of more than [`MAX_BANDS`], images swapped, sizes without a common
-    /// ratio, MS too small; NaN or infinite pixels, constant bands, nothing but nodata.
+    /// ratio, MS too small; constant bands, nothing but nodata.
     pub fn new(mut pan: Raster, mut ms: Raster) -> Result<Self, RasterError> {
         if pan.width < ms.width && pan.height < ms.height {
             let (pan_size, ms_size) = (pan.size(), ms.size());
-            return Err(RasterError::Swapped { pan: pan.path, pan_size, ms: ms.path, ms_size });
+            return Err(RasterError::Swapped { pan: pan.path.clone(), pan_size, ms: ms.path.clone(), ms_size });
         }
         if pan.bands != 1 {
             let fix = translate("-b 1", &pan.path);
-            return Err(RasterError::PanBands { bands: pan.bands, path: pan.path, fix });
+            return Err(RasterError::PanBands { bands: pan.bands, path: pan.path.clone(), fix });
         }
         if ms.bands > MAX_BANDS {
             let fix = translate("-b 1 -b 2 -b 3 -b 4", &ms.path);
-            return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path, fix });
+            return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path.clone(), fix });
         }
         let ratio = ratio(&pan, &ms)?;
         let least = MIN_SIDE.max(MIN_DEGRADED * ratio);
         if ms.width.min(ms.height) < least {
-            return Err(RasterError::TooSmall { size: ms.size(), path: ms.path, ratio, least });
+            return Err(RasterError::TooSmall { size: ms.size(), path: ms.path.clone(), ratio, least });
         }
         let mut warnings = Vec::new();
         warnings.extend(georeference(&pan, &ms, ratio));
-        if let Some(band) = ms.alpha {
-            warnings.push(format!(
-                "{}: band {} is marked as alpha (transparency) and is fused like the others; to leave it out, choose \
-                 the other bands with gdal_translate -b",
-                ms.path.display(),
-                band + 1
-            ));
+        for image in [&pan, &ms] {
+            warnings.extend(image.alpha.map(|band| {
+                format!(
+                    "{}: band {} is marked as alpha (transparency) and taken as a mask; if it has values, correct \
+                     the file: {}",
+                    image.path.display(),
+                    band + 1,
+                    translate(&format!("-colorinterp_{} undefined", band + 1), &image.path)
+                )
+            }));
         }
         let pan_valid = prepare(&mut pan, &mut warnings)?;
         let ms_valid = prepare(&mut ms, &mut warnings)?;
@@ -169,16 +172,7 @@ fn georeference(pan: &Raster, ms: &Raster, ratio: usize) -> Vec<String> {
 /// valid, `[H, W]`, if not all are.
 fn prepare(raster: &mut Raster, warnings: &mut Vec<String>) -> Result<Option<Vec<bool>>, RasterError> {
     let bands = raster.bands;
-    let bad = |v: f32| !v.is_finite() && !raster.is_nodata(v);
-    if let Some(first) = raster.data.iter().position(|v| bad(*v)) {
-        let count = raster.data.iter().filter(|v| bad(**v)).count();
-        let (pixel, band) = (first / bands, first % bands + 1);
-        let (row, column) = (pixel / raster.width + 1, pixel % raster.width + 1);
-        let value = if raster.data[first].is_nan() { "nan" } else { "inf" };
-        let fix = translate(&format!("-a_nodata {value}"), &raster.path);
-        return Err(RasterError::NotFinite { path: raster.path.clone(), count, band, row, column, fix });
-    }
-    let valid: Vec<bool> = raster.data.chunks_exact(bands).map(|p| !p.iter().any(|v| raster.is_nodata(*v))).collect();
+    let valid = raster.valid.clone().unwrap_or_else(|| vec![true; raster.width * raster.height]);
     let invalid = valid.iter().filter(|v| !**v).count();
     if invalid == valid.len() {
         return Err(all_nodata(raster));
@@ -194,10 +188,9 @@ fn prepare(raster: &mut Raster, warnings: &mut Vec<String>) -> Result<Option<Vec
         return Ok(None);
     }
     warnings.push(format!(
-        "{}: {invalid} of {} pixels are nodata ({}) and stay nodata in the result",
+        "{}: {invalid} of {} pixels are nodata and stay nodata in the result",
         raster.path.display(),
         valid.len(),
-        raster.nodata.unwrap_or_default()
     ));
     let mut mean = vec![0.0f64; bands];
     for (pixel, _) in raster.data.chunks_exact(bands).zip(&valid).filter(|(_, v)| **v) {
