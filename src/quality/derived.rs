@@ -14,12 +14,6 @@ pub struct Resampled<'a> {
     pub operators: Vec<Terms>,
 }
 
-impl Resampled<'_> {
-    fn operator(&self, band: usize) -> &Terms {
-        &self.operators[band.min(self.operators.len() - 1)]
-    }
-}
-
 impl Rows for Resampled<'_> {
     fn size(&self) -> [usize; 3] {
         let (rows, columns) = &self.operators[0][0];
@@ -28,35 +22,37 @@ impl Rows for Resampled<'_> {
 
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
         let [_, width, bands] = self.size();
-        // A circular border needs rows of both ends of the image.
-        let mut parts = BTreeMap::new();
+        // Which part of the source has a row. A circular border needs rows of both ends.
+        let mut part_of = BTreeMap::new();
         for (vertical, _) in self.operators.iter().flatten() {
-            for k in rows.clone() {
-                for (t, tap) in vertical.taps[k].iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
-                    let _ = tap;
-                    parts.insert((vertical.start[k] + t) % vertical.input, 0);
-                }
+            for (start, taps) in rows.clone().map(|k| vertical.row(k)) {
+                part_of.extend((start..start + taps.len()).map(|row| (row % vertical.input, 0)));
             }
         }
-        let mut sources: Vec<Planes> = Vec::new();
-        let needed: Vec<usize> = parts.keys().copied().collect();
-        for run in needed.chunk_by(|a, b| a + 1 == *b) {
-            run.iter().for_each(|row| *parts.get_mut(row).expect("a row of the map") = sources.len());
-            sources.push(self.source.read(run[0]..run[run.len() - 1] + 1)?);
+        let mut parts: Vec<Planes> = Vec::new();
+        for run in part_of.keys().copied().collect::<Vec<_>>().chunk_by(|a, b| a + 1 == *b) {
+            part_of.extend(run.iter().map(|row| (*row, parts.len())));
+            parts.push(self.source.read(run[0]..run[run.len() - 1] + 1)?);
+        }
+        let mut horizontals: Vec<Vec<Vec<(usize, &[f64])>>> = Vec::new();
+        for terms in &self.operators {
+            horizontals.push(terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect());
         }
         let source_width = self.source.size()[1];
         Ok(Planes::fill([width, bands], rows, |band, y, out| {
+            let operator = band.min(self.operators.len() - 1);
             let mut line = vec![0.0; source_width];
-            for (vertical, horizontal) in self.operator(band) {
+            for ((vertical, _), horizontal) in self.operators[operator].iter().zip(&horizontals[operator]) {
                 line.fill(0.0);
-                for (t, tap) in vertical.taps[y].iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
-                    let row = (vertical.start[y] + t) % vertical.input;
-                    let source = sources[parts[&row]].row(band, row);
+                let (start, taps) = vertical.row(y);
+                for (t, tap) in taps.iter().enumerate() {
+                    let row = (start + t) % vertical.input;
+                    let source = parts[part_of[&row]].row(band, row);
                     line.iter_mut().zip(source).for_each(|(sum, v)| *sum += tap * v);
                 }
-                for (out, (start, taps)) in out.iter_mut().zip(horizontal.start.iter().zip(&horizontal.taps)) {
+                for (out, (start, taps)) in out.iter_mut().zip(horizontal) {
                     *out += match line.get(*start..start + taps.len()) {
-                        Some(inside) => inside.iter().zip(taps).map(|(v, tap)| v * tap).sum::<f64>(),
+                        Some(inside) => inside.iter().zip(*taps).map(|(v, tap)| v * tap).sum::<f64>(),
                         None => taps.iter().enumerate().map(|(t, tap)| tap * line[(start + t) % line.len()]).sum(),
                     };
                 }

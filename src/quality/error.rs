@@ -27,7 +27,7 @@ pub enum QualityError {
         least: usize,
     },
     /// The toolbox's interpolator doubles, and the ratio is no power of two.
-    #[error("ratio {ratio}: the metrics are defined for ratios 2, 4, 8, …")]
+    #[error("ratio {ratio}: the toolbox's interpolator only doubles; compare at the true phase instead")]
     Ratio {
         /// PAN pixels per MS pixel.
         ratio: usize,

@@ -177,7 +177,7 @@ impl Setup {
         same_shape("the fused image", fused, wanted)?;
         large_enough(wanted)?;
         let ratio = self.rows.ratio;
-        if !ratio.is_power_of_two() || ratio < 2 || self.columns.ratio != ratio {
+        if self.phase == Phase::Toolbox && !ratio.is_power_of_two() {
             return Err(QualityError::Ratio { ratio });
         }
         let mut gains = self.ms_gains.iter().chain([&self.pan_gain]);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::QualityError;
+use crate::raster::{Source, Window};
 
 /// An image that gives its rows on demand: from memory, from a file, or computed from another.
 pub trait Rows: Sync {
@@ -70,25 +71,59 @@ impl Rows for Image<'_> {
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
         let [_, width, bands] = self.size();
         let pixels = rows.start * width..rows.end * width;
-        let valid = self.valid.map(|valid| &valid[pixels.clone()]);
-        Ok(interleaved(&self.data[pixels.start * bands..pixels.end * bands], valid, rows, [width, bands]))
+        let data = &self.data[pixels.start * bands..pixels.end * bands];
+        let valid = self.valid.map(|valid| &valid[pixels]);
+        Ok(planes(data, valid, rows, width, [false; 2]))
+    }
+}
+
+/// A window of a file, or of several stacked.
+pub struct FileRows<'a> {
+    /// The files.
+    pub source: &'a Source,
+    /// The part that is the image.
+    pub window: Window,
+    /// Whether rows and columns run against those of the file.
+    pub flip: [bool; 2],
+}
+
+impl<'a> FileRows<'a> {
+    /// The whole image of a file.
+    pub fn whole(source: &'a Source) -> Self {
+        Self { source, window: source.header().window(), flip: [false; 2] }
+    }
+}
+
+impl Rows for FileRows<'_> {
+    fn size(&self) -> [usize; 3] {
+        [self.window.height, self.window.width, self.source.header().bands]
+    }
+
+    fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
+        let Window { x, y, width, height } = self.window;
+        let first = if self.flip[0] { height - rows.end } else { rows.start };
+        let block = self.source.read(Window { x, y: y + first, width, height: rows.len() })?;
+        Ok(planes(&block.data, block.valid.as_deref(), rows, width, self.flip))
     }
 }
 
 /// Planes of channels-last pixels, NaN where a pixel is invalid or not finite.
-pub(super) fn interleaved(
-    data: &[f32],
-    valid: Option<&[bool]>,
-    rows: Range<usize>,
-    [width, bands]: [usize; 2],
-) -> Planes {
-    let first = rows.start;
-    Planes::fill([width, bands], rows, |band, y, out| {
-        let pixels = (y - first) * width..(y - first + 1) * width;
-        for (out, i) in out.iter_mut().zip(pixels) {
-            let pixel = &data[i * bands..(i + 1) * bands];
-            let good = valid.is_none_or(|valid| valid[i]) && pixel.iter().all(|v| v.is_finite());
-            *out = if good { pixel[band].into() } else { f64::NAN };
+fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize, flip: [bool; 2]) -> Planes {
+    let bands = data.len() / (rows.len() * width);
+    let finite = |pixel: &[f32]| pixel.iter().all(|v| v.is_finite());
+    let found: Vec<bool>;
+    let valid = if finite(data) {
+        valid
+    } else {
+        let pixels = data.chunks_exact(bands).enumerate();
+        found = pixels.map(|(i, pixel)| finite(pixel) && valid.is_none_or(|valid| valid[i])).collect();
+        Some(&found[..])
+    };
+    Planes::fill([width, bands], rows.clone(), |band, y, out| {
+        let y = if flip[0] { rows.end - 1 - y } else { y - rows.start };
+        for (x, out) in out.iter_mut().enumerate() {
+            let i = y * width + if flip[1] { width - 1 - x } else { x };
+            *out = if valid.is_none_or(|valid| valid[i]) { data[i * bands + band].into() } else { f64::NAN };
         }
     })
 }
