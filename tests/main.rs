@@ -3,6 +3,7 @@
 mod checks;
 mod cli;
 mod filters;
+mod geometry;
 mod golden;
 mod gradients;
 mod parity;

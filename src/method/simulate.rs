@@ -6,7 +6,7 @@ use super::MethodError;
 use super::config::Sensor;
 use super::scene::{SceneError, SceneSpec, scene};
 use crate::filter::{self, Grid};
-use crate::raster::{GeoTags, Header, Output, Pair, Raster, RasterError, Sample, write};
+use crate::raster::{GeoTags, GeometryOptions, Header, Output, Pair, Raster, RasterError, Sample, write};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Simulated {
     /// # Errors
     /// [`RasterError`] if the pair is too small to train on.
     pub fn pair(&self) -> Result<Pair, RasterError> {
-        Pair::new(self.pan.clone(), self.ms.clone())
+        Pair::new(self.pan.clone(), self.ms.clone(), &GeometryOptions::default())
     }
 
     /// Writes `pan.tif`, `ms.tif` and `truth.tif` into a folder, which is created.

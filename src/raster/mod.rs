@@ -9,6 +9,7 @@ mod chunk;
 mod directory;
 mod error;
 mod geo;
+mod geometry;
 mod image;
 mod input;
 mod layout;
@@ -30,8 +31,9 @@ use sha2::{Digest, Sha256};
 
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
+pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use metadata::{Item, Metadata};
-pub use pair::{MAX_BANDS, Pair};
+pub use pair::Pair;
 pub use read::{Source, read};
 pub use scale::Scale;
 pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
@@ -172,6 +174,17 @@ impl Header {
     pub fn window(&self) -> Window {
         Window { x: 0, y: 0, width: self.width, height: self.height }
     }
+
+    /// Of a part of the image, its place shifted accordingly.
+    #[must_use]
+    pub fn part(&self, part: Window) -> Self {
+        let mut header = Self { width: part.width, height: part.height, geo: self.geo.part(part), ..self.clone() };
+        // Line and column that the camera's model counts from.
+        if let [_, _, line, column, ..] = &mut header.metadata.rpc[..] {
+            (*line, *column) = (*line - part.y as f64, *column - part.x as f64);
+        }
+        header
+    }
 }
 
 /// Pixels of a window.
@@ -201,6 +214,41 @@ impl Raster {
         let nodata = vec![header.nodata.map(|n| n as f32); header.bands];
         let valid = read::validity(&mut data, header.bands, header.bands, &nodata);
         Self { header, data, valid }
+    }
+
+    /// A part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    #[must_use]
+    pub fn part(self, part: Window) -> Self {
+        if part == self.window() {
+            return self;
+        }
+        let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
+        let data = (0..part.height)
+            .map(rows)
+            .flat_map(|r| &self.data[r.start * self.bands..r.end * self.bands])
+            .copied()
+            .collect();
+        let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
+        Self { header: self.header.part(part), data, valid }
+    }
+
+    /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(mut self, [rows, columns]: [bool; 2]) -> Self {
+        if !rows && !columns {
+            return self;
+        }
+        self.geo = GeoTags::default();
+        self.metadata.rpc.clear();
+        let (w, h, c) = (self.width, self.height, self.bands);
+        let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+        let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
+        self.data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
+        self.valid = self.valid.as_ref().map(|v| (0..w * h).map(|i| v[from(i)]).collect());
+        self
     }
 }
 
