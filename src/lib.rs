@@ -43,10 +43,10 @@
 //! use std::ops::ControlFlow;
 //! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
-//! use trapan::raster::{Pair, Scale};
+//! use trapan::raster::{GeometryOptions, Pair, Scale};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pair = Pair::open("pan.tif".as_ref(), "ms.tif".as_ref())?;
+//! let pair = Pair::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;

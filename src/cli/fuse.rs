@@ -9,6 +9,7 @@ use trapan::method::{self, Config, Fused};
 use trapan::raster::{self, Output, Pair, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
+use super::geometry::GeometryArgs;
 use super::progress;
 use super::report::{Report, Times};
 use super::{CliError, Talk, profile};
@@ -41,6 +42,8 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
+    geometry: GeometryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
     method: MethodArgs,
@@ -50,7 +53,7 @@ pub struct FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let pair = Pair::open(&args.pan, &args.ms)?;
+    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
     let config = args.method.config(pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);
@@ -101,7 +104,7 @@ fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
         Some(bits) => format!("{bits} bit (from the data)"),
         None => format!("values {} to {}", scale.range[0], scale.range[1]),
     };
-    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio, config.sensor));
+    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio(), config.sensor));
     for warning in &pair.warnings {
         talk.say(format_args!("warning: {warning}"));
     }
@@ -129,6 +132,7 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
 
 /// Writes the fused image in the MS's data type on the PAN's grid.
 pub fn write_fused(path: &Path, pair: &Pair, scale: &Scale, hrms: &[f32], overwrite: bool) -> Result<(), CliError> {
+    let valid = pair.valid();
     let output = Output {
         width: pair.pan.width,
         height: pair.pan.height,
@@ -136,7 +140,7 @@ pub fn write_fused(path: &Path, pair: &Pair, scale: &Scale, hrms: &[f32], overwr
         sample: pair.ms.sample,
         data: hrms,
         range: scale.range,
-        valid: pair.valid.as_deref(),
+        valid: valid.as_deref(),
         nodata: pair.nodata(),
         geo: &pair.pan.geo,
         descriptions: &pair.ms.descriptions,

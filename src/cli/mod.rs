@@ -7,6 +7,7 @@ mod demo;
 mod devices;
 mod error;
 mod fuse;
+mod geometry;
 mod profile;
 mod progress;
 mod report;

@@ -48,7 +48,7 @@ impl Report<'_> {
                 "trapan": env!("CARGO_PKG_VERSION"),
                 "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             },
-            "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio },
+            "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio() },
             "output": self.output.display().to_string(),
             "warnings": self.pair.warnings,
             "device": self.fused.device,

@@ -39,6 +39,14 @@ impl Banded {
         self.start.len()
     }
 
+    /// First input position and taps of one output, without the zeros around them.
+    pub fn row(&self, output: usize) -> (usize, &[f64]) {
+        let taps = &self.taps[output];
+        let first = taps.iter().position(|tap| *tap != 0.0).unwrap_or(0);
+        let end = taps.iter().rposition(|tap| *tap != 0.0).map_or(first, |last| last + 1);
+        ((self.start[output] + first) % self.input, &taps[first..end])
+    }
+
     fn rows(&self) -> Vec<BTreeMap<usize, f64>> {
         let row = |(start, taps): (&usize, &Vec<f64>)| {
             let mut row = BTreeMap::new();

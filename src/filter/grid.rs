@@ -35,4 +35,12 @@ impl Grid {
     pub fn coarse_at(&self, fine: usize) -> f64 {
         (fine as f64 - self.phase) / self.ratio as f64
     }
+
+    /// The coarse pixel a fine one has its centre in, if there is one; between two it is the inner one.
+    pub fn over(&self, fine: usize) -> Option<usize> {
+        let at = self.coarse_at(fine);
+        let nearest = at.round().clamp(0.0, self.coarse as f64 - 1.0);
+        // The same allowance for rounding as where common areas are found.
+        ((at - nearest).abs() <= 0.5 + 1e-3).then_some(nearest as usize)
+    }
 }

@@ -27,7 +27,7 @@ pub struct Fused {
 
 /// Sizes of a pair.
 pub fn dims(pair: &Pair) -> Dims {
-    Dims::aligned(pair.ms.height, pair.ms.width, pair.ms.bands, pair.ratio)
+    Dims { rows: pair.rows, columns: pair.columns, bands: pair.ms.bands }
 }
 
 /// Trains on a pair and fuses it, with `options` for the engine. `observe` hears of every epoch and may break off.

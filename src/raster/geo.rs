@@ -1,8 +1,6 @@
 //! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
 
-use std::io::{Read, Seek};
-
-use super::{directory::Directory, error::RasterError};
+use super::{Window, directory::Directory, error::RasterError};
 
 pub(super) const PIXEL_SCALE: u16 = 33550;
 pub(super) const TIEPOINT: u16 = 33922;
@@ -69,7 +67,7 @@ impl Affine {
 }
 
 impl GeoTags {
-    pub(super) fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
+    pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
         Ok(Self {
             pixel_scale: tiff.doubles(PIXEL_SCALE)?,
@@ -83,8 +81,34 @@ impl GeoTags {
 
     /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
     pub fn pixel_is_point(&self) -> bool {
-        // Four numbers per key: id, place of the value (0: here), count, value. Four more as header.
-        self.keys.chunks_exact(4).skip(1).any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+        self.keys().any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+    }
+
+    /// The keys, four numbers each: id, place of the value (0: here, else a tag), count, value.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u16]> {
+        // Four numbers as header.
+        self.keys.chunks_exact(4).skip(1)
+    }
+
+    /// The georeference of a part of the image; tie points move in the image, the matrix on the ground.
+    #[must_use]
+    pub fn part(&self, part: Window) -> Self {
+        let mut geo = self.clone();
+        let (x, y) = (part.x as f64, part.y as f64);
+        for point in geo.tiepoints.chunks_exact_mut(6) {
+            point[0] -= x;
+            point[1] -= y;
+        }
+        if let [dx, rx, _, x0, ry, dy, _, y0, ..] = &mut geo.transformation[..] {
+            *x0 += x * *dx + y * *rx;
+            *y0 += x * *ry + y * *dy;
+        }
+        // One tie point goes back to the first pixel, where some readers take it to be.
+        if let ([sx, sy, ..], [i, j, _, x, y, _]) = (&geo.pixel_scale[..], &mut geo.tiepoints[..]) {
+            (*x, *y) = (*x - *i * sx, *y + *j * sy);
+            (*i, *j) = (0.0, 0.0);
+        }
+        geo
     }
 
     /// The map from pixels to coordinates, `None` without georeference or if it is degenerate.

@@ -1,7 +1,7 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
-//! [`read`] and [`write()`] move whole images between files and `[H, W, C]` arrays of f32, which hold
-//! every u8, u16 and i16 exactly. [`Pair`] checks that two images belong together. [`Scale`] maps
+//! [`Source`] reads windows of files as `[H, W, C]` arrays of f32, which hold every u8, u16 and i16
+//! exactly; [`read`] and [`write()`] move whole images. [`Pair`] checks that two images belong together. [`Scale`] maps
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.
 
@@ -9,6 +9,10 @@ mod chunk;
 mod directory;
 mod error;
 mod geo;
+mod geometry;
+mod image;
+mod input;
+mod layout;
 mod metadata;
 mod pair;
 pub mod picture;
@@ -19,6 +23,7 @@ mod write;
 use std::{
     fs::File,
     io,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
@@ -26,8 +31,10 @@ use sha2::{Digest, Sha256};
 
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
-pub use pair::{MAX_BANDS, Pair};
-pub use read::{decode, read};
+pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
+pub use metadata::{Item, Metadata};
+pub use pair::Pair;
+pub use read::{Source, read};
 pub use scale::Scale;
 pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
 
@@ -85,42 +92,177 @@ impl std::fmt::Display for Sample {
     }
 }
 
-/// An image in memory, values as stored.
+/// A part of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Its first column.
+    pub x: usize,
+    /// Its first row.
+    pub y: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Window {
+    /// Whether it is not empty and lies within an image of this width and height.
+    pub fn is_within(&self, [width, height]: [usize; 2]) -> bool {
+        let fits = |start: usize, length: usize, all| length > 0 && start.checked_add(length).is_some_and(|e| e <= all);
+        fits(self.x, self.width, width) && fits(self.y, self.height, height)
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{} pixels from column {}, row {}", self.width, self.height, self.x, self.y)
+    }
+}
+
+/// What is known of an image without its pixels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Raster {
-    /// Where it was read from; names it in errors.
+pub struct Header {
+    /// Where it is read from, the first file of several; names it in errors.
     pub path: PathBuf,
     /// Columns.
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Bands.
+    /// Bands, C: those with values. A band that the file marks as transparency is not among them.
     pub bands: usize,
     /// Type of the values in the file.
     pub sample: Sample,
-    /// Significant bits, where the metadata declare them (NBITS).
+    /// Significant bits, where the file declares them (NBITS) or packs its values.
     pub bits: Option<u8>,
-    /// `[H, W, C]`, channels last, as stored.
-    pub data: Vec<f32>,
     /// The value that stands for "no data", if there is one.
     pub nodata: Option<f64>,
     /// Georeference.
     pub geo: GeoTags,
     /// Names of the bands, `[C]`.
     pub descriptions: Vec<Option<String>>,
-    /// The band (from 0) that the file marks as transparency.
+    /// What else the file says.
+    pub metadata: Metadata,
+    /// The band of the file (from 0) that is taken as transparency: 0 there means invalid. If it is
+    /// a spectral band that a program marked by mistake, the file has to be corrected.
     pub alpha: Option<usize>,
 }
 
-impl Raster {
-    /// Whether a value stands for "no data".
-    pub fn is_nodata(&self, value: f32) -> bool {
-        self.nodata.is_some_and(|n| if n.is_nan() { value.is_nan() } else { value == n as f32 })
+impl Header {
+    /// An image of `[width, height, bands]` of which nothing more is known.
+    pub fn new(path: impl Into<PathBuf>, sample: Sample, [width, height, bands]: [usize; 3]) -> Self {
+        Self {
+            path: path.into(),
+            width,
+            height,
+            bands,
+            sample,
+            bits: None,
+            nodata: None,
+            geo: GeoTags::default(),
+            descriptions: vec![None; bands],
+            metadata: Metadata { colours: vec![None; bands], ..Metadata::default() },
+            alpha: None,
+        }
     }
 
     /// Width and height.
     pub fn size(&self) -> [usize; 2] {
         [self.width, self.height]
+    }
+
+    /// The whole image.
+    pub fn window(&self) -> Window {
+        Window { x: 0, y: 0, width: self.width, height: self.height }
+    }
+
+    /// Of a part of the image, its place shifted accordingly.
+    #[must_use]
+    pub fn part(&self, part: Window) -> Self {
+        let mut header = Self { width: part.width, height: part.height, geo: self.geo.part(part), ..self.clone() };
+        // Line and column that the camera's model counts from.
+        if let [_, _, line, column, ..] = &mut header.metadata.rpc[..] {
+            (*line, *column) = (*line - part.y as f64, *column - part.x as f64);
+        }
+        header
+    }
+}
+
+/// Pixels of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// `[h, w, C]`, channels last, as stored; NaN and infinity are 0 and invalid.
+    pub data: Vec<f32>,
+    /// `[h, w]`: false where any band is nodata, NaN or infinite, or the file's alpha or mask is 0;
+    /// `None` if every pixel is valid.
+    pub valid: Option<Vec<bool>>,
+}
+
+/// An image in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raster {
+    /// What is known of it.
+    pub header: Header,
+    /// `[H, W, C]` as in [`Block`].
+    pub data: Vec<f32>,
+    /// `[H, W]` as in [`Block`].
+    pub valid: Option<Vec<bool>>,
+}
+
+impl Raster {
+    /// An image of these values `[H, W, C]`, valid where they are finite and not nodata.
+    pub fn new(header: Header, mut data: Vec<f32>) -> Self {
+        let nodata = vec![header.nodata.map(|n| n as f32); header.bands];
+        let valid = read::validity(&mut data, header.bands, header.bands, &nodata);
+        Self { header, data, valid }
+    }
+
+    /// A part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    #[must_use]
+    pub fn part(self, part: Window) -> Self {
+        if part == self.window() {
+            return self;
+        }
+        let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
+        let data = (0..part.height)
+            .map(rows)
+            .flat_map(|r| &self.data[r.start * self.bands..r.end * self.bands])
+            .copied()
+            .collect();
+        let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
+        Self { header: self.header.part(part), data, valid }
+    }
+
+    /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(mut self, [rows, columns]: [bool; 2]) -> Self {
+        if !rows && !columns {
+            return self;
+        }
+        self.geo = GeoTags::default();
+        self.metadata.rpc.clear();
+        let (w, h, c) = (self.width, self.height, self.bands);
+        let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+        let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
+        self.data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
+        self.valid = self.valid.as_ref().map(|v| (0..w * h).map(|i| v[from(i)]).collect());
+        self
+    }
+}
+
+impl Deref for Raster {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DerefMut for Raster {
+    fn deref_mut(&mut self) -> &mut Header {
+        &mut self.header
     }
 }
 
