@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::scene::{Plane, Scene, blur, footprints};
+use super::scene::{Plane, Scene, blur};
 use super::solve::Normal;
+use super::stats::Valid;
 use crate::filter;
 
 /// `F_b = L_b + [P, L] γ_b`. γ_b is learnt one resolution lower, where the truth is known:
@@ -14,7 +15,7 @@ pub fn bdsd_pc(scene: &Scene<'_>) -> Vec<Plane> {
     let [rows, columns] = scene.sampled();
     let (gains, size) = (inputs.ms_gains, [rows.coarse, columns.coarse]);
     let shrink = [(filter::shrink(rows), filter::shrink(columns))];
-    let valid = footprints(inputs.valid, rows, columns);
+    let valid = Valid::new(inputs.valid.map(|v| filter::covered(v, rows, columns)));
     let small: Vec<Plane> = lms.par_iter().map(|l| filter::apply_plane(l, &shrink)).collect();
     let blurred =
         |(g, gain): (&Plane, &f64)| blur(g, size[1], &filter::metric_kernel(*gain, rows.ratio), size, [&|i| i, &|j| j]);

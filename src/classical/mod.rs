@@ -123,7 +123,7 @@ pub enum ClassicalError {
     },
     /// The grids cannot be used.
     #[error("ratio {} by {}, {} by {} MS pixels for {} by {} PAN pixels: the ratio must be one power of two above 1, \
-             and the MS must cover the PAN", .rows.ratio, .columns.ratio, .rows.coarse, .columns.coarse, .rows.fine, .columns.fine)]
+             and interp23 needs an MS that covers the PAN", .rows.ratio, .columns.ratio, .rows.coarse, .columns.coarse, .rows.fine, .columns.fine)]
     Grids {
         /// Rows.
         rows: Grid,

@@ -32,11 +32,11 @@ impl<'a> Scene<'a> {
             (0..bands).map(|band| inputs.ms[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect()).collect();
         let up = [(upsample(rows), upsample(columns))];
         let lms = ms.par_iter().map(|plane| filter::apply_plane(plane, &up)).collect();
-        let valid = Valid::new(inputs.valid);
+        let valid = Valid::new(inputs.valid.map(<[bool]>::to_vec));
         if !(0..inputs.pan.len()).any(|i| valid.at(i)) {
             return Err(ClassicalError::NothingValid);
         }
-        let ms_valid = footprints(inputs.valid, rows, columns);
+        let ms_valid = Valid::new(inputs.valid.map(|v| filter::covered(v, rows, columns)));
         Ok(Self { inputs, pan: inputs.pan.iter().map(|v| f64::from(*v)).collect(), ms, lms, valid, ms_valid })
     }
 
@@ -106,24 +106,12 @@ pub fn blur(
     (0..size[0]).into_par_iter().flat_map_iter(row).collect()
 }
 
-/// Coarse pixels all of whose fine pixels are valid. A fine pixel belongs to the coarse one with the
-/// nearest centre.
-pub fn footprints(valid: Option<&[bool]>, rows: Grid, columns: Grid) -> Valid {
-    let Some(valid) = valid else { return Valid::default() };
-    let owner =
-        |grid: Grid| move |fine: usize| grid.coarse_at(fine).round().clamp(0.0, (grid.coarse - 1) as f64) as usize;
-    let mut ms = vec![true; rows.coarse * columns.coarse];
-    for (i, line) in valid.chunks_exact(columns.fine).enumerate() {
-        for (j, _) in line.iter().enumerate().filter(|(_, valid)| !**valid) {
-            ms[owner(rows)(i) * columns.coarse + owner(columns)(j)] = false;
-        }
-    }
-    Valid::new(Some(&ms))
-}
-
 fn check(inputs: &Inputs<'_>) -> Result<(), ClassicalError> {
     let Inputs { rows, columns, .. } = *inputs;
-    let usable = |g: Grid| g.fine > 0 && g.ratio > 1 && g.ratio.is_power_of_two() && g.ratio * g.coarse >= g.fine;
+    let usable = |g: Grid| {
+        let doubles = g.ratio > 1 && g.ratio.is_power_of_two();
+        g.fine > 0 && g.coarse > 0 && doubles && (inputs.upsample)(g).output() == g.fine
+    };
     if rows.ratio != columns.ratio || !usable(rows) || !usable(columns) {
         return Err(ClassicalError::Grids { rows, columns });
     }

@@ -9,8 +9,8 @@ const FLAT: f64 = 1e-20;
 pub struct Valid(Option<Vec<bool>>);
 
 impl Valid {
-    pub fn new(valid: Option<&[bool]>) -> Self {
-        Self(valid.map(<[bool]>::to_vec))
+    pub fn new(valid: Option<Vec<bool>>) -> Self {
+        Self(valid)
     }
 
     /// Whether to trust pixel `i`.

@@ -1,6 +1,8 @@
 //! TRA-PAN itself: settings, filters, the static plans, the schedule, training.
 
+mod baseline;
 pub mod config;
+mod contest;
 pub mod crops;
 mod fuse;
 pub mod model;
@@ -10,7 +12,9 @@ pub mod simulate;
 pub mod trace;
 pub mod train;
 
+pub use baseline::baseline;
 pub use config::Config;
+pub use contest::{Contest, FullResult};
 pub use fuse::{Fused, build, dims, fuse};
 pub use model::{Dims, Model};
 pub use train::{Outcome, Phase, Progress, StepRecord, infer, train};
