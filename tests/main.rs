@@ -2,6 +2,7 @@
 
 mod checks;
 mod cli;
+mod cog;
 mod filters;
 mod geometry;
 mod golden;
@@ -12,5 +13,7 @@ mod raster;
 mod reference;
 mod scene;
 mod shaders;
+mod sharpen;
+mod startup;
 mod support;
 mod training;
