@@ -3,6 +3,7 @@
 mod checks;
 mod classical;
 mod cli;
+mod cog;
 mod filters;
 mod geometry;
 mod golden;
@@ -13,5 +14,7 @@ mod raster;
 mod reference;
 mod scene;
 mod shaders;
+mod sharpen;
+mod startup;
 mod support;
 mod training;

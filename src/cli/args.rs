@@ -1,7 +1,10 @@
 //! Flags shared by several commands.
 
+use std::time::Instant;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
@@ -28,13 +31,29 @@ pub struct DeviceArgs {
     /// Threads of the CPU engine; 0: all cores
     #[arg(short = 'j', long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Compile GPU kernels anew, and keep none for the next start (they lie in `trapan` in the
+    /// user's cache folder)
+    #[arg(long, env = "TRAPAN_NO_KERNEL_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_kernel_cache: bool,
 }
 
 impl DeviceArgs {
-    /// Opens the device and says which one and why.
+    /// [`open_fresh`](Self::open_fresh), with the kernels compiled by earlier runs.
     pub fn open(&self, talk: Talk) -> Result<Device, CliError> {
+        let device = self.open_fresh(talk)?;
+        // Without a home there is no cache folder, and nothing is kept.
+        match choose_native_strategy() {
+            Ok(folders) if !self.no_kernel_cache => Ok(device.with_cache(folders.cache_dir().join("trapan"))),
+            _ => Ok(device),
+        }
+    }
+
+    /// Opens the device and says which one and why.
+    pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
+        let start = Instant::now();
         let (device, why) = Device::open(self.device, self.threads)?;
         talk.say(format_args!("device: {device}, {why}"));
+        talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
         if device.is_software() {
             talk.say("warning: this is a software driver, 15 to 20 times slower than --device cpu");
         }

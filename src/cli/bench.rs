@@ -90,7 +90,7 @@ Measure on an idle machine: the ceilings and the rest are not measured at one ti
 /// Runs `bench`.
 #[expect(clippy::print_stdout, reason = "the tables are the command's output")]
 pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
-    let device = args.device.open(talk)?;
+    let device = args.device.open_fresh(talk)?;
     let (side, effort) = match (args.quick, device.is_software()) {
         (true, _) => (64, Effort { samples: 1, least: Duration::ZERO }),
         (_, true) => (128, Effort { samples: 3, least: Duration::from_millis(20) }),

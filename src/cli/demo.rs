@@ -38,7 +38,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
     let fused = progress::fuse(&pair, &scale, &config, &device, Options::default(), talk)?;
-    super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, true)?;
+    super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, &Default::default(), true)?;
 
     let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);
     let channels = rgb_channels(bands);

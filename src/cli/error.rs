@@ -54,6 +54,7 @@ impl CliError {
 
 fn raster(error: &RasterError) -> u8 {
     match error.kind() {
+        Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
         Kind::Output => 8,
@@ -66,6 +67,8 @@ fn method(error: &MethodError) -> u8 {
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),
+        MethodError::Raster(e) => raster(e),
+        MethodError::Weights(_) | MethodError::OtherRun { .. } => 3,
         _ => 2,
     }
 }

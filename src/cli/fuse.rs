@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::{self, Config, Fused};
-use trapan::raster::{self, Output, Pair, Scale};
+use trapan::raster::{self, Creation, Layout, Pair, RasterError, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
 use super::geometry::GeometryArgs;
@@ -29,6 +29,10 @@ pub struct FuseArgs {
     /// Replace existing output files
     #[arg(long)]
     overwrite: bool,
+    /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
+    /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
+    #[arg(long = "co", value_name = "KEY=VALUE")]
+    creation: Vec<String>,
     /// Write settings, checksums, losses and timings as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -53,12 +57,14 @@ pub struct FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
+    let creation = Creation::parse(&args.creation).map_err(RasterError::from)?;
     let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
     let config = args.method.config(pair.ms.bands)?;
     if args.dump_plan {
         dump_plan(&pair, &config);
         return Ok(());
     }
+    creation.check(pair.ms.sample).map_err(RasterError::from)?;
     raster::check_output(&args.output, args.overwrite)?;
     if let Some(report) = &args.report {
         raster::check_output(report, args.overwrite)?;
@@ -75,7 +81,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let fused = progress::fuse(&pair, &scale, &config, &device, options, talk)?;
 
     let writing = Instant::now();
-    write_fused(&args.output, &pair, &scale, &fused.hrms, args.overwrite)?;
+    write_fused(&args.output, &pair, &scale, &fused.hrms, &creation, args.overwrite)?;
     let times = Times { read: read_time, write: writing.elapsed(), total: start.elapsed() };
     if let Some(dir) = &args.trace {
         method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
@@ -94,7 +100,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
 fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config).program);
+    print!("{}", method::build(method::dims(pair), config, pair.valid().is_some()).program);
 }
 
 fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
@@ -119,6 +125,15 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
         fused.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
     let s = |d: std::time::Duration| d.as_secs_f64();
+    let loading = fused.loading;
+    talk.detail(format_args!(
+        "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
+        s(fused.load_time) * 1e3,
+        loading.kernels,
+        if loading.cached { " from the cache" } else { "" },
+        s(loading.compiling) * 1e3,
+        loading.bytes as f64 / 1e6
+    ));
     talk.say(format_args!(
         "{:.1} s: load {:.2}, degradation {:.1}, alternation {:.1}, inference {:.2}, files {:.2}",
         s(times.total),
@@ -131,19 +146,14 @@ fn summarise(fused: &Fused, times: &Times, talk: Talk) {
 }
 
 /// Writes the fused image in the MS's data type on the PAN's grid.
-pub fn write_fused(path: &Path, pair: &Pair, scale: &Scale, hrms: &[f32], overwrite: bool) -> Result<(), CliError> {
-    let valid = pair.valid();
-    let output = Output {
-        width: pair.pan.width,
-        height: pair.pan.height,
-        bands: pair.ms.bands,
-        sample: pair.ms.sample,
-        data: hrms,
-        range: scale.range,
-        valid: valid.as_deref(),
-        nodata: pair.nodata(),
-        geo: &pair.pan.geo,
-        descriptions: &pair.ms.descriptions,
-    };
-    Ok(raster::write(path, &output, overwrite)?)
+pub fn write_fused(
+    path: &Path,
+    pair: &Pair,
+    scale: &Scale,
+    hrms: &[f32],
+    creation: &Creation,
+    overwrite: bool,
+) -> Result<(), CliError> {
+    let layout = Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms) };
+    Ok(raster::write(path, &layout, hrms, pair.valid().as_deref(), creation, overwrite)?)
 }

@@ -94,7 +94,7 @@ impl Report<'_> {
                     }
                 }
                 StepRecord::Reduced { epoch, loss, .. } => reduced.push(json!([epoch, loss])),
-                StepRecord::Full { epoch, spectral, spatial, loss } => {
+                StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
                     full.push(json!([epoch, spectral, spatial, loss]));
                 }
             }

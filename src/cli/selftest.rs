@@ -17,7 +17,7 @@ pub struct SelftestArgs {
 /// Runs every case of every kernel and prints one line per kernel and per failure.
 #[expect(clippy::print_stdout, reason = "the result is the command's output")]
 pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
-    let device = args.device.open(talk)?;
+    let device = args.device.open_fresh(talk)?;
     let options = Options { poison: true, ..Options::default() };
     let mut outcomes: Vec<suite::Outcome> = Vec::new();
     suite::run(|program| -> Result<Box<dyn Engine>, _> { device.load(program, options) }, |o| outcomes.push(o));

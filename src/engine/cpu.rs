@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::timing::{Times, Timing};
-use super::{Engine, EngineError, Options};
+use super::{Engine, EngineError, Loading, Options};
 use crate::graph::{Access, Args, Call, Isa, PlanId, Program, Step, Tensor};
 
 /// Runs plans on the CPU with the kernels' fast forms, or their references.
@@ -137,6 +137,10 @@ impl Engine for CpuEngine {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
         let (buffer, range) = self.program.place(tensor);
         Ok(self.buffers[buffer][range].to_vec())
+    }
+
+    fn loading(&self) -> Loading {
+        Loading { bytes: self.program.bytes() as u64, ..Loading::default() }
     }
 
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {

@@ -1,5 +1,6 @@
 //! Which device a program runs on.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -66,6 +67,14 @@ impl Device {
                 Err(EngineError::NoAdapter { .. }) => Ok((cpu, "no GPU found".into())),
                 Err(error) => Ok((cpu, format!("the GPU cannot be used: {error}"))),
             },
+        }
+    }
+
+    /// The same device, which keeps compiled kernels in a folder; see [`Gpu::with_cache`].
+    pub fn with_cache(self, folder: PathBuf) -> Self {
+        match self {
+            Self::Gpu(gpu) => Self::Gpu(gpu.with_cache(folder)),
+            cpu @ Self::Cpu { .. } => cpu,
         }
     }
 

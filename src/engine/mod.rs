@@ -9,6 +9,7 @@ pub mod gpu;
 mod timing;
 
 use std::ops::Range;
+use std::time::Duration;
 
 pub use cpu::CpuEngine;
 pub use device::{Device, DeviceChoice};
@@ -116,6 +117,9 @@ pub trait Engine {
     /// What the device reports.
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError>;
 
+    /// What loading the program took.
+    fn loading(&self) -> Loading;
+
     /// Waits, and tells how long each call has taken since the program was loaded, in
     /// the order of the program. Empty unless the engine was loaded with
     /// [`Options::profile`], or if the adapter has no timestamps.
@@ -123,6 +127,20 @@ pub trait Engine {
     /// # Errors
     /// What the device reports.
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError>;
+}
+
+/// What loading a program took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loading {
+    /// Bytes of all buffers together, which is the most a run ever holds: nothing is
+    /// allocated after loading.
+    pub bytes: u64,
+    /// Kernels compiled for this program; those of an earlier program of the process are reused.
+    pub kernels: usize,
+    /// Time that took.
+    pub compiling: Duration,
+    /// Whether the driver had all of them ready from an earlier process.
+    pub cached: bool,
 }
 
 /// Switches for checking and measuring, the same for both engines.

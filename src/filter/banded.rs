@@ -1,6 +1,7 @@
 //! Banded operators along one axis, and image operators made of them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// `y[k] = Σ_t taps[k][t] · x[(start[k] + t) mod input]`: one axis of an image operator.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +95,46 @@ impl Banded {
         self.start.truncate(output);
         self.taps.truncate(output);
         self
+    }
+
+    /// First input position with a tap that is not 0, and the one after the last, over some outputs.
+    /// `None` if the band of one of them wraps around the end.
+    pub fn support(&self, outputs: Range<usize>) -> Option<Range<usize>> {
+        let mut support = self.input..0;
+        for (start, taps) in self.start[outputs.clone()].iter().zip(&self.taps[outputs]) {
+            for (t, _) in taps.iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
+                if start + t >= self.input {
+                    return None;
+                }
+                support = support.start.min(start + t)..support.end.max(start + t + 1);
+            }
+        }
+        Some(support)
+    }
+
+    /// The operator on a part of the line: the same taps in the same order, whatever the part.
+    ///
+    /// # Panics
+    /// If an output of the part needs an input outside, or there are fewer inputs than taps.
+    pub fn part(&self, outputs: Range<usize>, inputs: Range<usize>) -> Self {
+        if (&outputs, &inputs) == (&(0..self.output()), &(0..self.input)) {
+            return self.clone();
+        }
+        let count = self.taps[0].len();
+        let (mut starts, mut parts) = (Vec::new(), Vec::new());
+        for (start, taps) in self.start[outputs.clone()].iter().zip(&self.taps[outputs]) {
+            let first = start + taps.iter().position(|tap| *tap != 0.0).unwrap_or(0);
+            // At the end of the part the band begins earlier, with taps of 0.
+            let begin = first.min(inputs.end - count).max(inputs.start);
+            let mut part = vec![0.0; count];
+            for (t, tap) in taps.iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
+                assert!(inputs.contains(&(start + t)), "output needs input {} outside {inputs:?}", start + t);
+                part[start + t - begin] = *tap;
+            }
+            starts.push(begin - inputs.start);
+            parts.push(part);
+        }
+        Self { input: inputs.len(), start: starts, taps: parts }
     }
 
     /// Applies the operator to one line, read with `x(position)`.

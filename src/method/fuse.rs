@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
-use crate::engine::{Device, Options, Timing};
+use super::{Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, Sample, Sharpener, train};
+use crate::engine::{Device, Loading, Options, Timing};
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -19,6 +19,8 @@ pub struct Fused {
     pub device: String,
     /// Time to build the program and load it on the device.
     pub load_time: Duration,
+    /// What loading it took of the device.
+    pub loading: Loading,
     /// Time of the last forward pass.
     pub infer_time: Duration,
     /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
@@ -47,25 +49,32 @@ pub fn fuse(
 ) -> Result<Fused, MethodError> {
     config.check(pair.ms.bands)?;
     let start = Instant::now();
-    let model = build(dims(pair), config);
-    let mut engine = device.load(model.program.clone(), options)?;
-    let load_time = start.elapsed();
+    let dims = dims(pair);
     let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
-    let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
-    let start = Instant::now();
-    let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
-    let lms = scale.restore(&engine.read(model.lms)?);
-    let infer_time = start.elapsed();
+    let sample = Sample { pan, ms, weights: None };
+    let model = build(dims, config, false);
+    let mut engine = device.load(model.program.clone(), options)?;
+    let (load_time, loading) = (start.elapsed(), engine.loading());
+    let job = Job { model: &model, config, samples: std::slice::from_ref(&sample), checkpoints: None, look: LOOK };
+    let outcome = train(engine.as_mut(), job, observe)?;
+    let device_name = engine.name();
     let timings = engine.timings()?;
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time, timings })
+    drop(engine);
+    let start = Instant::now();
+    let network = (model.fusion.shape(), &outcome.trained.0[..]);
+    let mut sharpener = Sharpener::new(device, options, &dims, config.upsample, network, [4096; 2])?;
+    let strip = sharpener.strips()[0].clone();
+    let [lms, hrms] = sharpener.strip(&strip, &sample.pan, &sample.ms, true)?.map(|x| scale.restore(&x));
+    let infer_time = start.elapsed();
+    Ok(Fused { hrms, lms, outcome, device: device_name, load_time, loading, infer_time, timings })
 }
 
 /// The model of a pair.
 ///
 /// # Panics
 /// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config) -> Model {
-    Model::build(dims, config).unwrap_or_else(|errors| {
+pub fn build(dims: Dims, config: &Config, weighted: bool) -> Model {
+    Model::build(dims, config, weighted).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("the program of {dims:?} is wrong: {}", list.join("; "))
     })

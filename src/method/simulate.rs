@@ -6,7 +6,7 @@ use super::MethodError;
 use super::config::Sensor;
 use super::scene::{SceneError, SceneSpec, scene};
 use crate::filter::{self, Grid};
-use crate::raster::{GeoTags, GeometryOptions, Header, Output, Pair, Raster, RasterError, Sample, write};
+use crate::raster::{Creation, GeoTags, GeometryOptions, Header, Layout, Pair, Raster, RasterError, Sample, write};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,19 +137,13 @@ impl Simulated {
             crate::raster::check_output(&dir.join(&image.path), overwrite)?;
         }
         for image in images {
-            let output = Output {
-                width: image.width,
-                height: image.height,
-                bands: image.bands,
-                sample: image.sample,
-                data: &image.data,
+            let layout = Layout {
                 range: [0.0, TOP],
-                valid: None,
-                nodata: None,
-                geo: &image.geo,
-                descriptions: &image.descriptions,
+                geo: image.geo.clone(),
+                descriptions: image.descriptions.clone(),
+                ..Layout::new(image.size(), image.bands, image.sample)
             };
-            write(&dir.join(&image.path), &output, overwrite)?;
+            write(&dir.join(&image.path), &layout, &image.data, None, &Creation::default(), overwrite)?;
         }
         Ok(())
     }

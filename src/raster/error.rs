@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Window, geometry::GeometryError};
+use super::{CreationError, Window, geometry::GeometryError};
 
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
@@ -182,6 +182,9 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// Creation options that do not exist or do not suit the values.
+    #[error(transparent)]
+    Creation(#[from] CreationError),
     /// No room left for the output.
     #[error("{}: disk full: {source}; make room, nothing was written", path.display())]
     DiskFull {
@@ -203,6 +206,8 @@ pub enum RasterError {
 /// Classes of errors that a program tells apart by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// An option is wrong.
+    Usage,
     /// An input cannot be read or used.
     Input,
     /// Two inputs do not fit together.
@@ -218,6 +223,7 @@ impl RasterError {
             Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } => Kind::Geometry,
             Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            Self::Creation(_) => Kind::Usage,
             _ => Kind::Input,
         }
     }

@@ -81,16 +81,40 @@ pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, Rast
     Ok(stated)
 }
 
-/// The metadata that states band descriptions; empty if there are none.
-pub(super) fn write(descriptions: &[Option<String>]) -> String {
-    let mut xml = String::new();
-    for (band, name) in descriptions.iter().enumerate() {
-        if let Some(name) = name {
-            let name = escape(&escape(name));
-            xml += &format!("<Item name=\"DESCRIPTION\" sample=\"{band}\" role=\"description\">{name}</Item>\n");
-        }
-    }
+/// The metadata as GDAL writes it; empty if there is nothing to say.
+pub(super) fn xml(descriptions: &[Option<String>], colours: &[Option<&str>], items: &[Item]) -> String {
+    let item = |name: &str, sample: usize, value: &str| Item {
+        name: name.to_owned(),
+        sample: Some(sample),
+        role: Some(name.to_ascii_lowercase()),
+        domain: None,
+        value: value.to_owned(),
+    };
+    let of_band = |name, values: Vec<Option<&str>>| {
+        let stated = values.into_iter().enumerate().filter_map(|(band, value)| Some((band, value?)));
+        stated.map(|(band, value)| item(name, band, value)).collect::<Vec<_>>()
+    };
+    let names = of_band("DESCRIPTION", descriptions.iter().map(Option::as_deref).collect());
+    let colours = of_band("COLORINTERP", colours.to_vec());
+    let xml: String = names.iter().chain(&colours).chain(items).map(Item::xml).collect();
     if xml.is_empty() { xml } else { format!("<GDALMetadata>\n{xml}</GDALMetadata>\n") }
+}
+
+impl Item {
+    fn xml(&self) -> String {
+        let attribute = |name: &str, value: Option<&str>| {
+            value.map_or(String::new(), |value| format!(" {name}=\"{}\"", escape(value)))
+        };
+        let sample = self.sample.map(|sample| sample.to_string());
+        format!(
+            "<Item{}{}{}{}>{}</Item>\n",
+            attribute("name", Some(&self.name)),
+            attribute("sample", sample.as_deref()),
+            attribute("role", self.role.as_deref()),
+            attribute("domain", self.domain.as_deref()),
+            escape(&escape(&self.value))
+        )
+    }
 }
 
 fn items(xml: &str) -> impl Iterator<Item = Item> {

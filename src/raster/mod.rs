@@ -36,7 +36,10 @@ pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub use read::{Source, read};
 pub use scale::Scale;
-pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
+pub use write::{
+    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
+    write, write_atomically,
+};
 
 /// Type of the stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

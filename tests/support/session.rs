@@ -60,12 +60,14 @@ impl<'a> Session<'a> {
         Self { engine, model, config, updates: [0; 3] }
     }
 
-    fn step(&mut self, plan: PlanId, branch: usize, lr: f64, crops: &[usize]) -> Vec<f64> {
+    /// One update of a branch; its `losses`, without the weights logged after them.
+    fn step(&mut self, plan: PlanId, branch: usize, lr: f64, crops: &[usize], losses: usize) -> Vec<f64> {
         self.updates[branch] += 1;
         let step = self.step_values(lr, self.updates[branch], crops);
         let calls = 0..self.model.program.plan(plan).calls.len();
         self.engine.run(plan, calls, &step).expect("step runs");
-        self.engine.watched().expect("losses arrive").into_iter().map(f64::from).collect()
+        let log = self.engine.watched().expect("losses arrive");
+        log[..losses].iter().copied().map(f64::from).collect()
     }
 
     /// Step values of update `t` on some crops.
@@ -81,17 +83,17 @@ impl<'a> Session<'a> {
 
     /// One step of the degradation network; its loss.
     pub fn dam(&mut self, crop: usize) -> Vec<f64> {
-        self.step(self.model.dam_step, 0, self.config.lr_dam, &[crop])
+        self.step(self.model.dam_step, 0, self.config.lr_dam, &[crop], 1)
     }
 
     /// One reduced step; its loss.
     pub fn reduced(&mut self, crops: &[usize]) -> Vec<f64> {
-        self.step(self.model.reduced_step, 1, self.config.lr_reduced, crops)
+        self.step(self.model.reduced_step, 1, self.config.lr_reduced, crops, 1)
     }
 
     /// One full step; spectral, spatial and whole loss.
     pub fn full(&mut self) -> Vec<f64> {
-        let losses = self.step(self.model.full_step, 2, self.config.lr_full, &[]);
+        let losses = self.step(self.model.full_step, 2, self.config.lr_full, &[], 2);
         let whole = self.config.lambda_spectral * losses[0] + self.config.lambda_spatial * losses[1];
         vec![losses[0], losses[1], whole]
     }

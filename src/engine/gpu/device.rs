@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pipeline::Pipeline;
@@ -63,6 +64,7 @@ impl Adapter {
             (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
             (wgpu::Features::SHADER_F16, "f16"),
             (wgpu::Features::SUBGROUP, "subgroups"),
+            (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
         ];
         Self {
             name: info.name,
@@ -114,6 +116,9 @@ impl fmt::Display for Pick {
     }
 }
 
+/// Features that are used where an adapter has them.
+const OPTIONAL: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE);
+
 fn enumerate() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
@@ -126,7 +131,11 @@ pub fn adapters() -> Vec<Adapter> {
 
 /// An open device. Clones share it: its memory, its queue and its compiled kernels.
 #[derive(Clone)]
-pub struct Gpu(Arc<Shared>);
+pub struct Gpu {
+    shared: Arc<Shared>,
+    /// Folder of compiled kernels.
+    cache: Option<Arc<Path>>,
+}
 
 /// What the clones of a [`Gpu`] share.
 struct Shared {
@@ -141,7 +150,7 @@ struct Shared {
 
 impl fmt::Debug for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gpu({})", self.0.adapter)
+        write!(f, "Gpu({})", self.shared.adapter)
     }
 }
 
@@ -180,8 +189,8 @@ impl Gpu {
         }
         let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("trapan"),
-            // Costs nothing unless a profile asks for it.
-            required_features: handle.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // Each costs nothing unless asked for.
+            required_features: handle.features() & OPTIONAL,
             // The defaults are those of a small phone; ask for what the adapter has.
             required_limits: handle.limits(),
             ..Default::default()
@@ -199,40 +208,54 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
-        Ok(Self(Arc::new(Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure })))
+        let shared = Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure };
+        Ok(Self { shared: Arc::new(shared), cache: None })
+    }
+
+    /// The same device, which keeps compiled kernels in a folder from one process to the
+    /// next, where its driver hands them out. The folder must be this user's alone to
+    /// write; it is made when needed, and what cannot be read there is compiled anew.
+    pub fn with_cache(self, folder: PathBuf) -> Self {
+        Self { cache: Some(folder.into()), ..self }
+    }
+
+    /// Folder of compiled kernels, if they are to be kept and the driver hands them out.
+    pub(super) fn cache(&self) -> Option<&Path> {
+        let able = self.device().features().contains(wgpu::Features::PIPELINE_CACHE);
+        self.cache.as_deref().filter(|_| able)
     }
 
     /// The adapter behind this device.
     pub fn adapter(&self) -> &Adapter {
-        &self.0.adapter
+        &self.shared.adapter
     }
 
     pub(super) fn device(&self) -> &wgpu::Device {
-        &self.0.device
+        &self.shared.device
     }
 
     pub(super) fn queue(&self) -> &wgpu::Queue {
-        &self.0.queue
+        &self.shared.queue
     }
 
     /// Layout of bind group 1, the same for all kernels.
     pub(super) fn uniforms(&self) -> &wgpu::BindGroupLayout {
-        &self.0.uniforms
+        &self.shared.uniforms
     }
 
     /// Compiled kernels by name and constants: one compilation per device and process.
     pub(super) fn pipelines(&self) -> MutexGuard<'_, HashMap<String, Pipeline>> {
-        lock(&self.0.pipelines)
+        lock(&self.shared.pipelines)
     }
 
     /// An error of this device.
     pub(super) fn failed(&self, reason: impl fmt::Display) -> EngineError {
-        EngineError::Device { device: self.0.adapter.to_string(), reason: reason.to_string() }
+        EngineError::Device { device: self.shared.adapter.to_string(), reason: reason.to_string() }
     }
 
     /// Fails if anything went wrong since the device was opened.
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        lock(&self.0.failure).as_ref().map_or(Ok(()), |reason| Err(self.failed(reason)))
+        lock(&self.shared.failure).as_ref().map_or(Ok(()), |reason| Err(self.failed(reason)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Puts a program on a device: everything a run needs, made once.
 
-use super::pipeline::compiled;
+use super::pipeline::{Compiled, compile_all, key};
 use super::{Gpu, Pipeline};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Loading};
 use crate::graph::{Call, Program, Step, Tensor};
 
 /// Uniform slots start at multiples of this, the largest alignment WebGPU may ask for.
@@ -11,8 +11,9 @@ const SLOT: u64 = 256;
 pub(super) const STEP_SLOT: u64 = (size_of::<Step>() as u64).next_multiple_of(SLOT);
 /// Step values that fit one submission.
 pub(super) const STEPS: u64 = 128;
-/// Bytes of watched values kept on the device.
-const LOG: u64 = 64 << 10;
+/// Bytes of watched values kept before they must be taken: losses, and weights of 25 full
+/// steps (60 ms of a large GPU) or of all steps of the degradation network in 700.
+const LOG: u64 = 8 << 20;
 /// Bytes read back at a time.
 const STAGING: u64 = 16 << 20;
 
@@ -34,11 +35,14 @@ pub(super) struct Loaded {
     pub buffers: Vec<wgpu::Buffer>,
     /// By plan and call.
     pub plans: Vec<Vec<Dispatch>>,
+    /// Places of the watched tensors, by plan.
+    pub watched: Vec<Vec<(usize, u64, u64)>>,
     /// Parameters and step values.
     pub uniforms: wgpu::BindGroup,
     pub steps: wgpu::Buffer,
     pub log: wgpu::Buffer,
     pub staging: wgpu::Buffer,
+    pub loading: Loading,
 }
 
 /// Place of a tensor: buffer, first byte, bytes.
@@ -51,10 +55,11 @@ pub(super) fn load(gpu: &Gpu, program: &Program) -> Result<Loaded, EngineError> 
     let adapter = || gpu.adapter().to_string();
     program.fits(&gpu.adapter().limits).map_err(|source| EngineError::Limits { adapter: adapter(), source })?;
     gpu.check()?;
+    let compiled = compile_all(gpu, program)?;
     let invalid = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = gpu.device().push_error_scope(wgpu::ErrorFilter::Internal);
     let memory = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let loaded = create(gpu, program);
+    let loaded = create(gpu, program, &compiled);
     let memory = pollster::block_on(memory.pop());
     // Scopes end in reverse order; one error is enough.
     let error = [pollster::block_on(internal.pop()), pollster::block_on(invalid.pop())].into_iter().flatten().next();
@@ -65,7 +70,7 @@ pub(super) fn load(gpu: &Gpu, program: &Program) -> Result<Loaded, EngineError> 
     }
 }
 
-fn create(gpu: &Gpu, program: &Program) -> Loaded {
+fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
     use wgpu::BufferUsages as Usage;
     let buffer = |label: &str, size: u64, usage| {
         gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -104,13 +109,14 @@ fn create(gpu: &Gpu, program: &Program) -> Loaded {
         entries: &[window(0, &params, SLOT), window(1, &steps, STEP_SLOT)],
     });
 
+    let pipelines = gpu.pipelines();
     let mut slots = (0u32..).step_by(SLOT as usize);
     let plans = program
         .plans()
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
                 let launch = call.launch();
-                let Pipeline { compute, tensors } = compiled(gpu, call.kernel, &launch.consts);
+                let Pipeline { compute, tensors } = &pipelines[&key(call.kernel, &launch.consts)];
                 let entries: Vec<_> = call
                     .kernel
                     .args
@@ -129,10 +135,10 @@ fn create(gpu: &Gpu, program: &Program) -> Loaded {
                     })
                     .collect();
                 Dispatch {
-                    pipeline: compute,
+                    pipeline: compute.clone(),
                     tensors: gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
                         label: Some(&call.label),
-                        layout: &tensors,
+                        layout: tensors,
                         entries: &entries,
                     }),
                     params: slots.next().expect("as many slots as calls"),
@@ -145,11 +151,20 @@ fn create(gpu: &Gpu, program: &Program) -> Loaded {
         })
         .collect();
 
-    let watched = program.plans().map(|(_, plan)| plan.watch.iter().map(|t| place(program, *t).2).sum());
-    let log = buffer("log", watched.max().unwrap_or(0).max(LOG), Usage::MAP_READ | Usage::COPY_DST);
+    let watched: Vec<Vec<_>> =
+        program.plans().map(|(_, plan)| plan.watch.iter().map(|t| place(program, *t)).collect()).collect();
+    let longest = watched.iter().map(|places| places.iter().map(|(.., size)| size).sum()).max();
+    let log = buffer("log", longest.unwrap_or(0).max(LOG), Usage::MAP_READ | Usage::COPY_DST);
     let largest = program.buffers().iter().max().map_or(4, |len| *len as u64 * 4);
     let staging = buffer("staging", largest.min(STAGING), Usage::MAP_READ | Usage::COPY_DST);
-    Loaded { buffers, plans, uniforms, steps, log, staging }
+    let fixed = [&absent, &params, &steps, &log, &staging];
+    let loading = Loading {
+        bytes: buffers.iter().chain(fixed).map(wgpu::Buffer::size).sum(),
+        kernels: compiled.kernels,
+        compiling: compiled.took,
+        cached: compiled.cached,
+    };
+    Loaded { buffers, plans, watched, uniforms, steps, log, staging, loading }
 }
 
 /// Labels: the largest tensor of each buffer, which other activations may share.

@@ -4,6 +4,7 @@
 //! that a run only encodes and submits. Results come back when asked for, never
 //! once per step.
 
+mod cache;
 mod device;
 mod load;
 mod pipeline;
@@ -18,7 +19,7 @@ use pipeline::Pipeline;
 pub use pipeline::shader;
 use timer::Timer;
 
-use super::{Engine, EngineError, Options, Timing};
+use super::{Engine, EngineError, Loading, Options, Timing};
 use crate::graph::{PlanId, Program, Step, Tensor};
 
 /// Runs plans on a GPU.
@@ -80,6 +81,10 @@ impl Engine for GpuEngine {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
         let (buffer, offset, size) = load::place(&self.program, tensor);
         self.read_bytes(buffer, offset, size)
+    }
+
+    fn loading(&self) -> Loading {
+        self.loaded.loading
     }
 
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {

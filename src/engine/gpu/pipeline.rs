@@ -1,9 +1,15 @@
 //! From a kernel's shader text to something the device can run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
 
 use super::Gpu;
-use crate::graph::{Access, Kernel};
+use super::cache::Cache;
+use crate::engine::EngineError;
+use crate::graph::{Access, Kernel, Program};
 
 /// A compiled kernel.
 #[derive(Clone)]
@@ -33,14 +39,54 @@ pub(super) fn uniforms(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("uniforms"), entries: &entries })
 }
 
-/// The compiled form of a kernel, from the device's store if it is there.
-pub(super) fn compiled(gpu: &Gpu, kernel: &Kernel, consts: &[(&'static str, u32)]) -> Pipeline {
-    let label = format!("{}{consts:?}", kernel.name);
-    gpu.pipelines().entry(label).or_insert_with_key(|label| compile(gpu, kernel, consts, label)).clone()
+/// What a compiled kernel is stored under: its name and constants.
+pub(super) fn key(kernel: &Kernel, consts: &[(&'static str, u32)]) -> String {
+    format!("{}{consts:?}", kernel.name)
 }
 
-fn compile(gpu: &Gpu, kernel: &Kernel, consts: &[(&'static str, u32)], label: &str) -> Pipeline {
+/// Compiles what a program needs and the device's store does not have yet, on all cores:
+/// drivers take 10 to 500 ms per kernel, and take them side by side.
+pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<Compiled, EngineError> {
+    let start = Instant::now();
+    let mut missing = BTreeMap::new();
+    for call in program.plans().flat_map(|(_, plan)| &plan.calls) {
+        let consts = call.launch().consts;
+        let key = key(call.kernel, &consts);
+        if !gpu.pipelines().contains_key(&key) {
+            missing.insert(key, (call.kernel, shader(call.kernel, &consts)));
+        }
+    }
+    let texts = missing.iter().map(|(key, (_, text))| (key.as_str(), text.as_str()));
+    let cache = gpu.cache().filter(|_| !missing.is_empty()).map(|folder| Cache::open(gpu, folder, texts));
+    let compiled: Vec<Pipeline> = missing
+        .par_iter()
+        .map(|(key, (kernel, text))| compile(gpu, kernel, key, text, cache.as_ref().map(Cache::handle)))
+        .collect::<Result<_, _>>()?;
+    let cached = cache.is_some_and(Cache::close);
+    let kernels = compiled.len();
+    gpu.pipelines().extend(missing.into_keys().zip(compiled));
+    Ok(Compiled { kernels, cached, took: start.elapsed() })
+}
+
+/// What [`compile_all`] did.
+pub(super) struct Compiled {
+    pub kernels: usize,
+    /// Whether the driver had them ready from an earlier process.
+    pub cached: bool,
+    pub took: Duration,
+}
+
+fn compile(
+    gpu: &Gpu,
+    kernel: &Kernel,
+    label: &str,
+    text: &str,
+    cache: Option<&wgpu::PipelineCache>,
+) -> Result<Pipeline, EngineError> {
     let device = gpu.device();
+    // Scopes are a thread's own.
+    let invalid = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
     let entries: Vec<_> = kernel
         .args
         .iter()
@@ -58,7 +104,7 @@ fn compile(gpu: &Gpu, kernel: &Kernel, consts: &[(&'static str, u32)], label: &s
     });
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
-        source: wgpu::ShaderSource::Wgsl(shader(kernel, consts).into()),
+        source: wgpu::ShaderSource::Wgsl(text.into()),
     });
     let compute = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(label),
@@ -70,7 +116,8 @@ fn compile(gpu: &Gpu, kernel: &Kernel, consts: &[(&'static str, u32)], label: &s
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache,
     });
-    Pipeline { compute, tensors }
+    let errors = [pollster::block_on(internal.pop()), pollster::block_on(invalid.pop())];
+    errors.into_iter().flatten().next().map_or(Ok(Pipeline { compute, tensors }), |e| Err(gpu.failed(e)))
 }

@@ -113,15 +113,13 @@ impl GpuEngine {
 
     /// Copies the plan's watched tensors into the log.
     pub(super) fn log_watched(&mut self, plan: PlanId) -> Result<(), EngineError> {
-        let program = self.program.clone();
-        let places: Vec<_> = program.plan(plan).watch.iter().map(|t| place(&program, *t)).collect();
-        let bytes: u64 = places.iter().map(|(_, _, size)| size).sum();
+        let bytes: u64 = self.loaded.watched[plan.0].iter().map(|(.., size)| size).sum();
         if self.queue.logged + bytes > self.loaded.log.size() {
             self.take_log()?;
         }
-        for (buffer, offset, size) in places {
-            let (from, at) = (&self.loaded.buffers[buffer], self.queue.logged);
-            self.queue.encoder(&self.gpu).copy_buffer_to_buffer(from, offset, &self.loaded.log, at, size);
+        for (buffer, offset, size) in &self.loaded.watched[plan.0] {
+            let (from, at) = (&self.loaded.buffers[*buffer], self.queue.logged);
+            self.queue.encoder(&self.gpu).copy_buffer_to_buffer(from, *offset, &self.loaded.log, at, *size);
             self.queue.logged += size;
         }
         Ok(())
