@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::{self, Config, Fused};
+use trapan::method::{self, Config, Fused, MethodError};
 use trapan::raster::{self, Creation, Layout, Pair, RasterError, Scale};
 
 use super::args::{DeviceArgs, MethodArgs};
+use super::contender::Contender;
 use super::geometry::GeometryArgs;
 use super::progress;
 use super::report::{Report, Times};
-use super::{CliError, Talk, profile};
+use super::{CliError, Talk, baseline, compare, profile};
 
 /// Arguments of `fuse`.
 #[derive(Args)]
@@ -25,17 +26,27 @@ pub struct FuseArgs {
     ms: PathBuf,
     /// Fused GeoTIFF to write
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// Replace existing output files
     #[arg(long)]
-    overwrite: bool,
+    pub overwrite: bool,
+    /// How to fuse: trapan trains, the others do not
+    #[arg(long = "method", default_value = "trapan", value_parser = Contender::parser(), value_name = "NAME")]
+    contender: Contender,
+    /// Then compare with all other methods, on stdout; trains once more, on the pair degraded
+    #[arg(long)]
+    compare: bool,
+    /// Exit with code 9, still writing the image, if a closed-form method is better than training
+    /// both in HQNR and in what degrading the image gives back
+    #[arg(long)]
+    quality_gate: bool,
     /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
     /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
     #[arg(long = "co", value_name = "KEY=VALUE")]
     creation: Vec<String>,
     /// Write settings, checksums, losses and timings as JSON
     #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     /// Write what it takes to replay the training elsewhere
     #[arg(long, value_name = "DIR")]
     trace: Option<PathBuf>,
@@ -75,6 +86,13 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     describe(&pair, &scale, &config, talk);
     let read_time = start.elapsed();
+    if let Contender::Classical(method) = args.contender {
+        if args.compare || args.quality_gate {
+            let wanted = "trapan with --compare and --quality-gate".to_owned();
+            return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
+        }
+        return baseline::run(method, (&pair, &scale, &config), &creation, args, start, talk);
+    }
 
     let device = args.device.open(talk)?;
     let options = Options { profile: args.profile, ..Options::default() };
@@ -95,6 +113,12 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         profile::show(&fused, talk);
     }
     talk.say(format_args!("wrote {}", args.output.display()));
+    if args.compare {
+        compare::beside((&pair, &scale, &config), &fused.hrms, &device, talk)?;
+    }
+    if args.quality_gate {
+        compare::gate((&pair, &scale, &config), &fused.hrms, talk)?;
+    }
     Ok(())
 }
 
@@ -103,7 +127,7 @@ fn dump_plan(pair: &Pair, config: &Config) {
     print!("{}", method::build(method::dims(pair), config, pair.valid().is_some()).program);
 }
 
-fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
+pub fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
     let [pan, ms] = [&pair.pan, &pair.ms].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     let depth = match scale.bits {
         Some(bits) if scale.declared => format!("{bits} bit (declared)"),

@@ -2,7 +2,10 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
+mod baseline;
 mod bench;
+mod compare;
+mod contender;
 mod demo;
 mod devices;
 mod error;
@@ -13,6 +16,7 @@ mod progress;
 mod report;
 mod selftest;
 mod simulate;
+mod table;
 
 use std::process::ExitCode;
 
@@ -24,7 +28,8 @@ use error::CliError;
 ///
 /// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
 /// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
-/// exists or cannot be written; 130 interrupted.
+/// exists or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
+/// 130 interrupted.
 #[derive(Parser)]
 #[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
 struct Cli {
@@ -42,6 +47,8 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Fuse a pair by all methods and judge the results, at full and at reduced resolution
+    Compare(Box<compare::CompareArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -106,6 +113,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Compare(args) => compare::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

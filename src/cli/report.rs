@@ -10,7 +10,7 @@ use trapan::method::{Config, Fused, StepRecord};
 use trapan::raster::{Pair, Raster, RasterError, Scale, sha256, write_atomically};
 
 /// Version of the report's layout.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// Times outside of training.
 pub struct Times {
@@ -44,10 +44,7 @@ impl Report<'_> {
         let seconds = |d: Duration| d.as_secs_f64();
         Ok(json!({
             "schema": SCHEMA,
-            "versions": {
-                "trapan": env!("CARGO_PKG_VERSION"),
-                "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-            },
+            "versions": versions(),
             "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio() },
             "output": self.output.display().to_string(),
             "warnings": self.pair.warnings,
@@ -119,7 +116,16 @@ fn timing(t: &Timing) -> Value {
     })
 }
 
-fn input(raster: &Raster) -> Result<Value, RasterError> {
+/// The program's version and what it was built for.
+pub fn versions() -> Value {
+    json!({
+        "trapan": env!("CARGO_PKG_VERSION"),
+        "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+    })
+}
+
+/// A file of the pair.
+pub fn input(raster: &Raster) -> Result<Value, RasterError> {
     Ok(json!({
         "path": raster.path.display().to_string(),
         "sha256": sha256(&raster.path)?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Config;
 use crate::filter::{self, Terms};
 use crate::quality::{self, Consistency, FullScores, Image, Phase, QualityError, ReducedScores, Reference, Setup};
-use crate::raster::{Header, Pair, Raster, Sample, Scale};
+use crate::raster::{Header, Pair, Raster, Sample, Scale, least_ms};
 
 /// What a method achieves on a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -57,6 +57,12 @@ impl<'a> Contest<'a> {
         let (ms_gains, pan_gain) = (config.ms_gains.clone(), config.pan_gain);
         let setup = Setup { rows, columns, ms_gains, pan_gain, phase };
         Self { pair, scale, valid, setup, reduced }
+    }
+
+    /// Whether the reduced pair is large enough to train on.
+    pub fn is_trainable(&self) -> bool {
+        let ms = &self.reduced.ms;
+        ms.width.min(ms.height) >= least_ms(self.pair.ratio())
     }
 
     /// Judges a fused image `[H, W, C]` of the pair, as it would be written.

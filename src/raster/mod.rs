@@ -31,7 +31,9 @@ use sha2::{Digest, Sha256};
 
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
-pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
+pub use geometry::{
+    Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
+};
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub use read::{Source, read};
