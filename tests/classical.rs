@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use trapan::classical::{ClassicalError, Inputs, Method, TvSettings, fuse};
-use trapan::filter::{Grid, upsample_cubic, upsample_interp23};
+use trapan::filter::Grid;
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list};
@@ -41,7 +41,7 @@ impl Case {
             columns: self.columns,
             ms_gains: &self.gains,
             pan_gain: 0.15,
-            upsample: upsample_cubic,
+            interp23: false,
             valid: self.valid.as_deref(),
             tv: TvSettings::default(),
         }
@@ -70,9 +70,9 @@ fn all_methods_are_the_oracle_s() {
         if wanted["masked"] == true {
             case.valid = Some((0..h * w).map(|i| 3 * (i / w) + 2 * (i % w) >= 40).collect());
         }
-        let upsample = if wanted["upsample"] == "cubic" { upsample_cubic } else { upsample_interp23 };
+        let interp23 = wanted["upsample"] == "interp23";
         let tv = TvSettings { weights: wanted.get("shares").map(floats), ..TvSettings::default() };
-        let inputs = Inputs { upsample, pan_gain: float(&wanted["pan_gain"]), tv, ..case.inputs() };
+        let inputs = Inputs { interp23, pan_gain: float(&wanted["pan_gain"]), tv, ..case.inputs() };
         for method in Method::ALL {
             let fused: Vec<f64> =
                 fuse(method, &inputs).expect("the pair can be fused").into_iter().map(f64::from).collect();
@@ -168,6 +168,9 @@ fn refusals() {
     assert!(matches!(refused(Inputs { pan: short, ..case.inputs() }), ClassicalError::Size { what: "PAN", .. }));
     let rows = Grid::aligned(33, 3);
     assert!(matches!(refused(Inputs { rows, ..case.inputs() }), ClassicalError::Grids { .. }));
+    let columns = Grid::aligned(33, 3);
+    let thirds = Inputs { rows, columns, interp23: true, ..case.inputs() };
+    assert!(matches!(refused(thirds), ClassicalError::Grids { .. }));
     let mut pan = case.pan.clone();
     pan[7] = f32::NAN;
     assert!(matches!(refused(Inputs { pan: &pan, ..case.inputs() }), ClassicalError::NotFinite { index: 7, .. }));

@@ -15,7 +15,7 @@ mod tv;
 
 use serde::{Deserialize, Serialize};
 
-use crate::filter::{Banded, Grid};
+use crate::filter::Grid;
 use scene::Scene;
 
 /// A method without training.
@@ -98,9 +98,9 @@ pub struct Inputs<'a> {
     pub ms_gains: &'a [f64],
     /// MTF gain at Nyquist of PAN.
     pub pan_gain: f64,
-    /// How MS is brought onto PAN's grid: [`upsample_cubic`](crate::filter::upsample_cubic), true to
-    /// the grids, or [`upsample_interp23`](crate::filter::upsample_interp23), as the toolbox has it.
-    pub upsample: fn(Grid) -> Banded,
+    /// Whether MS is brought onto PAN's grid by [`upsample_interp23`](crate::filter::upsample_interp23), as
+    /// the toolbox has it, or by [`upsample_cubic`](crate::filter::upsample_cubic), true to the grids.
+    pub interp23: bool,
     /// `[H, W]`: false where a value of PAN or MS says nothing.
     pub valid: Option<&'a [bool]>,
     /// Settings of [`Method::Tv`].
@@ -122,8 +122,8 @@ pub enum ClassicalError {
         wanted: usize,
     },
     /// The grids cannot be used.
-    #[error("ratio {} by {}, {} by {} MS pixels for {} by {} PAN pixels: the ratio must be one power of two above 1, \
-             and interp23 needs an MS that covers the PAN", .rows.ratio, .columns.ratio, .rows.coarse, .columns.coarse, .rows.fine, .columns.fine)]
+    #[error("ratio {} by {}, {} by {} MS pixels for {} by {} PAN pixels: the ratio must be the same and 2 or \
+             more; interp23 needs a power of two and an MS that covers the PAN", .rows.ratio, .columns.ratio, .rows.coarse, .columns.coarse, .rows.fine, .columns.fine)]
     Grids {
         /// Rows.
         rows: Grid,

@@ -26,7 +26,8 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Result<Self, ClassicalError> {
         check(inputs)?;
-        let Inputs { rows, columns, upsample, .. } = *inputs;
+        let Inputs { rows, columns, .. } = *inputs;
+        let upsample = if inputs.interp23 { filter::upsample_interp23 } else { filter::upsample_cubic };
         let bands = inputs.ms_gains.len();
         let ms: Vec<Plane> =
             (0..bands).map(|band| inputs.ms[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect()).collect();
@@ -53,10 +54,14 @@ impl<'a> Scene<'a> {
         blur(&self.pan, columns.fine, &filter::metric_kernel(gain, rows.ratio), size, [&at(rows), &at(columns)])
     }
 
-    /// PAN at MS resolution, back on its own grid: blurred, sampled and interpolated by interp23.
+    /// PAN at MS resolution, back on its own grid: blurred, sampled and interpolated by interp23, or by
+    /// cubic convolution at ratios that do not double.
     pub fn low_pan(&self, gain: f64) -> Plane {
-        let [rows, columns] = self.sampled();
-        let up = [(filter::upsample_interp23(rows), filter::upsample_interp23(columns))];
+        let up = self.sampled().map(|grid| match grid.ratio.is_power_of_two() {
+            true => filter::upsample_interp23(grid),
+            false => filter::upsample_cubic(Grid { phase: (grid.ratio / 2) as f64, ..grid }),
+        });
+        let up = [up.into()];
         filter::apply_plane(&self.sampled_pan(gain), &up)
     }
 
@@ -109,8 +114,8 @@ pub fn blur(
 fn check(inputs: &Inputs<'_>) -> Result<(), ClassicalError> {
     let Inputs { rows, columns, .. } = *inputs;
     let usable = |g: Grid| {
-        let doubles = g.ratio > 1 && g.ratio.is_power_of_two();
-        g.fine > 0 && g.coarse > 0 && doubles && (inputs.upsample)(g).output() == g.fine
+        let possible = !inputs.interp23 || (g.ratio.is_power_of_two() && g.ratio * g.coarse >= g.fine);
+        g.fine > 0 && g.coarse > 0 && g.ratio > 1 && possible
     };
     if rows.ratio != columns.ratio || !usable(rows) || !usable(columns) {
         return Err(ClassicalError::Grids { rows, columns });

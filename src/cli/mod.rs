@@ -9,6 +9,7 @@ mod contender;
 mod demo;
 mod devices;
 mod error;
+mod experiment;
 mod fuse;
 mod geometry;
 mod profile;
@@ -49,6 +50,8 @@ enum Command {
     Fuse(Box<fuse::FuseArgs>),
     /// Fuse a pair by all methods and judge the results, at full and at reduced resolution
     Compare(Box<compare::CompareArgs>),
+    /// Run the paper's ablations on a pair, over several seeds
+    Experiment(Box<experiment::ExperimentArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -114,6 +117,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
         Command::Compare(args) => compare::run(&args, talk),
+        Command::Experiment(args) => experiment::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

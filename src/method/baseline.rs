@@ -3,7 +3,6 @@
 use super::Config;
 use super::config::{Sensor, Upsample};
 use crate::classical::{self, ClassicalError, Inputs, Method, TvSettings};
-use crate::filter;
 use crate::raster::Pair;
 
 /// Shares of a sensor's bands in its PAN, as the literature has them (Palsson 2013 and the benchmark of
@@ -31,10 +30,7 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
         columns: pair.columns,
         ms_gains: &config.ms_gains,
         pan_gain: config.pan_gain,
-        upsample: match config.upsample {
-            Upsample::Cubic => filter::upsample_cubic,
-            Upsample::Interp23 => filter::upsample_interp23,
-        },
+        interp23: config.upsample == Upsample::Interp23,
         valid: valid.as_deref(),
         tv: TvSettings { weights, ..TvSettings::default() },
     };

@@ -5,6 +5,7 @@ mod checkpoint;
 pub mod config;
 mod contest;
 pub mod crops;
+pub mod experiment;
 mod fuse;
 pub mod model;
 mod sample;
