@@ -12,7 +12,7 @@ use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Se
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
-fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+pub fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names)

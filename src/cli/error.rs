@@ -3,6 +3,7 @@
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
+use trapan::quality::QualityError;
 use trapan::raster::picture::PictureError;
 use trapan::raster::{Kind, RasterError};
 
@@ -21,6 +22,9 @@ pub enum CliError {
     /// Simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// Judging.
+    #[error(transparent)]
+    Quality(#[from] QualityError),
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -46,6 +50,7 @@ impl CliError {
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
+            Self::Quality(e) => quality(e),
             Self::Picture(_) => 8,
             Self::Selftest { .. } => 1,
         }
@@ -58,6 +63,15 @@ fn raster(error: &RasterError) -> u8 {
         Kind::Input => 3,
         Kind::Geometry => 4,
         Kind::Output => 8,
+    }
+}
+
+fn quality(error: &QualityError) -> u8 {
+    match error {
+        QualityError::Raster(e) => raster(e),
+        QualityError::NothingValid { .. } | QualityError::Blank { .. } => 3,
+        QualityError::Shape { .. } | QualityError::TooSmall { .. } | QualityError::Unit { .. } => 4,
+        QualityError::Ratio { .. } | QualityError::Gains { .. } => 2,
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
+mod assess;
 mod bench;
 mod demo;
 mod devices;
@@ -42,6 +43,8 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Judge a fused image by the pair it was made from, or by a known truth
+    Assess(Box<assess::AssessArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -106,6 +109,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Assess(args) => assess::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),
