@@ -3,6 +3,7 @@
 
 mod args;
 mod baseline;
+mod assess;
 mod bench;
 mod compare;
 mod contender;
@@ -52,6 +53,8 @@ enum Command {
     Compare(Box<compare::CompareArgs>),
     /// Run the paper's ablations on a pair, over several seeds
     Experiment(Box<experiment::ExperimentArgs>),
+    /// Judge a fused image by the pair it was made from, or by a known truth
+    Assess(Box<assess::AssessArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -118,6 +121,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Fuse(args) => fuse::run(&args, talk),
         Command::Compare(args) => compare::run(&args, talk),
         Command::Experiment(args) => experiment::run(&args, talk),
+        Command::Assess(args) => assess::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

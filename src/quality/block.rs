@@ -3,7 +3,7 @@
 use super::Planes;
 
 /// Side of a block.
-pub(super) const BLOCK: usize = 32;
+pub const BLOCK: usize = 32;
 const PIXELS: usize = BLOCK * BLOCK;
 
 /// One band of a block, split into mean and remainder.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::block::BLOCK;
 use super::regression::Gram;
 use super::rows::strips;
-use super::spectral::spectral;
+use super::spectral::{PixelErrors, spectral};
 use super::{PerPixel, QualityError, Resampled, Rows, Setup};
 use crate::filter::degrade;
 
@@ -46,8 +46,21 @@ impl Setup {
 /// # Errors
 /// As [`full`](super::full()); MS sides below 32.
 pub fn consistency(ms: &dyn Rows, fused: &dyn Rows, setup: &Setup) -> Result<Consistency, QualityError> {
+    consistency_maps(ms, fused, setup, &mut |_| Ok(()))
+}
+
+/// As [`consistency`], giving the errors of all pixels of MS as well, strip by strip from the top.
+///
+/// # Errors
+/// Those of [`consistency`] and of `observe`.
+pub fn consistency_maps(
+    ms: &dyn Rows,
+    fused: &dyn Rows,
+    setup: &Setup,
+    observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
+) -> Result<Consistency, QualityError> {
     let degraded = setup.degradation(fused, &setup.ms_gains);
-    let errors = spectral(["the degraded fused image", "MS"], &degraded, ms, &mut |_| Ok(()))?;
+    let errors = spectral(["the degraded fused image", "MS"], &degraded, ms, observe)?;
     Ok(Consistency { q2n: errors.q2n, sam: errors.sam, ergas: errors.ergas(setup.rows.ratio) })
 }
 

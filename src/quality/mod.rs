@@ -23,12 +23,13 @@ mod spectral;
 mod structure;
 mod unit;
 
-pub use consistency::{Commutation, Consistency, commutation, consistency, linear_response};
+pub use block::BLOCK;
+pub use consistency::{Commutation, Consistency, commutation, consistency, consistency_maps, linear_response};
 pub use derived::{Blurred, Crop, PerPixel, Resampled};
 pub use error::QualityError;
 pub use full::{BlockMaps, FullScores, Phase, Setup, full};
 pub use reduced::{ReducedScores, Reference, reduced, reduced_maps};
-pub use rows::{FileRows, Image, Planes, Rows};
+pub use rows::{FileRows, Image, Planes, Rows, highest};
 pub use spectral::PixelErrors;
 
 /// Root mean square difference over all pixels and bands, in the images' unit.

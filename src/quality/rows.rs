@@ -128,8 +128,8 @@ fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize
     })
 }
 
-/// Values of one strip: what is held at once, about 32 MB per image.
-const STRIP: usize = 1 << 22;
+/// Values of one strip: what is held at once of each image, 8 MB.
+const STRIP: usize = 1 << 20;
 
 /// Splits rows into strips of whole blocks of 32. Where the last block is not whole and is mirrored,
 /// its strip comes with the rows above that the mirror needs: `(rows of the strip, rows to read)`.
@@ -142,4 +142,16 @@ pub(super) fn strips([height, width, bands]: [usize; 3], block: usize) -> Vec<(R
         (start..end, read..end)
     };
     (0..height).step_by(step).map(strip).collect()
+}
+
+/// The highest valid value of an image.
+///
+/// # Errors
+/// Those of reading.
+pub fn highest(image: &dyn Rows) -> Result<f32, QualityError> {
+    let mut highest = f64::NEG_INFINITY;
+    for (rows, _) in strips(image.size(), 1) {
+        highest = image.read(rows)?.data.into_iter().fold(highest, f64::max);
+    }
+    Ok(highest as f32)
 }

@@ -176,7 +176,8 @@ fn edges(image: &Planes, reference: &Planes, band: usize, y: usize, height: usiz
             let vertical = (left[0] + 2.0 * mid[0] + right[0]) - (left[2] + 2.0 * mid[2] + right[2]);
             let horizontal = (left[0] + 2.0 * left[1] + left[2]) - (right[0] + 2.0 * right[1] + right[2]);
             // Not hypot: ten times slower, and DN do not overflow.
-            (vertical * vertical + horizontal * horizontal).sqrt()
+            let magnitude = (vertical * vertical + horizontal * horizontal).sqrt();
+            if here[x].is_nan() { f64::NAN } else { magnitude }
         };
         (1..width - 1).map(at).collect::<Vec<f64>>()
     };

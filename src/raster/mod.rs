@@ -37,7 +37,7 @@ pub use geometry::{
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub use read::{Source, read};
-pub use scale::Scale;
+pub use scale::{Scale, peak};
 pub use write::{
     BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
     write, write_atomically,
