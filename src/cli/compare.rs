@@ -1,59 +1,45 @@
 //! `trapan compare`, `fuse --compare` and `fuse --quality-gate`.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 use trapan::classical::Method;
 use trapan::engine::{Device, Options};
-use trapan::method::{self, Config, Contest, FullResult};
+use trapan::method::apply::{Application, Rows};
+use trapan::method::{self, Config, Contest, Fitted, FullResult};
 use trapan::quality::{Phase, ReducedScores};
-use trapan::raster::{Pair, Scale};
+use trapan::raster::{Pair, Scale, Scene};
+use trapan::report::{Better, Column, Row, Table};
 
-use super::args::{DeviceArgs, MethodArgs, named};
+use super::args::{DeviceArgs, MethodArgs, PairArgs, named};
 use super::contender::Contender;
-use super::geometry::GeometryArgs;
-use super::table::{Best, Column, Table};
-use super::{CliError, Talk, progress};
+use super::{CliError, Talk, progress, table};
 
 /// Arguments of `compare`.
 #[derive(Args)]
 pub struct CompareArgs {
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE")]
-    pan: PathBuf,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands
-    #[arg(long, value_name = "FILE")]
-    ms: PathBuf,
+    #[command(flatten)]
+    pair: PairArgs,
     /// Methods to compare [default: all; trapan trains twice]
     #[arg(long, value_delimiter = ',', value_parser = Contender::parser(), value_name = "NAME,…")]
     methods: Option<Vec<Contender>>,
-    #[command(flatten)]
-    phase: PhaseArgs,
+    /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
+    /// off the true grid but comparable with published numbers, or exactly on it
+    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
+    phase: Phase,
     /// Print the comparison as JSON instead of a table
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    geometry: GeometryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
     method: MethodArgs,
 }
 
-/// How full resolution is judged.
-#[derive(Args, Clone, Copy)]
-pub struct PhaseArgs {
-    /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
-    /// off the true grid but comparable with published numbers, or exactly on it
-    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Phase,
-}
-
-/// What a method achieves. Values that cannot be had are absent.
+/// What a method achieves; nothing at reduced resolution if the pair is too small to train there.
 #[derive(Serialize)]
-struct Line {
+pub struct Line {
     method: Contender,
     #[serde(flatten)]
     at_full: FullResult,
@@ -62,140 +48,177 @@ struct Line {
 }
 
 /// Runs `compare`.
+#[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
-    let config = args.method.config(pair.ms.bands)?;
+    let scene = args.pair.open()?;
+    let config = args.method.config(scene.ms().bands)?;
+    let pair = scene.pair()?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
-    super::fuse::describe(&pair, &scale, &config, talk);
+    super::fuse::describe(&scene, &scale, &config, talk);
     let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
-    let device = match contenders.contains(&Contender::Trapan) {
-        true => Some(args.device.open(talk)?),
-        false => None,
-    };
-    let match_ = Match { pair: &pair, scale: &scale, config: &config, phase: args.phase.phase, talk };
-    show(&match_.play(&contenders, device.as_ref(), None)?, args.json);
+    let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
+    let judge = Judge::new(pair, &scale, &config, args.phase, talk);
+    let lines = judge.compare(&contenders, |pair| match &device {
+        Some(device) => Ok(progress::fuse(pair, &scale, &config, device, Options::default(), talk)?.hrms),
+        None => unreachable!("a device is opened wherever TRA-PAN takes part"),
+    })?;
+    if args.json {
+        println!("{:#}", serde_json::to_value(&lines).expect("results are plain values"));
+    } else {
+        print(&table(&lines));
+    }
     Ok(())
 }
 
-/// Compares the image that was just fused with the classical methods, on stdout.
-pub fn beside(
-    (pair, scale, config): (&Pair, &Scale, &Config),
-    hrms: &[f32],
-    device: &Device,
-    talk: Talk,
-) -> Result<(), CliError> {
-    let match_ = Match { pair, scale, config, phase: Phase::default(), talk };
-    let contenders: Vec<Contender> = Contender::all().collect();
-    show(&match_.play(&contenders, Some(device), Some(hrms))?, false);
-    Ok(())
-}
-
-/// Closed-form methods a trained result must not fall behind.
+/// Closed-form methods that a trained result must not fall behind.
 const CLOSED_FORM: [Method; 5] = [Method::Brovey, Method::Gsa, Method::MtfGlpFs, Method::MtfGlpHpmR, Method::BdsdPc];
 
-/// Fails if a closed-form method is better than the fused image both in HQNR and in consistency.
-pub fn gate((pair, scale, config): (&Pair, &Scale, &Config), hrms: &[f32], talk: Talk) -> Result<(), CliError> {
-    let contest = Contest::new(pair, scale, config, Phase::default());
-    let trained = contest.full(hrms)?;
-    let mut better: Option<(Method, FullResult)> = None;
-    for method in CLOSED_FORM {
-        let result = contest.full(&method::baseline(method, pair, config)?)?;
-        if result.beats(&trained) && better.is_none_or(|(_, best)| result.full.hqnr > best.full.hqnr) {
-            better = Some((method, result));
-        }
-    }
-    let Some((method, result)) = better else {
-        talk.say("quality gate: no closed-form method is better in both HQNR and consistency");
-        return Ok(());
-    };
-    let [hqnr, consistency] = [[trained, result].map(|r| r.full.hqnr), [trained, result].map(|r| r.consistency.ergas)];
-    Err(CliError::Gate { method, hqnr, consistency })
+/// Networks trained on the pair.
+pub struct Trained<'a> {
+    pub fitted: &'a Fitted,
+    pub device: &'a Device,
 }
 
-struct Match<'a> {
-    pair: &'a Pair,
+impl Trained<'_> {
+    /// The fused image in memory.
+    fn hrms(&self, pair: &Pair, talk: Talk) -> Result<Vec<f32>, CliError> {
+        let scene = Scene::of(pair);
+        let part = [0..scene.rows.fine, 0..scene.columns.fine];
+        let Self { fitted, device } = *self;
+        let (options, memory) = (Options::default(), u64::MAX);
+        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
+        let mut hrms = Vec::new();
+        let mut collect = |rows: Rows| {
+            hrms.extend(rows.hrms);
+            Ok(())
+        };
+        progress::apply(&job, &mut collect, talk)?;
+        Ok(hrms)
+    }
+}
+
+/// A pair in memory and how to judge what is made of it.
+pub struct Judge<'a> {
+    pair: Pair,
     scale: &'a Scale,
     config: &'a Config,
     phase: Phase,
     talk: Talk,
 }
 
-impl Match<'_> {
-    /// Fuses by every method at both resolutions and judges the results. `trained`: TRA-PAN's image
-    /// of the pair, if there is one already.
-    fn play(
+impl<'a> Judge<'a> {
+    pub fn new(pair: Pair, scale: &'a Scale, config: &'a Config, phase: Phase, talk: Talk) -> Self {
+        Self { pair, scale, config, phase, talk }
+    }
+
+    fn contest(&self) -> Contest<'_> {
+        Contest::new(&self.pair, self.scale, self.config, self.phase)
+    }
+
+    /// Compares what was trained with the classical methods; trains on the reduced pair.
+    pub fn beside(&self, trained: &Trained<'_>) -> Result<Vec<Line>, CliError> {
+        let contenders: Vec<Contender> = Contender::all().collect();
+        self.compare(&contenders, |pair| match std::ptr::eq(pair, &self.pair) {
+            true => trained.hrms(pair, self.talk),
+            false => {
+                let options = Options::default();
+                Ok(progress::fuse(pair, self.scale, self.config, trained.device, options, self.talk)?.hrms)
+            }
+        })
+    }
+
+    /// Fuses by every method at both resolutions and judges the results; `trapan` fuses by training.
+    fn compare(
         &self,
         contenders: &[Contender],
-        device: Option<&Device>,
-        trained: Option<&[f32]>,
+        trapan: impl Fn(&Pair) -> Result<Vec<f32>, CliError>,
     ) -> Result<Vec<Line>, CliError> {
-        let contest = Contest::new(self.pair, self.scale, self.config, self.phase);
+        let contest = self.contest();
+        let fuse = |pair: &Pair, contender: Contender| match contender {
+            Contender::Trapan => trapan(pair),
+            Contender::Classical(method) => Ok(method::baseline(method, pair, self.config)?),
+        };
         let mut lines = Vec::new();
-        for contender in contenders {
+        for contender in contenders.iter().copied() {
             self.talk.detail(format_args!("{} …", contender.name()));
             let start = Instant::now();
-            let at_full = match trained.filter(|_| *contender == Contender::Trapan) {
-                Some(hrms) => contest.full(hrms)?,
-                None => contest.full(&self.fuse(self.pair, *contender, device)?)?,
-            };
+            let fused = fuse(&self.pair, contender)?;
             let seconds = start.elapsed().as_secs_f64();
-            let trainable = *contender != Contender::Trapan || contest.is_trainable();
-            let reduced = match trainable {
-                true => Some(contest.against_truth(&self.fuse(&contest.reduced, *contender, device)?)?),
-                false => None,
+            let at_full = contest.full(&fused)?;
+            let reduced = if contender != Contender::Trapan || contest.is_trainable() {
+                Some(contest.against_truth(&fuse(&contest.reduced, contender)?)?)
+            } else {
+                let [w, h] = contest.reduced.ms.size();
+                self.talk.say(format_args!("note: no training at reduced resolution, where MS is only {w}x{h}"));
+                None
             };
-            if reduced.is_none() {
-                let [h, w] = [contest.reduced.ms.height, contest.reduced.ms.width];
-                self.talk.say(format_args!("note: no training at reduced resolution: MS is only {w}x{h} there"));
-            }
-            lines.push(Line { method: *contender, at_full, reduced, seconds });
+            lines.push(Line { method: contender, at_full, reduced, seconds });
         }
         Ok(lines)
     }
 
-    fn fuse(&self, pair: &Pair, contender: Contender, device: Option<&Device>) -> Result<Vec<f32>, CliError> {
-        match (contender, device) {
-            (Contender::Trapan, Some(device)) => {
-                Ok(progress::fuse(pair, self.scale, self.config, device, Options::default(), self.talk)?.hrms)
+    /// Fails if a closed-form method is better than what was trained, both in HQNR and in consistency.
+    pub fn gate(&self, trained: &Trained<'_>) -> Result<(), CliError> {
+        let contest = self.contest();
+        let own = contest.full(&trained.hrms(&self.pair, self.talk)?)?;
+        let mut better: Option<(Method, FullResult)> = None;
+        for method in CLOSED_FORM {
+            let result = contest.full(&method::baseline(method, &self.pair, self.config)?)?;
+            if result.beats(&own) && better.is_none_or(|(_, best)| result.full.hqnr > best.full.hqnr) {
+                better = Some((method, result));
             }
-            (Contender::Classical(method), _) => Ok(method::baseline(method, pair, self.config)?),
-            (Contender::Trapan, None) => unreachable!("a device is opened wherever TRA-PAN takes part"),
         }
+        let Some((method, result)) = better else {
+            self.talk.say("quality gate passed: no closed-form method is better both in HQNR and in consistency");
+            return Ok(());
+        };
+        let both = |value: fn(&FullResult) -> f64| [value(&own), value(&result)];
+        Err(CliError::Gate { method, hqnr: both(|r| r.full.hqnr), consistency: both(|r| r.consistency.ergas) })
     }
 }
 
+/// Prints a comparison.
 #[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
-fn show(lines: &[Line], json: bool) {
-    if json {
-        println!("{:#}", serde_json::to_value(lines).expect("results are plain values"));
-        return;
+pub fn print(table: &Table) {
+    print!("{}", table::text(table));
+    println!("\n{}", table.note);
+}
+
+/// The comparison as a table, for a terminal and for the report.
+pub fn table(lines: &[Line]) -> Table {
+    use Better::{Higher, Lower, Neither};
+    let columns = [
+        ("HQNR", "", Higher, 4),
+        ("Dλ", "", Lower, 4),
+        ("Ds", "", Lower, 4),
+        ("R-Q2n", "", Higher, 4),
+        ("R-SAM", "°", Lower, 3),
+        ("R-ERGAS", "", Lower, 3),
+        ("Q2n", "", Higher, 4),
+        ("SAM", "°", Lower, 3),
+        ("ERGAS", "", Lower, 3),
+        ("SCC", "", Higher, 4),
+        ("PSNR", "dB", Higher, 2),
+        ("SSIM", "", Higher, 4),
+        ("time", "s", Neither, 2),
+    ];
+    let row = |line: &Line| {
+        let FullResult { full, consistency } = line.at_full;
+        let reduced = |value: fn(&ReducedScores) -> f64| line.reduced.as_ref().map(value);
+        let at_full = [full.hqnr, full.d_lambda, full.d_s, consistency.q2n, consistency.sam, consistency.ergas];
+        let mut values = at_full.map(Some).to_vec();
+        values.extend([reduced(|r| r.q2n), reduced(|r| r.sam), reduced(|r| r.ergas)]);
+        values.extend([reduced(|r| r.scc), reduced(|r| r.psnr), reduced(|r| r.ssim), Some(line.seconds)]);
+        Row { name: line.method.name().to_owned(), values, own: line.method == Contender::Trapan }
+    };
+    Table {
+        title: "Comparison of methods".to_owned(),
+        note: "HQNR, Dλ, Ds: full resolution, no reference. R-…: the result degraded again, against MS. The others: \
+               Wald's protocol, the pair degraded by its ratio and fused, against MS."
+            .to_owned(),
+        rows_are: "method".to_owned(),
+        columns: columns.map(|(name, unit, better, decimals)| Column::new(name, unit, better, decimals)).into(),
+        rows: lines.iter().map(row).collect(),
     }
-    let full = |name, best, value: fn(&FullResult) -> f64| -> Column<'_, Line> {
-        Column::new(name, 4, best, move |line: &Line| Some(value(&line.at_full)))
-    };
-    let reduced = |name, digits, best, value: fn(&ReducedScores) -> f64| -> Column<'_, Line> {
-        Column::new(name, digits, best, move |line: &Line| line.reduced.as_ref().map(value))
-    };
-    let table = Table {
-        name: "method",
-        columns: vec![
-            full("HQNR", Best::High, |r| r.full.hqnr),
-            full("Dλ", Best::Low, |r| r.full.d_lambda),
-            full("Ds", Best::Low, |r| r.full.d_s),
-            full("R-Q2n", Best::High, |r| r.consistency.q2n),
-            full("R-SAM", Best::Low, |r| r.consistency.sam),
-            full("R-ERGAS", Best::Low, |r| r.consistency.ergas),
-            reduced("Q2n", 4, Best::High, |r| r.q2n),
-            reduced("SAM", 3, Best::Low, |r| r.sam),
-            reduced("ERGAS", 3, Best::Low, |r| r.ergas),
-            reduced("SCC", 4, Best::High, |r| r.scc),
-            reduced("PSNR", 2, Best::High, |r| r.psnr),
-            reduced("SSIM", 4, Best::High, |r| r.ssim),
-            Column::new("s", 2, Best::None, |line: &Line| Some(line.seconds)),
-        ],
-    };
-    print!("{}", table.text(lines, |line| line.method.name().to_owned()));
-    println!("\n* best of its column. HQNR, Dλ, Ds: full resolution, no reference. R-…: degraded again,");
-    println!("against MS. The others: Wald's protocol, the pair degraded by its ratio, against MS.");
 }

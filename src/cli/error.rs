@@ -6,7 +6,8 @@ use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
 use trapan::quality::QualityError;
 use trapan::raster::picture::PictureError;
-use trapan::raster::{Kind, RasterError};
+use trapan::raster::{Kind, RasterError, Window};
+use trapan::report::ReportError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,28 @@ pub enum CliError {
         /// ERGAS of both, degraded, against MS.
         consistency: [f64; 2],
     },
+    /// Reports.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Bands of the pictures.
+    #[error("--rgb is {seen}: it must be three or four bands from 1 to {bands}: red, green, blue, near infrared")]
+    Rgb {
+        /// Bands asked for.
+        seen: String,
+        /// Bands of the image.
+        bands: usize,
+    },
+    /// A window beyond the scene.
+    #[error(
+        "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
+        .window.x, .window.y, .window.width, .window.height, .size[0], .size[1]
+    )]
+    Window {
+        /// Window asked for.
+        window: Window,
+        /// Columns and rows there are.
+        size: [usize; 2],
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -69,10 +92,12 @@ impl CliError {
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
             Self::Quality(e) => quality(e),
-            Self::Picture(_) => 8,
             Self::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
             Self::Classical(_) => 3,
             Self::Gate { .. } => 9,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Report(ReportError::File(e)) => raster(e),
+            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }
@@ -98,7 +123,7 @@ fn quality(error: &QualityError) -> u8 {
 
 fn method(error: &MethodError) -> u8 {
     match error {
-        MethodError::Bands { .. } => 4,
+        MethodError::Bands { .. } | MethodError::Misfit { .. } => 4,
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),

@@ -2,8 +2,8 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
-mod baseline;
 mod assess;
+mod baseline;
 mod bench;
 mod compare;
 mod contender;
@@ -13,6 +13,8 @@ mod error;
 mod experiment;
 mod fuse;
 mod geometry;
+mod infer;
+mod output;
 mod profile;
 mod progress;
 mod report;
@@ -55,6 +57,8 @@ enum Command {
     Experiment(Box<experiment::ExperimentArgs>),
     /// Judge a fused image by the pair it was made from, or by a known truth
     Assess(Box<assess::AssessArgs>),
+    /// Apply trained networks to a PAN/MS pair
+    Infer(Box<infer::InferArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -122,6 +126,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Compare(args) => compare::run(&args, talk),
         Command::Experiment(args) => experiment::run(&args, talk),
         Command::Assess(args) => assess::run(&args, talk),
+        Command::Infer(args) => infer::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

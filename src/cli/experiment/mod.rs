@@ -12,22 +12,17 @@ use trapan::method::experiment::Study;
 use trapan::method::{Config, Contest, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{Pair, Scale, sha256};
+use trapan::report::{self, Better, Column, Table};
 
-use super::args::{DeviceArgs, MethodArgs, named};
-use super::geometry::GeometryArgs;
-use super::table::{Best, Column, Table};
-use super::{CliError, Talk, progress};
+use super::args::{DeviceArgs, MethodArgs, PairArgs, named};
+use super::{CliError, Talk, progress, table};
 use log::{Key, Log, Scores};
 
 /// Arguments of `experiment`.
 #[derive(Args)]
 pub struct ExperimentArgs {
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE")]
-    pan: PathBuf,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands
-    #[arg(long, value_name = "FILE")]
-    ms: PathBuf,
+    #[command(flatten)]
+    pair: PairArgs,
     /// File of finished runs, one JSON object per line; runs that are in it already are not repeated
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -41,8 +36,6 @@ pub struct ExperimentArgs {
     /// Print the tables as JSON
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    geometry: GeometryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -71,10 +64,11 @@ struct Row {
 /// Runs `experiment`.
 pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let pair = Pair::open(&args.pan, &[&args.ms], &args.geometry.options())?;
-    let base = args.method.config(pair.ms.bands)?;
+    let scene = args.pair.open()?;
+    let base = args.method.config(scene.ms().bands)?;
+    let pair = scene.pair()?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
-    super::fuse::describe(&pair, &scale, &base, talk);
+    super::fuse::describe(&scene, &scale, &base, talk);
     let mut log = Log::open(&args.output)?;
     let files = [sha256(&pair.pan.path)?, sha256(&pair.ms.path)?];
     let key = |config: Config| Key {
@@ -166,24 +160,30 @@ fn show(tables: &[(Study, Vec<Row>)], json: bool) {
         return;
     }
     for (study, rows) in tables {
-        let mean = |name, best, value: fn(&Row) -> Option<Spread>| {
-            Column::new(name, 4, best, move |row: &Row| value(row).map(|s| s.mean))
-        };
-        let deviation = |value: fn(&Row) -> Option<Spread>| {
-            Column::new("±", 4, Best::None, move |row: &Row| value(row).map(|s| s.deviation))
-        };
-        let columns = vec![
-            mean("Dλ↓", Best::Low, |r| r.d_lambda),
-            deviation(|r| r.d_lambda),
-            mean("Ds↓", Best::Low, |r| r.d_s),
-            deviation(|r| r.d_s),
-            mean("HQNR↑", Best::High, |r| r.hqnr),
-            deviation(|r| r.hqnr),
-            mean("R-ERGAS↓", Best::Low, |r| r.consistency_ergas),
-            deviation(|r| r.consistency_ergas),
-            Column::new("runs", 0, Best::None, |row: &Row| Some(row.runs as f64)),
-        ];
-        println!("{}", study.title());
-        println!("{}", Table { name: "", columns }.text(rows, |row| row.name.clone()));
+        println!("{}\n{}", study.title(), table::text(&table_of(*study, rows)));
     }
+}
+
+/// Means and standard deviations, as the paper's tables have the means.
+fn table_of(study: Study, rows: &[Row]) -> Table {
+    let spread = |name: &str, better| [Column::new(name, "", better, 4), Column::new("±", "", Better::Neither, 4)];
+    let mut columns: Vec<Column> = [("Dλ", Better::Lower), ("Ds", Better::Lower), ("HQNR", Better::Higher)]
+        .into_iter()
+        .chain([("R-ERGAS", Better::Lower)])
+        .flat_map(|(name, better)| spread(name, better))
+        .collect();
+    columns.push(Column::new("runs", "", Better::Neither, 0));
+    let row = |row: &Row| {
+        let spreads = [row.d_lambda, row.d_s, row.hqnr, row.consistency_ergas];
+        let mut values: Vec<Option<f64>> =
+            spreads.into_iter().flat_map(|s| [s.map(|s| s.mean), s.map(|s| s.deviation)]).collect();
+        values.push(Some(row.runs as f64));
+        report::Row { name: row.name.clone(), values, own: false }
+    };
+    let rows_are = match study {
+        Study::WarmUp | Study::Order | Study::Sampling => "strategy",
+        Study::WarmUpEpochs | Study::DamWidth | Study::FullProbability => "value",
+    };
+    let title = study.title().to_owned();
+    Table { title, note: String::new(), rows_are: rows_are.to_owned(), columns, rows: rows.iter().map(row).collect() }
 }
