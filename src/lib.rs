@@ -30,12 +30,13 @@
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.
 //! - [`method`]: settings, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
+//! - [`classical`]: fusion without training, to compare with.
 //! - [`quality`]: how close two images are.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `quality`} → {`kernels`,
-//! `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
+//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `quality`}
+//! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
 //!
@@ -58,6 +59,7 @@
 //! ```
 
 pub mod bench;
+pub mod classical;
 pub mod engine;
 pub mod filter;
 pub mod graph;

@@ -1,6 +1,8 @@
 //! The verification ladder, each rung independent of the one below.
 
+mod assess;
 mod checks;
+mod classical;
 mod cli;
 mod cog;
 mod damage;
@@ -13,6 +15,7 @@ mod info;
 mod layouts;
 mod parity;
 mod products;
+mod quality;
 mod raster;
 mod reading;
 mod reference;

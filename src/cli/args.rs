@@ -16,7 +16,7 @@ use trapan::raster::{Creation, Header, RasterError, check_output};
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
-fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+pub fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names)

@@ -1,8 +1,10 @@
 //! One error for all commands, with its exit code.
 
+use trapan::classical::{ClassicalError, Method};
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
+use trapan::quality::QualityError;
 use trapan::raster::picture::PictureError;
 use trapan::raster::{Kind, RasterError, Window};
 use trapan::report::ReportError;
@@ -22,9 +24,29 @@ pub enum CliError {
     /// Simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// Judging.
+    #[error(transparent)]
+    Quality(#[from] QualityError),
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// Fusion without training.
+    #[error(transparent)]
+    Classical(#[from] ClassicalError),
+    /// The image was written, but an untrained method does better.
+    #[error(
+        "{method} is better than the trained result: HQNR {:.4} against {:.4}, R-ERGAS (degraded again, against MS) \
+         {:.4} against {:.4}; the file was written all the same; look at the pair's registration and the sensor's \
+         gains, or take --method {method}", hqnr[1], hqnr[0], consistency[1], consistency[0]
+    )]
+    Gate {
+        /// The best of those that are better.
+        method: Method,
+        /// Of the trained result and of that method.
+        hqnr: [f64; 2],
+        /// ERGAS of both, degraded, against MS.
+        consistency: [f64; 2],
+    },
     /// Reports.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -77,6 +99,10 @@ impl CliError {
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
+            Self::Quality(e) => quality(e),
+            Self::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
+            Self::Classical(_) => 3,
+            Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
             Self::Report(ReportError::File(e)) => raster(e),
             Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
@@ -91,6 +117,15 @@ fn raster(error: &RasterError) -> u8 {
         Kind::Input => 3,
         Kind::Geometry => 4,
         Kind::Output => 8,
+    }
+}
+
+fn quality(error: &QualityError) -> u8 {
+    match error {
+        QualityError::Raster(e) => raster(e),
+        QualityError::NothingValid { .. } | QualityError::Blank { .. } => 3,
+        QualityError::Shape { .. } | QualityError::TooSmall { .. } | QualityError::Unit { .. } => 4,
+        QualityError::Ratio { .. } | QualityError::Gains { .. } => 2,
     }
 }
 

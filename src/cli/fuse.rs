@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Learned, windows};
+use trapan::method::{self, Checkpoints, Config, Learned, MethodError, windows};
+use trapan::quality::Phase;
 use trapan::raster::{self, Scale, Scene, Survey};
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::compare::{Judge, Trained};
+use super::contender::Contender;
 use super::inputs::InputArgs;
 use super::output::write_scene;
-use super::report::{ReportArgs, Times};
-use super::{CliError, Talk, profile, progress};
+use super::report::{Finished, ReportArgs, Times};
+use super::{CliError, Talk, baseline, compare, profile, progress};
 
 /// A checkpoint is written this often: a second of a step or two is lost at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -24,7 +27,18 @@ pub struct FuseArgs {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    pub output: OutputArgs,
+    /// How to fuse: trapan trains; the others do not, and hold the whole scene in memory
+    #[arg(long = "method", default_value = "trapan", value_parser = Contender::parser(), value_name = "NAME")]
+    contender: Contender,
+    /// Compare with all other methods, on stdout and in the report; trains once more, on the pair
+    /// degraded by its ratio
+    #[arg(long)]
+    compare: bool,
+    /// Exit with code 9, still writing everything, if a closed-form method is better than training
+    /// both in HQNR and in what degrading the image gives back
+    #[arg(long)]
+    quality_gate: bool,
     /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed
     /// ends with the same bytes
     #[arg(long)]
@@ -42,7 +56,7 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    reports: ReportArgs,
+    pub reports: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -73,6 +87,13 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
+    if let Contender::Classical(method) = args.contender {
+        if args.compare || args.quality_gate {
+            let wanted = "trapan with --compare and --quality-gate".to_owned();
+            return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
+        }
+        return baseline::run(method, (&scene, &scale, &config), &creation, args, start, talk);
+    }
 
     let device = args.device.open(talk)?;
     let options = Options { profile: args.profile, ..Options::default() };
@@ -97,15 +118,28 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, learned.dims, &config, &scale, &learned.outcome)?;
     }
-    let run =
-        super::report::Finished { scene: &scene, scale: &scale, config: &config, learned: &learned, applied: &applied };
-    let report = args.reports.gather(&run, collected.as_ref(), &times, &args.output)?;
+    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let mut report = args.reports.gather(run, collected.as_ref(), &args.output)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
         profile::show(&learned, &applied, talk);
     }
     talk.say(format_args!("wrote {}", args.output.output.display()));
-    args.reports.write(report.as_ref(), args.output.overwrite, talk)
+    let mut verdict = Ok(());
+    if args.compare || args.quality_gate {
+        let judge = Judge::new(scene.pair()?, &scale, &config, Phase::default(), talk);
+        let trained = Trained { fitted: &learned.fitted, device: &device };
+        if args.compare {
+            let table = compare::table(&judge.beside(&trained)?);
+            compare::print(&table);
+            report.iter_mut().for_each(|report| report.tables.push(table.clone()));
+        }
+        if args.quality_gate {
+            verdict = judge.gate(&trained);
+        }
+    }
+    args.reports.write(report.as_ref(), args.output.overwrite, talk)?;
+    verdict
 }
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
@@ -113,7 +147,7 @@ fn dump_plan(scene: &Scene<'_>, config: &Config) {
     print!("{}", method::build(windows::window_dims(scene, config), config, false).program);
 }
 
-fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
+pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
     let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
     for warning in &scene.warnings {

@@ -38,13 +38,37 @@ pub struct Times {
 }
 
 /// A run that has ended.
-#[derive(Clone, Copy)]
 pub struct Finished<'a> {
     pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
-    pub config: &'a Config,
-    pub learned: &'a Learned,
-    pub applied: &'a Applied,
+    pub method: &'a str,
+    pub device: &'a str,
+    /// Settings and result, if a network was trained.
+    pub training: Option<Training<'a>>,
+    /// Seconds per part of the run, in order; the last one is the total.
+    pub seconds: Vec<(&'static str, Duration)>,
+}
+
+impl<'a> Finished<'a> {
+    /// After a training.
+    pub fn trained(
+        (scene, scale, config): (&'a Scene<'a>, &'a Scale, &'a Config),
+        learned: &'a Learned,
+        applied: &'a Applied,
+        times: &Times,
+    ) -> Self {
+        let outcome = &learned.outcome;
+        let seconds = vec![
+            ("read", times.read),
+            ("load", learned.load_time),
+            ("degradation", outcome.dam_time),
+            ("alternation", outcome.fusion_time),
+            ("inference", applied.time),
+            ("total", times.total),
+        ];
+        let training = Some(Training { config, learned, applied: &applied.timings });
+        Self { scene, scale, method: "trapan", device: &learned.device, training, seconds }
+    }
 }
 
 impl ReportArgs {
@@ -68,13 +92,12 @@ impl ReportArgs {
     /// Writes the quicklooks that were asked for, and gathers the report if one was.
     pub fn gather(
         &self,
-        run: &Finished<'_>,
+        run: Finished<'_>,
         collected: Option<&Collector>,
-        times: &Times,
         output: &OutputArgs,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
-        let Finished { scene, scale, config, learned, applied } = *run;
+        let Finished { scene, scale, method, device, training, seconds } = run;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
         let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
@@ -84,9 +107,8 @@ impl ReportArgs {
         if self.report.is_empty() {
             return Ok(None);
         }
-        let outcome = &learned.outcome;
         let mut report = Report::new(Run {
-            method: "trapan",
+            method,
             inputs: Inputs::of(scene.pan(), scene.ms(), scene.ratio())?,
             bands: &scene.ms().descriptions,
             warnings: &scene.warnings,
@@ -94,16 +116,9 @@ impl ReportArgs {
             images,
             colours: &colours,
             output: &output.output,
-            device: &learned.device,
-            training: Some(Training { config, learned, applied: &applied.timings }),
-            seconds: vec![
-                ("read", times.read),
-                ("load", learned.load_time),
-                ("degradation", outcome.dam_time),
-                ("alternation", outcome.fusion_time),
-                ("inference", applied.time),
-                ("total", times.total),
-            ],
+            device,
+            training,
+            seconds,
         })?;
         if collected.step > 1 {
             let step = collected.step;

@@ -40,6 +40,14 @@ impl Banded {
         self.start.len()
     }
 
+    /// First input position and taps of one output, without the zeros around them.
+    pub fn row(&self, output: usize) -> (usize, &[f64]) {
+        let taps = &self.taps[output];
+        let first = taps.iter().position(|tap| *tap != 0.0).unwrap_or(0);
+        let end = taps.iter().rposition(|tap| *tap != 0.0).map_or(first, |last| last + 1);
+        ((self.start[output] + first) % self.input, &taps[first..end])
+    }
+
     fn rows(&self) -> Vec<BTreeMap<usize, f64>> {
         let row = |(start, taps): (&usize, &Vec<f64>)| {
             let mut row = BTreeMap::new();
@@ -146,21 +154,56 @@ pub fn transposed(terms: &[(Banded, Banded)]) -> Terms {
     terms.iter().map(|(y, x)| (y.transposed(), x.transposed())).collect()
 }
 
+/// Applies an image operator to one band `[H, W]`.
+///
+/// Rows first where the image shrinks, columns first where it grows: the cheap order. Along y
+/// whole rows are added up, along x the band of each output lies in one piece but for its wrap.
+pub fn apply_plane(x: &[f64], terms: &[(Banded, Banded)]) -> Vec<f64> {
+    let mut sum = vec![0.0; terms[0].0.output() * terms[0].1.output()];
+    for (rows, columns) in terms {
+        let y = if rows.output() <= rows.input {
+            along_x(&along_y(x, columns.input, rows), columns)
+        } else {
+            along_y(&along_x(x, columns), columns.output(), rows)
+        };
+        sum.iter_mut().zip(y).for_each(|(sum, y)| *sum += y);
+    }
+    sum
+}
+
+fn along_y(x: &[f64], width: usize, rows: &Banded) -> Vec<f64> {
+    let mut y = vec![0.0; rows.output() * width];
+    for ((row, start), taps) in y.chunks_exact_mut(width).zip(&rows.start).zip(&rows.taps) {
+        for (t, tap) in taps.iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
+            let from = (start + t) % rows.input * width;
+            row.iter_mut().zip(&x[from..from + width]).for_each(|(y, x)| *y += tap * x);
+        }
+    }
+    y
+}
+
+fn along_x(x: &[f64], columns: &Banded) -> Vec<f64> {
+    let mut y = Vec::with_capacity(x.len() / columns.input * columns.output());
+    for line in x.chunks_exact(columns.input) {
+        y.extend(columns.start.iter().zip(&columns.taps).map(|(start, taps)| -> f64 {
+            match line.get(*start..start + taps.len()) {
+                Some(piece) => taps.iter().zip(piece).map(|(tap, x)| tap * x).sum(),
+                None => taps.iter().enumerate().map(|(t, tap)| tap * line[(start + t) % columns.input]).sum(),
+            }
+        }));
+    }
+    y
+}
+
 /// Applies one operator per band to an image `[H, W, C]`, in f64.
 pub fn apply(image: &[f32], width: usize, operators: &[Terms]) -> Vec<f32> {
     let bands = operators.len();
-    let (h_out, w_out) = (operators[0][0].0.output(), operators[0][0].1.output());
-    let mut out = vec![0.0; h_out * w_out * bands];
+    debug_assert_eq!(width, operators[0][0].1.input);
+    let mut out = vec![0.0; operators[0][0].0.output() * operators[0][0].1.output() * bands];
     for (band, terms) in operators.iter().enumerate() {
-        let mut sum = vec![0.0; h_out * w_out];
-        for (y, x) in terms {
-            let columns: Vec<Vec<f64>> =
-                (0..width).map(|j| y.apply(|i| f64::from(image[(i * width + j) * bands + band]))).collect();
-            for (i, row) in sum.chunks_exact_mut(w_out).enumerate() {
-                row.iter_mut().zip(x.apply(|j| columns[j][i])).for_each(|(sum, value)| *sum += value);
-            }
-        }
-        out[band..].iter_mut().step_by(bands).zip(&sum).for_each(|(out, sum)| *out = *sum as f32);
+        let plane: Vec<f64> = image[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect();
+        let y = apply_plane(&plane, terms);
+        out[band..].iter_mut().step_by(bands).zip(y).for_each(|(out, y)| *out = y as f32);
     }
     out
 }

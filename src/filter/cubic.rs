@@ -7,9 +7,9 @@ use super::{Banded, Grid};
 /// Cubic convolution parameter, as PyTorch's bicubic and the method's decimation have it.
 const CUBIC_A: f64 = -0.75;
 
-/// Cubic convolution weight at distance `t`.
-fn cubic(t: f64) -> f64 {
-    let (t, a) = (t.abs(), CUBIC_A);
+/// Cubic convolution weight of parameter `a` at distance `t`.
+pub(super) fn cubic(t: f64, a: f64) -> f64 {
+    let t = t.abs();
     if t <= 1.0 {
         ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0
     } else if t < 2.0 {
@@ -28,7 +28,7 @@ pub(super) fn cubic_row(at: f64, len: usize) -> BTreeMap<usize, f64> {
     let base = at.floor();
     let mut row = BTreeMap::new();
     for i in -1..=2 {
-        *row.entry(clamp(base as isize + i, len)).or_insert(0.0) += cubic(at - base - i as f64);
+        *row.entry(clamp(base as isize + i, len)).or_insert(0.0) += cubic(at - base - i as f64, CUBIC_A);
     }
     row
 }

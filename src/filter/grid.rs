@@ -44,3 +44,16 @@ impl Grid {
         ((at - nearest).abs() <= 0.5 + 1e-3).then_some(nearest as usize)
     }
 }
+
+/// Coarse pixels `[h, w]` all of whose fine pixels are valid.
+pub fn covered(valid: &[bool], rows: Grid, columns: Grid) -> Vec<bool> {
+    let mut coarse = vec![true; rows.coarse * columns.coarse];
+    for (i, line) in valid.chunks_exact(columns.fine).enumerate() {
+        for (j, _) in line.iter().enumerate().filter(|(_, valid)| !**valid) {
+            if let (Some(y), Some(x)) = (rows.over(i), columns.over(j)) {
+                coarse[y * columns.coarse + x] = false;
+            }
+        }
+    }
+    coarse
+}

@@ -8,10 +8,14 @@ mod banded;
 mod cubic;
 mod grid;
 mod interp23;
+mod metric;
 mod mtf;
+mod shrink;
 
-pub use banded::{Banded, Terms, apply, transposed};
+pub use banded::{Banded, Terms, apply, apply_plane, transposed};
 pub use cubic::upsample_cubic;
-pub use grid::Grid;
+pub use grid::{Grid, covered};
 pub use interp23::upsample_interp23;
+pub use metric::{MetricBlur, RADIUS, metric_kernel};
 pub use mtf::{TAPS, degrade, separable_kernels, training_kernel};
+pub use shrink::shrink;

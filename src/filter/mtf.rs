@@ -15,7 +15,7 @@ const RADIUS: isize = (TAPS / 2) as isize;
 
 /// `s(m)`, `m = −20..=20`: the frequency-sampled Gaussian whose response is `gain` at
 /// the Nyquist frequency of the low resolution (method, section 3).
-fn gaussian(gain: f64, ratio: usize) -> Vec<f64> {
+pub(super) fn gaussian(gain: f64, ratio: usize) -> Vec<f64> {
     let alpha = (TAPS - 1) as f64 / (2 * ratio) as f64 / (-2.0 * gain.ln()).sqrt();
     let term = |u: isize, m: isize| {
         (-((u * u) as f64) / (2.0 * alpha * alpha)).exp() * (2.0 * PI * (u * m) as f64 / TAPS as f64).cos()
@@ -24,7 +24,7 @@ fn gaussian(gain: f64, ratio: usize) -> Vec<f64> {
 }
 
 /// Kaiser window of 41 points, beta 0.5.
-fn kaiser() -> Vec<f64> {
+pub(super) fn kaiser() -> Vec<f64> {
     // Modified Bessel function of order zero by its power series.
     let bessel = |x: f64| {
         let term = |k: i32| ((x / 2.0).powi(k) / (1..=k).map(f64::from).product::<f64>()).powi(2);

@@ -60,6 +60,11 @@ impl Sensor {
         }
     }
 
+    /// Nyquist gain of PAN.
+    pub fn pan_gain(self) -> f64 {
+        self.preset().pan_gain
+    }
+
     /// Nyquist gains for `bands` bands.
     ///
     /// # Errors

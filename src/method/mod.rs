@@ -1,10 +1,13 @@
 //! TRA-PAN itself: settings, filters, the static plans, the schedule, training.
 
 pub mod apply;
+mod baseline;
 mod checkpoint;
 pub mod config;
+mod contest;
 pub mod crops;
 pub mod estimate;
+pub mod experiment;
 pub mod fitted;
 mod fuse;
 mod learn;
@@ -19,8 +22,10 @@ pub mod train;
 mod weights_file;
 pub mod windows;
 
+pub use baseline::baseline;
 pub use checkpoint::Checkpoints;
 pub use config::Config;
+pub use contest::{Contest, FullResult};
 pub use fitted::Fitted;
 pub use fuse::{Fused, dims, fuse};
 pub use learn::{Learned, build, learn};

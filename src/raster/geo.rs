@@ -120,6 +120,23 @@ impl GeoTags {
         geo
     }
 
+    /// The georeference of an image of `factor` times larger pixels from the same corner on.
+    #[must_use]
+    pub fn coarser(&self, factor: usize) -> Self {
+        let Some(fine) = self.affine() else { return Self::default() };
+        let [dx, rx, ry, dy] = [fine.dx, fine.rx, fine.ry, fine.dy].map(|step| step * factor as f64);
+        let coarse = Affine { dx, rx, ry, dy, ..fine };
+        let at = if self.pixel_is_point() { 0.5 } else { 0.0 };
+        let [x, y] = coarse.at(at, at);
+        let geo = Self { pixel_scale: Vec::new(), tiepoints: Vec::new(), transformation: Vec::new(), ..self.clone() };
+        if [rx, ry] == [0.0; 2] && dx > 0.0 && dy < 0.0 {
+            Self { pixel_scale: vec![dx, -dy, 0.0], tiepoints: vec![0.0, 0.0, 0.0, x, y, 0.0], ..geo }
+        } else {
+            let last = [0.0, 0.0, 0.0, 1.0];
+            Self { transformation: [[dx, rx, 0.0, x], [ry, dy, 0.0, y], [0.0; 4], last].concat(), ..geo }
+        }
+    }
+
     /// The map from pixels to coordinates, `None` without georeference or if it is degenerate.
     /// Several tie points without a pixel scale are control points, not a map.
     pub fn affine(&self) -> Option<Affine> {

@@ -38,14 +38,16 @@ use sha2::{Digest, Sha256};
 pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
-pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
+pub use geometry::{
+    Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
+};
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub(crate) use pair::fill;
 pub use product::Product;
 pub use read::{Source, read};
 pub use register::Registration;
-pub use scale::Scale;
+pub use scale::{Scale, peak};
 pub use scene::Scene;
 pub use survey::{Cells, Survey};
 pub use write::{

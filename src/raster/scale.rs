@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pair, RasterError, Sample, Scene, Survey};
+use super::{Header, Pair, RasterError, Sample, Scene, Survey};
 
 /// Bit depths that sensors deliver in 8- and 16-bit files.
 const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
@@ -97,4 +97,22 @@ pub(super) fn usual_depth(high: f32) -> Option<u8> {
 /// Largest value of a bit depth.
 fn top(bits: u8) -> f32 {
     ((1u32 << bits.min(31)) - 1) as f32
+}
+
+/// Largest value that an image whose values reach `high` can have: that of the bit depth asked for,
+/// else declared in its file, else of the smallest usual one; `high` itself where there is none.
+///
+/// # Errors
+/// [`RasterError::BitDepth`] if the depth asked for is too small, or not within 1..=16.
+pub fn peak(header: &Header, high: f32, bits: Option<u8>) -> Result<f32, RasterError> {
+    let fits = |bits: u8| (1..=16).contains(&bits) && high <= top(bits);
+    match bits {
+        Some(bits) if fits(bits) => Ok(top(bits)),
+        Some(bits) => Err(RasterError::BitDepth { path: header.path.clone(), max: high, bits }),
+        None if header.sample == Sample::F32 => Ok(high),
+        None => {
+            let declared = header.bits.filter(|bits| fits(*bits));
+            Ok(top(declared.or_else(|| DEPTHS.into_iter().find(|bits| fits(*bits))).unwrap_or(16)))
+        }
+    }
 }

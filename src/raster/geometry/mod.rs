@@ -23,6 +23,11 @@ pub const MAX_BANDS: usize = 16;
 const MIN_SIDE: usize = 16;
 /// Least side of the MS image once degraded by the ratio: cubic interpolation reads four samples.
 const MIN_DEGRADED: usize = 4;
+
+/// Least side of an MS image that can be trained on.
+pub fn least_ms(ratio: usize) -> usize {
+    MIN_SIDE.max(MIN_DEGRADED * ratio)
+}
 /// Drift between the grids over the common area that is let pass, in PAN pixels: pixel sizes are
 /// stored with few digits in some products. The phase is true at the centre, so half of it is
 /// the largest error.
@@ -122,7 +127,7 @@ impl Geometry {
         };
         let (pan_part, ms_part) = (window(&rows.pan, &columns.pan), window(&rows.ms, &columns.ms));
         let (ratio, size) = (rows.grid.ratio, [ms_part.width, ms_part.height]);
-        let least = MIN_SIDE.max(MIN_DEGRADED * ratio);
+        let least = least_ms(ratio);
         if size[0].min(size[1]) < least {
             return Err(RasterError::TooSmall { size, path: ms.path.clone(), ratio, least });
         }
