@@ -8,6 +8,7 @@ mod gradients;
 mod parity;
 mod raster;
 mod reference;
+mod report;
 mod scene;
 mod shaders;
 mod support;

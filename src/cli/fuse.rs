@@ -74,13 +74,17 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
     }
-    let report = args.reports.gather((&pair, &scale, &config), &fused, &times, &args.output, args.overwrite)?;
+    if let Some(report) =
+        args.reports.gather((&pair, &scale, &config), &fused, &times, &args.output, args.overwrite, talk)?
+    {
+        args.reports.write(&report, args.overwrite, talk)?;
+    }
     summarise(&fused, &times, talk);
     if args.profile {
         profile::show(&fused, talk);
     }
     talk.say(format_args!("wrote {}", args.output.display()));
-    args.reports.write(report.as_ref(), args.overwrite, talk)
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]

@@ -15,8 +15,8 @@ use super::{CliError, Talk};
 #[command(next_help_heading = "Report")]
 pub struct ReportArgs {
     /// Write a report: FILE.html, a page to look at (pictures, losses, spectra, timings); any other
-    /// name, the same as JSON; both with --report A.html,B.json
-    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    /// name, the same as JSON; repeatable
+    #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
     /// Write PAN, upsampled and fused image as PNG pictures of at most 1024 pixels a side
     #[arg(long, value_name = "DIR")]
@@ -38,6 +38,11 @@ pub struct Times {
 }
 
 impl ReportArgs {
+    /// One report and nothing else.
+    pub fn only(report: PathBuf) -> Self {
+        Self { report: vec![report], quicklook: None, rgb: None }
+    }
+
     /// Finds out, before a long computation, whether everything can be written.
     pub fn check(&self, pair: &Pair, overwrite: bool) -> Result<(), CliError> {
         let bands = pair.ms.bands;
@@ -59,6 +64,7 @@ impl ReportArgs {
         times: &Times,
         output: &Path,
         overwrite: bool,
+        talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         if self.report.is_empty() && self.quicklook.is_none() {
             return Ok(None);
@@ -68,6 +74,7 @@ impl ReportArgs {
         let colours = Colours::of(&images, &pair.ms.descriptions, bands.as_deref());
         if let Some(dir) = &self.quicklook {
             quicklook(&images, &colours, dir, overwrite)?;
+            talk.say(format_args!("wrote pictures into {}", dir.display()));
         }
         if self.report.is_empty() {
             return Ok(None);
@@ -97,12 +104,9 @@ impl ReportArgs {
         Ok(Some(report))
     }
 
-    /// Writes a report under every name that was given, and says what was written.
-    pub fn write(&self, report: Option<&Report>, overwrite: bool, talk: Talk) -> Result<(), CliError> {
-        if let Some(dir) = &self.quicklook {
-            talk.say(format_args!("wrote pictures into {}", dir.display()));
-        }
-        for (report, path) in report.iter().flat_map(|r| self.report.iter().map(move |path| (r, path))) {
+    /// Writes a report under every name that was given, and says so.
+    pub fn write(&self, report: &Report, overwrite: bool, talk: Talk) -> Result<(), CliError> {
+        for path in &self.report {
             report.write(path, overwrite)?;
             talk.say(format_args!("wrote {}", path.display()));
         }
