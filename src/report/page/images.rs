@@ -117,18 +117,15 @@ fn marks(report: &Report, places: bool) -> Markup {
 }
 
 fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
-    let (class, look) = match shown.look {
-        Look::Grey => ("pan", ""),
-        Look::Natural => ("natural", ", true colour"),
-        Look::Infrared => ("infrared", ", false colour"),
-    };
-    let (name, layer) = match shown.layer {
-        Layer::Pan => ("Panchromatic image", ""),
-        Layer::Upsampled => ("Upsampled multispectral image", "upsampled"),
-        Layer::Fused => ("Fused image", "fused"),
+    let (class, name) = match (shown.layer, shown.look) {
+        (Layer::Pan, _) => ("pan", "Panchromatic image"),
+        (Layer::Upsampled, Look::Infrared) => ("upsampled infrared", "Upsampled multispectral image, false colour"),
+        (Layer::Upsampled, _) => ("upsampled natural", "Upsampled multispectral image, true colour"),
+        (Layer::Fused, Look::Infrared) => ("fused infrared", "Fused image, false colour"),
+        (Layer::Fused, _) => ("fused natural", "Fused image, true colour"),
     };
     html! {
-        img class={ (layer) " " (class) } src=(data(&shown.png)) alt={ (name) (look) } width=(width) height=(height)
+        img class=(class) src=(data(&shown.png)) alt=(name) width=(width) height=(height)
             draggable="false";
     }
 }
