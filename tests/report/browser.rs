@@ -12,8 +12,8 @@ use crate::support::skipped;
 
 /// Makes a browser a must: set in continuous integration.
 const REQUIRE: &str = "TRAPAN_REQUIRE_BROWSER";
-/// Size of the window, px.
-const WINDOW: [usize; 2] = [1280, 1000];
+/// Size of the window, px: high enough for all of the stage.
+const WINDOW: [usize; 2] = [1280, 1300];
 
 /// Runs in the page after its own script: where things lie, and what they do when they are used.
 const PROBE: &str = r##"
@@ -153,7 +153,7 @@ impl Shot {
                 }
             }
         }
-        assert!(count > 100.0, "too little of the picture is seen");
+        assert!(top + height < self.height as f64 && count > 100.0, "too little of the picture is seen");
         sum / count
     }
 }

@@ -20,7 +20,7 @@ pub fn viewer(report: &Report) -> Markup {
         section {
             h2 { "Before and after" }
             div #stage tabindex="0" role="group" data-width=(width)
-                style={ "aspect-ratio: " (width) " / " (height) }
+                style={ "aspect-ratio: " (width) " / " (height) "; max-width: calc(85vh * " (width) " / " (height) ")" }
                 aria-label="Detail, enlarged: plus and minus zoom, arrow keys move the picture" {
                 div.pane.after { (pane(&[Layer::Fused])) }
                 div.pane.before { (pane(&[Layer::Upsampled, Layer::Pan])) }
