@@ -24,7 +24,7 @@ pub struct Line {
 /// The y axis.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Axis {
-    /// Equal steps.
+    /// Equal steps, from zero: heights can be compared.
     Linear,
     /// Equal ratios; values that are not positive are left out.
     Log,
@@ -60,7 +60,8 @@ impl Chart {
         let Some([x0, x1]) = ends(all().map(|p| p[0]).chain(self.x_range.into_iter().flatten())) else {
             return html! {};
         };
-        let Some([y0, y1]) = ends(all().map(|p| self.height(p[1]))) else { return html! {} };
+        let zero = (self.axis == Axis::Linear).then_some(0.0);
+        let Some([y0, y1]) = ends(all().map(|p| self.height(p[1])).chain(zero)) else { return html! {} };
         // Room above and below, and a range for a single value.
         let pad = if y1 > y0 { 0.06 * (y1 - y0) } else { 0.5 };
         let (x1, y0, y1) = (if x1 > x0 { x1 } else { x0 + 1.0 }, y0 - pad, y1 + pad);
