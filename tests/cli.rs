@@ -109,7 +109,7 @@ fn report_and_trace_tell_the_whole_run() {
     let (report, trace) = (pair.path("report.json"), pair.path("trace"));
     pair.fused("fused.tif", &["--sensor", "wv3", "--report", &report, "--trace", &trace, "--full-probability", "1"]);
     let report = json(&report);
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
     assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));

@@ -20,6 +20,7 @@ mod raster;
 mod reading;
 mod reference;
 mod registration;
+mod report;
 mod scene;
 mod shaders;
 mod sharpen;

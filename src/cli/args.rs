@@ -47,6 +47,11 @@ pub struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// A file that may be written over, with the defaults.
+    pub fn over(output: PathBuf) -> Self {
+        Self { output, overwrite: true, out_bands: Vec::new(), creation: Vec::new(), max_memory: None }
+    }
+
     /// The creation options.
     pub fn creation(&self) -> Result<Creation, CliError> {
         Ok(Creation::parse(&self.creation).map_err(RasterError::from)?)

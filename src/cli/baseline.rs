@@ -28,8 +28,10 @@ pub fn run(
     let fuse_time = fusing.elapsed();
     let output = &args.output;
     let valid = pair.valid();
-    let layout = Layout { range: scale.range, ..Layout::fused(&pair.pan, &pair.ms) };
-    raster::write(&output.output, &layout, &hrms, valid.as_deref(), creation, output.overwrite)?;
+    let bands = output.bands(pair.ms.bands)?;
+    let layout = Layout { range: scale.range, ..Layout::fused(&pair.pan, &pair.ms.select(&bands)) };
+    let written = raster::select(&hrms, pair.ms.bands, &bands);
+    raster::write(&output.output, &layout, &written, valid.as_deref(), creation, output.overwrite)?;
     let collected = if args.reports.wanted() {
         let lms = method::baseline(Method::Exp, &pair, config)?;
         let mut collector = Collector::new([0..scene.rows.fine, 0..scene.columns.fine], pair.ms.bands);
@@ -40,8 +42,8 @@ pub fn run(
     };
     let seconds = vec![("read", read_time), ("fuse", fuse_time), ("total", start.elapsed())];
     let run = Finished { scene, scale, method: method.name(), device: "cpu", training: None, seconds };
-    let report = args.reports.gather(run, collected.as_ref(), output)?;
+    let report = args.reports.gather(run, collected.as_ref(), output, talk)?;
     talk.say(format_args!("{method}: {:.2} s", fuse_time.as_secs_f64()));
     talk.say(format_args!("wrote {}", output.output.display()));
-    args.reports.write(report.as_ref(), output.overwrite, talk)
+    report.map_or(Ok(()), |report| args.reports.write(&report, output.overwrite, talk))
 }

@@ -119,7 +119,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::write(dir, learned.dims, &config, &scale, &learned.outcome)?;
     }
     let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
-    let mut report = args.reports.gather(run, collected.as_ref(), &args.output)?;
+    let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
         profile::show(&learned, &applied, talk);
@@ -138,7 +138,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
             verdict = judge.gate(&trained);
         }
     }
-    args.reports.write(report.as_ref(), args.output.overwrite, talk)?;
+    if let Some(report) = &report {
+        args.reports.write(report, args.output.overwrite, talk)?;
+    }
     verdict
 }
 

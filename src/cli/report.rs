@@ -17,8 +17,8 @@ use super::{CliError, Talk};
 #[command(next_help_heading = "Report")]
 pub struct ReportArgs {
     /// Write a report: FILE.html, a page to look at (pictures, losses, spectra, timings); any other
-    /// name, the same as JSON; both with --report A.html,B.json
-    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    /// name, the same as JSON; repeatable
+    #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
     /// Write PAN, upsampled and fused image as PNG pictures of at most 1024 pixels a side
     #[arg(long, value_name = "DIR")]
@@ -77,6 +77,11 @@ impl ReportArgs {
         !self.report.is_empty() || self.quicklook.is_some()
     }
 
+    /// One report and nothing else.
+    pub fn only(report: PathBuf) -> Self {
+        Self { report: vec![report], quicklook: None, rgb: None }
+    }
+
     /// Finds out, before a long computation, whether everything can be written.
     pub fn check(&self, bands: usize, overwrite: bool) -> Result<(), CliError> {
         if let Some(rgb) = &self.rgb
@@ -95,6 +100,7 @@ impl ReportArgs {
         run: Finished<'_>,
         collected: Option<&Collector>,
         output: &OutputArgs,
+        talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
         let Finished { scene, scale, method, device, training, seconds } = run;
@@ -103,6 +109,7 @@ impl ReportArgs {
         let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
         if let Some(dir) = &self.quicklook {
             quicklook(&images, &colours, dir, output.overwrite)?;
+            talk.say(format_args!("wrote pictures into {}", dir.display()));
         }
         if self.report.is_empty() {
             return Ok(None);
@@ -129,12 +136,9 @@ impl ReportArgs {
         Ok(Some(report))
     }
 
-    /// Writes a report under every name that was given, and says what was written.
-    pub fn write(&self, report: Option<&Report>, overwrite: bool, talk: Talk) -> Result<(), CliError> {
-        if let Some(dir) = &self.quicklook {
-            talk.say(format_args!("wrote pictures into {}", dir.display()));
-        }
-        for (report, path) in report.iter().flat_map(|r| self.report.iter().map(move |path| (r, path))) {
+    /// Writes a report under every name that was given, and says so.
+    pub fn write(&self, report: &Report, overwrite: bool, talk: Talk) -> Result<(), CliError> {
+        for path in &self.report {
             report.write(path, overwrite)?;
             talk.say(format_args!("wrote {}", path.display()));
         }

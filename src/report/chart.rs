@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-/// Size of a chart in its own unit, about a CSS pixel.
-const SIZE: [f64; 2] = [420.0, 250.0];
-/// Space for the labels: left, right, top, bottom.
-const MARGIN: [f64; 4] = [54.0, 14.0, 12.0, 38.0];
+/// Size of the field that lines are drawn in, in a unit of about a CSS pixel.
+const FIELD: [f64; 2] = [352.0, 200.0];
+/// Space around it: left, right, top.
+const MARGIN: [f64; 3] = [54.0, 14.0, 12.0];
 /// Most points a line is drawn with: more than there are pixels show nothing.
 const POINTS: usize = 500;
 
@@ -24,7 +24,7 @@ pub struct Line {
 /// The y axis.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Axis {
-    /// Equal steps.
+    /// Equal steps, from zero: heights can be compared.
     Linear,
     /// Equal ratios; values that are not positive are left out.
     Log,
@@ -36,6 +36,8 @@ pub struct Chart {
     pub label: String,
     /// Name of the x axis.
     pub x_name: &'static str,
+    /// Least range of x, if the lines have a common one.
+    pub x_range: Option<[f64; 2]>,
     /// Names of the x values 0, 1, 2, …; empty: numbers.
     pub x_labels: Vec<String>,
     /// The y axis.
@@ -55,13 +57,15 @@ impl Chart {
         let lines: Vec<(&Line, Vec<[f64; 2]>)> =
             self.lines.iter().map(|l| (l, thinned(l.points.iter().filter(usable).copied().collect()))).collect();
         let all = || lines.iter().flat_map(|(_, points)| points);
-        let Some([x0, x1]) = ends(all().map(|p| p[0])) else { return html! {} };
-        let Some([y0, y1]) = ends(all().map(|p| self.height(p[1]))) else { return html! {} };
+        let Some([x0, x1]) = ends(all().map(|p| p[0]).chain(self.x_range.into_iter().flatten())) else {
+            return html! {};
+        };
+        let zero = (self.axis == Axis::Linear).then_some(0.0);
+        let Some([y0, y1]) = ends(all().map(|p| self.height(p[1])).chain(zero)) else { return html! {} };
         // Room above and below, and a range for a single value.
         let pad = if y1 > y0 { 0.06 * (y1 - y0) } else { 0.5 };
         let (x1, y0, y1) = (if x1 > x0 { x1 } else { x0 + 1.0 }, y0 - pad, y1 + pad);
-        let [left, right, top, bottom] = MARGIN;
-        let [width, height] = [SIZE[0] - left - right, SIZE[1] - top - bottom];
+        let ([left, right, top], [width, height]) = (MARGIN, FIELD);
         let x = |v: f64| left + (v - x0) / (x1 - x0) * width;
         let y = |v: f64| top + (y1 - self.height(v)) / (y1 - y0) * height;
         let path = |points: &[[f64; 2]]| {
@@ -76,8 +80,10 @@ impl Chart {
             Axis::Log => log_ticks(y0, y1),
         };
         let slanted = self.x_labels.iter().any(|name| name.chars().count() > 3);
+        let below = if slanted || !self.x_name.is_empty() { 38.0 } else { 22.0 };
+        let size = [left + width + right, top + height + below];
         html! {
-            svg.chart viewBox={ "0 0 " (SIZE[0]) " " (SIZE[1]) } role="img" aria-label=(self.label) {
+            svg.chart viewBox={ "0 0 " (size[0]) " " (size[1]) } role="img" aria-label=(self.label) {
                 @if let Some(([from, to], name)) = &self.shaded {
                     @let (from, to) = (from.max(x0), to.min(x1));
                     @if to > from {
@@ -98,8 +104,8 @@ impl Chart {
                         text.tick x=(fixed(x(v))) y=(top + height + 16.0) text-anchor="middle" { (name) }
                     }
                 }
-                @if !slanted {
-                    text.tick x=(left + width) y=(SIZE[1] - 5.0) text-anchor="end" { (self.x_name) }
+                @if !self.x_name.is_empty() {
+                    text.tick x=(left + width) y=(size[1] - 5.0) text-anchor="end" { (self.x_name) }
                 }
                 line.axis x1=(left) x2=(left + width) y1=(top + height) y2=(top + height) {}
                 @if let Some((v, name)) = self.marked.filter(|(v, _)| (x0..=x1).contains(v)) {

@@ -8,12 +8,12 @@
 //!
 //! # Layout of the JSON, version 2
 //! `schema`, `versions`, `method`, `inputs` (`pan` and `ms` with `path`, `sha256`, `others` of a stack, sizes, `sample`, `nodata`,
-//! `georeferenced`; `ratio`), `output`, `warnings`, `notes`, `device`, `scale` (`DN = offset + scale · x`), `seconds`
-//! by part of the run, `pictures` (bands and DN range shown, places of overview and detail), `spectra`, `tables`,
-//! `added` and `maps` as the types here have them. After a training also `seed`, `settings`, `result`, `losses` (per phase
-//! `columns` and `rows`) and `profile`; else these are `null`. Adding keys keeps the version; changing or removing
-//! one raises it. Version 1 had no `method`, `notes`, `pictures`, `spectra`, `tables`,
-//! `added`, `maps`.
+//! `georeferenced`, `pixel_size`; `ratio`), `output`, `warnings`, `notes`, `device`, `scale`
+//! (`DN = offset + scale · x`), `seconds` by part of the run, `pictures` (bands and DN range shown, places of overview
+//! and detail), `spectra`, `tables`, `added` and `maps` as the types here have them. After a training also `seed`,
+//! `settings`, `result`, `losses` (per phase `columns` and `rows`); else these are `null`. `profile` is empty unless
+//! the time per call was taken. Adding keys keeps the version; changing or removing one raises it. Version 1 had no
+//! `method`, `notes`, `pictures`, `spectra`, `tables`, `added`, `maps`.
 
 mod bands;
 mod chart;

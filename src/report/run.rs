@@ -344,7 +344,7 @@ fn added(view: &View, bands: usize) -> Result<Map, ReportError> {
     let values: Vec<f32> = pixels.enumerate().map(change).collect();
     let ramp = Ramp::errors(&values);
     let map = Map::new("Added detail", "DN", [view.width, view.height], values, ramp)?;
-    Ok(map.with_note("Difference between fused and upsampled image, root mean square over the bands."))
+    Ok(map.with_note("Fused less upsampled image, root mean square over the bands."))
 }
 
 fn as_object<S: Serializer>(pairs: &[(&'static str, f64)], serializer: S) -> Result<S::Ok, S::Error> {

@@ -20,7 +20,7 @@ pub fn viewer(report: &Report) -> Markup {
         section {
             h2 { "Before and after" }
             div #stage tabindex="0" role="group" data-width=(width)
-                style={ "aspect-ratio: " (width) " / " (height) }
+                style={ "aspect-ratio: " (width) " / " (height) "; max-width: calc(85vh * " (width) " / " (height) ")" }
                 aria-label="Detail, enlarged: plus and minus zoom, arrow keys move the picture" {
                 div.pane.after { (pane(&[Layer::Fused])) }
                 div.pane.before { (pane(&[Layer::Upsampled, Layer::Pan])) }
@@ -117,18 +117,15 @@ fn marks(report: &Report, places: bool) -> Markup {
 }
 
 fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
-    let (class, look) = match shown.look {
-        Look::Grey => ("pan", ""),
-        Look::Natural => ("natural", ", true colour"),
-        Look::Infrared => ("infrared", ", false colour"),
-    };
-    let (name, layer) = match shown.layer {
-        Layer::Pan => ("Panchromatic image", ""),
-        Layer::Upsampled => ("Upsampled multispectral image", "upsampled"),
-        Layer::Fused => ("Fused image", "fused"),
+    let (class, name) = match (shown.layer, shown.look) {
+        (Layer::Pan, _) => ("pan", "Panchromatic image"),
+        (Layer::Upsampled, Look::Infrared) => ("upsampled infrared", "Upsampled multispectral image, false colour"),
+        (Layer::Upsampled, _) => ("upsampled natural", "Upsampled multispectral image, true colour"),
+        (Layer::Fused, Look::Infrared) => ("fused infrared", "Fused image, false colour"),
+        (Layer::Fused, _) => ("fused natural", "Fused image, true colour"),
     };
     html! {
-        img class={ (layer) " " (class) } src=(data(&shown.png)) alt={ (name) (look) } width=(width) height=(height)
+        img class=(class) src=(data(&shown.png)) alt=(name) width=(width) height=(height)
             draggable="false";
     }
 }

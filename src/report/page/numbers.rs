@@ -84,6 +84,7 @@ fn spectrum_chart(report: &Report, place: usize, s: &Spectrum) -> Chart {
     Chart {
         label: format!("Spectrum at place {place}"),
         x_name: "",
+        x_range: None,
         x_labels: report.bands.iter().map(|name| name.strip_prefix("band ").unwrap_or(name).to_owned()).collect(),
         axis: Axis::Linear,
         lines: vec![
@@ -101,10 +102,12 @@ pub fn losses(report: &Report, losses: &Losses) -> Markup {
     let line = |name: &str, class, points| Line { name: name.into(), class, points, dots: false };
     let warm_up = report.settings.as_ref().filter(|s| s.warm_up != WarmUp::None && s.warm_up_epochs > 0);
     let warm_up = warm_up.map(|s| ([1.0, f64::from(s.warm_up_epochs.min(s.epochs))], "warm-up"));
+    let epochs = report.settings.as_ref().map(|s| s.epochs);
     let kept = |epoch: Option<u32>| epoch.map(|e| (f64::from(e), "kept"));
-    let chart = |label: &str, lines, shaded, epoch: Option<u32>| Chart {
+    let chart = |label: &str, lines, shaded, epochs: Option<u32>, epoch: Option<u32>| Chart {
         label: format!("{label} over the epochs, logarithmic"),
         x_name: "epoch",
+        x_range: epochs.map(|epochs| [1.0, f64::from(epochs)]),
         x_labels: Vec::new(),
         axis: Axis::Log,
         lines,
@@ -121,6 +124,7 @@ pub fn losses(report: &Report, losses: &Losses) -> Markup {
                 "Loss of the degradation network",
                 vec![line("loss", "after", losses.dam.points(1))],
                 None,
+                None,
                 result.map(|r| r.dam_epoch),
             ),
         ),
@@ -132,6 +136,7 @@ pub fn losses(report: &Report, losses: &Losses) -> Markup {
                 "Reduced-resolution loss",
                 vec![line("loss", "after", losses.reduced.points(1))],
                 warm_up,
+                epochs,
                 result.map(|r| r.epoch),
             ),
         ),
@@ -147,6 +152,7 @@ pub fn losses(report: &Report, losses: &Losses) -> Markup {
                     line("weighted sum", "after", losses.full.points(3)),
                 ],
                 warm_up,
+                epochs,
                 result.map(|r| r.epoch),
             ),
         ),
