@@ -126,8 +126,8 @@ fn tap_row(sums: ptr<function, Sums>, k: u32, u: u32, row: u32, quad: u32, group
 // Adds the channels in workgroup memory.
 fn accumulate(sums: ptr<function, Sums>, local: u32) {
     let quad = local % QUADS;
-    let row = local / QUADS % TILE_H;
-    let group = local / (QUADS * TILE_H);
+    let group = local / QUADS % GROUPS;
+    let row = local / (QUADS * GROUPS);
     for (var k = 0u; k < DEPTH; k++) {
         tap_row(sums, k, 0u, row, quad, group);
         tap_row(sums, k, 1u, row, quad, group);
@@ -142,8 +142,8 @@ fn slot(row: u32, quad: u32) -> u32 {
 
 // Puts one pixel of each quad, 32 of the tile, into `weights`.
 fn stage(local: u32, a: vec4f, b: vec4f) {
-    let r = local % (QUADS * TILE_H);
-    let group = local / (QUADS * TILE_H);
+    let group = local / QUADS % GROUPS;
+    let r = local / (QUADS * GROUPS) * QUADS + local % QUADS;
     workgroupBarrier();
     weights[r / 9u][r % 9u][slot(r, 2u * group)] = a;
     weights[r / 9u][r % 9u][slot(r, 2u * group + 1u)] = b;

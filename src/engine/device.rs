@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
-use super::{CpuEngine, Engine, EngineError, GpuEngine, Options};
+use super::{CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
 use crate::graph::{Isa, Program};
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `software`.
@@ -75,6 +75,21 @@ impl Device {
         match self {
             Self::Gpu(gpu) => Self::Gpu(gpu.with_cache(folder)),
             cpu @ Self::Cpu { .. } => cpu,
+        }
+    }
+
+    /// The same device computing in a precision.
+    ///
+    /// # Errors
+    /// [`EngineError::Precision`] if it cannot: the CPU engine knows only f32.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, EngineError> {
+        match self {
+            Self::Gpu(gpu) => gpu.with_precision(precision).map(Self::Gpu),
+            Self::Cpu { .. } if precision == Precision::F16 => {
+                let (device, missing) = (self.to_string(), "the f16 kernels, which need a GPU".into());
+                Err(EngineError::Precision { device, precision, missing })
+            }
+            Self::Cpu { .. } => Ok(self),
         }
     }
 

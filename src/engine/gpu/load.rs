@@ -116,7 +116,7 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
                 let launch = call.launch();
-                let Pipeline { compute, tensors } = &pipelines[&key(call.kernel, &launch.consts)];
+                let Pipeline { compute, tensors } = &pipelines[&key(gpu, call.kernel, &launch.consts)];
                 let entries: Vec<_> = call
                     .kernel
                     .args

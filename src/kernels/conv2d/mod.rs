@@ -14,7 +14,7 @@ use bytemuck::{Pod, Zeroable};
 pub use reference::{add, conv2d, conv2d_grad_input, conv2d_grad_weight, relu, relu_grad};
 
 use super::{grid, reference, same, same_if_present, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
+use crate::graph::{Arg, Case, Half, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
 
 /// Parameters of the three kernels; `struct Params` of `shaders/conv2d.wgsl`.
 #[repr(C)]
@@ -50,6 +50,9 @@ impl Params {
     }
 }
 
+/// The f16 forms share parameters, bindings and bounds with the f32 forms.
+const HALF: &str = concat!(wgsl!("conv2d.wgsl"), include_str!("../../../shaders/conv2d_f16.wgsl"));
+
 /// `y = act(x ∗ w + b + add)`, with `act` ReLU or nothing.
 pub static CONV2D: Kernel = Kernel {
     name: "conv2d",
@@ -68,6 +71,7 @@ pub static CONV2D: Kernel = Kernel {
     flops: |s| 18 * s.get(3).len() * s.get(0).c(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
+    half: Some(Half { source: HALF, entry: "conv2d_f16" }),
     cases: forward_cases,
 };
 
@@ -90,6 +94,7 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
     flops: |s| 18 * s.get(4).len() * s.get(0).c(),
     reference: reference!(reference::grad_input),
     cpu: Some(cpu::grad_input),
+    half: Some(Half { source: HALF, entry: "conv2d_grad_input_f16" }),
     cases: grad_input_cases,
 };
 
@@ -117,6 +122,7 @@ pub static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
     flops: |s| 18 * s.get(1).len() * s.get(0).c(),
     reference: reference!(reference::grad_weight),
     cpu: Some(cpu::grad_weight),
+    half: Some(Half { source: HALF, entry: "conv2d_grad_weight_f16" }),
     cases: grad_weight_cases,
 };
 
