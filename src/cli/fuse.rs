@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use trapan::engine::Options;
+use trapan::graph::Grain;
 use trapan::method::{self, Config, Fused};
 use trapan::raster::{self, Output, Pair, Scale};
 
@@ -91,7 +92,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
 fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config).program);
+    print!("{}", method::build(method::dims(pair), config, Grain::default()).program);
 }
 
 fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
 use super::{CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
-use crate::graph::{Isa, Program};
+use crate::graph::{Grain, Isa, Program};
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `software`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,14 @@ impl Device {
             Self::Cpu { threads } => Box::new(CpuEngine::load(program, *threads, options)?),
             Self::Gpu(gpu) => Box::new(GpuEngine::load(gpu, program, options)?),
         })
+    }
+
+    /// How finely its programs should cut sums over all pixels.
+    pub fn grain(&self) -> Grain {
+        match self {
+            Self::Cpu { .. } => Grain::Coarse,
+            Self::Gpu(_) => Grain::Fine,
+        }
     }
 
     /// Whether it is a software driver: correct, but 15 to 20 times slower than the CPU engine.

@@ -15,6 +15,6 @@ mod tensor;
 
 pub use check::{CheckError, Limits};
 pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Half, Isa, Kernel, Launch, Real, Reference, Shapes};
-pub use plan::{Call, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
+pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
 pub use step::{MAX_CROPS, Step};
 pub use tensor::{Role, Shape, Tensor, TensorInfo};

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
 use crate::engine::{Device, Loading, Options, Timing};
+use crate::graph::Grain;
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -49,7 +50,7 @@ pub fn fuse(
 ) -> Result<Fused, MethodError> {
     config.check(pair.ms.bands)?;
     let start = Instant::now();
-    let model = build(dims(pair), config);
+    let model = build(dims(pair), config, device.grain());
     let mut engine = device.load(model.program.clone(), options)?;
     let (load_time, loading) = (start.elapsed(), engine.loading());
     let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
@@ -62,12 +63,12 @@ pub fn fuse(
     Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, loading, infer_time, timings })
 }
 
-/// The model of a pair.
+/// The model of a pair, cut for a sort of device: [`Device::grain`].
 ///
 /// # Panics
 /// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config) -> Model {
-    Model::build(dims, config).unwrap_or_else(|errors| {
+pub fn build(dims: Dims, config: &Config, grain: Grain) -> Model {
+    Model::build_for(dims, config, grain).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("the program of {dims:?} is wrong: {}", list.join("; "))
     })

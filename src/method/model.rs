@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::config::{Config, Reduced, Upsample};
 use super::crops::crop_size;
 use super::filter::{self, Banded, Terms};
-use crate::graph::{CheckError, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::resample::Axis;
 use crate::kernels::{adam, image, loss, resample};
 use crate::net::{Dam, Fusion, FusionShape};
@@ -198,15 +198,23 @@ impl Moments {
 }
 
 impl Model {
-    /// Builds and checks the program for one pair.
+    /// Builds and checks the program for one pair, to run on cores.
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
     pub fn build(dims: Dims, config: &Config) -> Result<Self, Vec<CheckError>> {
+        Self::build_for(dims, config, Grain::Coarse)
+    }
+
+    /// Builds and checks the program for one pair and a sort of device.
+    ///
+    /// # Errors
+    /// [`CheckError`]s, which would be mistakes of this crate.
+    pub fn build_for(dims: Dims, config: &Config, grain: Grain) -> Result<Self, Vec<CheckError>> {
         let Dims { h, w, bands, ratio } = dims;
         let (full, ms_shape) = (dims.pan(), dims.ms());
         let (pan_h, pan_w) = (full.h(), full.w());
-        let mut b = ProgramBuilder::new();
+        let mut b = ProgramBuilder::for_grain(grain);
         let pan = b.tensor("pan", full, Role::Input);
         let ms = b.tensor("ms", ms_shape, Role::Input);
         let shape = FusionShape { bands, width: config.width, blocks: config.blocks };

@@ -112,10 +112,15 @@ fn compile(
         bind_group_layouts: &[Some(&tensors), Some(gpu.uniforms())],
         immediate_size: 0,
     });
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(label),
-        source: wgpu::ShaderSource::Wgsl(text.as_str().into()),
-    });
+    let descriptor =
+        wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(text.as_str().into()) };
+    // Indices stay checked. The counters that end a runaway loop would stand in the innermost
+    // ones, and in the way of unrolling them.
+    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, int_div_checks: false, ..Default::default() };
+    // SAFETY: the loops of the shaders run to constants, or to sizes and numbers of
+    // subgroups by steps of at least one; they divide by constants and by sizes, which no
+    // tensor has zero of.
+    let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
     let compute = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(label),
         layout: Some(&layout),
