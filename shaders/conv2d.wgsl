@@ -4,20 +4,35 @@
 // Sizes from the host: CI and CO, the channels a workgroup of the weight gradient
 // takes (at most 32); the other two entry points use only CO, for their output.
 //
-// Cost of `conv2d` and `conv2d_grad_input` at 32→32, 512×512: 2.4 GFMA, 67 MB.
-// A workgroup computes 32×4 pixels of CO channels, a thread 4 pixels beside each other
-// of 8 channels: 32 sums in 8 vec4s, about 70 registers. Input and weights pass through
-// workgroup memory 8 channels at a time (6.9 + 9.2 KB). Per input channel and tap row a
-// warp does 96 FMAs (24 cycles of an SM with 128 lanes) on 2 reads of x (a window of 8
-// columns serves 3 taps × 4 pixels; 8 lanes read 128 bytes in a row: 4 cycles each) and
-// 6 of w (the same for the whole warp: 1 cycle each): 14 cycles, so arithmetic decides.
+// Cost of `conv2d` and `conv2d_grad_input` at 32→32, 512×512: 2.4 GFMA, 67 MB; an H200 at
+// 1.75 GHz does them in 82 us and moves them in 16. All of this is counted, not measured.
+// A workgroup computes 32×4 pixels of CO channels, a thread 4 pixels beside each other of 8
+// channels: 32 sums in 8 vec4s. A warp is one row of the tile, 8 quads of pixels × 4 groups
+// of channels. Input and weights pass through workgroup memory 8 channels at a time (6.9 +
+// 9.2 KB). Per input channel and tap row a warp does 96 FMAs (24 cycles of an SM with 128
+// lanes) on 2 reads of x (a window of 8 columns serves 3 taps × 4 pixels; 8 quads are 128
+// bytes in a row, which 4 groups share) and 6 of w (4 groups, which 8 quads share): 8 cycles
+// if equal addresses are read at once, 32 if 16-byte reads always take four turns: at worst
+// memory decides, by a third. To load a chunk takes about 310 instructions beside its 2304
+// FMAs, 13 %. About 75 registers: 6 workgroups, 24 warps to an SM, so that loads hide.
+// 2048 workgroups are 2.6 rounds of 132 SMs with 6 each, of which the last is half empty:
+// 86 %. Together 0.7 to 0.75 of the peak: 110 to 120 us.
+// Eight by eight sums would take 9 reads for 192 FMAs, but leave 1.5 rounds, and in a
+// reduced step (8 crops of 64×64: 256 workgroups here) fewer workgroups than SMs: not taken
+// without a measurement.
 // Outputs leave through workgroup memory too: written from where they are summed, every
 // store would touch 32 memory sectors and all of them together take 4096 cycles, half
 // as long as the sums; this way they are whole lines.
 //
 // Cost of `conv2d_grad_weight`: as many FMAs. A thread owns one input channel, 8 output
-// channels and all 9 taps: 72 sums. Per pixel it reads one new column of 3 x values and
-// 8 of dy, 5 cycles against 18 of arithmetic.
+// channels and all 9 taps: 72 sums, about 110 registers. Per pixel it reads one new column
+// of 3 x values and 8 of dy, 5 cycles against 18 of arithmetic. A strip of 32 pixels is 2304
+// FMAs of a thread beside 320 instructions to load it, whose 1000 cycles of waiting only
+// another workgroup on the SM hides: see `part_rows`. About 100 us.
+//
+// A full step has 62 GFMA: 2.1 ms of an H200 that did nothing else, 2.9 so counted; with the
+// MLP 0.06, resampling 0.05, the rest of the images 0.05 and 50 launches of 3 us it comes to
+// 3.2 ms. Less than 2.5 takes fewer multiplications (Winograd) or f16.
 //
 // Tiles of sums are indexed by literals only and workgroup arrays by one index per
 // dimension: then the bounds checks of WGSL fall out of the loops. Measured on lavapipe:
@@ -126,8 +141,8 @@ fn tap_row(sums: ptr<function, Sums>, k: u32, u: u32, row: u32, quad: u32, group
 // Adds the channels in workgroup memory.
 fn accumulate(sums: ptr<function, Sums>, local: u32) {
     let quad = local % QUADS;
-    let row = local / QUADS % TILE_H;
-    let group = local / (QUADS * TILE_H);
+    let group = local / QUADS % GROUPS;
+    let row = local / (QUADS * GROUPS);
     for (var k = 0u; k < DEPTH; k++) {
         tap_row(sums, k, 0u, row, quad, group);
         tap_row(sums, k, 1u, row, quad, group);
@@ -142,8 +157,8 @@ fn slot(row: u32, quad: u32) -> u32 {
 
 // Puts one pixel of each quad, 32 of the tile, into `weights`.
 fn stage(local: u32, a: vec4f, b: vec4f) {
-    let r = local % (QUADS * TILE_H);
-    let group = local / (QUADS * TILE_H);
+    let group = local / QUADS % GROUPS;
+    let r = local / (QUADS * GROUPS) * QUADS + local % QUADS;
     workgroupBarrier();
     weights[r / 9u][r % 9u][slot(r, 2u * group)] = a;
     weights[r / 9u][r % 9u][slot(r, 2u * group + 1u)] = b;

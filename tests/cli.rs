@@ -12,7 +12,9 @@ use trapan::raster::{self, Creation, Layout, read};
 use crate::support::python;
 
 fn trapan(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).output().expect("the program starts")
+    let mut program = Command::new(env!("CARGO_BIN_EXE_trapan"));
+    // The user's cache folder is none of a test's business.
+    program.env("TRAPAN_NO_KERNEL_CACHE", "1").args(args).output().expect("the program starts")
 }
 
 #[track_caller]
@@ -508,4 +510,13 @@ fn product_folders_are_fused() {
     let output = ok(&[&["fuse", &pair.path("d"), "-o", &pair.path("maxar.tif")], &SHORT[..]].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("sensor wv2"), "{said}");
+}
+
+#[test]
+fn a_precision_that_the_device_lacks_is_refused() {
+    Pair::new(&[]).refused(&["--precision", "f16"], 5, &["f16", "lacks", "--precision auto"]);
+    for command in ["selftest", "bench"] {
+        refused(&[command, "--device", "cpu", "--precision", "f16"], 5, &["CPU", "f16"]);
+    }
+    refused(&["selftest", "--precision", "f8"], 2, &["auto, f32 or f16"]);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
-use trapan::engine::{CpuEngine, Engine, EngineError, Loading, Options, Timing};
+use trapan::engine::{CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
 use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::{Compared, l2};
@@ -22,7 +22,7 @@ fn gpus_agree_with_the_reference() {
         let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
             Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
         };
-        suite::run(load, |outcome| {
+        suite::run(Precision::F32, load, |outcome| {
             cases += 1;
             if let Err(what) = outcome.result {
                 failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
@@ -33,6 +33,42 @@ fn gpus_agree_with_the_reference() {
     }
 }
 
+/// A form that no adapter here runs is still parsed, validated and translated in `shaders.rs`.
+#[test]
+fn f16_forms_agree_with_the_reference_where_an_adapter_runs_them() {
+    for gpu in gpus() {
+        let gpu = match gpu.with_precision(Precision::F16) {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                assert!(matches!(error, EngineError::Precision { precision: Precision::F16, .. }), "{error}");
+                skipped(&format!("f16 kernels: {error}"));
+                continue;
+            }
+        };
+        let (mut cases, mut failures) = (0, Vec::new());
+        let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
+            Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
+        };
+        suite::run(Precision::F16, load, |outcome| {
+            cases += usize::from(outcome.kernel.half.is_some());
+            if let Err(what) = outcome.result {
+                failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
+            }
+        });
+        assert!(failures.is_empty(), "{gpu:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
+        assert!(cases > 50, "{cases} cases of f16 forms");
+    }
+}
+
+#[test]
+fn the_cpu_computes_in_f32_only() {
+    let cpu = Device::Cpu { threads: 1 };
+    assert!(cpu.clone().with_precision(Precision::Auto).is_ok());
+    assert!(cpu.clone().with_precision(Precision::F32).is_ok());
+    let error = cpu.with_precision(Precision::F16).err().expect("no such kernels");
+    assert!(error.to_string().contains("f16"), "{error}");
+}
+
 #[test]
 fn every_cpu_form_agrees_with_the_reference() {
     for isa in Isa::available() {
@@ -41,7 +77,7 @@ fn every_cpu_form_agrees_with_the_reference() {
         let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
             Ok(Box::new(CpuEngine::load(program, 2, options)?.with_isa(isa)))
         };
-        suite::run(load, |outcome| {
+        suite::run(Precision::F32, load, |outcome| {
             cases += 1;
             if let Err(what) = outcome.result {
                 failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
@@ -289,7 +325,7 @@ fn the_comparison_can_fail() {
             }
             let inner = CpuEngine::load(trial.program.clone(), 1, Options::default()).expect("one thread starts");
             let mut engine = Faulty { inner: inner.textbook(), fault };
-            let mismatch = trial.check(&mut engine).expect("the CPU does not fail");
+            let mismatch = trial.check(&mut engine, Precision::F32).expect("the CPU does not fail");
             assert!(mismatch.is_err(), "{label}: {fault:?} is not noticed");
         }
     }

@@ -17,11 +17,14 @@ use crate::support::devices::trials;
 /// What WebGPU guarantees: threads of a workgroup, and bytes they share.
 const THREADS: u32 = 256;
 const WORKGROUP_MEMORY: u32 = 16 << 10;
+/// What the loader asks of an adapter for the f16 forms.
+const HALF_MEMORY: u32 = 32 << 10;
 
 /// A kernel with the constants of some of its cases.
 struct Variant {
     label: String,
     trial: Trial,
+    entry: &'static str,
     module: Module,
     info: ModuleInfo,
 }
@@ -32,8 +35,8 @@ impl Variant {
     }
 
     fn entry(&self) -> usize {
-        let found = self.module.entry_points.iter().position(|e| e.name == self.kernel().entry);
-        found.unwrap_or_else(|| panic!("{}: no entry point {}", self.label, self.kernel().entry))
+        let found = self.module.entry_points.iter().position(|e| e.name == self.entry);
+        found.unwrap_or_else(|| panic!("{}: no entry point {}", self.label, self.entry))
     }
 
     /// Global variables the entry point uses, itself or through functions.
@@ -64,17 +67,41 @@ fn variants() -> Vec<Variant> {
     let mut seen = BTreeSet::new();
     let mut variants = Vec::new();
     for (label, trial) in trials() {
-        let text = shader(trial.call().kernel, &trial.call().launch().consts);
-        if !seen.insert((trial.call().kernel.name, text.clone())) {
-            continue;
+        let (text, entry) = shader(trial.call().kernel, &trial.call().launch().consts, None);
+        if seen.insert((trial.call().kernel.name, text.clone())) {
+            let (module, info) = validated(&label, &text, Capabilities::empty());
+            variants.push(Variant { label, trial, entry, module, info });
         }
-        let module =
-            naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
-        let info = validator.validate(&module).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
-        variants.push(Variant { label, trial, module, info });
     }
     variants
+}
+
+/// The f16 forms, for both sizes of matrices an adapter may offer.
+fn halves() -> Vec<Variant> {
+    let mut seen = BTreeSet::new();
+    let mut variants = Vec::new();
+    let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX;
+    for size in [8, 16] {
+        for (label, trial) in trials().filter(|(_, trial)| trial.call().kernel.half.is_some()) {
+            let (text, entry) = shader(trial.call().kernel, &trial.call().launch().consts, Some(size));
+            if seen.insert((entry, text.clone())) {
+                let label = format!("{label}, f16 {size}x{size}");
+                let (module, info) = validated(&label, &text, capabilities);
+                variants.push(Variant { label, trial, entry, module, info });
+            }
+        }
+    }
+    assert!(variants.len() > 12, "{} forms", variants.len());
+    variants
+}
+
+fn validated(label: &str, text: &str, capabilities: Capabilities) -> (Module, ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(text)));
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
+    validator.subgroup_operations(naga::valid::SubgroupOperationSet::all());
+    let info = validator.validate(&module).unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(text)));
+    (module, info)
 }
 
 /// What Vulkan, Metal and Direct3D 12 get is written without complaint; only the first
@@ -95,9 +122,19 @@ fn every_backend_can_say_it() {
     }
 }
 
+/// Cooperative matrices need SPIR-V 1.6 and more than one capability.
+#[test]
+fn vulkan_can_say_the_f16_forms() {
+    for v in halves() {
+        let options = naga::back::spv::Options { lang_version: (1, 6), ..naga::back::spv::Options::default() };
+        let words = naga::back::spv::write_vec(&v.module, &v.info, &options, None);
+        assert!(words.unwrap_or_else(|e| panic!("{} in SPIR-V: {e}", v.label)).len() > 100);
+    }
+}
+
 #[test]
 fn bindings_are_the_arguments() {
-    for v in variants() {
+    for v in variants().into_iter().chain(halves()) {
         let found: BTreeSet<_> = v
             .globals()
             .filter_map(|g| {
@@ -114,7 +151,7 @@ fn bindings_are_the_arguments() {
 
 #[test]
 fn structs_have_the_layout_of_rust() {
-    for v in variants() {
+    for v in variants().into_iter().chain(halves()) {
         let (_, span) = v.members(v.uniform(0));
         assert_eq!(span as usize, v.trial.call().params.len(), "{}: size of Params", v.label);
         let (members, span) = v.members(v.uniform(1));
@@ -137,7 +174,8 @@ fn structs_have_the_layout_of_rust() {
 #[test]
 fn workgroups_fit_every_device() {
     let mut largest = 0;
-    for v in variants() {
+    let portable = variants().into_iter().map(|v| (v, WORKGROUP_MEMORY));
+    for (v, limit) in portable.chain(halves().into_iter().map(|v| (v, HALF_MEMORY))) {
         let threads: u32 = v.module.entry_points[v.entry()].workgroup_size.iter().product();
         assert!(threads <= THREADS, "{}: {threads} threads", v.label);
         let mut layouter = Layouter::default();
@@ -150,7 +188,7 @@ fn workgroups_fit_every_device() {
             })
             .expect("validated");
         let bytes: u32 = v.globals().filter(|g| g.space == AddressSpace::WorkGroup).map(|g| layouter[g.ty].size).sum();
-        assert!(bytes <= WORKGROUP_MEMORY, "{}: {bytes} bytes of workgroup memory", v.label);
+        assert!(bytes <= limit, "{}: {bytes} bytes of workgroup memory", v.label);
         largest = largest.max(bytes);
     }
     assert!(
@@ -171,8 +209,15 @@ fn entry_points_are_the_kernels() {
         wanted.entry(kernel.family).or_default().insert(kernel.entry.to_owned());
     }
     assert_eq!(found, wanted, "entry points of the shaders, and registered kernels");
+    let halves = halves();
+    let found: BTreeSet<_> =
+        halves.iter().flat_map(|v| v.module.entry_points.iter().map(|e| e.name.as_str())).collect();
+    let conv2d = kernels::ALL.iter().filter(|k| k.half.is_some());
+    let wanted = conv2d.flat_map(|k| [k.entry, k.half.map_or("", |half| half.entry)]).collect();
+    assert_eq!(found, wanted, "entry points of the f16 forms with those they share a file with");
+    let wanted: BTreeSet<&str> = kernels::ALL.iter().map(|k| k.family).collect();
     let files: BTreeSet<_> = files(&root().join("shaders")).iter().map(|p| stem(p)).collect();
-    let families = wanted.keys().map(|f| (*f).to_owned()).chain(["common".to_owned()]);
+    let families = wanted.into_iter().chain(["common", "conv2d_f16"]).map(str::to_owned);
     assert_eq!(files, families.collect(), "files in shaders/, and families");
 }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::Value;
-use trapan::engine::{CpuEngine, Device, Engine, GpuEngine, Options};
+use trapan::engine::{CpuEngine, Device, Engine, GpuEngine, Options, Precision};
 use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::suite;
 use trapan::method::config::{Profile, Sensor};
@@ -150,7 +150,7 @@ fn lockstep(program: &Arc<Program>, plan: PlanId, i: usize, step: &Step, cpu: &m
                 // Padding between the layers of a group has no value.
                 let pairs: Vec<(f32, f64)> = found.into_iter().zip(wanted).filter(|(_, w)| !w.is_nan()).collect();
                 let (found, wanted): (Vec<f32>, Vec<f64>) = pairs.into_iter().unzip();
-                suite::compare(arg.name, &found, &wanted, suite::tolerance(call)).unwrap_or_else(|e| {
+                suite::compare(arg.name, &found, &wanted, suite::tolerance(call, Precision::F32)).unwrap_or_else(|e| {
                     panic!("{name}, plan {}, call {i} ({}): {e}", program.plan(plan).name, call.label)
                 });
             }

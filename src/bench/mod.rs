@@ -73,7 +73,7 @@ impl Bench {
     /// # Panics
     /// If the workload does not pass the static checks.
     pub fn load(device: &Device, workload: &Workload) -> Result<Self, EngineError> {
-        let mut builder = ProgramBuilder::new();
+        let mut builder = ProgramBuilder::for_grain(device.grain());
         let probe = builder.tensor("probe", Shape::flat(1), Role::Input);
         let mut plan = builder.plan("bench");
         (workload.build)(&mut plan);

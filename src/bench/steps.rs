@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BANDS, RATIO, SIDE, step, time};
 use crate::engine::{Device, Engine, EngineError, Options};
-use crate::graph::{Call, PlanId, Shape, Step};
+use crate::graph::{Call, Grain, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
@@ -42,7 +42,7 @@ impl Steps {
     /// What the device reports.
     pub fn load(device: &Device, side: usize) -> Result<Self, MethodError> {
         let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS)?;
-        let model = method::build(dims(side), &config, false);
+        let model = method::build(dims(side), &config, false, device.grain());
         let mut engine = device.load(model.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
         let sample = Sample { pan: image(model.pan.shape()), ms: image(model.ms.shape()), weights: None };
@@ -52,6 +52,11 @@ impl Steps {
         method::train(engine.as_mut(), job, observe)?;
         let step = step(config.adam, side);
         Ok(Self { engine, model, config, step })
+    }
+
+    /// Bytes of device memory the model takes.
+    pub fn memory(&self) -> u64 {
+        self.engine.loading().bytes
     }
 
     /// The calls of a step.
@@ -93,7 +98,7 @@ impl Steps {
     /// How many times the work of the step measured here a step of the main case is.
     pub fn scale(&self, phase: Phase) -> f64 {
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let main = method::build(dims(SIDE), &self.config, false);
+        let main = method::build(dims(SIDE), &self.config, false, Grain::default());
         flops(calls(&main, phase)) / flops(self.calls(phase))
     }
 }

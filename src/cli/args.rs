@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
-use trapan::engine::{Device, DeviceChoice};
+use trapan::engine::{Device, DeviceChoice, Precision};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
 use trapan::raster::{Creation, Header, RasterError, check_output};
@@ -117,6 +117,10 @@ pub struct DeviceArgs {
     /// Threads of the CPU engine; 0: all cores
     #[arg(short = 'j', long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// Numbers that convolutions multiply: f32, or f16 with f32 sums (experimental, on GPUs with
+    /// cooperative matrices); auto is f32
+    #[arg(long, default_value = "auto", value_name = "PRECISION")]
+    pub precision: Precision,
     /// Compile GPU kernels anew, and keep none for the next start (they lie in `trapan` in the
     /// user's cache folder)
     #[arg(long, env = "TRAPAN_NO_KERNEL_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
@@ -138,6 +142,7 @@ impl DeviceArgs {
     pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
         let start = Instant::now();
         let (device, why) = Device::open(self.device, self.threads)?;
+        let device = device.with_precision(self.precision)?;
         talk.say(format_args!("device: {device}, {why}"));
         talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
         if device.is_software() {

@@ -129,6 +129,8 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
 
     let list = counts.iter().map(|(phase, count)| format!("{count} {phase}")).collect::<Vec<_>>().join(", ");
     let scaled = if side == SIDE { String::new() } else { format!(", scaled by FLOPs from {side}×{side}") };
+    let memory = steps.memory();
+    print(&format!("\nmemory of the {side}x{side}x{BANDS} model: {:.0} MB", memory as f64 / 1e6));
     print(&format!(
         "\na default fuse of {SIDE}×{SIDE}×{BANDS} takes about {fuse:.1} s for its steps ({list}){scaled},\nplus start-up and files\n\n{NOTES}"
     ));
@@ -146,11 +148,13 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "schema": SCHEMA,
             "trapan": env!("CARGO_PKG_VERSION"),
             "device": device.to_string(),
+            "precision": args.device.precision.to_string(),
             "side": side,
             "bands": BANDS,
             "ceilings": { "copy_gb_s": bandwidth, "fma_gflop_s": flops },
             "kernels": kernels.iter().map(Row::json).collect::<Vec<_>>(),
             "steps": steps,
+            "memory_bytes": memory,
             "fuse": { "side": SIDE, "bands": BANDS, "seconds": fuse },
         });
         println!("{all:#}");

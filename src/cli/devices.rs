@@ -26,6 +26,10 @@ pub fn run() -> Result<(), CliError> {
             "       features: {}",
             if adapter.features.is_empty() { "none" } else { "" }.to_owned() + &adapter.features.join(", ")
         );
+        match &adapter.half {
+            Ok(size) => println!("       --precision f16: matrices of {size}x{size}"),
+            Err(missing) => println!("       --precision f16: no, it lacks {missing}"),
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
+use trapan::graph::Grain;
 use trapan::method::apply::{Application, Applied};
 use trapan::method::{self, Checkpoints, Config, Learned, MethodError, windows};
 use trapan::quality::Phase;
@@ -146,7 +147,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
 fn dump_plan(scene: &Scene<'_>, config: &Config) {
-    print!("{}", method::build(windows::window_dims(scene, config), config, false).program);
+    print!("{}", method::build(windows::window_dims(scene, config), config, false, Grain::default()).program);
 }
 
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {

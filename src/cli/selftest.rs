@@ -20,7 +20,8 @@ pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let options = Options { poison: true, ..Options::default() };
     let mut outcomes: Vec<suite::Outcome> = Vec::new();
-    suite::run(|program| -> Result<Box<dyn Engine>, _> { device.load(program, options) }, |o| outcomes.push(o));
+    let load = |program| -> Result<Box<dyn Engine>, _> { device.load(program, options) };
+    suite::run(args.device.precision, load, |o| outcomes.push(o));
     for kernel in kernels::ALL {
         let own = || outcomes.iter().filter(|o| o.kernel.name == kernel.name);
         let failed = own().filter(|o| o.result.is_err()).count();

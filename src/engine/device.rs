@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
-use super::{CpuEngine, Engine, EngineError, GpuEngine, Options};
-use crate::graph::{Isa, Program};
+use super::{CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
+use crate::graph::{Grain, Isa, Program};
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `software`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,21 @@ impl Device {
         }
     }
 
+    /// The same device computing in a precision.
+    ///
+    /// # Errors
+    /// [`EngineError::Precision`] if it cannot: the CPU engine knows only f32.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, EngineError> {
+        match self {
+            Self::Gpu(gpu) => gpu.with_precision(precision).map(Self::Gpu),
+            Self::Cpu { .. } if precision == Precision::F16 => {
+                let (device, missing) = (self.to_string(), "the f16 kernels, which need a GPU".into());
+                Err(EngineError::Precision { device, precision, missing })
+            }
+            Self::Cpu { .. } => Ok(self),
+        }
+    }
+
     /// Loads a program.
     ///
     /// # Errors
@@ -87,6 +102,14 @@ impl Device {
             Self::Cpu { threads } => Box::new(CpuEngine::load(program, *threads, options)?),
             Self::Gpu(gpu) => Box::new(GpuEngine::load(gpu, program, options)?),
         })
+    }
+
+    /// How finely its programs should cut sums over all pixels.
+    pub fn grain(&self) -> Grain {
+        match self {
+            Self::Cpu { .. } => Grain::Coarse,
+            Self::Gpu(_) => Grain::Fine,
+        }
     }
 
     /// Whether it is a software driver: correct, but 15 to 20 times slower than the CPU engine.

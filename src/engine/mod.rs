@@ -8,7 +8,9 @@ mod device;
 pub mod gpu;
 mod timing;
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub use cpu::CpuEngine;
@@ -62,6 +64,16 @@ pub enum EngineError {
         /// The driver's words.
         reason: String,
     },
+    /// The device cannot compute in the precision asked for.
+    #[error("{device} cannot compute in {precision}: it lacks {missing}; use --precision auto")]
+    Precision {
+        /// Device name.
+        device: String,
+        /// What was asked for.
+        precision: Precision,
+        /// What it would need.
+        missing: String,
+    },
     /// Host data of the wrong length.
     #[error("tensor {tensor} has {wanted} elements, not {found}")]
     Length {
@@ -84,6 +96,42 @@ pub enum EngineError {
 
 fn list(found: &[String]) -> String {
     if found.is_empty() { " (no adapter at all)".into() } else { format!(" (there is {})", found.join(", ")) }
+}
+
+/// Numbers that convolutions multiply; sums, images and weights are f32 in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// f32: f16 has not been measured on hardware yet, neither its speed nor that its
+    /// results stay within the spread of f32.
+    #[default]
+    Auto,
+    /// f32.
+    F32,
+    /// f16, through cooperative matrices, where the adapter has them.
+    F16,
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "auto" => Ok(Self::Auto),
+            "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
+            _ => Err("must be auto, f32 or f16".into()),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        })
+    }
 }
 
 /// Runs the plans of one program on one device.

@@ -226,6 +226,16 @@ pub struct Reference {
     pub f64: fn(&mut Args<'_, f64>),
 }
 
+/// Optional GPU form of a kernel on f16 matrices with f32 sums, put on the device like the
+/// f32 form and checked against the same reference. Results are f32.
+#[derive(Clone, Copy)]
+pub struct Half {
+    /// Shader text; the types of matrices and their size `T` are written before it.
+    pub source: &'static str,
+    /// WGSL entry point.
+    pub entry: &'static str,
+}
+
 /// Values a test case gives to one argument instead of random ones.
 pub type Fill = (&'static str, Vec<f32>);
 
@@ -284,6 +294,8 @@ pub struct Kernel {
     pub reference: Reference,
     /// Fast form, where it pays.
     pub cpu: Option<CpuFn>,
+    /// Form on f16 operands with f32 sums, where it pays.
+    pub half: Option<Half>,
     /// Test cases: odd shapes on purpose.
     pub cases: fn() -> Vec<Case>,
 }

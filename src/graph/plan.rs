@@ -147,9 +147,20 @@ impl fmt::Display for Program {
     }
 }
 
+/// How finely sums over all pixels are cut into partial sums that are made side by side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grain {
+    /// For cores: long runs, which are fastest each.
+    #[default]
+    Coarse,
+    /// For a GPU: enough of them to give each of its hundred multiprocessors two.
+    Fine,
+}
+
 /// Builds a [`Program`].
 #[derive(Default)]
 pub struct ProgramBuilder {
+    grain: Grain,
     pub(super) tensors: Vec<TensorInfo>,
     pub(super) plans: Vec<Plan>,
 }
@@ -158,6 +169,12 @@ impl ProgramBuilder {
     /// An empty program.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty program with partial sums for a sort of device. Any device runs it, and the
+    /// results differ by rounding.
+    pub fn for_grain(grain: Grain) -> Self {
+        Self { grain, ..Self::default() }
     }
 
     /// Adds a tensor to the table.
@@ -237,6 +254,11 @@ impl PlanBuilder<'_> {
     pub fn activation(&mut self, name: &str, shape: Shape) -> Tensor {
         let name = format!("{}.{name}", self.plan.name);
         self.program.tensor(name, shape, Role::Activation)
+    }
+
+    /// How finely to cut sums over all pixels.
+    pub fn grain(&self) -> Grain {
+        self.program.grain
     }
 
     /// Adds a call.

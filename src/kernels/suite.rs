@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Precision};
 use crate::graph::{Access, Args, Call, Case, Kernel, PlanId, Program, ProgramBuilder, Step, Tensor};
 
 /// Rounding of f32.
@@ -70,8 +70,17 @@ pub fn compare(arg: &'static str, found: &[f32], wanted: &[f64], relative: f64) 
     worst.map_or(Ok(()), |(_, m)| Err(Mismatch { count, of: found.len(), ..m }))
 }
 
+/// Tolerance of the f16 forms. Each factor is rounded by at most 2^-11 of itself, a product
+/// of two by 2^-11 · √(2/3) on average; such errors add up like the products themselves, so
+/// that their share of a sum does not grow with its terms. Eight times 2^-11 leaves room for
+/// the worst of a million sums.
+const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
+
 /// Tolerance of a call against the f64 reference.
-pub fn tolerance(call: &Call) -> f64 {
+pub fn tolerance(call: &Call, precision: Precision) -> f64 {
+    if precision == Precision::F16 && call.kernel.half.is_some() {
+        return HALF_TOLERANCE;
+    }
     SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt()
 }
 
@@ -145,18 +154,20 @@ impl Trial {
         outputs
     }
 
-    /// Runs the case on an engine loaded with [`Trial::program`] and compares.
+    /// Runs the case on an engine loaded with [`Trial::program`] and compares, within what
+    /// the engine's precision allows.
     ///
     /// # Errors
     /// What the device reports. The inner result says what differs.
-    pub fn check(&self, engine: &mut dyn Engine) -> Result<Result<(), Mismatch>, EngineError> {
+    pub fn check(&self, engine: &mut dyn Engine, precision: Precision) -> Result<Result<(), Mismatch>, EngineError> {
         for (i, values) in &self.inputs {
             engine.write(self.tensor(*i), values)?;
         }
         engine.run(self.plan, 0..1, &self.step)?;
         for (i, wanted) in self.expected() {
             let found = engine.read(self.tensor(i))?;
-            if let Err(mismatch) = compare(self.call().kernel.args[i].name, &found, &wanted, tolerance(self.call())) {
+            let relative = tolerance(self.call(), precision);
+            if let Err(mismatch) = compare(self.call().kernel.args[i].name, &found, &wanted, relative) {
                 return Ok(Err(mismatch));
             }
         }
@@ -174,15 +185,16 @@ pub struct Outcome {
     pub result: Result<(), String>,
 }
 
-/// Runs every case of every kernel on engines made by `load`, and reports each.
+/// Runs every case of every kernel on engines of some precision made by `load`, and reports each.
 pub fn run(
+    precision: Precision,
     mut load: impl FnMut(Arc<Program>) -> Result<Box<dyn Engine>, EngineError>,
     mut report: impl FnMut(Outcome),
 ) {
     for kernel in super::ALL {
         for (i, case) in (kernel.cases)().into_iter().enumerate() {
             let trial = Trial::new(&case, i as u64);
-            let result = load(trial.program.clone()).and_then(|mut engine| trial.check(engine.as_mut()));
+            let result = load(trial.program.clone()).and_then(|mut engine| trial.check(engine.as_mut(), precision));
             let result = match result {
                 Ok(compared) => compared.map_err(|m| m.to_string()),
                 Err(e) => Err(e.to_string()),

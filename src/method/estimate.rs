@@ -2,7 +2,7 @@
 
 use super::windows::window_dims;
 use super::{Config, schedule};
-use crate::graph::{Call, Isa};
+use crate::graph::{Call, Grain, Isa};
 use crate::method::crops::CROPS;
 use crate::method::schedule::Branch;
 use crate::raster::Scene;
@@ -37,7 +37,7 @@ impl Estimate {
     /// If the program does not pass its own checks: a mistake of this crate.
     pub fn of(scene: &Scene<'_>, config: &Config) -> Self {
         let dims = window_dims(scene, config);
-        let model = super::build(dims, config, true);
+        let model = super::build(dims, config, true, Grain::default());
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
         let calls = |plan| &model.program.plan(plan).calls[..];
         let schedule = schedule::plan(config);

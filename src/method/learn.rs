@@ -7,6 +7,7 @@ use super::fitted::Fitted;
 use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
+use crate::graph::Grain;
 use crate::raster::{Scale, Scene, Survey};
 
 /// What a training did.
@@ -54,10 +55,10 @@ pub fn learn(
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
     let samples = windows::samples(scene, survey, scale, &dims, &windows)?;
-    let model = build(dims, config, samples[0].weights.is_some());
     let mut notes = Vec::new();
     let mut run = |device: &Device| {
         let start = Instant::now();
+        let model = build(dims, config, samples[0].weights.is_some(), device.grain());
         let mut engine = device.load(model.program.clone(), options)?;
         let (load_time, loading) = (start.elapsed(), engine.loading());
         let job = Job { model: &model, config, samples: &samples, checkpoints: checkpoints.as_deref_mut(), look: LOOK };
@@ -94,12 +95,12 @@ pub(super) fn lost(device: &Device, error: &MethodError) -> bool {
     gone && matches!(device, Device::Gpu(_))
 }
 
-/// The model of windows of one size.
+/// The model of windows of one size, cut for a sort of device: [`Device::grain`].
 ///
 /// # Panics
 /// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config, weighted: bool) -> Model {
-    Model::build(dims, config, weighted).unwrap_or_else(|errors| {
+pub fn build(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Model {
+    Model::build_for(dims, config, weighted, grain).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("the program of {dims:?} is wrong: {}", list.join("; "))
     })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pipeline::Pipeline;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Precision};
 use crate::graph::Limits;
 
 /// What sort of device an adapter is.
@@ -55,16 +55,45 @@ pub struct Adapter {
     pub workgroup_threads: u32,
     /// Optional features worth knowing, of those it has.
     pub features: Vec<&'static str>,
+    /// Size of the f16 matrices it multiplies with f32 sums, 8 or 16; else what it lacks for
+    /// the f16 forms of the kernels.
+    pub half: Result<u32, String>,
+}
+
+/// Bytes of workgroup memory the f16 forms take, rounded up.
+const HALF_MEMORY: u32 = 32 << 10;
+
+/// What the f16 forms need of an adapter.
+const HALF: wgpu::Features =
+    wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP).union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
+
+fn half(adapter: &wgpu::Adapter) -> Result<u32, String> {
+    let missing = HALF - adapter.features();
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
+        return Err(names.join(", "));
+    }
+    let memory = adapter.limits().max_compute_workgroup_storage_size;
+    if memory < HALF_MEMORY {
+        return Err(format!("workgroup memory: {memory} bytes of {HALF_MEMORY}"));
+    }
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let offered = adapter.cooperative_matrix_properties();
+    let has = |size: &u32| {
+        offered.iter().any(|m| [m.m_size, m.n_size, m.k_size] == [*size; 3] && (m.ab_type, m.cr_type) == (F16, F32))
+    };
+    [16, 8].into_iter().find(has).ok_or("matrices of f16 with f32 sums, 16x16x16 or 8x8x8".into())
 }
 
 impl Adapter {
-    fn of(adapter: &wgpu::Adapter) -> Self {
-        let (info, limits, has) = (adapter.get_info(), adapter.limits(), adapter.features());
+    fn of(handle: &wgpu::Adapter) -> Self {
+        let (info, limits, has) = (handle.get_info(), handle.limits(), handle.features());
         let features = [
             (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
             (wgpu::Features::SHADER_F16, "f16"),
             (wgpu::Features::SUBGROUP, "subgroups"),
             (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
+            (wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative matrices"),
         ];
         Self {
             name: info.name,
@@ -85,6 +114,7 @@ impl Adapter {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             features: features.into_iter().filter(|(f, _)| has.contains(*f)).map(|(_, name)| name).collect(),
+            half: half(handle),
         }
     }
 }
@@ -135,6 +165,8 @@ pub struct Gpu {
     shared: Arc<Shared>,
     /// Folder of compiled kernels.
     cache: Option<Arc<Path>>,
+    /// Size of f16 matrices, to compute with them where a kernel has a form for it.
+    half: Option<u32>,
 }
 
 /// What the clones of a [`Gpu`] share.
@@ -187,10 +219,17 @@ impl Gpu {
                 "it has {memory} bytes and {threads} threads per workgroup, 16384 and 256 are needed"
             )));
         }
+        let optional = handle.features() & OPTIONAL;
         let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("trapan"),
             // Each costs nothing unless asked for.
-            required_features: handle.features() & OPTIONAL,
+            required_features: if adapter.half.is_ok() { HALF | optional } else { optional },
+            experimental_features: match adapter.half {
+                // SAFETY: the matrices are used as wgpu's own examples do: loaded from and
+                // stored to workgroup memory within bounds, in uniform control flow.
+                Ok(_) => unsafe { wgpu::ExperimentalFeatures::enabled() },
+                Err(_) => wgpu::ExperimentalFeatures::disabled(),
+            },
             // The defaults are those of a small phone; ask for what the adapter has.
             required_limits: handle.limits(),
             ..Default::default()
@@ -209,7 +248,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
         let shared = Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure };
-        Ok(Self { shared: Arc::new(shared), cache: None })
+        Ok(Self { shared: Arc::new(shared), cache: None, half: None })
     }
 
     /// The same device, which keeps compiled kernels in a folder from one process to the
@@ -217,6 +256,27 @@ impl Gpu {
     /// write; it is made when needed, and what cannot be read there is compiled anew.
     pub fn with_cache(self, folder: PathBuf) -> Self {
         Self { cache: Some(folder.into()), ..self }
+    }
+
+    /// The same device computing in a precision.
+    ///
+    /// # Errors
+    /// [`EngineError::Precision`] with what the adapter lacks.
+    pub fn with_precision(self, precision: Precision) -> Result<Self, EngineError> {
+        let half = match (precision, &self.adapter().half) {
+            (Precision::Auto | Precision::F32, _) => None,
+            (Precision::F16, Ok(size)) => Some(*size),
+            (Precision::F16, Err(missing)) => {
+                let (device, missing) = (self.adapter().to_string(), missing.clone());
+                return Err(EngineError::Precision { device, precision, missing });
+            }
+        };
+        Ok(Self { half, ..self })
+    }
+
+    /// Size of f16 matrices to compute with, if any.
+    pub(super) fn half(&self) -> Option<u32> {
+        self.half
     }
 
     /// Folder of compiled kernels, if they are to be kept and the driver hands them out.

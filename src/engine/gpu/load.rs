@@ -11,11 +11,11 @@ const SLOT: u64 = 256;
 pub(super) const STEP_SLOT: u64 = (size_of::<Step>() as u64).next_multiple_of(SLOT);
 /// Step values that fit one submission.
 pub(super) const STEPS: u64 = 128;
-/// Bytes of watched values kept before they must be taken: losses, and weights of 25 full
-/// steps (60 ms of a large GPU) or of all steps of the degradation network in 700.
-const LOG: u64 = 8 << 20;
+/// Bytes of watched values kept before they must be taken: losses, and weights of 13 full
+/// steps (30 ms of a large GPU) or of 750 steps of the degradation network.
+const LOG: u64 = 4 << 20;
 /// Bytes read back at a time.
-const STAGING: u64 = 16 << 20;
+const STAGING: u64 = 4 << 20;
 
 /// A call ready to be encoded.
 pub(super) struct Dispatch {
@@ -116,7 +116,7 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
                 let launch = call.launch();
-                let Pipeline { compute, tensors } = &pipelines[&key(call.kernel, &launch.consts)];
+                let Pipeline { compute, tensors } = &pipelines[&key(gpu, call.kernel, &launch.consts)];
                 let entries: Vec<_> = call
                     .kernel
                     .args

@@ -61,6 +61,7 @@ pub static ADAM: Kernel = Kernel {
     flops: |s| 12 * s.get(0).len(),
     reference: reference!(reference::adam_args),
     cpu: None,
+    half: None,
     cases,
 };
 

@@ -50,6 +50,7 @@ pub static COPY: Kernel = Kernel {
     flops: |_| 0,
     reference: reference!(reference::copy_args),
     cpu: Some(cpu::copy),
+    half: None,
     cases: || cases(|p, x, y, _| copy(p, x, y)),
 };
 
@@ -67,6 +68,7 @@ pub static FMA_CHAIN: Kernel = Kernel {
     flops: |s| 2 * SUMS * PER_TURN * s.params::<Params>().turns as usize * s.get(0).len(),
     reference: reference!(reference::fma_chain_args),
     cpu: Some(cpu::fma_chain),
+    half: None,
     cases: || cases(fma_chain),
 };
 

@@ -42,6 +42,7 @@ pub static DETAIL: Kernel = Kernel {
     flops: |s| s.get(2).len(),
     reference: reference!(reference::detail_args),
     cpu: None,
+    half: None,
     cases: detail_cases,
 };
 
@@ -62,6 +63,7 @@ pub static CROP: Kernel = Kernel {
     flops: |_| 0,
     reference: reference!(reference::crop_args),
     cpu: Some(cpu::crop),
+    half: None,
     cases: crop_cases,
 };
 

@@ -50,6 +50,7 @@ pub static L2: Kernel = Kernel {
     flops: |s| 4 * s.get(0).len(),
     reference: reference!(reference::l2_args),
     cpu: Some(cpu::l2),
+    half: None,
     cases: l2_cases,
 };
 
@@ -70,6 +71,7 @@ pub static SUM_ROWS: Kernel = Kernel {
     flops: |s| s.get(0).len(),
     reference: reference!(reference::sum_rows_args),
     cpu: Some(cpu::sum_rows),
+    half: None,
     cases: sum_rows_cases,
 };
 

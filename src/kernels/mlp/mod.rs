@@ -47,6 +47,7 @@ pub static MLP: Kernel = Kernel {
     flops: |s| 2 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
+    half: None,
     cases: || {
         cases(|p, x, w, _| {
             let y = output(p, "y", x.shape().with_c(1));
@@ -72,6 +73,7 @@ pub static MLP_GRAD_INPUT: Kernel = Kernel {
     flops: |s| 4 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_input),
     cpu: Some(cpu::grad_input),
+    half: None,
     cases: || {
         cases(|p, x, w, _| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);
@@ -99,6 +101,7 @@ pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
     flops: |s| 6 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_weight),
     cpu: Some(cpu::grad_weight),
+    half: None,
     cases: || {
         cases(|p, x, w, chunk| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);
@@ -122,7 +125,9 @@ fn consts(s: &Shapes<'_>) -> Vec<(&'static str, u32)> {
 }
 
 fn per_pixel(s: &Shapes<'_>) -> Launch {
-    Launch { consts: consts(s), grid: grid(s.get(0).pixels().div_ceil(64)) }
+    // As `Q` of the shader: what fits 16 KiB of workgroup memory.
+    let quads = (1024 / (2 * width(s) + s.get(0).c())).min(8);
+    Launch { consts: consts(s), grid: grid(s.get(0).pixels().div_ceil(4 * quads)) }
 }
 
 /// Hidden width of a parameter of `len` elements for `c` bands.
@@ -174,6 +179,7 @@ fn cases(add: fn(&mut PlanBuilder<'_>, Tensor, Tensor, usize)) -> Vec<Case> {
         ([2, 9, 13, 4], 32, 50),
         ([1, 17, 31, 8], 32, 64),
         ([1, 8, 20, 16], 33, 160),
+        ([1, 3, 7, 5], 128, 64),
     ];
     let case = |(x, d, chunk)| {
         let x = Shape(x);

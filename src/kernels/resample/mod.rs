@@ -79,6 +79,7 @@ pub static RESAMPLE: Kernel = Kernel {
     flops: |s| 2 * s.get(4).len() * s.get(1).w(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
+    half: None,
     cases,
 };
 

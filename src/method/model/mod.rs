@@ -11,7 +11,7 @@ pub use tile::Tile;
 use super::config::{Config, Reduced};
 use super::crops::crop_size;
 use crate::filter::{self, Grid, Terms};
-use crate::graph::{CheckError, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::loss::Compared;
 use crate::kernels::{adam, image, loss};
 use crate::net::{Dam, Fusion, FusionShape};
@@ -122,15 +122,23 @@ impl Moments {
 }
 
 impl Model {
-    /// Builds and checks the program for pairs of one size; `weighted` if some of their pixels
-    /// are nodata.
+    /// Builds and checks the program for pairs of one size, to run on cores; `weighted` if some of
+    /// their pixels are nodata.
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
     pub fn build(dims: Dims, config: &Config, weighted: bool) -> Result<Self, Vec<CheckError>> {
+        Self::build_for(dims, config, weighted, Grain::Coarse)
+    }
+
+    /// Builds and checks the program for pairs of one size and a sort of device.
+    ///
+    /// # Errors
+    /// [`CheckError`]s, which would be mistakes of this crate.
+    pub fn build_for(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Result<Self, Vec<CheckError>> {
         let Dims { rows, columns, bands } = dims;
         let (full, ms_shape) = (dims.pan(), dims.ms());
-        let mut b = ProgramBuilder::new();
+        let mut b = ProgramBuilder::for_grain(grain);
         let pan = b.tensor("pan", full, Role::Input);
         let ms = b.tensor("ms", ms_shape, Role::Input);
         let weights = weighted.then(|| {

@@ -1,0 +1,140 @@
+"""Measures everything about one GPU in one go: prints a table, and writes it with the raw JSON.
+
+    gpu.py [--device gpu] [--size 512] [--quick] [--out gpu-results]
+
+Checks every kernel (`trapan selftest`), measures kernels and steps (`trapan bench`), fuses a
+simulated pair with a cold and a warm cache of compiled kernels and once with times per
+kernel, each in f32 and, where the adapter has it, in f16; then, if PyTorch has CUDA, runs
+its steps and ours in turn (peers/compare.py). Build with `cargo build --release` first, or
+name another program in TRAPAN. --quick only shows that the script works.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TRAPAN = os.environ.get("TRAPAN", str(HERE.parent / "target/release/trapan"))
+
+
+def trapan(*args, check=True, **kwargs):
+    command = [TRAPAN, *map(str, args)]
+    print("$", " ".join(command), file=sys.stderr, flush=True)
+    return subprocess.run(command, check=check, stdout=subprocess.PIPE, text=True, **kwargs)
+
+
+def fuse(args, folder, precision, cache, *flags):
+    report = folder / "report.json"
+    epochs = ["--epochs", 2, "--warm-up-epochs", 1, "--dam-epochs", 2] if args.quick else []
+    trapan(
+        *("fuse", "--pan", folder / "pan.tif", "--ms", folder / "ms.tif", "-o", folder / "fused.tif"),
+        *("--overwrite", "--report", report, "--device", args.device, "--precision", precision, *epochs, *flags),
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+    )
+    return json.loads(report.read_text())
+
+
+def fusions(args, folder, precision):
+    cache = folder / f"cache-{precision}"
+    result = {"cold": fuse(args, folder, precision, cache)}
+    runs = [fuse(args, folder, precision, cache) for _ in range(1 if args.quick else 5)]
+    result["warm"] = sorted(runs, key=lambda run: run["seconds"]["total"])[len(runs) // 2]
+    result["profile"] = fuse(args, folder, precision, cache, "--profile")
+    for run in result.values():
+        del run["losses"]
+    return result
+
+
+def measure(args, folder, precision):
+    """All numbers of one precision, or None where the adapter lacks it (exit code 5)."""
+    flags = ["--device", args.device, "--precision", precision]
+    test = trapan("selftest", *flags, check=False)
+    if precision == "f16" and test.returncode == 5:
+        return None
+    bench = trapan("bench", "--json", *flags, *(["--quick"] if args.quick else []))
+    return {
+        "selftest": test.stdout.strip().splitlines()[-1] if test.stdout else "did not run",
+        "bench": json.loads(bench.stdout),
+        "fuse": fusions(args, folder, precision),
+    }
+
+
+def peers(args):
+    probe = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    if args.device != "gpu" or subprocess.run([sys.executable, "-c", probe], stderr=subprocess.DEVNULL).returncode:
+        return "PyTorch with CUDA is not here: no comparison."
+    command = [sys.executable, HERE / "peers/compare.py", "--device", "gpu"]
+    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def by_kernel(profile):
+    sums = {}
+    for call in profile["profile"]:
+        sums[call["kernel"]] = sums.get(call["kernel"], 0.0) + call["seconds"]
+    return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+
+def table(results):
+    lines = []
+    for precision, result in results.items():
+        bench, runs = result["bench"], result["fuse"]
+        ceilings = bench["ceilings"]
+        lines += [
+            f"### {precision}: {bench['device']}, {runs['warm']['device']}",
+            "",
+            f"self-test: {result['selftest']}; copy {ceilings['copy_gb_s']:.0f} GB/s, "
+            f"fused multiply-adds {ceilings['fma_gflop_s']:.0f} GFLOP/s; "
+            f"{bench['side']}x{bench['side']}x{bench['bands']}: {bench['memory_bytes'] / 1e6:.0f} MB",
+            "",
+            "| kernel or step | ms | GFLOP/s | GB/s | roofline |",
+            "|---|---|---|---|---|",
+        ]
+        for row in bench["kernels"] + bench["steps"]:
+            lines.append(
+                f"| {row['name']} {row['shape']} | {row['seconds'] * 1e3:.3f} | {row['gflop_s']:.0f} "
+                f"| {row['gb_s']:.0f} | {100 * row['roofline']:.0f} % |"
+            )
+        lines += ["", "| whole fuse | read | load | degradation | alternation | inference | write | total |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        for name, run in runs.items():
+            parts = ["read", "load", "degradation", "alternation", "inference", "write", "total"]
+            lines.append(f"| {name} | " + " | ".join(f"{run['seconds'][part]:.3f} s" for part in parts) + " |")
+        shares = by_kernel(runs["profile"])
+        total = sum(shares.values()) or 1.0
+        lines += ["", "| kernel of that fuse | ms | share |", "|---|---|---|"]
+        lines += [f"| {name} | {1e3 * s:.1f} | {100 * s / total:.0f} % |" for name, s in shares.items()]
+        lines += [f"\nfull loss {runs['warm']['result']['full_loss']:.6g}", ""]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="gpu", help="gpu, gpu:N or software")
+    parser.add_argument("--size", type=int, default=512, help="rows and columns of the simulated PAN")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("gpu-results"))
+    args = parser.parse_args()
+    if not shutil.which(TRAPAN):
+        sys.exit(f"{TRAPAN} is not here: cargo build --release")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        trapan("simulate", "-o", folder, "--size", args.size, "--bands", 8)
+        measured = {precision: measure(args, folder, precision) for precision in ["f32", "f16"]}
+    results = {precision: result for precision, result in measured.items() if result}
+    text = table(results)
+    if "f16" not in results:
+        text += "\nf16: the adapter lacks what it takes; `trapan devices` says what.\n"
+    text += "\n### PyTorch on the same card\n\n" + peers(args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "gpu.json").write_text(json.dumps(results, indent=1))
+    (args.out / "gpu.md").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
