@@ -139,6 +139,14 @@ impl Engine for CpuEngine {
         Ok(self.buffers[buffer][range].to_vec())
     }
 
+    fn finish(mut self: Box<Self>, tensors: &[Tensor]) -> Result<Vec<Vec<f32>>, EngineError> {
+        let wanted: Vec<usize> = tensors.iter().map(|t| self.program.place(*t).0).collect();
+        for (_, buffer) in self.buffers.iter_mut().enumerate().filter(|(i, _)| !wanted.contains(i)) {
+            *buffer = Vec::new();
+        }
+        tensors.iter().map(|t| self.read(*t)).collect()
+    }
+
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {
         Ok(self.times.as_ref().map_or(Vec::new(), |times| times.list(&self.program)))
     }

@@ -116,6 +116,15 @@ pub trait Engine {
     /// What the device reports.
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError>;
 
+    /// Waits, copies tensors to the host and ends the engine, whose memory is given back
+    /// before the copies are made where it is the host's.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn finish(mut self: Box<Self>, tensors: &[Tensor]) -> Result<Vec<Vec<f32>>, EngineError> {
+        tensors.iter().map(|t| self.read(*t)).collect()
+    }
+
     /// Waits, and tells how long each call has taken since the program was loaded, in
     /// the order of the program. Empty unless the engine was loaded with
     /// [`Options::profile`], or if the adapter has no timestamps.

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
+use super::{Config, Dims, MethodError, Model, Outcome, Progress, train};
 use crate::engine::{Device, Options, Timing};
+use crate::graph::Step;
 use crate::raster::{Pair, Scale};
 
 /// A fused pair.
@@ -53,11 +54,12 @@ pub fn fuse(
     let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
     let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
     let start = Instant::now();
-    let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
-    let lms = scale.restore(&engine.read(model.lms)?);
+    engine.run(model.full_step, model.infer.clone(), &Step::default())?;
+    let (device, timings) = (engine.name(), engine.timings()?);
+    let images = engine.finish(&[model.hrms, model.lms])?;
+    let [hrms, lms] = [0, 1].map(|i| scale.restore(&images[i]));
     let infer_time = start.elapsed();
-    let timings = engine.timings()?;
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, infer_time, timings })
+    Ok(Fused { hrms, lms, outcome, device, load_time, infer_time, timings })
 }
 
 /// The model of a pair.
