@@ -99,7 +99,7 @@ impl CpuEngine {
 
 impl Engine for CpuEngine {
     fn name(&self) -> String {
-        format!("CPU, {} threads, {:?}", self.pool.current_num_threads(), self.isa)
+        format!("CPU, {} threads, {}", self.pool.current_num_threads(), self.isa)
     }
 
     fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
