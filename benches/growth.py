@@ -15,19 +15,19 @@ LEFT, TOP, RIGHT, BOTTOM = 60, 44, 396, 248
 STYLE = """
   text { font: 12px sans-serif; fill: #24292f }
   .title { font-weight: bold }
-  .axis { stroke: #8c959f; fill: none }
-  .grid { stroke: #8c959f; stroke-opacity: .25 }
-  .time { stroke: #0969da; fill: #0969da }
-  .memory { stroke: #bc4c00; fill: #bc4c00 }
-  .linear { stroke: #8c959f; stroke-dasharray: 4 4 }
-  path { fill: none !important; stroke-width: 2 }
-  text.time, text.memory { stroke: none }
+  .time { stroke: #0969da; stroke-width: 2 }
+  .memory { stroke: #bc4c00; stroke-width: 2 }
+  .timedot { fill: #0969da }
+  .memorydot { fill: #bc4c00 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
-    .time { stroke: #58a6ff; fill: #58a6ff }
-    .memory { stroke: #f0883e; fill: #f0883e }
+    .time { stroke: #58a6ff }
+    .memory { stroke: #f0883e }
+    .timedot { fill: #58a6ff }
+    .memorydot { fill: #f0883e }
   }
 """
+GREY = 'fill="none" stroke="#8c959f"'
 
 
 def decades(values):
@@ -35,7 +35,7 @@ def decades(values):
 
 
 def panel(x0, title, points, key, label, linear):
-    """`key` gives a point's place on the horizontal axis, `label` its name there."""
+    """`key` gives a point's place on the horizontal axis, `label` its name there; with the dashed line or not."""
     series = {"time": lambda p: p["seconds"] * 1e3, "memory": lambda p: p["bytes"] / 2**20}
     points = sorted(points, key=key)
     keys = [key(p) for p in points]
@@ -49,20 +49,20 @@ def panel(x0, title, points, key, label, linear):
 
     yield f'<text class="title" x="{x0 + LEFT}" y="18">{title}</text>'
     for tick in ticks:
-        yield f'<line class="grid" x1="{x0 + LEFT}" x2="{x0 + RIGHT}" y1="{y(10**tick):.1f}" y2="{y(10**tick):.1f}"/>'
+        yield f'<path {GREY} stroke-opacity=".3" d="M{x0 + LEFT} {y(10**tick):.1f}H{x0 + RIGHT}"/>'
         yield f'<text x="{x0 + LEFT - 8}" y="{y(10**tick) + 4:.1f}" text-anchor="end">{10**tick:g}</text>'
     for point in points:
         yield f'<text x="{x(key(point)):.1f}" y="{BOTTOM + 18}" text-anchor="middle">{label(point)}</text>'
-    yield f'<path class="axis" style="stroke-width:1" d="M{x0 + LEFT} {TOP}V{BOTTOM}H{x0 + RIGHT}"/>'
+    yield f'<path {GREY} d="M{x0 + LEFT} {TOP}V{BOTTOM}H{x0 + RIGHT}"/>'
     main = next(p for p in points if (p["side"], p["bands"]) == MAIN)
     for name, value in series.items():
         if linear:
             ends = [(k, value(main) * k / key(main)) for k in (keys[0], keys[-1])]
-            yield f'<path class="linear" style="stroke-width:1" d="M{"L".join(f"{x(k):.1f} {y(v):.1f}" for k, v in ends)}"/>'
+            yield f'<path {GREY} stroke-dasharray="4 4" d="M{"L".join(f"{x(k):.1f} {y(v):.1f}" for k, v in ends)}"/>'
         line = "L".join(f"{x(key(p)):.1f} {y(value(p)):.1f}" for p in points)
-        yield f'<path class="{name}" d="M{line}"/>'
+        yield f'<path fill="none" class="{name}" d="M{line}"/>'
         for point in points:
-            yield f'<circle class="{name}" cx="{x(key(point)):.1f}" cy="{y(value(point)):.1f}" r="3"/>'
+            yield f'<circle class="{name}dot" cx="{x(key(point)):.1f}" cy="{y(value(point)):.1f}" r="3"/>'
 
 
 def main():
@@ -76,9 +76,9 @@ def main():
     band = panel(WIDTH, f"bands, {MAIN[0]}×{MAIN[0]}", bands, lambda p: p["bands"], lambda p: p["bands"], False)
     print("\n".join([*size, *band]))
     for x, name, text in [(60, "time", "ms per full step"), (200, "memory", "MiB of buffers")]:
-        print(f'<circle class="{name}" cx="{x}" cy="{HEIGHT - 14}" r="4"/>')
+        print(f'<circle class="{name}dot" cx="{x}" cy="{HEIGHT - 14}" r="4"/>')
         print(f'<text x="{x + 10}" y="{HEIGHT - 10}">{text}</text>')
-    print(f'<path class="linear" style="stroke-width:1" d="M330 {HEIGHT - 14}h24"/>')
+    print(f'<path {GREY} stroke-dasharray="4 4" d="M330 {HEIGHT - 14}h24"/>')
     print(f'<text x="362" y="{HEIGHT - 10}">linear through {MAIN[0]}²</text>\n</svg>')
 
 
