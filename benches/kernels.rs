@@ -12,11 +12,12 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{Bench, SIDE, ceilings, workloads};
 use trapan::engine::gpu::{Kind, Pick, adapters};
 use trapan::engine::{Device, DeviceChoice};
+use trapan::graph::Isa;
 
 /// Engines to measure: the CPU, every real GPU, and the software driver on smaller images.
 fn devices() -> Vec<(String, Device)> {
     let skip = std::env::var("TRAPAN_BENCH_SKIP").unwrap_or_default();
-    let mut choices = vec![("cpu".to_owned(), DeviceChoice::Cpu)];
+    let mut choices = vec![("cpu".to_owned(), DeviceChoice::Cpu(Isa::best()))];
     for (i, adapter) in adapters().iter().enumerate() {
         let name = if adapter.kind == Kind::Software { "software".into() } else { format!("gpu{i}") };
         choices.push((name, DeviceChoice::Adapter(Pick::Index(i))));

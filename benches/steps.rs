@@ -1,14 +1,19 @@
-//! The training steps of a default run at the main case's size, 512×512×8, on each engine
-//! of this machine. Throughput is in floating-point operations.
+//! The training steps of a default run at the main case's size, 512×512×8, and a whole short
+//! fusion, on each engine of this machine. Throughput is in floating-point operations, or in
+//! PAN pixels for the fusion.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{BANDS, SIDE, Steps};
 use trapan::engine::gpu::{Kind, adapters};
-use trapan::engine::{Device, DeviceChoice};
-use trapan::method::Phase;
+use trapan::engine::{Device, DeviceChoice, Options};
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::simulate::{Spec, simulate};
+use trapan::method::{Config, Phase, fuse};
+use trapan::raster::Scale;
 
 fn devices() -> Vec<(&'static str, Device)> {
     let open = |choice: &str| Device::open(choice.parse::<DeviceChoice>().expect("a choice"), 0).expect("it opens").0;
@@ -27,7 +32,7 @@ fn steps(c: &mut Criterion) {
     for (name, device) in devices() {
         // The software driver takes 10 s for a full step of 512×512.
         let side = if device.is_software() { SIDE / 4 } else { SIDE };
-        let mut steps = Steps::load(&device, side).expect("it fits");
+        let mut steps = Steps::load(&device, side, BANDS).expect("it fits");
         let mut group = c.benchmark_group(format!("{side}×{side}×{BANDS} {name}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
         for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
@@ -41,5 +46,25 @@ fn steps(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps);
+/// From a pair in memory to the fused image, start-up included: a tenth of the epochs.
+fn end_to_end(c: &mut Criterion) {
+    for (name, device) in devices() {
+        let side = if device.is_software() { 64 } else { SIDE / 2 };
+        let spec = Spec { size: [side, side], bands: BANDS, ratio: 4, sensor: Sensor::Wv3, seed: 0 };
+        let pair = simulate(&spec).expect("a scene").pair().expect("a pair");
+        let scale = Scale::of(&pair, None).expect("11 bit");
+        let start = Config::new(Sensor::Wv3, Profile::Trapan, BANDS).expect("8 bands");
+        let config = Config { epochs: 25, dam_epochs: 25, ..start };
+        let mut group = c.benchmark_group(format!("end to end {name}"));
+        group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(4));
+        group.throughput(Throughput::Elements((side * side) as u64));
+        group.bench_function(format!("{side}×{side}×{BANDS}, 25 epochs"), |b| {
+            let observe = &mut |_: &_| ControlFlow::Continue(());
+            b.iter(|| fuse(&pair, &scale, &config, &device, Options::default(), observe).expect("fuses").hrms.len());
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, steps, end_to_end);
 criterion_main!(benches);

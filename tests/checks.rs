@@ -1,10 +1,12 @@
 //! Each static check fails on the mistake it is for, and memory is shared only by
 //! tensors that are never alive together.
 
-use trapan::graph::{CheckError, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
+use trapan::graph::{Access, CheckError, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::adam::{self, Adam};
 use trapan::kernels::loss::Compared;
 use trapan::kernels::{conv2d, image, loss};
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::{self, Config, Dims};
 
 const IMAGE: Shape = Shape([1, 6, 5, 3]);
 
@@ -218,4 +220,31 @@ fn memory_is_shared_by_lifetimes() {
     assert_ne!(place(da), place(db));
     assert_ne!(place(db), place(dc));
     assert_eq!(place(da), place(dc), "a is dead when c is written");
+}
+
+/// The main case, 512×512 with 8 bands: what is still to be read is never written over, and
+/// the whole leaves room for files and code under 400 MB.
+#[test]
+fn memory_of_the_main_case() {
+    let config = Config::new(Sensor::Generic, Profile::Trapan, 8).expect("valid");
+    let program = &method::build(Dims::aligned(128, 128, 8, 4), &config, false, Grain::default()).program;
+    for (_, plan) in program.plans() {
+        for (i, call) in plan.calls.iter().enumerate() {
+            let written = call.kernel.args.iter().zip(&call.args).filter(|(arg, _)| arg.access == Access::Write);
+            for target in written.filter_map(|(_, t)| *t) {
+                let before = plan.calls[..=i].iter().flat_map(|c| c.args.iter().flatten());
+                let held = before.filter(|t| plan.calls[i..].iter().any(|c| c.args.contains(&Some(**t))));
+                for other in held.filter(|t| **t != target) {
+                    let [(a, x), (b, y)] = [target, *other].map(|t| program.place(t));
+                    assert!(
+                        a != b || x.end <= y.start || y.end <= x.start,
+                        "{}: {} lost",
+                        call.label,
+                        program.info(*other).name
+                    );
+                }
+            }
+        }
+    }
+    assert!(program.bytes() < 380_000_000, "{} bytes", program.bytes());
 }

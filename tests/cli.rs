@@ -416,6 +416,22 @@ fn a_bench_covers_every_kernel_and_step() {
     }
 }
 
+/// Growth is measured, and instruction sets can be chosen and are named.
+#[test]
+fn a_bench_of_growth() {
+    let output = ok(&["bench", "--quick", "--growth", "--device", "cpu:portable", "-j", "2", "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON and nothing else");
+    assert_eq!(found["device"], "CPU (portable, 2 threads)");
+    let [point] = &found["growth"].as_array().expect("a list")[..] else { panic!("one quick size: {found}") };
+    assert_eq!((&point["side"], &point["bands"]), (&128.into(), &8.into()));
+    for number in ["seconds", "bytes", "ns_per_pixel"] {
+        assert!(point[number].as_f64().is_some_and(|v| v > 0.0), "{number} of {point}");
+    }
+    let text = String::from_utf8(ok(&["bench", "--quick", "--growth", "--device", "cpu"]).stdout).expect("text");
+    assert!(text.contains("ns/pixel") && text.contains("128x128"), "{text}");
+    refused(&["bench", "--device", "cpu:mmx"], 2, &["cpu:mmx", "cpu:portable"]);
+}
+
 #[test]
 fn devices_are_listed_with_their_limits() {
     let text = String::from_utf8(ok(&["devices"]).stdout).expect("text");

@@ -62,7 +62,7 @@ fn f16_forms_agree_with_the_reference_where_an_adapter_runs_them() {
 
 #[test]
 fn the_cpu_computes_in_f32_only() {
-    let cpu = Device::Cpu { threads: 1 };
+    let cpu = Device::cpu(1);
     assert!(cpu.clone().with_precision(Precision::Auto).is_ok());
     assert!(cpu.clone().with_precision(Precision::F32).is_ok());
     let error = cpu.with_precision(Precision::F16).err().expect("no such kernels");

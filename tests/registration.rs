@@ -157,7 +157,7 @@ fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
         ..Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands")
     };
     let scale = Scale::of(pair, None).expect("11 bits");
-    let device = Device::Cpu { threads: 0 };
+    let device = Device::cpu(0);
     let observe = &mut |_: &method::Progress| std::ops::ControlFlow::Continue(());
     let fused = method::fuse(pair, &scale, &config, &device, Options::default(), observe).expect("it trains");
     let (w, h) = (pair.pan.width, pair.pan.height);

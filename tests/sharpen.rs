@@ -59,7 +59,7 @@ fn dims(h: usize, w: usize, bands: usize, ratio: usize, phase: f64, cut: usize) 
 /// Area-aligned, centre-aligned as Landsat's 2N − 1, and a PAN that starts inside an MS pixel.
 #[test]
 fn any_tile_size_gives_the_same_bytes() {
-    let cpu = Device::Cpu { threads: 2 };
+    let cpu = Device::cpu(2);
     for dims in [dims(52, 67, 3, 4, 1.5, 0), dims(110, 121, 2, 2, 0.0, 1), dims(50, 61, 1, 4, -0.7, 5)] {
         let ([lms, hrms], strips) = sharpen(&cpu, &dims, Upsample::Cubic, [4096; 2]);
         assert_eq!((strips.len(), hrms.len()), (1, dims.pan().len() * dims.bands));
@@ -84,7 +84,7 @@ fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
 /// A part in the middle, at each end, a single pixel.
 #[test]
 fn a_part_has_the_bytes_of_the_whole() {
-    let (cpu, dims) = (Device::Cpu { threads: 2 }, dims(52, 67, 2, 4, 1.5, 3));
+    let (cpu, dims) = (Device::cpu(2), dims(52, 67, 2, 4, 1.5, 3));
     let [height, width] = [dims.rows.fine, dims.columns.fine];
     let scene = Simulated::of(&dims);
     let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
@@ -201,7 +201,7 @@ fn windows_lie_where_there_is_something_to_learn() {
 #[test]
 fn an_interpolator_that_wraps_sees_the_whole_scene() {
     let dims = dims(40, 50, 1, 4, 1.5, 0);
-    let (_, strips) = sharpen(&Device::Cpu { threads: 1 }, &dims, Upsample::Interp23, [96, 96]);
+    let (_, strips) = sharpen(&Device::cpu(1), &dims, Upsample::Interp23, [96, 96]);
     assert_eq!(strips.len(), 1);
 }
 

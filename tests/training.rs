@@ -341,7 +341,7 @@ fn fusing_comes_closer_to_the_truth() {
     let scale = Scale::of(&pair, None).expect("11 bit");
     let start = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");
     let config = Config { epochs: 80, dam_epochs: 80, ..start };
-    let device = Device::Cpu { threads: 2 };
+    let device = Device::Cpu { threads: 2, isa: Isa::best() };
     let observe = &mut |_: &_| ControlFlow::Continue(());
     let fused = fuse(&pair, &scale, &config, &device, Options::default(), observe).expect("fuses");
     let [upsampled, fused] = [&fused.lms, &fused.hrms].map(|image| rmse(image, &simulated.truth.data));

@@ -4,12 +4,14 @@
 //! Everything scales with `side`, the rows and columns of PAN: 512 is the main case,
 //! 512×512 with 8 bands; a software driver does with 128. Multiples of 16 from 64 on.
 
+mod growth;
 mod steps;
 mod workloads;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use growth::{GROWTH, Growth};
 pub use steps::Steps;
 pub use workloads::{Workload, ceilings, workloads};
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{BANDS, RATIO, SIDE, step, time};
+use super::{RATIO, SIDE, step, time};
 use crate::engine::{Device, Engine, EngineError, Options};
 use crate::graph::{Call, Grain, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
@@ -19,8 +19,8 @@ pub struct Steps {
     step: Step,
 }
 
-fn dims(side: usize) -> Dims {
-    Dims::aligned(side / RATIO, side / RATIO, BANDS, RATIO)
+fn dims(side: usize, bands: usize) -> Dims {
+    Dims::aligned(side / RATIO, side / RATIO, bands, RATIO)
 }
 
 fn plan(model: &Model, phase: Phase) -> PlanId {
@@ -36,13 +36,14 @@ fn calls(model: &Model, phase: Phase) -> &[Call] {
 }
 
 impl Steps {
-    /// Loads the model of a pair of `side × side` and trains for an epoch, on made-up images.
+    /// Loads the model of a pair of `side × side` with `bands` bands and trains for an epoch,
+    /// on made-up images.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn load(device: &Device, side: usize) -> Result<Self, MethodError> {
-        let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS)?;
-        let model = method::build(dims(side), &config, false, device.grain());
+    pub fn load(device: &Device, side: usize, bands: usize) -> Result<Self, MethodError> {
+        let config = Config::new(Sensor::Generic, Profile::Trapan, bands)?;
+        let model = method::build(dims(side, bands), &config, false, device.grain());
         let mut engine = device.load(model.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
         let sample = Sample { pan: image(model.pan.shape()), ms: image(model.ms.shape()), weights: None };
@@ -69,10 +70,15 @@ impl Steps {
         let ms = self.model.ms.shape();
         let (h, w) = crop_size(ms.h(), ms.w());
         match phase {
-            Phase::Dam => Shape([1, h, w, BANDS]),
-            Phase::Reduced => Shape([self.config.batch, h, w, BANDS]),
+            Phase::Dam => Shape([1, h, w, ms.c()]),
+            Phase::Reduced => Shape([self.config.batch, h, w, ms.c()]),
             Phase::Full => self.model.lms.shape(),
         }
+    }
+
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> usize {
+        self.model.program.bytes()
     }
 
     /// Time of `count` steps.
@@ -95,10 +101,10 @@ impl Steps {
         }
     }
 
-    /// How many times the work of the step measured here a step of the main case is.
+    /// How many times the work of the step measured here a step at the main case's size is.
     pub fn scale(&self, phase: Phase) -> f64 {
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let main = method::build(dims(SIDE), &self.config, false, Grain::default());
+        let main = method::build(dims(SIDE, self.model.ms.shape().c()), &self.config, false, Grain::default());
         flops(calls(&main, phase)) / flops(self.calls(phase))
     }
 }

@@ -110,7 +110,8 @@ fn bytes(text: &str) -> Result<u64, String> {
 /// Which device.
 #[derive(Args)]
 pub struct DeviceArgs {
-    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `trapan devices`), cpu, or software
+    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `trapan devices`), cpu, cpu:avx512, cpu:avx2,
+    /// cpu:portable (at most this instruction set, to compare), or software
     /// (a Vulkan driver on the CPU: slow, for checking)
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceChoice,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use trapan::bench::{BANDS, Bench, Ceilings, Effort, SIDE, Steps, workloads};
+use trapan::bench::{BANDS, Bench, Ceilings, Effort, GROWTH, Growth, SIDE, Steps, workloads};
+use trapan::engine::Device;
 use trapan::graph::{Call, Shape};
 use trapan::method::Phase;
 
@@ -25,6 +26,9 @@ pub struct BenchArgs {
     /// Measure once on small images: a test of the command, not of the device
     #[arg(long)]
     quick: bool,
+    /// Measure how time and memory of a full step grow with image size and bands instead
+    #[arg(long)]
+    growth: bool,
 }
 
 /// One line of the table.
@@ -96,6 +100,9 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
         (_, true) => (128, Effort { samples: 3, least: Duration::from_millis(20) }),
         _ => (SIDE, Effort { samples: 7, least: Duration::from_millis(50) }),
     };
+    if args.growth {
+        return growth(&device, args, effort, talk);
+    }
     let print = |line: &str| {
         if !args.json {
             println!("{line}");
@@ -116,7 +123,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
         kernels.push(row);
     }
 
-    let mut steps = Steps::load(&device, side)?;
+    let mut steps = Steps::load(&device, side, BANDS)?;
     let (mut rows, mut counts, mut fuse) = (Vec::new(), Vec::new(), 0.0);
     for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
         let seconds = effort.median(|count| steps.time(phase, count))?;
@@ -157,6 +164,38 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "memory_bytes": memory,
             "fuse": { "side": SIDE, "bands": BANDS, "seconds": fuse },
         });
+        println!("{all:#}");
+    }
+    Ok(())
+}
+
+/// Measures a full step at every size that the device can hold.
+#[expect(clippy::print_stdout, reason = "the table is the command's output")]
+fn growth(device: &Device, args: &BenchArgs, effort: Effort, talk: Talk) -> Result<(), CliError> {
+    let mut rows = Vec::new();
+    if !args.json {
+        println!("{:>10} {:>6} {:>10} {:>10} {:>9} {:>12}", "pan", "bands", "ms", "ns/pixel", "MiB", "bytes/pixel");
+    }
+    let sizes = GROWTH.iter().filter(|(side, _)| !args.quick || *side <= 128);
+    for size in sizes {
+        let point = match Growth::measure(device, *size, effort) {
+            Ok(point) => point,
+            Err(error) => {
+                talk.say(format_args!("{0}x{0} with {1} bands: {error}", size.0, size.1));
+                continue;
+            }
+        };
+        let Growth { side, bands, seconds, bytes } = point;
+        let (ns, each) = (seconds * 1e9 / point.pixels() as f64, bytes as f64 / point.pixels() as f64);
+        if !args.json {
+            let (ms, mib) = (seconds * 1e3, bytes as f64 / (1 << 20) as f64);
+            println!("{:>10} {bands:>6} {ms:10.2} {ns:10.0} {mib:9.1} {each:12.0}", format!("{side}x{side}"));
+        }
+        rows.push(json!({ "side": side, "bands": bands, "seconds": seconds, "bytes": bytes, "ns_per_pixel": ns }));
+    }
+    if args.json {
+        let version = env!("CARGO_PKG_VERSION");
+        let all = json!({ "schema": SCHEMA, "trapan": version, "device": device.to_string(), "growth": rows });
         println!("{all:#}");
     }
     Ok(())

@@ -8,13 +8,13 @@ use super::gpu::{Gpu, Kind, Pick};
 use super::{CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
 use crate::graph::{Grain, Isa, Program};
 
-/// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `software`.
+/// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu`, `cpu:ISA` or `software`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A real GPU if there is one, else the CPU engine.
     Auto,
-    /// The CPU engine.
-    Cpu,
+    /// The CPU engine, compiled for an instruction set that this machine has.
+    Cpu(Isa),
     /// An adapter, or nothing.
     Adapter(Pick),
 }
@@ -25,13 +25,19 @@ impl FromStr for DeviceChoice {
     fn from_str(s: &str) -> Result<Self, String> {
         match s.split_once(':') {
             None if s == "auto" => Ok(Self::Auto),
-            None if s == "cpu" => Ok(Self::Cpu),
+            None if s == "cpu" => Ok(Self::Cpu(Isa::best())),
             None if s == "gpu" => Ok(Self::Adapter(Pick::Gpu)),
             None if s == "software" => Ok(Self::Adapter(Pick::Software)),
             Some(("gpu", n)) => {
                 n.parse().map(|n| Self::Adapter(Pick::Index(n))).map_err(|_| format!("{n:?} is no adapter number"))
             }
-            _ => Err("must be auto, gpu, gpu:N, cpu or software".into()),
+            Some(("cpu", name)) => {
+                let available = Isa::available();
+                let listed = || available.iter().map(|isa| format!("cpu:{isa}")).collect::<Vec<_>>().join(", ");
+                let found = available.iter().find(|isa| isa.to_string() == name);
+                found.map(|isa| Self::Cpu(*isa)).ok_or_else(|| format!("this machine runs {}", listed()))
+            }
+            _ => Err("must be auto, gpu, gpu:N, cpu, cpu:ISA or software".into()),
         }
     }
 }
@@ -43,21 +49,28 @@ pub enum Device {
     Cpu {
         /// Threads.
         threads: usize,
+        /// Instruction set, one of [`Isa::available`].
+        isa: Isa,
     },
     /// A GPU, or a software driver that behaves like one.
     Gpu(Gpu),
 }
 
 impl Device {
+    /// The CPU engine on so many threads, 0 for all cores, with the best instructions there are.
+    pub fn cpu(threads: usize) -> Self {
+        Self::Cpu { threads, isa: Isa::best() }
+    }
+
     /// Opens a device and says why this one.
     ///
     /// # Errors
     /// [`EngineError::NoAdapter`] and [`EngineError::Open`]; never with [`DeviceChoice::Auto`],
     /// which falls back to the CPU.
     pub fn open(choice: DeviceChoice, threads: usize) -> Result<(Self, String), EngineError> {
-        let cpu = Self::Cpu { threads };
+        let cpu = Self::cpu(threads);
         match choice {
-            DeviceChoice::Cpu => Ok((cpu, "asked for".into())),
+            DeviceChoice::Cpu(isa) => Ok((Self::Cpu { threads, isa }, "asked for".into())),
             DeviceChoice::Adapter(pick) => Gpu::open(pick).map(|gpu| (Self::Gpu(gpu), "asked for".into())),
             DeviceChoice::Auto => match Gpu::open(Pick::Gpu) {
                 Ok(gpu) => {
@@ -99,7 +112,7 @@ impl Device {
     /// What the device reports.
     pub fn load(&self, program: Arc<Program>, options: Options) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match self {
-            Self::Cpu { threads } => Box::new(CpuEngine::load(program, *threads, options)?),
+            Self::Cpu { threads, isa } => Box::new(CpuEngine::load(program, *threads, options)?.with_isa(*isa)),
             Self::Gpu(gpu) => Box::new(GpuEngine::load(gpu, program, options)?),
         })
     }
@@ -121,8 +134,8 @@ impl Device {
 impl std::fmt::Display for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Cpu { threads: 0 } => write!(f, "CPU ({:?})", Isa::best()),
-            Self::Cpu { threads } => write!(f, "CPU ({:?}, {threads} threads)", Isa::best()),
+            Self::Cpu { threads: 0, isa } => write!(f, "CPU ({isa})"),
+            Self::Cpu { threads, isa } => write!(f, "CPU ({isa}, {threads} threads)"),
             Self::Gpu(gpu) => gpu.adapter().fmt(f),
         }
     }

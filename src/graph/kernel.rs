@@ -190,6 +190,16 @@ pub enum Isa {
     Avx512,
 }
 
+impl std::fmt::Display for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        })
+    }
+}
+
 impl Isa {
     /// The best this machine runs.
     pub fn best() -> Self {

@@ -1,13 +1,29 @@
 //! Where tensors lie: activations whose lifetimes do not overlap share memory.
 
-use super::{Access, Plan, Role, TensorInfo};
+use super::{Plan, Role, TensorInfo};
+
+/// The calls of a plan during which an activation holds a value: from the one that
+/// writes it to the last that reads it.
+#[derive(Clone, Copy)]
+struct Life {
+    plan: usize,
+    first: usize,
+    last: usize,
+}
+
+impl Life {
+    fn overlaps(self, other: Self) -> bool {
+        self.plan == other.plan && self.first <= other.last && other.first <= self.last
+    }
+}
 
 /// Gives every tensor a buffer and returns the buffers' lengths in elements.
 ///
-/// Inputs, parameters, states, gradients and outputs own theirs. An activation
-/// lives from the call that writes it to the last that reads it; between calls
-/// it takes the smallest free buffer that holds it. Plans never overlap in time,
-/// so all of them draw from one pool, the hungriest first.
+/// Inputs, parameters, states, gradients and outputs own theirs. Activations share:
+/// the largest first, each takes the smallest buffer that holds no other one during its
+/// life. Plans never overlap in time, so all of them draw from one pool. In order of
+/// time instead of size, an 8-channel image would open a buffer of its own where a later
+/// 32-channel one opens another: 369 instead of 356 MiB for 512×512×8.
 pub(super) fn place(tensors: &mut [TensorInfo], plans: &[Plan]) -> Vec<usize> {
     let mut buffers = Vec::new();
     for i in 0..tensors.len() {
@@ -21,40 +37,37 @@ pub(super) fn place(tensors: &mut [TensorInfo], plans: &[Plan]) -> Vec<usize> {
             buffers.push(tensors[i].shape.len());
         }
     }
-    let pool_start = buffers.len();
-    let demand = |plan: &&Plan| -> usize {
-        let written = plan.calls.iter().flat_map(|c| c.args.iter().flatten());
-        written.map(|t| t.shape().len()).max().unwrap_or(0)
-    };
-    let mut order: Vec<&Plan> = plans.iter().collect();
-    order.sort_by_key(|p| std::cmp::Reverse(demand(p)));
-    for plan in order {
-        let mut free: Vec<usize> = (pool_start..buffers.len()).collect();
-        for (at, call) in plan.calls.iter().enumerate() {
-            for (arg, tensor) in call.kernel.args.iter().zip(&call.args) {
-                let Some(t) = tensor else { continue };
-                let info = &mut tensors[t.index()];
-                if info.role != Role::Activation || arg.access != Access::Write {
-                    continue;
-                }
-                let len = info.shape.len();
-                let fit =
-                    free.iter().enumerate().filter(|(_, b)| buffers[**b] >= len).min_by_key(|(_, b)| buffers[**b]);
-                info.buffer = match fit.map(|(slot, _)| slot) {
-                    Some(slot) => free.swap_remove(slot),
-                    None => {
-                        buffers.push(len);
-                        buffers.len() - 1
-                    }
-                };
-            }
-            for t in call.args.iter().flatten() {
-                let last = plan.calls.iter().rposition(|c| c.args.contains(&Some(*t)));
-                if tensors[t.index()].role == Role::Activation && last == Some(at) {
-                    free.push(tensors[t.index()].buffer);
+    let lives = lives(tensors.len(), plans);
+    let mut order: Vec<usize> = (0..tensors.len()).filter(|i| tensors[*i].role == Role::Activation).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(tensors[*i].shape.len()));
+    // Who lives in each shared buffer. They shrink from the first to the last.
+    let mut pool: Vec<(usize, Vec<Life>)> = Vec::new();
+    for i in order {
+        let free = |held: &[Life]| !held.iter().any(|h| lives[i].iter().any(|l| l.overlaps(*h)));
+        let slot = pool.iter().rposition(|(_, held)| free(held)).unwrap_or_else(|| {
+            buffers.push(tensors[i].shape.len());
+            pool.push((buffers.len() - 1, Vec::new()));
+            pool.len() - 1
+        });
+        tensors[i].buffer = pool[slot].0;
+        pool[slot].1.extend(&lives[i]);
+    }
+    buffers
+}
+
+/// Lives of every tensor, one per plan that uses it.
+fn lives(tensors: usize, plans: &[Plan]) -> Vec<Vec<Life>> {
+    let mut lives = vec![Vec::<Life>::new(); tensors];
+    for (plan, calls) in plans.iter().map(|p| &p.calls).enumerate() {
+        for (at, call) in calls.iter().enumerate() {
+            for tensor in call.args.iter().flatten() {
+                let lives = &mut lives[tensor.index()];
+                match lives.last_mut().filter(|life| life.plan == plan) {
+                    Some(life) => life.last = at,
+                    None => lives.push(Life { plan, first: at, last: at }),
                 }
             }
         }
     }
-    buffers
+    lives
 }

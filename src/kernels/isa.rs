@@ -12,6 +12,8 @@ use crate::graph::Isa;
 pub(super) trait Level {
     /// One register.
     type V: Copy;
+    /// The level for channels that fill half a register; the same if there is none.
+    type Narrow: Level;
     /// Floats per register.
     const LANES: usize;
     /// Registers: how large a tile may be.
@@ -51,6 +53,7 @@ mod x86 {
 
     impl Level for Avx512 {
         type V = __m512;
+        type Narrow = Avx2;
         const LANES: usize = 16;
         const REGISTERS: usize = 32;
         #[inline(always)]
@@ -93,6 +96,7 @@ mod x86 {
 
     impl Level for Avx2 {
         type V = __m256;
+        type Narrow = Avx2;
         const LANES: usize = 8;
         const REGISTERS: usize = 16;
         #[inline(always)]
@@ -142,6 +146,7 @@ mod neon {
 
     impl Level for Portable {
         type V = float32x4_t;
+        type Narrow = Portable;
         const LANES: usize = 4;
         const REGISTERS: usize = 32;
         #[inline(always)]
@@ -182,6 +187,7 @@ mod neon {
 #[cfg(not(target_arch = "aarch64"))]
 impl Level for Portable {
     type V = [f32; 4];
+    type Narrow = Portable;
     const LANES: usize = 4;
     const REGISTERS: usize = 16;
     #[inline(always)]

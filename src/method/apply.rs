@@ -101,7 +101,7 @@ pub fn apply(
                 notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
             }
             Err(error) if lost(&device, &error) => {
-                (device, tile) = (Device::Cpu { threads: 0 }, tile_size(job, &dims));
+                (device, tile) = (Device::cpu(0), tile_size(job, &dims));
                 notes.push(format!("{error}: went on on the CPU"));
             }
             Err(error) => return Err(error),

@@ -68,7 +68,7 @@ pub fn learn(
     let result = run(device).or_else(|error| match lost(device, &error) {
         true => {
             notes.push(format!("{error}: the training ran on the CPU instead"));
-            run(&Device::Cpu { threads: 0 })
+            run(&Device::cpu(0))
         }
         false => Err(error),
     });

@@ -1,5 +1,6 @@
 //! Adam over one flat parameter, without weight decay, as PyTorch computes it.
 
+mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -60,7 +61,7 @@ pub static ADAM: Kernel = Kernel {
     terms: |_| 4,
     flops: |s| 12 * s.get(0).len(),
     reference: reference!(reference::adam_args),
-    cpu: None,
+    cpu: Some(cpu::adam),
     half: None,
     cases,
 };

@@ -4,6 +4,7 @@ use super::Params;
 use crate::graph::{Args, Real};
 
 /// One update of weight, first and second moment with gradient `g`.
+#[inline]
 pub fn adam<T: Real>(p: &Params, rate: T, rescale: T, w: &mut T, g: T, m: &mut T, v: &mut T) {
     let of = |x: f32| T::of(x.into());
     *m = of(p.beta1) * *m + of(p.one_minus_beta1) * g;

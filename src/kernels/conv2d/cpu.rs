@@ -17,90 +17,92 @@ use crate::graph::{Args, Isa, Shape};
 use crate::kernels::isa::{Level, block, dispatch};
 use crate::kernels::tile::Tile;
 
-/// One convolution: input, packed weights and what happens on the way out.
+/// One convolution: input, weights and what happens on the way out.
 pub(super) struct Job<'a> {
     pub x: &'a [f32],
     pub h: usize,
     pub w: usize,
     pub ci: usize,
     pub co: usize,
-    pub block: usize,
-    /// `[blocks, 3, 3·Ci, block]`, zero past the last channel.
-    pub weights: Vec<f32>,
-    /// `[blocks · block]`.
-    pub bias: Vec<f32>,
+    /// `[3, 3, Ci, Co]`.
+    pub weights: &'a [f32],
+    /// `[Co]`.
+    pub bias: &'a [f32],
     pub add: Option<&'a [f32]>,
     pub mask: Option<&'a [f32]>,
     pub relu: bool,
-    /// Instruction set of the direct form.
-    isa: Isa,
-    /// The best there is.
-    best: Isa,
 }
 
 pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
     let (x, co) = (args.shape(0), args.shape(3).c());
-    let (w, b) = args.read(1).split_at(9 * x.c() * co);
-    let mut job = Job::new(args.read(0), x, co, isa, |tap, c, o| w[(tap * x.c() + c) * co + o]);
-    job.bias[..co].copy_from_slice(b);
-    job.add = args.maybe(2);
-    job.relu = args.params::<Params>().relu == 1;
-    job.run(args.write(3));
+    let (weights, bias) = args.read(1).split_at(9 * x.c() * co);
+    let (add, relu) = (args.maybe(2), args.params::<Params>().relu == 1);
+    Job { weights, bias, add, relu, ..Job::new(args.read(0), x, co) }.run(args.write(3), isa);
 }
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
     let (dy, ci, w) = (args.shape(0), args.shape(4).c(), args.read(1));
-    // Taps flipped, channels swapped.
-    let mut job = Job::new(args.read(0), dy, ci, isa, |tap, o, c| w[((8 - tap) * ci + c) * dy.c() + o]);
-    job.add = args.maybe(2);
-    job.mask = args.maybe(3);
-    job.run(args.write(4));
+    let (weights, bias) = (&flipped(w, ci, dy.c()), &vec![0.0; ci]);
+    let (add, mask) = (args.maybe(2), args.maybe(3));
+    Job { weights, bias, add, mask, ..Job::new(args.read(0), dy, ci) }.run(args.write(4), isa);
+}
+
+/// The adjoint's weights: taps in reverse order, channels swapped.
+fn flipped(w: &[f32], ci: usize, co: usize) -> Vec<f32> {
+    let mut flipped = vec![0.0; 9 * ci * co];
+    for (i, run) in flipped.chunks_exact_mut(ci).enumerate() {
+        let from = &w[(8 - i / co) * ci * co + i % co..];
+        run.iter_mut().zip(from.iter().step_by(co)).for_each(|(to, from)| *to = *from);
+    }
+    flipped
 }
 
 impl<'a> Job<'a> {
-    /// `weight(tap, input channel, output channel)` gives the unpacked weights.
-    fn new(x: &'a [f32], shape: Shape, co: usize, best: Isa, weight: impl Fn(usize, usize, usize) -> f32) -> Self {
-        let ci = shape.c();
-        let (isa, block) = block(co, best);
-        let blocks = co.div_ceil(block);
-        let mut weights = vec![0.0; blocks * 9 * ci * block];
-        for (i, run) in weights.chunks_exact_mut(block).enumerate() {
-            let (b, tap, c) = (i / (9 * ci), i / ci % 9, i % ci);
-            for (o, value) in (b * block..co).zip(run) {
-                *value = weight(tap, c, o);
-            }
-        }
-        let bias = vec![0.0; blocks * block];
-        Self {
-            x,
-            h: shape.h(),
-            w: shape.w(),
-            ci,
-            co,
-            block,
-            weights,
-            bias,
-            add: None,
-            mask: None,
-            relu: false,
-            isa,
-            best,
-        }
+    /// Without weights, bias or epilogue.
+    fn new(x: &'a [f32], shape: Shape, co: usize) -> Self {
+        let (h, w, ci) = (shape.h(), shape.w(), shape.c());
+        Self { x, h, w, ci, co, weights: &[], bias: &[], add: None, mask: None, relu: false }
     }
 
-    fn run(&self, y: &mut [f32]) {
-        if let Some(isa) = winograd::isa(self.ci, self.co, self.best) {
+    fn run(&self, y: &mut [f32], best: Isa) {
+        if let Some(isa) = winograd::isa(self.ci, self.co, best) {
             return self.run_winograd(isa, y);
         }
-        let job = self;
+        let (isa, block) = block(self.co, best);
+        let (job, packed) = (self, &Packed::new(self, block));
         y.par_chunks_mut(self.w * self.co).enumerate().for_each(|(row, y)| {
-            dispatch!(self.isa, output_row(job: &Job<'_>, row: usize, y: &mut [f32]));
+            dispatch!(isa, output_row(job: &Job<'_>, packed: &Packed, row: usize, y: &mut [f32]));
         });
     }
 
     /// Input row `row + tap − 1` of the same image, if there is one.
     fn input_row(&self, row: usize, tap: usize) -> Option<&[f32]> {
         input_row(self.x, (self.h, self.w, self.ci), row, tap)
+    }
+}
+
+/// Weights and bias in blocks of output channels, zero past the last.
+struct Packed {
+    block: usize,
+    /// `[blocks, 3, 3·Ci, block]`.
+    weights: Vec<f32>,
+    /// `[blocks · block]`.
+    bias: Vec<f32>,
+}
+
+impl Packed {
+    fn new(job: &Job<'_>, block: usize) -> Self {
+        let (ci, co) = (job.ci, job.co);
+        let blocks = co.div_ceil(block);
+        let mut weights = vec![0.0; blocks * 9 * ci * block];
+        for (i, to) in weights.chunks_exact_mut(block).enumerate() {
+            let (first, row) = (i / (9 * ci) * block, i % (9 * ci));
+            let from = &job.weights[row * co..][first..co.min(first + block)];
+            to[..from.len()].copy_from_slice(from);
+        }
+        let mut bias = job.bias.to_vec();
+        bias.resize(blocks * block, 0.0);
+        Self { block, weights, bias }
     }
 }
 
@@ -112,21 +114,21 @@ fn input_row(x: &[f32], (h, w, c): (usize, usize, usize), row: usize, tap: usize
 /// One row of the output. Tiles fill the registers: 12 pixels × 2 are 24 of 32, 6 × 2
 /// or 12 × 1 are 12 of 16; the rest holds the operands.
 #[inline(always)]
-fn output_row<L: Level>(job: &Job<'_>, row: usize, y: &mut [f32]) {
-    match (L::REGISTERS, job.block / L::LANES) {
-        (32, 2) => row_of_tiles::<L, 12, 2>(job, row, y),
-        (_, 2) => row_of_tiles::<L, 6, 2>(job, row, y),
-        _ => row_of_tiles::<L, 12, 1>(job, row, y),
+fn output_row<L: Level>(job: &Job<'_>, packed: &Packed, row: usize, y: &mut [f32]) {
+    match (L::REGISTERS, packed.block / L::LANES) {
+        (32, 2) => row_of_tiles::<L, 12, 2>(job, packed, row, y),
+        (_, 2) => row_of_tiles::<L, 6, 2>(job, packed, row, y),
+        _ => row_of_tiles::<L, 12, 1>(job, packed, row, y),
     }
 }
 
 #[inline(always)]
-fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, row: usize, y: &mut [f32]) {
+fn row_of_tiles<L: Level, const P: usize, const N: usize>(job: &Job<'_>, packed: &Packed, row: usize, y: &mut [f32]) {
     let (w, ci, co, block) = (job.w, job.ci, job.co, N * L::LANES);
     let mut border = Vec::new(); // zero-padded copy, for tiles that touch the border
     let mut sums = vec![0.0; P * block];
-    for (b, weights) in job.weights.chunks_exact(9 * ci * block).enumerate() {
-        let bias = &job.bias[b * block..][..block];
+    for (b, weights) in packed.weights.chunks_exact(9 * ci * block).enumerate() {
+        let bias = &packed.bias[b * block..][..block];
         for x0 in (0..w).step_by(P) {
             let mut tile = Tile::<L, P, N>::load(bias, 0);
             for (tap, weights) in weights.chunks_exact(3 * ci * block).enumerate() {

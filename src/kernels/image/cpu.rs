@@ -1,19 +1,24 @@
-//! Crops as row copies.
+//! Crops as row copies, one task per crop.
+
+use rayon::prelude::*;
 
 use crate::graph::{Args, Isa};
 
 pub(super) fn crop(args: &mut Args<'_, f32>, _: Isa) {
     let (x, y) = (args.shape(0), args.shape(1));
     let (input, c) = (args.read(0), x.c());
-    let crops = args.step().crops;
-    for (i, row) in args.write(1).chunks_exact_mut(y.w() * c).enumerate() {
-        let [top, left, flip, _] = crops[i / y.h()].map(|v| v as usize);
-        let from = &input[((top + i % y.h()) * x.w() + left) * c..][..y.w() * c];
-        if flip == 1 {
-            let pixels = from.chunks_exact(c).rev();
-            row.chunks_exact_mut(c).zip(pixels).for_each(|(to, from)| to.copy_from_slice(from));
-        } else {
-            row.copy_from_slice(from);
+    let crops = args.write(1).par_chunks_mut(y.h() * y.w() * c).zip(&args.step().crops);
+    crops.for_each(|(to, crop)| {
+        let [top, left, flip, _] = crop.map(|v| v as usize);
+        for (i, row) in to.chunks_exact_mut(y.w() * c).enumerate() {
+            let from = &input[((top + i) * x.w() + left) * c..][..y.w() * c];
+            if flip == 1 {
+                let pixels = row.chunks_exact_mut(c).zip(from.chunks_exact(c).rev());
+                // Not `copy_from_slice`: a call per pixel.
+                pixels.for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from));
+            } else {
+                row.copy_from_slice(from);
+            }
         }
-    }
+    });
 }

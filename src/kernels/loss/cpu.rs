@@ -4,33 +4,54 @@ use rayon::prelude::*;
 
 use super::{Params, reference};
 use crate::graph::{Args, Isa};
+use crate::kernels::isa::{Level, dispatch};
 
 /// Columns one task sums: a cache line's multiple, so that tasks share none.
 const COLUMNS: usize = 256;
 
-pub(super) fn l2(args: &mut Args<'_, f32>, _: Isa) {
+/// Sums under way at once, whatever the registers: every machine adds in one order.
+const SUMS: usize = 16;
+
+pub(super) fn l2(args: &mut Args<'_, f32>, isa: Isa) {
     let p = args.params::<Params>();
-    let count = p.count as usize;
+    let (count, scale) = (p.count as usize, p.scale);
     let pairs = args.read(0).par_chunks(count).zip(args.read(1).par_chunks(count));
     let weight = args.maybe(2);
     let outputs = args.write(3).par_chunks_mut(count).zip(args.write(4));
-    pairs.zip(outputs).enumerate().for_each(|(k, ((y, target), (dy, part)))| {
-        *part = match weight {
-            None => reference::l2(y, target, |_| 1.0, p.scale, dy),
-            Some(w) => reference::l2(y, target, |i| w[(k * count + i) / p.channels as usize], p.scale, dy),
-        };
+    pairs.zip(outputs).enumerate().for_each(|(k, ((y, target), (dy, part)))| match weight {
+        None => dispatch!(isa, squares(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part: &mut f32)),
+        Some(w) => *part = reference::l2(y, target, |i| w[(k * count + i) / p.channels as usize], scale, dy),
     });
 }
 
-pub(super) fn sum_rows(args: &mut Args<'_, f32>, _: Isa) {
+#[inline(always)]
+fn squares<L: Level>(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part: &mut f32) {
+    let mut sums = [0.0; SUMS];
+    for ((y, target), dy) in y.chunks(SUMS).zip(target.chunks(SUMS)).zip(dy.chunks_mut(SUMS)) {
+        for (((y, target), dy), sum) in y.iter().zip(target).zip(dy).zip(&mut sums) {
+            let difference = y - target;
+            *dy = scale * difference;
+            *sum += difference * difference;
+        }
+    }
+    *part = sums.iter().sum();
+}
+
+pub(super) fn sum_rows(args: &mut Args<'_, f32>, isa: Isa) {
     let (rows, scale) = (args.read(0), args.params::<Params>().scale);
     let out = args.write(1);
     let len = out.len();
     out.par_chunks_mut(COLUMNS).enumerate().for_each(|(i, out)| {
-        out.fill(0.0);
-        for row in rows.chunks_exact(len) {
-            out.iter_mut().zip(&row[i * COLUMNS..]).for_each(|(sum, value)| *sum += value);
-        }
-        out.iter_mut().for_each(|sum| *sum *= scale);
+        let first = i * COLUMNS;
+        dispatch!(isa, columns(rows: &[f32], len: usize, first: usize, scale: f32, out: &mut [f32]));
     });
+}
+
+#[inline(always)]
+fn columns<L: Level>(rows: &[f32], len: usize, first: usize, scale: f32, out: &mut [f32]) {
+    out.fill(0.0);
+    for row in rows.chunks_exact(len) {
+        out.iter_mut().zip(&row[first..]).for_each(|(sum, value)| *sum += value);
+    }
+    out.iter_mut().for_each(|sum| *sum *= scale);
 }

@@ -11,7 +11,7 @@
 
 mod transform;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -39,6 +39,8 @@ thread_local! {
     /// Scratch of each worker, kept between calls: a fresh one would cost more page faults
     /// than a row of tiles takes.
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    /// Transformed weights of the call this thread makes, kept for the same reason.
+    static WEIGHTS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 /// Runs `f` on `len` floats of scratch, whose values are whatever was left there.
@@ -51,16 +53,28 @@ fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     })
 }
 
-/// The instruction set whose registers the channels fill, if there is one: then the
-/// transforms pay.
+/// The instruction set whose registers, or halves of them on one side, the channels fill, if
+/// there is one: then the transforms pay.
 pub(super) fn isa(ci: usize, co: usize, best: Isa) -> Option<Isa> {
     let fills = |lanes: usize| ci.is_multiple_of(lanes) && co.is_multiple_of(lanes);
     match best {
-        Isa::Avx512 if fills(16) => Some(best),
+        Isa::Avx512 if fills(8) && (ci.is_multiple_of(16) || co.is_multiple_of(16)) => Some(best),
         Isa::Avx512 | Isa::Avx2 if fills(8) => Some(Isa::Avx2),
         Isa::Portable if fills(8) => Some(best),
         _ => None,
     }
+}
+
+/// Calls a function of the level on the side that has `$channels`, of the narrower level
+/// where they do not fill its registers.
+macro_rules! side {
+    ($level:ident, $channels:expr, $body:ident($($arg:expr),* $(,)?)) => {
+        if $channels.is_multiple_of($level::LANES) {
+            $body::<$level>($($arg),*)
+        } else {
+            $body::<$level::Narrow>($($arg),*)
+        }
+    };
 }
 
 /// Tiles per batch for a row of `tiles`, a multiple of what the products take at once.
@@ -71,36 +85,46 @@ fn batch(tiles: usize) -> usize {
 /// Rows of an image that will be needed soon: asking for them while products are computed
 /// hides the memory behind the arithmetic, which the hardware's own prefetch does not
 /// manage across rows. A 32→32 convolution of 512×512 falls from 8.0 to 5.7 ms.
-#[derive(Clone, Copy)]
 struct Soon<'a> {
     /// From the first element needed.
     image: &'a [f32],
     pitch: usize,
-    rows: usize,
-    /// Elements of each row.
-    len: usize,
+    /// Cache lines of each row, and of all of them that are left.
+    lines: usize,
+    left: usize,
+    /// Lines to ask for at once: a `PLACES`th of all.
+    share: usize,
+    /// The next line, in its row and in `image`.
+    line: usize,
+    at: usize,
 }
 
 impl<'a> Soon<'a> {
+    /// Floats of a cache line.
+    const LINE: usize = 16;
+
     /// Columns `left..left + width` of `rows` rows from `top`; `image [.., w, c]`.
     fn new(image: &'a [f32], (w, c): (usize, usize), (top, rows): (usize, usize), left: usize, width: usize) -> Self {
-        Self {
-            image: image.get((top * w + left) * c..).unwrap_or(&[]),
-            pitch: w * c,
-            rows,
-            len: width.min(w - left.min(w)) * c,
-        }
+        let lines = (width.min(w - left.min(w)) * c).div_ceil(Self::LINE);
+        let image = image.get((top * w + left) * c..).unwrap_or(&[]);
+        Self { image, pitch: w * c, lines, left: rows * lines, share: (rows * lines).div_ceil(PLACES), line: 0, at: 0 }
     }
 
-    /// Asks for one of `PLACES` equal parts.
+    /// Asks for the next share. Counting on instead of dividing: a division per line took
+    /// a sixth of a convolution.
     #[inline(always)]
-    fn prefetch<L: Level>(&self, part: usize) {
-        const LINE: usize = 16;
-        let lines = self.len.div_ceil(LINE);
-        for k in part * self.rows * lines / PLACES..(part + 1) * self.rows * lines / PLACES {
-            let at = k / lines * self.pitch + k % lines * LINE;
+    fn prefetch<L: Level>(&mut self) {
+        let share = self.share.min(self.left);
+        self.left -= share;
+        for _ in 0..share {
             // SAFETY: any address may be asked for; this one is computed without overflow.
-            unsafe { L::prefetch(self.image.as_ptr().wrapping_add(at)) }
+            unsafe { L::prefetch(self.image.as_ptr().wrapping_add(self.at)) }
+            self.line += 1;
+            self.at += Self::LINE;
+            if self.line == self.lines {
+                self.at += self.pitch - self.lines * Self::LINE;
+                self.line = 0;
+            }
         }
     }
 }
@@ -116,14 +140,19 @@ fn window<'p>(
     patch: &'p mut [f32],
 ) -> &'p [f32] {
     let patch = &mut patch[..side * side * c];
-    patch.fill(0.0);
     let (first, last) = (left.max(0), (left + side as isize).min(w as isize));
-    for i in 0..side as isize {
-        if rows.contains(&(top + i)) && first < last {
-            let from = &image[((top + i) as usize * w + first as usize) * c..][..(last - first) as usize * c];
-            let at = (i as usize * side + (first - left) as usize) * c;
-            patch[at..at + from.len()].copy_from_slice(from);
+    for (i, to) in patch.chunks_exact_mut(side * c).enumerate() {
+        let row = top + i as isize;
+        if !rows.contains(&row) || first >= last {
+            to.fill(0.0);
+            continue;
         }
+        let from = &image[(row as usize * w + first as usize) * c..][..(last - first) as usize * c];
+        let (before, to) = to.split_at_mut((first - left) as usize * c);
+        let (inside, after) = to.split_at_mut(from.len());
+        before.fill(0.0);
+        inside.copy_from_slice(from);
+        after.fill(0.0);
     }
     patch
 }
@@ -133,9 +162,10 @@ fn window<'p>(
 impl Job<'_> {
     /// The convolution by tiles. Rows of tiles are independent tasks.
     pub(super) fn run_winograd(&self, isa: Isa, y: &mut [f32]) {
-        let mut transformed = vec![0.0; PLACES * self.ci * self.co];
-        let (job, u) = (self, &mut transformed[..]);
-        dispatch!(isa, transform_weights(job: &Job<'_>, u: &mut [f32]));
+        let mut transformed = WEIGHTS.take();
+        transformed.resize(PLACES * self.ci * self.co, 0.0);
+        let (job, w, u) = (self, self.weights, &mut transformed[..]);
+        dispatch!(isa, transform_weights(w: &[f32], u: &mut [f32]));
         let (u, row) = (&transformed, self.w * self.co);
         let batch = batch(self.w.div_ceil(OUT));
         let len = PLACES * (batch * (self.ci + self.co) + 2 * SKEW + self.ci);
@@ -147,6 +177,7 @@ impl Job<'_> {
                 });
             });
         });
+        WEIGHTS.set(transformed);
     }
 }
 
@@ -171,29 +202,29 @@ fn tile_row<L: Level>(job: &Job<'_>, u: &[f32], (n, i): (usize, usize), y: &mut 
             } else {
                 (window(image, (w, ci), &(0..h as isize), (top, left), IN, patch), IN * ci)
             };
-            transform_input::<L>(x, pitch, ci, &mut v[t * ci..], v_place);
+            side!(L, ci, transform_input(x, pitch, ci, &mut v[t * ci..], v_place));
         }
         // What is read when this batch is finished, and the input of the next one.
         let (left, width, rows) = (first * OUT, count * OUT, y.len() / (w * co));
         let output = |image| Soon::new(image, (w, co), (n * h + i * OUT, rows), left, width);
         // After the last batch comes the row of tiles below, likely on this thread.
         let (i_next, next) = if first + batch < tiles { (i, (first + batch) * OUT) } else { (i + 1, 0) };
-        let soon = [
+        let mut soon = [
             Some(Soon::new(image, (w, ci), ((i_next * OUT).saturating_sub(1), IN), next, batch * OUT)),
             Some(Soon::new(y, (w, co), (0, rows), left, width)),
             job.add.map(output),
             job.mask.map(output),
         ];
         for place in 0..PLACES {
-            for soon in soon.iter().flatten() {
-                soon.prefetch::<L>(place);
+            for soon in soon.iter_mut().flatten() {
+                soon.prefetch::<L>();
             }
             let (v, u) = (&v[place * v_place..], &u[place * ci * co..][..ci * co]);
-            products::<L>(v, u, ci, co, count, &mut m[place * m_place..][..batch * co]);
+            side!(L, co, products(v, u, ci, co, count, &mut m[place * m_place..][..batch * co]));
         }
         for t in 0..count {
             let left = (first + t) * OUT;
-            finish_tile::<L>(job, &m[t * co..], m_place, left, first_output, y);
+            side!(L, co, finish_tile(job, &m[t * co..], m_place, left, first_output, y));
         }
     }
 }
@@ -204,27 +235,28 @@ fn products<L: Level>(v: &[f32], u: &[f32], ci: usize, co: usize, count: usize, 
     // Past `count` a batch holds old values: finite or not, they stay in their tiles.
     let sizes = (count, co, ci);
     match (co.is_multiple_of(2 * L::LANES), L::REGISTERS) {
-        (true, 32) => matrix::<L, 8, 2, false>(v, (ci, 1), u, m, sizes),
-        (true, _) => matrix::<L, 4, 2, false>(v, (ci, 1), u, m, sizes),
-        (false, _) => matrix::<L, 8, 1, false>(v, (ci, 1), u, m, sizes),
+        (true, 32) => matrix::<L, 8, 2>(v, (ci, 1), u, m, sizes, false),
+        (true, _) => matrix::<L, 4, 2>(v, (ci, 1), u, m, sizes, false),
+        (false, _) => matrix::<L, 8, 1>(v, (ci, 1), u, m, sizes, false),
     }
 }
 
-/// `out[i, ..] (+)= Σ_k a[i · stride.0 + k · stride.1] · b[k, ..]` for `rows` rows and `depth`
-/// terms; `b [depth, columns]`, `out [rows, columns]`. Eight sums at least are under way at
+/// `out[i, ..] = Σ_k a[i · stride.0 + k · stride.1] · b[k, ..]` for `rows` rows and `depth`
+/// terms, added to what stands there if asked; `b [depth, columns]`, `out [rows, columns]`. Eight sums at least are under way at
 /// once, or the latency of multiply-add would show.
 #[inline(always)]
-fn matrix<L: Level, const P: usize, const N: usize, const ADD: bool>(
+fn matrix<L: Level, const P: usize, const N: usize>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
     out: &mut [f32],
     (rows, columns, depth): (usize, usize, usize),
+    add: bool,
 ) {
     for i in (0..rows).step_by(P) {
         for o in (0..columns).step_by(N * L::LANES) {
             let to = &mut out[i * columns + o..];
-            let mut sums = if ADD { Tile::<L, P, N>::load(to, columns) } else { Tile::zero() };
+            let mut sums = if add { Tile::<L, P, N>::load(to, columns) } else { Tile::zero() };
             sums.add(&a[i * stride.0..], stride, &b[o..], columns, depth);
             sums.store(to, columns);
         }
@@ -277,8 +309,7 @@ fn finish_tile<L: Level>(job: &Job<'_>, m: &[f32], place: usize, left: usize, fi
 /// Weight and bias gradient over some rows of the stacked images.
 pub(super) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], isa: Isa) {
     let (ci, co) = (pair.ci, pair.co);
-    let batch = batch(pair.w.div_ceil(OUT));
-    let len = PLACES * (batch * (ci + co) + 2 * SKEW + ci * co + ci.max(co));
+    let len = PLACES * (BATCH * (ci + co) + 2 * SKEW + ci * co + ci.max(co));
     with_scratch(len, |scratch| {
         dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32]));
     });
@@ -288,36 +319,40 @@ pub(super) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f
 fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32]) {
     let (h, w, ci, co) = (pair.h, pair.w, pair.ci, pair.co);
     let (dw, db) = part.split_at_mut(9 * ci * co);
-    let tiles = w.div_ceil(OUT);
-    let batch = batch(tiles);
-    let (v_place, d_place) = (batch * ci + SKEW, batch * co + SKEW);
+    let (v_place, d_place) = (BATCH * ci + SKEW, BATCH * co + SKEW);
     let (v, rest) = scratch.split_at_mut(PLACES * v_place);
     let (d, rest) = rest.split_at_mut(PLACES * d_place);
     let (du, patch) = rest.split_at_mut(PLACES * ci * co);
     db.fill(0.0);
-    du.fill(0.0);
+    // Rows of tiles lie within one image and within the part; batches run across them.
+    let mut tile_rows = Vec::new();
     let mut row = rows.start;
     while row < rows.end {
-        // Tiles lie within one image and within the part.
-        let image = row / h * h..(row / h + 1) * h;
-        let end = (row + OUT).min(image.end).min(rows.end);
-        for first in (0..tiles).step_by(batch) {
-            let count = batch.min(tiles - first);
-            for t in 0..count {
-                let to = ((&mut v[t * ci..], v_place), (&mut d[t * co..], d_place, &mut *db));
-                load_tiles::<L>(pair, &image, row..end, (first + t) * OUT, patch, to.0, to.1);
-            }
-            let (row_next, next) = if first + batch < tiles { (row, (first + batch) * OUT) } else { (end, 0) };
-            let x = Soon::new(pair.x, (w, ci), (row_next.saturating_sub(1), IN), next, batch * OUT);
-            let dy = Soon::new(pair.dy, (w, co), (row_next, OUT), next, batch * OUT);
-            for place in 0..PLACES {
-                x.prefetch::<L>(place);
-                dy.prefetch::<L>(place);
-                let (v, d) = (&v[place * v_place..][..count * ci], &d[place * d_place..][..count * co]);
-                correlations::<L>(v, d, ci, co, count, &mut du[place * ci * co..][..ci * co]);
-            }
-        }
+        let end = (row + OUT).min((row / h + 1) * h).min(rows.end);
+        tile_rows.push(row..end);
         row = end;
+    }
+    let tiles = w.div_ceil(OUT);
+    let total = tile_rows.len() * tiles;
+    for first in (0..total).step_by(BATCH) {
+        let count = BATCH.min(total - first);
+        for t in 0..count {
+            let (row, left) = (&tile_rows[(first + t) / tiles], (first + t) % tiles * OUT);
+            let to = ((&mut v[t * ci..], v_place), (&mut d[t * co..], d_place, &mut *db));
+            load_tiles::<L>(pair, row.clone(), left, patch, to.0, to.1);
+        }
+        let next = first + BATCH;
+        let row = tile_rows.get(next / tiles).map_or(rows.end, |row| row.start);
+        let (left, width) = (next % tiles * OUT, BATCH * OUT);
+        let mut x = Soon::new(pair.x, (w, ci), (row.saturating_sub(1), IN), left, width);
+        let mut dy = Soon::new(pair.dy, (w, co), (row, OUT), left, width);
+        for place in 0..PLACES {
+            x.prefetch::<L>();
+            dy.prefetch::<L>();
+            let (v, d) = (&v[place * v_place..][..count * ci], &d[place * d_place..][..count * co]);
+            let du = &mut du[place * ci * co..][..ci * co];
+            side!(L, co, correlations(v, d, (ci, co, count), first > 0, du));
+        }
     }
     transform_back::<L>(du, dw);
 }
@@ -326,14 +361,14 @@ fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scr
 #[inline(always)]
 fn load_tiles<L: Level>(
     pair: &Pair<'_>,
-    image: &Range<usize>,
     rows: Range<usize>,
     left: usize,
     patch: &mut [f32],
     (v, v_place): (&mut [f32], usize),
     (d, d_place, db): (&mut [f32], usize, &mut [f32]),
 ) {
-    let (w, ci, co) = (pair.w, pair.ci, pair.co);
+    let (h, w, ci, co) = (pair.h, pair.w, pair.ci, pair.co);
+    let image = rows.start / h * h..(rows.start / h + 1) * h;
     let inside = rows.start > image.start && rows.start + OUT < image.end && left > 0 && left + OUT < w;
     let (x, pitch) = if inside {
         (&pair.x[((rows.start - 1) * w + left - 1) * ci..], w * ci)
@@ -342,7 +377,7 @@ fn load_tiles<L: Level>(
         let corner = (rows.start as isize - 1, left as isize - 1);
         (window(pair.x, (w, ci), &bounds, corner, IN, patch), IN * ci)
     };
-    transform_input::<L>(x, pitch, ci, v, v_place);
+    side!(L, ci, transform_input(x, pitch, ci, v, v_place));
     let (dy, pitch) = if rows.len() == OUT && left + OUT <= w {
         (&pair.dy[(rows.start * w + left) * co..], w * co)
     } else {
@@ -350,16 +385,16 @@ fn load_tiles<L: Level>(
         let corner = (rows.start as isize, left as isize);
         (window(pair.dy, (w, co), &bounds, corner, OUT, patch), OUT * co)
     };
-    transform_gradient::<L>(dy, pitch, d, d_place, db);
+    side!(L, co, transform_gradient(dy, pitch, d, d_place, db));
 }
 
-/// `du += Σ_t v[t]ᵀ d[t]`; `v [count, Ci]`, `d [count, Co]`, `du [Ci, Co]`.
+/// `du = Σ_t v[t]ᵀ d[t]`, or `du += …`; `v [count, Ci]`, `d [count, Co]`, `du [Ci, Co]`.
 #[inline(always)]
-fn correlations<L: Level>(v: &[f32], d: &[f32], ci: usize, co: usize, count: usize, du: &mut [f32]) {
-    let sizes = (ci, co, count);
+fn correlations<L: Level>(v: &[f32], d: &[f32], sizes: (usize, usize, usize), add: bool, du: &mut [f32]) {
+    let (ci, co, _) = sizes;
     match (co.is_multiple_of(2 * L::LANES), L::REGISTERS) {
-        (true, 32) => matrix::<L, 8, 2, true>(v, (1, ci), d, du, sizes),
-        (true, _) => matrix::<L, 4, 2, true>(v, (1, ci), d, du, sizes),
-        (false, _) => matrix::<L, 8, 1, true>(v, (1, ci), d, du, sizes),
+        (true, 32) => matrix::<L, 8, 2>(v, (1, ci), d, du, sizes, add),
+        (true, _) => matrix::<L, 4, 2>(v, (1, ci), d, du, sizes, add),
+        (false, _) => matrix::<L, 8, 1>(v, (1, ci), d, du, sizes, add),
     }
 }

@@ -3,7 +3,6 @@
 //! Loops instead of `array::from_fn` wherever registers are handled, as in
 //! [`Tile`](crate::kernels::tile::Tile).
 
-use super::super::cpu::Job;
 use super::{IN, OUT, PLACES};
 use crate::kernels::isa::Level;
 
@@ -175,27 +174,26 @@ pub(super) fn transform_gradient<L: Level>(dy: &[f32], pitch: usize, to: &mut [f
     }
 }
 
-/// `G w Gᵀ` into `u [36, Ci, Co]`, from the job's packed weights `[blocks, 9, Ci, block]`.
+/// `G w Gᵀ` of `w [9, Ci, Co]` into `u [36, Ci, Co]`.
 #[inline(always)]
-pub(super) fn transform_weights<L: Level>(job: &Job<'_>, u: &mut [f32]) {
-    let (ci, co, block) = (job.ci, job.co, job.block);
-    assert!(u.len() == PLACES * ci * co && job.weights.len() >= 9 * ci * co);
-    for c in 0..ci {
-        for o in (0..co).step_by(L::LANES) {
-            let from = (o / block * 9 * ci + c) * block + o % block;
-            // SAFETY: blocks hold whole registers, as co does; sizes are checked above.
-            unsafe {
-                let w = job.weights.as_ptr().add(from);
-                let mut columns = [[L::splat(0.0); IN]; 3];
-                for (j, column) in columns.iter_mut().enumerate() {
-                    let at = |i: usize| (i * 3 + j) * ci * block;
-                    *column = weight::<L>([L::load(w.add(at(0))), L::load(w.add(at(1))), L::load(w.add(at(2)))]);
+pub(super) fn transform_weights<L: Level>(w: &[f32], u: &mut [f32]) {
+    let len = w.len() / 9;
+    assert!(u.len() == PLACES * len && w.len() == 9 * len && len.is_multiple_of(L::LANES));
+    for k in (0..len).step_by(L::LANES) {
+        // SAFETY: whole registers, checked above.
+        unsafe {
+            let mut columns = [[L::splat(0.0); IN]; 3];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut taps = [L::splat(0.0); 3];
+                for (i, tap) in taps.iter_mut().enumerate() {
+                    *tap = L::load(w.as_ptr().add((i * 3 + j) * len + k));
                 }
-                for i in 0..IN {
-                    let row = weight::<L>(row_of(&columns, i));
-                    for (j, value) in row.into_iter().enumerate() {
-                        L::store(value, u.as_mut_ptr().add(((i * IN + j) * ci + c) * co + o));
-                    }
+                *column = weight::<L>(taps);
+            }
+            for i in 0..IN {
+                let row = weight::<L>(row_of(&columns, i));
+                for (j, value) in row.into_iter().enumerate() {
+                    L::store(value, u.as_mut_ptr().add((i * IN + j) * len + k));
                 }
             }
         }
