@@ -31,10 +31,11 @@
 //! - [`method`]: settings, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`quality`]: how close two images are.
+//! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → {`kernels`, `filter`}
-//! → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
+//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `quality`} → {`kernels`,
+//! `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
 //!
@@ -65,3 +66,4 @@ pub mod method;
 pub mod net;
 pub mod quality;
 pub mod raster;
+pub mod report;

@@ -478,7 +478,7 @@ fn bands_come_from_several_files_and_go_where_they_are_wanted() {
     pair.fused("some.tif", &["--out-bands", "3,1"]);
     let some = read(pair.path("some.tif").as_ref()).expect("the output is there");
     assert_eq!(some.descriptions, [2, 0].map(|band: usize| whole.descriptions[band].clone()));
-    assert_eq!(some.data, raster::select(&whole.data, whole.bands, &[2, 0]));
+    assert_eq!(some.data, *raster::select(&whole.data, whole.bands, &[2, 0]));
     pair.refused(&["--out-bands", "1,9"], 2, &["--out-bands 9", "bands 1 to"]);
 }
 

@@ -241,5 +241,9 @@ pub fn listing(folder: &Path) -> Vec<String> {
 }
 
 /// Most images here have no georeference.
-pub const ALIGNED: GeometryOptions =
-    GeometryOptions { assume_aligned: Some(Alignment::Area), extent: Extent::Intersection, shift: [0.0; 2] };
+pub const ALIGNED: GeometryOptions = GeometryOptions {
+    assume_aligned: Some(Alignment::Area),
+    extent: Extent::Intersection,
+    shift: [0.0; 2],
+    drifting: false,
+};

@@ -4,15 +4,19 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use trapan::engine::{CpuEngine, Device, Options};
-use trapan::graph::Isa;
+use trapan::graph::{Isa, Shape};
+use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
+use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Job, Model, Outcome, Progress, Sample, SampleWeights, Sharpener, Validity, sharpen::Span, train,
+    Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
+    train, windows,
 };
 use trapan::net::{FusionShape, Layer};
+use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
 
 use crate::support::devices::software;
-use crate::support::formula::fusion_weights;
+use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights};
 use crate::support::session::layers;
 
 /// Values in 0..1 that repeat nowhere.
@@ -30,8 +34,9 @@ fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -
     let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
     let weights: Vec<Layer> = layers(&fusion_weights(bands));
     let network = (FusionShape { bands, width: 32, blocks: 4 }, &weights[..]);
+    let all = [0..dims.rows.fine, 0..dims.columns.fine];
     let mut sharpener =
-        Sharpener::new(device, Options::default(), dims, upsample, network, tile).expect("the device takes it");
+        Sharpener::new(device, Options::default(), dims, upsample, network, all, tile).expect("the device takes it");
     let strips = sharpener.strips().to_vec();
     let mut whole = [Vec::new(), Vec::new()];
     for strip in &strips {
@@ -76,6 +81,122 @@ fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
     assert!(whole == tiles, "tiles give other bytes");
 }
 
+/// A part in the middle, at each end, a single pixel.
+#[test]
+fn a_part_has_the_bytes_of_the_whole() {
+    let (cpu, dims) = (Device::Cpu { threads: 2 }, dims(52, 67, 2, 4, 1.5, 3));
+    let [height, width] = [dims.rows.fine, dims.columns.fine];
+    let scene = Simulated::of(&dims);
+    let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
+    for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
+        let found = scene.apply(&cpu, part.clone(), 1 << 20);
+        let cut = part[0].clone().flat_map(|y| &whole[(y * width + part[1].start) * 2..(y * width + part[1].end) * 2]);
+        assert!(found.iter().eq(cut), "{part:?} has other bytes than the whole");
+    }
+}
+
+/// A scene in memory and networks for it.
+struct Simulated {
+    pair: Pair,
+    fitted: Fitted,
+}
+
+impl Simulated {
+    fn of(dims: &Dims) -> Self {
+        let raster = |shape: Shape, seed: f32| {
+            let header = Header::new("memory.tif", Sample::F32, [shape.w(), shape.h(), shape.c()]);
+            Raster::new(header, image(shape.len(), seed))
+        };
+        let (pan, ms) = (raster(dims.pan(), 0.0), raster(dims.ms(), 1.0));
+        let config = Config::new(Sensor::Generic, Profile::Trapan, dims.bands).expect("any bands");
+        let pair = Pair { pan, ms, rows: dims.rows, columns: dims.columns, warnings: Vec::new() };
+        let scale = Scale::of(&pair, None).expect("a range");
+        let fusion = layers(&fusion_weights(dims.bands));
+        let dam = layers(&dam_weights(dims.bands, &DAM_GOLDEN));
+        let means = vec![0.5; dims.bands + 1];
+        Self { pair, fitted: Fitted { config, bands: dims.bands, ratio: dims.rows.ratio, scale, means, fusion, dam } }
+    }
+
+    fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
+        let scene = Scene::of(&self.pair);
+        let (fitted, options) = (&self.fitted, Options::default());
+        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
+        let mut whole = Vec::new();
+        let mut sink = |rows: Rows| {
+            whole.extend(rows.hrms);
+            Ok(())
+        };
+        apply(&job, &mut sink, &mut |_| ControlFlow::Continue(())).expect("applies");
+        whole
+    }
+}
+
+#[test]
+fn networks_come_back_from_their_file() {
+    let dims = Dims::aligned(20, 20, 3, 4);
+    let Simulated { pair, fitted } = Simulated::of(&dims);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("model.safetensors");
+    fitted.save(&path, false).expect("a new file");
+    assert!(fitted.save(&path, false).is_err(), "an existing file stays");
+    assert_eq!(Fitted::load(&path).expect("our own file"), fitted);
+    let scene = Scene::of(&pair);
+    fitted.check(&scene, &fitted.scale).expect("the scene it was made for");
+    for (other, what) in [
+        (Fitted { bands: 4, ..fitted.clone() }, "bands 4"),
+        (Fitted { ratio: 2, ..fitted.clone() }, "ratio 2"),
+        (Fitted { scale: Scale { scale: 2047.0, ..fitted.scale }, ..fitted.clone() }, "value range"),
+    ] {
+        let error = other.check(&scene, &fitted.scale).expect_err("refused").to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
+    let whole = std::fs::read(&path).expect("a file");
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().expect("eight")) as usize;
+    for at in (0..header).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &damaged).expect("writable");
+        let _ = Fitted::load(&path);
+        std::fs::write(&path, &whole[..at]).expect("writable");
+        assert!(Fitted::load(&path).is_err(), "cut at {at}");
+    }
+}
+
+/// All over the scene, each of the size asked for, more where there is texture, none in the nodata.
+#[test]
+fn windows_lie_where_there_is_something_to_learn() {
+    let dims = Dims::aligned(300, 400, 1, 4);
+    let (width, height) = (dims.columns.fine, dims.rows.fine);
+    let mut simulated = Simulated::of(&dims);
+    // Left third nodata, middle third flat but for a step.
+    let pan = &mut simulated.pair.pan;
+    pan.valid = Some((0..width * height).map(|i| i % width >= width / 3).collect());
+    for (i, v) in pan.data.iter_mut().enumerate().filter(|(i, _)| i % width < 2 * width / 3) {
+        *v = if i / width < 10 { 0.2 } else { 0.3 };
+    }
+    let scene = Scene::of(&simulated.pair);
+    let survey = Survey::of(&scene).expect("something is valid");
+    let config = Config { train_size: 256, train_windows: 5, ..simulated.fitted.config.clone() };
+    let window = windows::window_dims(&scene, &config);
+    assert_eq!((window.rows.fine, window.columns.fine, window.rows.coarse), (256, 256, 64));
+    let chosen = windows::choose(&scene, &survey.cells, &window, &config);
+    assert!((2..=5).contains(&chosen.len()), "{chosen:?}");
+    for place in &chosen {
+        assert!(4 * place.row + 256 <= height && 4 * place.column + 256 <= width, "{place:?} is within the scene");
+        assert!(4 * place.column + 32 >= width / 3, "{place:?} is valid but for a cell");
+    }
+    assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
+    assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
+    let samples = windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen).expect("in memory");
+    assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
+
+    let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
+    let scene = Scene::of(&small.pair);
+    let window = windows::window_dims(&scene, &Config { train_size: 512, ..config.clone() });
+    assert_eq!((window.rows, window.columns), (scene.rows, scene.columns), "a small scene is one window");
+}
+
 /// The band of the codes' interpolator goes around the end of the image: it is never cut.
 #[test]
 fn an_interpolator_that_wraps_sees_the_whole_scene() {
@@ -113,8 +234,8 @@ fn config(epochs: u32) -> Config {
     Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
 }
 
-fn samples(dims: &Dims, count: usize) -> Vec<Sample> {
-    let sample = |k: usize| Sample {
+fn samples(dims: &Dims, count: usize) -> Vec<Window> {
+    let sample = |k: usize| Window {
         pan: image(dims.pan().len(), k as f32),
         ms: image(dims.ms().len(), 10.0 + k as f32),
         weights: None,
@@ -146,7 +267,7 @@ fn nodata_does_not_enter_the_training() {
 fn run(
     dims: &Dims,
     config: &Config,
-    samples: &[Sample],
+    samples: &[Window],
     checkpoints: Option<&mut Checkpoints>,
     reports: u32,
 ) -> Result<Outcome, trapan::method::MethodError> {

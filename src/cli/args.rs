@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
@@ -9,6 +11,10 @@ use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
+use trapan::raster::{Creation, Header, RasterError, Scene, check_output};
+
+use super::geometry::GeometryArgs;
+use super::inputs::{InputArgs, sensor};
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
@@ -20,6 +26,106 @@ fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 }
 
 pub const SENSORS: &[&str] = &["wv2", "wv3", "wv4", "qb", "ikonos", "ge1", "gf2", "generic"];
+
+/// Which images.
+#[derive(Args)]
+pub struct PairArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    geometry: GeometryArgs,
+    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
+    #[arg(long, help_heading = "Geometry")]
+    coregister: bool,
+}
+
+impl PairArgs {
+    /// Opens, matches and checks the files and, if asked, registers them. Also gives the sensor of a
+    /// product that has a preset.
+    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
+        let product = self.input.find()?;
+        Ok((self.geometry.open(&product, self.coregister)?, sensor(&product)))
+    }
+}
+
+/// Where the result goes.
+#[derive(Args)]
+pub struct OutputArgs {
+    /// Fused GeoTIFF to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Bands to write, from 1, in the order wanted; all are fitted all the same [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    out_bands: Vec<usize>,
+    /// Replace existing output files
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
+    /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
+    #[arg(long = "co", value_name = "KEY=VALUE")]
+    creation: Vec<String>,
+    /// Memory for tiles and strips of large scenes, as 500M or 4G [default: a quarter of the machine's]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    max_memory: Option<u64>,
+}
+
+impl OutputArgs {
+    /// The creation options.
+    pub fn creation(&self) -> Result<Creation, CliError> {
+        Ok(Creation::parse(&self.creation).map_err(RasterError::from)?)
+    }
+
+    /// The bands to write of so many, from 0.
+    pub fn bands(&self, all: usize) -> Vec<usize> {
+        if self.out_bands.is_empty() {
+            (0..all).collect()
+        } else {
+            self.out_bands.iter().map(|band| band - 1).collect()
+        }
+    }
+
+    /// Finds out, before a long computation, whether the file can be written in the type of MS.
+    pub fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
+        if let Some(&band) = self.out_bands.iter().find(|band| !(1..=ms.bands).contains(band)) {
+            return Err(CliError::OutBand { band, bands: ms.bands });
+        }
+        creation.check(ms.sample).map_err(RasterError::from)?;
+        Ok(check_output(&self.output, self.overwrite)?)
+    }
+
+    /// The checkpoint beside the output.
+    pub fn checkpoint(&self) -> PathBuf {
+        let mut name = self.output.as_os_str().to_owned();
+        name.push(".checkpoint");
+        name.into()
+    }
+
+    /// Bytes that tiles and strips may take.
+    pub fn memory(&self) -> u64 {
+        self.max_memory.unwrap_or_else(|| {
+            let refresh = sysinfo::MemoryRefreshKind::nothing().with_ram();
+            let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
+            // A container may have less than its machine.
+            let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+            system.total_memory().min(limit) / 4
+        })
+    }
+}
+
+/// A number of bytes with K, M, G or T, powers of 1000.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim().to_ascii_uppercase().trim_end_matches('B') {
+        "" => 1,
+        "K" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        _ => return Err("must be a number with K, M, G or T, as 500M or 4G".into()),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    number.ok_or_else(|| "must be a number with K, M, G or T, as 500M or 4G".into())
+}
 
 /// Which device.
 #[derive(Args)]
@@ -150,6 +256,12 @@ pub struct MethodArgs {
     /// Hidden width of the degradation network
     #[arg(long, default_value_t = 32, value_name = "N")]
     dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    train_size: usize,
+    /// Most training windows of a larger scene
+    #[arg(long, default_value_t = 8, value_name = "K")]
+    train_windows: usize,
     /// Seed: same seed and device, same bytes
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -197,6 +309,8 @@ impl MethodArgs {
         config.width = self.width;
         config.blocks = self.blocks;
         config.dam_width = self.dam_width;
+        config.train_size = self.train_size;
+        config.train_windows = self.train_windows;
         config.seed = self.seed;
         config.check(bands)?;
         Ok(config)

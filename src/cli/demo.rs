@@ -6,8 +6,8 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::method::simulate::simulate;
 use trapan::quality::{rmse, sam};
-use trapan::raster::Scale;
 use trapan::raster::picture::{Picture, Stretch, rgb_channels};
+use trapan::raster::{Creation, Layout, Scale, write};
 
 use super::args::{DeviceArgs, MethodArgs};
 use super::progress;
@@ -38,8 +38,8 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
     let fused = progress::fuse(&pair, &scale, &config, &device, Options::default(), talk)?;
-    let (path, bands) = (args.output.join("fused.tif"), (0..pair.ms.bands).collect::<Vec<_>>());
-    super::fuse::write_fused(&path, &pair, &bands, &scale, &fused.hrms, &Default::default(), true)?;
+    let layout = Layout { range: scale.range, ..Layout::fused(&pair.pan, &pair.ms) };
+    write(&args.output.join("fused.tif"), &layout, &fused.hrms, None, &Creation::default(), true)?;
 
     let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);
     let channels = rgb_channels(bands);

@@ -4,7 +4,8 @@ use trapan::engine::EngineError;
 use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
 use trapan::raster::picture::PictureError;
-use trapan::raster::{Kind, RasterError};
+use trapan::raster::{Kind, RasterError, Window};
+use trapan::report::ReportError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,28 @@ pub enum CliError {
         /// Bands of MS.
         bands: usize,
     },
+    /// Reports.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Bands of the pictures.
+    #[error("--rgb is {seen}: it must be three or four bands from 1 to {bands}: red, green, blue, near infrared")]
+    Rgb {
+        /// Bands asked for.
+        seen: String,
+        /// Bands of the image.
+        bands: usize,
+    },
+    /// A window beyond the scene.
+    #[error(
+        "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
+        .window.x, .window.y, .window.width, .window.height, .size[0], .size[1]
+    )]
+    Window {
+        /// Window asked for.
+        window: Window,
+        /// Columns and rows there are.
+        size: [usize; 2],
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -54,7 +77,9 @@ impl CliError {
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) | Self::OutBand { .. } => 2,
-            Self::Picture(_) => 8,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Report(ReportError::File(e)) => raster(e),
+            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }
@@ -71,7 +96,7 @@ fn raster(error: &RasterError) -> u8 {
 
 fn method(error: &MethodError) -> u8 {
     match error {
-        MethodError::Bands { .. } => 4,
+        MethodError::Bands { .. } | MethodError::Misfit { .. } => 4,
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),

@@ -1,41 +1,36 @@
 //! `trapan fuse`.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::{self, Config, Fused};
-use trapan::raster::{self, Creation, Geometry, Layout, Pair, RasterError, Scale};
+use trapan::method::apply::{Application, Applied};
+use trapan::method::{self, Checkpoints, Config, Learned, windows};
+use trapan::raster::{self, Scale, Scene, Survey};
 
-use super::args::{DeviceArgs, MethodArgs};
-use super::geometry::GeometryArgs;
-use super::inputs::{InputArgs, Inputs};
-use super::progress;
-use super::report::{Report, Times};
-use super::{CliError, Talk, profile};
+use super::args::{DeviceArgs, MethodArgs, OutputArgs, PairArgs};
+use super::output::write_scene;
+use super::report::{ReportArgs, Times};
+use super::{CliError, Talk, profile, progress};
+
+/// A checkpoint is written this often: a second of a step or two is lost at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `fuse`.
 #[derive(Args)]
 pub struct FuseArgs {
     #[command(flatten)]
-    input: InputArgs,
-    /// Fused GeoTIFF to write
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
-    out_bands: Vec<usize>,
-    /// Replace existing output files
+    pair: PairArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed
+    /// ends with the same bytes
     #[arg(long)]
-    overwrite: bool,
-    /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
-    /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
-    #[arg(long = "co", value_name = "KEY=VALUE")]
-    creation: Vec<String>,
-    /// Write settings, checksums, losses and timings as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    resume: bool,
+    /// Write the trained networks, for `trapan infer`
+    #[arg(long, value_name = "FILE.safetensors")]
+    save_model: Option<PathBuf>,
     /// Write what it takes to replay the training elsewhere
     #[arg(long, value_name = "DIR")]
     trace: Option<PathBuf>,
@@ -46,7 +41,7 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    geometry: GeometryArgs,
+    reports: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -57,117 +52,106 @@ pub struct FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let creation = Creation::parse(&args.creation).map_err(RasterError::from)?;
-    let Inputs { pan, ms, sensor } = args.input.open()?;
-    let bands = out_bands(&args.out_bands, ms.header().bands)?;
-    let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
-    let pair = Pair::read(&pan, &ms, geometry)?;
-    let config = args.method.config_for(sensor, pair.ms.bands)?;
+    let creation = args.output.creation()?;
+    let (mut scene, sensor) = args.pair.open()?;
+    let config = args.method.config_for(sensor, scene.ms().bands)?;
     if args.dump_plan {
-        dump_plan(&pair, &config);
+        dump_plan(&scene, &config);
         return Ok(());
     }
-    creation.check(pair.ms.sample).map_err(RasterError::from)?;
-    raster::check_output(&args.output, args.overwrite)?;
-    if let Some(report) = &args.report {
-        raster::check_output(report, args.overwrite)?;
+    args.output.check(&creation, scene.ms())?;
+    args.reports.check(scene.ms().bands, args.output.overwrite)?;
+    if let Some(path) = &args.save_model {
+        raster::check_output(path, args.output.overwrite)?;
     }
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
-    let scale = Scale::of(&pair, args.method.bit_depth)?;
-    describe(&pair, &scale, &config, talk);
+    let survey = Survey::of(&scene)?;
+    scene.warnings.extend(survey.warnings.iter().cloned());
+    let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
+    describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
 
     let device = args.device.open(talk)?;
     let options = Options { profile: args.profile, ..Options::default() };
-    let fused = progress::fuse(&pair, &scale, &config, &device, options, talk)?;
-
-    let writing = Instant::now();
-    write_fused(&args.output, &pair, &bands, &scale, &fused.hrms, &creation, args.overwrite)?;
-    let times = Times { read: read_time, write: writing.elapsed(), total: start.elapsed() };
+    let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
+    let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
+    if let Some(path) = &args.save_model {
+        learned.fitted.save(path, args.output.overwrite)?;
+    }
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let memory = args.output.memory();
+    let lms = args.reports.wanted();
+    let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms };
+    let (applied, collected) = write_scene(&job, &args.output, &creation, talk)?;
+    if let Some(checkpoints) = &checkpoints {
+        checkpoints.remove()?;
+    }
+    scene.warnings.extend(learned.notes.iter().chain(&applied.notes).cloned());
+    for note in learned.notes.iter().chain(&applied.notes) {
+        talk.say(format_args!("warning: {note}"));
+    }
+    let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
+        method::trace::write(dir, learned.dims, &config, &scale, &learned.outcome)?;
     }
-    if let Some(path) = &args.report {
-        Report { pair: &pair, scale: &scale, config: &config, fused: &fused, times: &times, output: &args.output }
-            .write(path, args.overwrite)?;
-    }
-    summarise(&fused, &times, talk);
+    let run =
+        super::report::Finished { scene: &scene, scale: &scale, config: &config, learned: &learned, applied: &applied };
+    let report = args.reports.gather(&run, collected.as_ref(), &times, &args.output)?;
+    summarise(&learned, &applied, &times, talk);
     if args.profile {
-        profile::show(&fused, talk);
+        profile::show(&learned, &applied, talk);
     }
-    talk.say(format_args!("wrote {}", args.output.display()));
-    Ok(())
+    talk.say(format_args!("wrote {}", args.output.output.display()));
+    args.reports.write(report.as_ref(), args.output.overwrite, talk)
 }
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
-fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config, pair.valid().is_some()).program);
+fn dump_plan(scene: &Scene<'_>, config: &Config) {
+    print!("{}", method::build(windows::window_dims(scene, config), config, false).program);
 }
 
-fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
-    let [pan, ms] = [&pair.pan, &pair.ms].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
-    let depth = match scale.bits {
-        Some(bits) if scale.declared => format!("{bits} bit (declared)"),
-        Some(bits) => format!("{bits} bit (from the data)"),
-        None => format!("values {} to {}", scale.range[0], scale.range[1]),
-    };
-    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio(), config.sensor));
-    for warning in &pair.warnings {
+fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
+    let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
+    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
+    for warning in &scene.warnings {
         talk.say(format_args!("warning: {warning}"));
     }
     talk.detail(format_args!("settings: {}", serde_json::to_string(config).expect("settings are plain values")));
 }
 
-fn summarise(fused: &Fused, times: &Times, talk: Talk) {
-    let outcome = &fused.outcome;
+fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
+    let outcome = &learned.outcome;
     let full = outcome.best_full.map_or("no full step".into(), |loss| format!("full loss {loss:.6}"));
     talk.say(format_args!(
         "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
-        fused.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
+        learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
-    let s = |d: std::time::Duration| d.as_secs_f64();
-    let loading = fused.loading;
+    let s = |d: Duration| d.as_secs_f64();
+    let loading = learned.loading;
     talk.detail(format_args!(
         "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
-        s(fused.load_time) * 1e3,
+        s(learned.load_time) * 1e3,
         loading.kernels,
         if loading.cached { " from the cache" } else { "" },
         s(loading.compiling) * 1e3,
         loading.bytes as f64 / 1e6
     ));
+    let windows = learned.windows.len();
+    let of = if windows > 1 { format!("{windows} windows of ") } else { String::new() };
+    let [h, w] = [learned.dims.rows.fine, learned.dims.columns.fine];
+    talk.detail(format_args!(
+        "learnt from {of}{w}x{h} pixels of PAN; tiles of {1}x{0}",
+        applied.tile[0], applied.tile[1]
+    ));
     talk.say(format_args!(
-        "{:.1} s: load {:.2}, degradation {:.1}, alternation {:.1}, inference {:.2}, files {:.2}",
+        "{:.1} s: read {:.2}, load {:.2}, degradation {:.1}, alternation {:.1}, inference with files {:.2}",
         s(times.total),
-        s(fused.load_time),
+        s(times.read),
+        s(learned.load_time),
         s(outcome.dam_time),
         s(outcome.fusion_time),
-        s(fused.infer_time),
-        s(times.read + times.write)
+        s(applied.time)
     ));
-}
-
-/// The bands to write, from 0.
-fn out_bands(wanted: &[usize], bands: usize) -> Result<Vec<usize>, CliError> {
-    if let Some(&band) = wanted.iter().find(|band| !(1..=bands).contains(band)) {
-        return Err(CliError::OutBand { band, bands });
-    }
-    Ok(if wanted.is_empty() { (0..bands).collect() } else { wanted.iter().map(|band| band - 1).collect() })
-}
-
-/// Writes these bands of the fused image in the MS's data type on the PAN's grid.
-pub fn write_fused(
-    path: &Path,
-    pair: &Pair,
-    bands: &[usize],
-    scale: &Scale,
-    hrms: &[f32],
-    creation: &Creation,
-    overwrite: bool,
-) -> Result<(), CliError> {
-    let layout =
-        Layout { range: scale.range, nodata: pair.nodata(), ..Layout::fused(&pair.pan, &pair.ms.select(bands)) };
-    let hrms = raster::select(hrms, pair.ms.bands, bands);
-    Ok(raster::write(path, &layout, &hrms, pair.valid().as_deref(), creation, overwrite)?)
 }

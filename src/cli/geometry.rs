@@ -1,7 +1,9 @@
 //! Flags on how PAN and MS lie on each other.
 
 use clap::{Args, ValueEnum};
-use trapan::raster::{Alignment, Extent, GeometryOptions};
+use trapan::raster::{Alignment, Check, Extent, Geometry, GeometryOptions, Product, Scene};
+
+use super::CliError;
 
 /// How PAN and MS lie on each other.
 #[derive(Args, Clone, Copy)]
@@ -16,12 +18,14 @@ pub struct GeometryArgs {
     extent: ExtentArg,
 }
 
+/// See [`Alignment`].
 #[derive(Clone, Copy, ValueEnum)]
 enum AlignmentArg {
     Area,
     Centre,
 }
 
+/// See [`Extent`].
 #[derive(Clone, Copy, ValueEnum)]
 enum ExtentArg {
     Intersection,
@@ -29,6 +33,30 @@ enum ExtentArg {
 }
 
 impl GeometryArgs {
+    /// Opens and checks a pair and, if asked, registers it; what is to be known is among the scene's
+    /// warnings.
+    pub fn open(&self, product: &Product, coregister: bool) -> Result<Scene<'static>, CliError> {
+        let options = self.options();
+        let open = |options: &GeometryOptions| {
+            let [pan, ms] = product.sources()?;
+            let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+            Ok::<_, CliError>(Scene::new(pan, ms, geometry))
+        };
+        let mut scene = open(&options)?;
+        let mut check = Check::of(&scene)?;
+        if coregister {
+            let options = check.corrected(&options)?;
+            scene = open(&options)?;
+            check = Check::of(&scene)?;
+            let [down, right] = options.shift;
+            scene
+                .warnings
+                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+        }
+        scene.warnings.extend(check.warnings);
+        Ok(scene)
+    }
+
     /// The library's options.
     pub fn options(&self) -> GeometryOptions {
         GeometryOptions {

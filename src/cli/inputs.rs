@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trapan::method::config::Sensor;
-use trapan::raster::{Product, RasterError, Source};
+use trapan::raster::{Product, RasterError};
 
 /// Which files.
 #[derive(Args)]
 pub struct InputArgs {
-    /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
+    /// Folder of a product: Landsat Collection 2 level 1 (B8 and other bands, MTL), Maxar (*_PAN and
     /// *_MUL) or GF-1/2; instead of --pan and --ms
-    #[arg(value_name = "PRODUCT_DIR", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
+    #[arg(value_name = "PRODUCT_DIR", conflicts_with_all = ["pan", "ms"])]
     product: Option<PathBuf>,
     /// Panchromatic GeoTIFF, one band
     #[arg(long, value_name = "FILE", required_unless_present = "product")]
     pan: Option<PathBuf>,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands, or several files whose bands follow
+    /// Multispectral GeoTIFF of the same place, 1 to 16 bands, or several files whose bands follow
     /// each other
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "product")]
     ms: Vec<PathBuf>,
@@ -28,42 +28,20 @@ pub struct InputArgs {
     nodata: Option<f64>,
 }
 
-/// The two images, opened.
-pub struct Inputs {
-    /// The panchromatic image.
-    pub pan: Source,
-    /// The multispectral image.
-    pub ms: Source,
-    /// The sensor of a product, if it is one that has a preset.
-    pub sensor: Option<Sensor>,
-}
-
 impl InputArgs {
-    /// Opens the files, or finds those of the product.
-    pub fn open(&self) -> Result<Inputs, RasterError> {
-        let (mut inputs, nodata) = match (&self.product, &self.pan) {
-            (Some(folder), _) => {
-                let product = Product::open(folder, &self.bands)?;
-                let [pan, ms] = product.sources()?;
-                let sensor = product.satellite.as_deref().and_then(sensor);
-                (Inputs { pan, ms, sensor }, product.nodata)
-            }
-            (None, pan) => {
-                let pan = Source::open(&pan.iter().collect::<Vec<_>>())?;
-                (Inputs { pan, ms: Source::open(&self.ms)?, sensor: None }, None)
-            }
+    /// The files, with what a product's metadata say of them.
+    pub fn find(&self) -> Result<Product, RasterError> {
+        let product = match (&self.product, &self.pan) {
+            (Some(folder), _) => Product::open(folder, &self.bands)?,
+            (None, pan) => Product { pan: pan.clone().unwrap_or_default(), ms: self.ms.clone(), ..Product::default() },
         };
-        if let Some(nodata) = self.nodata.or(nodata) {
-            inputs.pan.assume_nodata(nodata);
-            inputs.ms.assume_nodata(nodata);
-        }
-        Ok(inputs)
+        Ok(Product { nodata: self.nodata.or(product.nodata), ..product })
     }
 }
 
-/// The preset of a satellite.
-fn sensor(satellite: &str) -> Option<Sensor> {
-    match satellite {
+/// The preset of a product's satellite, if there is one.
+pub fn sensor(product: &Product) -> Option<Sensor> {
+    match product.satellite.as_deref()? {
         "QB02" => Some(Sensor::Qb),
         "IK01" | "IK02" => Some(Sensor::Ikonos),
         "GE01" => Some(Sensor::Ge1),

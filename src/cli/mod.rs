@@ -8,7 +8,10 @@ mod devices;
 mod error;
 mod fuse;
 mod geometry;
+mod infer;
+mod info;
 mod inputs;
+mod output;
 mod profile;
 mod progress;
 mod report;
@@ -43,6 +46,10 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Check a PAN/MS pair: grids, shift, values, what fusing takes; without training
+    Info(Box<info::InfoArgs>),
+    /// Apply trained networks to a PAN/MS pair
+    Infer(Box<infer::InferArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -107,6 +114,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Info(args) => info::run(&args, talk),
+        Command::Infer(args) => infer::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

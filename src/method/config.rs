@@ -209,6 +209,10 @@ pub struct Config {
     pub blocks: usize,
     /// Hidden width of the degradation network, `d`.
     pub dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows.
+    pub train_size: usize,
+    /// Most windows of a larger scene.
+    pub train_windows: usize,
     /// Seed of all randomness.
     pub seed: u64,
 }
@@ -251,6 +255,8 @@ impl Config {
             width: 32,
             blocks: 4,
             dam_width: 32,
+            train_size: 512,
+            train_windows: 8,
             seed: 0,
         }
     }
@@ -286,6 +292,13 @@ impl Config {
             if !(1..=most).contains(&size) {
                 return bad(name, size.to_string(), &format!("1 to {most}"));
             }
+        }
+        // Crops are half of a window and their degraded form has to have some pixels left.
+        if !(256..=8192).contains(&self.train_size) {
+            return bad("train-size", self.train_size.to_string(), "256 to 8192 pixels");
+        }
+        if !(1..=256).contains(&self.train_windows) {
+            return bad("train-windows", self.train_windows.to_string(), "1 to 256");
         }
         let positive = [
             ("lr-dam", self.lr_dam),

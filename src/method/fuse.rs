@@ -1,11 +1,12 @@
-//! From a pair of rasters to the fused image.
+//! From a pair in memory to the fused image in memory.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
-use super::{Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, Sample, Sharpener, train};
-use crate::engine::{Device, Loading, Options, Timing};
-use crate::raster::{Pair, Scale};
+use super::apply::{Application, Applied, Rows, apply};
+use super::learn::{Learned, learn};
+use super::{Config, Dims, MethodError, Progress};
+use crate::engine::{Device, Options};
+use crate::raster::{Pair, Scale, Scene, Survey};
 
 /// A fused pair.
 pub struct Fused {
@@ -14,17 +15,9 @@ pub struct Fused {
     /// The upsampled multispectral image `[H, W, C]` in DN: what fusing improves on.
     pub lms: Vec<f32>,
     /// What training did.
-    pub outcome: Outcome,
-    /// Device the engine ran on.
-    pub device: String,
-    /// Time to build the program and load it on the device.
-    pub load_time: Duration,
-    /// What loading it took of the device.
-    pub loading: Loading,
-    /// Time of the last forward pass.
-    pub infer_time: Duration,
-    /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
-    pub timings: Vec<Timing>,
+    pub learned: Learned,
+    /// What applying its result took.
+    pub applied: Applied,
 }
 
 /// Sizes of a pair.
@@ -47,35 +40,18 @@ pub fn fuse(
     options: Options,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Fused, MethodError> {
-    config.check(pair.ms.bands)?;
-    let start = Instant::now();
-    let dims = dims(pair);
-    let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
-    let sample = Sample { pan, ms, weights: None };
-    let model = build(dims, config, false);
-    let mut engine = device.load(model.program.clone(), options)?;
-    let (load_time, loading) = (start.elapsed(), engine.loading());
-    let job = Job { model: &model, config, samples: std::slice::from_ref(&sample), checkpoints: None, look: LOOK };
-    let outcome = train(engine.as_mut(), job, observe)?;
-    let device_name = engine.name();
-    let timings = engine.timings()?;
-    drop(engine);
-    let start = Instant::now();
-    let network = (model.fusion.shape(), &outcome.trained.0[..]);
-    let mut sharpener = Sharpener::new(device, options, &dims, config.upsample, network, [4096; 2])?;
-    let strip = sharpener.strips()[0].clone();
-    let [lms, hrms] = sharpener.strip(&strip, &sample.pan, &sample.ms, true)?.map(|x| scale.restore(&x));
-    let infer_time = start.elapsed();
-    Ok(Fused { hrms, lms, outcome, device: device_name, load_time, loading, infer_time, timings })
-}
-
-/// The model of a pair.
-///
-/// # Panics
-/// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config, weighted: bool) -> Model {
-    Model::build(dims, config, weighted).unwrap_or_else(|errors| {
-        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        panic!("the program of {dims:?} is wrong: {}", list.join("; "))
-    })
+    let scene = Scene::of(pair);
+    let survey = Survey::of(&scene)?;
+    let learned = learn(&scene, &survey, scale, config, device, options, None, observe)?;
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let fitted = &learned.fitted;
+    let job = Application { scene: &scene, fitted, device, options, part, memory: u64::MAX, lms: true };
+    let (mut lms, mut hrms) = (Vec::new(), Vec::new());
+    let mut collect = |rows: Rows| {
+        lms.extend(rows.lms);
+        hrms.extend(rows.hrms);
+        Ok(())
+    };
+    let applied = apply(&job, &mut collect, &mut |_| ControlFlow::Continue(()))?;
+    Ok(Fused { hrms, lms, learned, applied })
 }

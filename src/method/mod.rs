@@ -1,9 +1,13 @@
 //! TRA-PAN itself: settings, filters, the static plans, the schedule, training.
 
+pub mod apply;
 mod checkpoint;
 pub mod config;
 pub mod crops;
+pub mod estimate;
+pub mod fitted;
 mod fuse;
+mod learn;
 pub mod model;
 mod sample;
 pub mod scene;
@@ -13,10 +17,13 @@ pub mod simulate;
 pub mod trace;
 pub mod train;
 mod weights_file;
+pub mod windows;
 
 pub use checkpoint::Checkpoints;
 pub use config::Config;
-pub use fuse::{Fused, build, dims, fuse};
+pub use fitted::Fitted;
+pub use fuse::{Fused, dims, fuse};
+pub use learn::{Learned, build, learn};
 pub use model::{Dims, Model};
 pub use sample::{Sample, SampleWeights, Validity};
 pub use sharpen::Sharpener;
@@ -79,6 +86,16 @@ pub enum MethodError {
     OtherRun {
         /// Checkpoint.
         path: std::path::PathBuf,
+    },
+    /// Trained networks do not suit a scene.
+    #[error("the model was trained for {what} {model}, the scene has {scene}: train on this scene (trapan fuse)")]
+    Misfit {
+        /// What does not suit.
+        what: &'static str,
+        /// The model's.
+        model: String,
+        /// The scene's.
+        scene: String,
     },
     /// A file cannot be read or written.
     #[error(transparent)]

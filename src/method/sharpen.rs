@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::config::Upsample;
 use super::model::{Tile, upsampling};
 use super::{Dims, MethodError};
-use crate::engine::{Device, Engine, Options};
+use crate::engine::{Device, Engine, Options, Timing};
 use crate::filter::Banded;
 use crate::graph::Step;
 use crate::net::{self, FusionShape, Layer};
@@ -34,23 +34,31 @@ pub struct Span {
     pub ms: Range<usize>,
 }
 
-/// Cuts an axis into tiles of one size that see about `size` pixels.
-fn spans(up: &Banded, size: usize, halo: usize) -> Vec<Span> {
+/// Cuts a part of an axis into tiles of one size that see about `size` pixels.
+fn spans(up: &Banded, part: Range<usize>, size: usize, halo: usize) -> Vec<Span> {
     let len = up.output();
-    // One size for all, and the last one ends with the axis: its start is aligned too.
+    // One size for all, such that one that ends with the axis starts aligned too.
     let stride = size.saturating_sub(2 * halo).max(ALIGN).next_multiple_of(ALIGN);
-    let size = (2 * halo + stride + len % ALIGN).min(len);
-    let count = (len - size).div_ceil(stride) + 1;
-    let sees: Vec<_> = (0..count).map(|k| (k * stride).min(len - size)).map(|start| start..start + size).collect();
+    let whole = part.len().next_multiple_of(ALIGN) + ALIGN;
+    let size = (2 * halo + stride.min(whole) + len % ALIGN).min(len);
+    let first = part.start.saturating_sub(halo) / ALIGN * ALIGN;
+    let window = |start: usize| start.min(len - size)..start.min(len - size) + size;
+    let mut sees = Vec::from([window(first)]);
+    // The rim is not given, but where the axis ends.
+    let gives = |s: &Range<usize>| if s.end == len { len } else { s.end - halo };
+    while let Some(last) = sees.last().filter(|s| gives(s) < part.end) {
+        sees.push(window(last.start + stride));
+    }
     let support: Vec<_> = sees.iter().map(|s| up.support(s.clone()).unwrap_or(0..up.input)).collect();
     let ms_len = support.iter().map(Range::len).max().unwrap_or(0).max(up.taps[0].len()).min(up.input);
-    let place = |k: usize| {
-        let first = if k == 0 { 0 } else { sees[k - 1].end - halo };
-        let last = if k + 1 == count { len } else { sees[k].end - halo };
-        let ms = support[k].start.min(up.input - ms_len);
-        Span { sees: sees[k].clone(), gives: first..last, ms: ms..ms + ms_len }
+    let mut from = part.start;
+    let place = |(sees, support): (Range<usize>, Range<usize>)| {
+        let given = from..gives(&sees).min(part.end);
+        from = given.end;
+        let ms = support.start.min(up.input - ms_len);
+        Span { sees, gives: given, ms: ms..ms + ms_len }
     };
-    (0..count).map(place).collect()
+    sees.into_iter().zip(support).map(place).collect()
 }
 
 /// Applies trained weights to a scene.
@@ -64,8 +72,8 @@ pub struct Sharpener {
 }
 
 impl Sharpener {
-    /// For a scene of `dims`, in tiles that see about `tile` pixels of rows and columns of PAN.
-    /// `weights` are the fusion network's, in PyTorch layout.
+    /// For a part of a scene, rows and columns of PAN, in tiles that see about `tile` pixels of rows and
+    /// columns. `weights` are the fusion network's, in PyTorch layout.
     ///
     /// # Errors
     /// What the device reports.
@@ -78,15 +86,19 @@ impl Sharpener {
         dims: &Dims,
         upsample: Upsample,
         (shape, weights): (FusionShape, &[Layer]),
+        part: [Range<usize>; 2],
         tile: [usize; 2],
     ) -> Result<Self, MethodError> {
         let [(rows, columns)] = <[_; 1]>::try_from(upsampling(upsample, dims.rows, dims.columns)).expect("one term");
         let halo = halo(shape.blocks);
-        let [row_spans, column_spans] = [(&rows, tile[0]), (&columns, tile[1])].map(|(up, size)| {
+        let [row_part, column_part] = part;
+        let cut = |up: &Banded, part, size| {
             // A band around the end, as the codes' interpolator has it, needs the whole axis.
-            let size = if up.support(0..up.output()).is_none() { up.output() } else { size };
-            spans(up, size, halo)
-        });
+            let wraps = up.support(0..up.output()).is_none();
+            let part = if wraps { 0..up.output() } else { part };
+            spans(up, part, if wraps { up.output() } else { size }, halo)
+        };
+        let (row_spans, column_spans) = (cut(&rows, row_part, tile[0]), cut(&columns, column_part, tile[1]));
         let part = |up: &Banded, span: &Span| up.part(span.sees.clone(), span.ms.clone());
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
         let tile =
@@ -96,20 +108,35 @@ impl Sharpener {
         Ok(Self { rows, columns, row_spans, column_spans, tile, engine })
     }
 
+    /// Time of every call that ran; see [`Engine::timings`].
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn timings(&mut self) -> Result<Vec<Timing>, MethodError> {
+        Ok(self.engine.timings()?)
+    }
+
     /// The strips of rows to go through, from top to bottom.
     pub fn strips(&self) -> &[Span] {
         &self.row_spans
     }
 
-    /// The upsampled and the fused rows that a strip gives, `[rows, W, C]` each. `pan [rows, W]` and
-    /// `ms [rows, w, C]` are the rows it sees, normalised.
+    /// The columns that a strip gives.
+    pub fn columns(&self) -> Range<usize> {
+        let [first, last] = [self.column_spans.first(), self.column_spans.last()];
+        first.map_or(0, |s| s.gives.start)..last.map_or(0, |s| s.gives.end)
+    }
+
+    /// The upsampled and the fused pixels that a strip gives, `[rows, columns, C]` each. `pan [rows, W]`
+    /// and `ms [rows, w, C]` are the rows it sees, normalised. Without `lms` the former are left out.
     ///
     /// # Errors
     /// What the device reports.
     pub fn strip(&mut self, strip: &Span, pan: &[f32], ms: &[f32], lms: bool) -> Result<[Vec<f32>; 2], MethodError> {
         let bands = self.tile.ms.shape().c();
         let (pan_w, ms_w) = (self.columns.output(), self.columns.input);
-        let mut out = [usize::from(lms), 1].map(|used| vec![0.0; used * strip.gives.len() * pan_w * bands]);
+        let given = self.columns();
+        let mut out = [usize::from(lms), 1].map(|used| vec![0.0; used * strip.gives.len() * given.len() * bands]);
         let rows = self.rows.part(strip.sees.clone(), strip.ms.clone());
         for span in &self.column_spans {
             let columns = self.columns.part(span.sees.clone(), span.ms.clone());
@@ -124,12 +151,10 @@ impl Sharpener {
             for (out, tensor) in out.iter_mut().zip(wanted) {
                 let Some(tensor) = tensor else { continue };
                 let image = self.engine.read(tensor)?;
-                let row = span.sees.len() * bands;
-                let given = (span.gives.start - span.sees.start) * bands..(span.gives.end - span.sees.start) * bands;
-                let first = strip.gives.start - strip.sees.start;
-                let from = image.chunks_exact(row).skip(first);
-                for (to, from) in out.chunks_exact_mut(pan_w * bands).zip(from) {
-                    to[span.gives.start * bands..span.gives.end * bands].copy_from_slice(&from[given.clone()]);
+                let within = |first: usize| (span.gives.start - first) * bands..(span.gives.end - first) * bands;
+                let from = image.chunks_exact(span.sees.len() * bands).skip(strip.gives.start - strip.sees.start);
+                for (to, from) in out.chunks_exact_mut(given.len() * bands).zip(from) {
+                    to[within(given.start)].copy_from_slice(&from[within(span.sees.start)]);
                 }
             }
         }

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::{Config, Dims, Outcome};
-use crate::net::{Layer, NamedTensor};
+use super::{Config, Dims, Outcome, fitted, weights_file};
+use crate::net::Layer;
 use crate::raster::{RasterError, Scale, check_output, write_atomically};
 
 /// Creates the folder and finds out whether [`write()`] can be expected to succeed.
@@ -71,12 +70,5 @@ fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> se
 
 /// Both networks as one safetensors file.
 fn weights((fusion, dam): &(Vec<Layer>, Vec<Layer>)) -> Vec<u8> {
-    let named =
-        |network: &'static str, layers: &[Layer]| layers.iter().flat_map(|l| l.named(network)).collect::<Vec<_>>();
-    let tensors: Vec<NamedTensor> = [named("fusion", fusion), named("dam", dam)].concat();
-    let views = tensors.iter().map(|(name, shape, data)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(data));
-        (name, view.expect("shape and data agree"))
-    });
-    safetensors::serialize(views, None).expect("names are unique")
+    weights_file::encode("trace", &fitted::named(fusion, dam))
 }

@@ -9,6 +9,9 @@ pub(super) const KEY_DIRECTORY: u16 = 34735;
 pub(super) const DOUBLE_PARAMS: u16 = 34736;
 pub(super) const ASCII_PARAMS: u16 = 34737;
 
+/// Value of a key that is "defined by other keys".
+pub(super) const USER_DEFINED: u16 = 32767;
+
 /// The GeoTIFF tags of a file, value by value as stored; an empty list is an absent tag.
 ///
 /// Never interpreted on the way from input to output: a coordinate system that is not understood
@@ -82,6 +85,12 @@ impl GeoTags {
     /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
     pub fn pixel_is_point(&self) -> bool {
         self.keys().any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+    }
+
+    /// EPSG code of the coordinate system, projected or else geographic, if it has one.
+    pub fn epsg(&self) -> Option<u16> {
+        let code = |id| self.keys().find(|k| k[0] == id && k[1] == 0).map(|k| k[3]);
+        code(3072).or(code(2048)).filter(|code| !matches!(*code, 0 | USER_DEFINED))
     }
 
     /// The keys, four numbers each: id, place of the value (0: here, else a tag), count, value.

@@ -5,6 +5,7 @@
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.
 
+mod check;
 mod chunk;
 mod directory;
 mod error;
@@ -12,17 +13,20 @@ mod geo;
 mod geometry;
 mod image;
 mod input;
-
 mod metadata;
 mod pair;
 pub mod picture;
 mod product;
 mod read;
+pub mod register;
 mod scale;
+mod scene;
 mod storage;
+mod survey;
 mod write;
 
 use std::{
+    borrow::Cow,
     fs::File,
     io,
     ops::{Deref, DerefMut},
@@ -31,14 +35,19 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
+pub(crate) use pair::fill;
 pub use product::Product;
 pub use read::{Source, read};
+pub use register::Registration;
 pub use scale::Scale;
+pub use scene::Scene;
+pub use survey::{Cells, Survey};
 pub use write::{
     BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
     write, write_atomically,
@@ -205,6 +214,29 @@ impl Header {
         Window { x: 0, y: 0, width: self.width, height: self.height }
     }
 
+    /// Of the image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
+        if flip != [false; 2] {
+            self.geo = GeoTags::default();
+            self.metadata.rpc.clear();
+        }
+        self
+    }
+
+    /// What to say about a band that is taken as transparency.
+    fn alpha_note(&self) -> Option<String> {
+        self.alpha.map(|band| {
+            format!(
+                "{}: band {} is marked as alpha (transparency) and taken as a mask; if it has values, correct the \
+                 file: {}",
+                self.path.display(),
+                band + 1,
+                error::translate(&format!("-colorinterp_{} undefined", band + 1), &self.path)
+            )
+        })
+    }
+
     /// Of a part of the image, its place shifted accordingly.
     #[must_use]
     pub fn part(&self, part: Window) -> Self {
@@ -255,6 +287,15 @@ impl Raster {
         if part == self.window() {
             return self;
         }
+        let Block { data, valid } = self.block(part);
+        Self { header: self.header.part(part), data, valid }
+    }
+
+    /// The pixels of a part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    pub fn block(&self, part: Window) -> Block {
         let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
         let data = (0..part.height)
             .map(rows)
@@ -262,23 +303,31 @@ impl Raster {
             .copied()
             .collect();
         let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
-        Self { header: self.header.part(part), data, valid }
+        Block { data, valid }
     }
 
     /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
     #[must_use]
-    pub fn flipped(mut self, [rows, columns]: [bool; 2]) -> Self {
+    pub fn flipped(self, flip: [bool; 2]) -> Self {
+        let size = self.size();
+        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(size, flip);
+        Self { header: self.header.flipped(flip), data, valid }
+    }
+}
+
+impl Block {
+    /// The block of this width and height with its rows, its columns or both in reverse order.
+    #[must_use]
+    pub fn flipped(self, [w, h]: [usize; 2], [rows, columns]: [bool; 2]) -> Self {
         if !rows && !columns {
             return self;
         }
-        self.geo = GeoTags::default();
-        self.metadata.rpc.clear();
-        let (w, h, c) = (self.width, self.height, self.bands);
+        let c = self.data.len() / (w * h);
         let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
         let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
-        self.data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
-        self.valid = self.valid.as_ref().map(|v| (0..w * h).map(|i| v[from(i)]).collect());
-        self
+        let data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
+        let valid = self.valid.map(|v| (0..w * h).map(|i| v[from(i)]).collect());
+        Self { data, valid }
     }
 }
 
@@ -297,7 +346,13 @@ impl DerefMut for Raster {
 }
 
 /// These of the `bands` values of each pixel, in this order.
-pub fn select(data: &[f32], bands: usize, wanted: &[usize]) -> Vec<f32> {
+///
+/// # Panics
+/// If there is no such band.
+pub fn select<'a>(data: &'a [f32], bands: usize, wanted: &[usize]) -> Cow<'a, [f32]> {
+    if wanted.iter().copied().eq(0..bands) {
+        return data.into();
+    }
     data.chunks_exact(bands).flat_map(|pixel| wanted.iter().map(|band| pixel[*band])).collect()
 }
 

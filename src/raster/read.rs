@@ -152,9 +152,9 @@ impl Source {
     }
 
     /// Takes this value for "no data" in files that do not state one.
-    pub fn assume_nodata(&mut self, nodata: f64) {
-        self.header.nodata = self.header.nodata.or(Some(nodata));
-        self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+    pub fn assume_nodata(&mut self, nodata: Option<f64>) {
+        self.header.nodata = self.header.nodata.or(nodata);
+        self.nodata.iter_mut().for_each(|n| *n = n.or(nodata.map(|n| n as f32)));
     }
 
     /// Takes this for the number of significant bits if the files do not state one.

@@ -1,24 +1,12 @@
 //! Whether two images name the same coordinate system. Nothing is transformed.
 
 use super::{Affine, GeometryError, Header};
-use crate::raster::GeoTags;
+use crate::raster::{GeoTags, geo::USER_DEFINED};
 
 /// Keys that do not say where a coordinate lies: raster type, and the names of things.
 const REMARKS: [u16; 4] = [1025, 1026, 2049, 3073];
-/// "Defined by other keys".
-const USER_DEFINED: u16 = 32767;
 /// Metres per degree of latitude.
 const METRES_PER_DEGREE: f64 = 111_320.0;
-
-/// EPSG code of the coordinate system: projected, else geographic.
-pub(super) fn epsg(geo: &GeoTags) -> Option<u16> {
-    let code = |id| geo.keys().find(|k| k[0] == id && k[1] == 0).map(|k| k[3]);
-    let known = |code: &u16| !matches!(*code, 0 | USER_DEFINED);
-    match code(3072) {
-        Some(projected) => Some(projected).filter(known),
-        None => code(2048).filter(known),
-    }
-}
 
 /// Whether coordinates are degrees.
 fn geographic(geo: &GeoTags) -> bool {
@@ -36,7 +24,7 @@ fn meaning<'a>(geo: &'a GeoTags, key: &[u16]) -> Option<(u16, &'a [f64])> {
 
 /// Whether two coordinate systems differ; one that is not named is taken for the other.
 fn differ(pan: &GeoTags, ms: &GeoTags) -> bool {
-    if let (Some(a), Some(b)) = (epsg(pan), epsg(ms)) {
+    if let (Some(a), Some(b)) = (pan.epsg(), ms.epsg()) {
         return a != b;
     }
     // One without an EPSG code: writers choose their keys, so only those that both have can speak.
@@ -60,5 +48,5 @@ pub(super) fn compare(pan: &Header, ms: &Header, fine: &Affine, coarse: &Affine)
     let metres =
         |geo: &GeoTags, affine: &Affine| affine.pixel_size()[1] * if geographic(geo) { METRES_PER_DEGREE } else { 1.0 };
     let ratio = metres(&ms.geo, coarse) / metres(&pan.geo, fine);
-    Err(GeometryError::crs(pan, ms, fine, ratio, [&pan.geo, &ms.geo].map(epsg)))
+    Err(GeometryError::crs(pan, ms, fine, ratio, [&pan.geo, &ms.geo].map(GeoTags::epsg)))
 }

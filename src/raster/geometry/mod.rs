@@ -56,9 +56,11 @@ pub struct GeometryOptions {
     pub assume_aligned: Option<Alignment>,
     /// Which area to fuse.
     pub extent: Extent,
-    /// By how many PAN pixels (rows, columns) PAN must move to match MS, on top of what the
-    /// georeference says; see [`register`](super::register).
+    /// How far PAN lies off MS, in PAN pixels: down, to the right; see [`register`](super::register).
     pub shift: [f64; 2],
+    /// Take the nearest whole ratio if pixel sizes are a few per cent off it, to measure what cannot
+    /// be fused.
+    pub drifting: bool,
 }
 
 /// PAN and MS on each other: the parts to read, and the grid of one on the other.
@@ -98,11 +100,13 @@ impl Geometry {
             return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path.clone(), fix });
         }
         let [mut rows, mut columns] = axes(pan, ms, options.assume_aligned)?;
-        rows.first -= options.shift[0];
-        columns.first -= options.shift[1];
+        rows.first += options.shift[0];
+        columns.first += options.shift[1];
         let steps = [&rows, &columns].map(|axis| axis.step.abs());
         let ratio = steps[0].round();
         let fits = steps.iter().zip([&rows, &columns]).all(|(step, axis)| axis.drift(step - ratio) <= MAX_DRIFT);
+        let close = |step: &f64| (step / ratio - 1.0).abs() < 0.05;
+        let fits = fits || options.drifting && steps.iter().all(close);
         if !fits || !(MIN_RATIO as f64..=MAX_RATIO as f64).contains(&ratio) {
             return Err(GeometryError::ratio(pan, ms, &rows, &columns).into());
         }

@@ -11,10 +11,10 @@ use super::{
     error::{quoted, translate},
 };
 
-/// What a product folder holds.
+/// A PAN and MS as files, and what is known of them beside.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Product {
-    /// Name of the satellite as its metadata or file names give it: "LANDSAT_8", "WV02", "GF2", ….
+    /// Name of the satellite as a product's metadata or file names give it: "LANDSAT_8", "WV02", "GF2", ….
     pub satellite: Option<String>,
     /// The panchromatic file.
     pub pan: PathBuf,
@@ -60,13 +60,16 @@ impl Product {
         ))
     }
 
-    /// Opens PAN and MS, with the names and bits that the metadata add to them.
+    /// Opens PAN and MS, with what the metadata add to them.
     ///
     /// # Errors
     /// Those of [`Source::open`].
     pub fn sources(&self) -> Result<[Source; 2], RasterError> {
         let mut sources = [Source::open(&[&self.pan])?, Source::open(&self.ms)?];
-        sources.iter_mut().for_each(|source| source.assume_bits(self.bits));
+        for source in &mut sources {
+            source.assume_nodata(self.nodata);
+            source.assume_bits(self.bits);
+        }
         sources[1].assume_names(&self.names);
         Ok(sources)
     }

@@ -78,10 +78,11 @@ impl Layout {
     }
 
     /// The bands of one image on the grid of another: type, names, colours and items of `ms`, place,
-    /// camera and time of `pan`; range and nodata are those of [`new`](Self::new).
+    /// camera and time of `pan`. Nodata is that of `ms`, else that of `pan` if the type can hold it.
     pub fn fused(pan: &Header, ms: &Header) -> Self {
         let Metadata { rpc, date_time, .. } = pan.metadata.clone();
         Self {
+            nodata: [ms.nodata, pan.nodata].into_iter().flatten().find(|n| ms.sample.holds(*n)),
             geo: pan.geo.clone(),
             descriptions: ms.descriptions.clone(),
             metadata: Metadata { rpc, date_time, ..ms.metadata.clone() },
