@@ -422,7 +422,10 @@ fn memory_grows_with_the_width_only() {
 /// Files of every type, some big, some masked, as GDAL and rio-cogeo see them.
 #[test]
 fn gdal_reads_what_we_write() {
-    let Some(mut python) = python("comparison with GDAL", &["rasterio", "numpy"]) else { return };
+    let gdal = || python("comparison with GDAL", &["rasterio", "numpy"]);
+    if gdal().is_none() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let point =
         GeoTags { keys: utm().keys.iter().enumerate().map(|(i, k)| if i == 11 { 2 } else { *k }).collect(), ..utm() };
@@ -459,7 +462,7 @@ fn gdal_reads_what_we_write() {
         fs::write(file("json"), wanted.to_string().replace("\"nodata\":null", nan)).unwrap();
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check_cog.py");
-    let mut check = || python.arg(&script).arg(folder.path()).output().unwrap();
+    let check = || gdal().expect("it was there").arg(&script).arg(folder.path()).output().unwrap();
     let ran = check();
     let out = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{out}");
@@ -470,5 +473,47 @@ fn gdal_reads_what_we_write() {
     fs::write(&path, values).unwrap();
     let ran = check();
     assert_eq!(ran.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&ran.stdout).contains("1 values differ"));
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(out.contains("u16.tif: 1 values differ"), "{out}");
+}
+
+/// By hand, in a process of its own: `TRAPAN_SCENE=20000x2000 TRAPAN_CO="COMPRESS=ZSTD" cargo test
+/// large_scene -- --ignored --nocapture` writes 8 bands of waves with 11 bits of which 4 are noise.
+#[test]
+#[ignore = "by hand: time and memory of a large scene"]
+fn large_scene() {
+    let size = std::env::var("TRAPAN_SCENE").unwrap_or("4000x2000".into());
+    let [w, h] = size.split_once('x').map(|(w, h)| [w, h].map(|n| n.parse::<usize>().unwrap())).unwrap();
+    let options = std::env::var("TRAPAN_CO").unwrap_or_default();
+    let options: Vec<&str> = options.split_whitespace().collect();
+    let folder = tempfile::tempdir_in(std::env::var("TRAPAN_FOLDER").unwrap_or(".".into())).unwrap();
+    let path = folder.path().join("scene.tif");
+    let creation = Creation::parse(&options).unwrap();
+    let layout = Layout { range: [0.0, 2047.0], nodata: Some(0.0), ..Layout::new([w, h], 8, Sample::U16) };
+    let (mut making, start) = (std::time::Duration::ZERO, std::time::Instant::now());
+    let mut file = CogWriter::create(&path, &layout, &creation, false).unwrap();
+    let mut row = vec![0.0; w * 8];
+    for y in 0..h {
+        let begin = std::time::Instant::now();
+        for (i, v) in row.iter_mut().enumerate() {
+            let (x, band) = ((i / 8) as f32, (i % 8) as f32);
+            let noise =
+                ((y * w * 8 + i) as u32).wrapping_mul(0x9e37_79b9).rotate_left(13).wrapping_mul(0x85eb_ca6b) >> 28;
+            *v = (400.0 + 200.0 * (x / 37.0).sin() * (y as f32 / 53.0).cos()) * (1.0 + 0.1 * band) + noise as f32;
+        }
+        making += begin.elapsed();
+        file.write_rows(&row, None).unwrap();
+    }
+    let rows = start.elapsed();
+    file.finish().unwrap();
+    let total = start.elapsed();
+    let raw = (w * h * 16) as f64 / 1e6;
+    let stored = fs::metadata(&path).unwrap().len() as f64 / 1e6;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
+    println!("{size} {options:?}: {raw:.0} MB stored as {stored:.0}, {peak}");
+    println!("{total:.1?}, of which the pixels took {making:.1?} and the end {:.1?}", total - rows);
+    let last = Window { x: w - 1, y: h - 1, width: 1, height: 1 };
+    let back = Source::open(&[path]).unwrap().read(last).unwrap().data;
+    assert_eq!(back, row[(w - 1) * 8..].iter().map(|v| v.round()).collect::<Vec<f32>>());
 }
