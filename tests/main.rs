@@ -3,6 +3,7 @@
 mod checks;
 mod cli;
 mod cog;
+mod creation;
 mod damage;
 mod filters;
 mod fixture;

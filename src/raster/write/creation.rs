@@ -149,7 +149,7 @@ impl Creation {
             }
             "BLOCKSIZE" => {
                 self.block_size = number(16..=4096)?;
-                if self.block_size % 16 != 0 {
+                if !self.block_size.is_multiple_of(16) {
                     return Err("not a multiple of 16".into());
                 }
             }
