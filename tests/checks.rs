@@ -1,7 +1,7 @@
 //! Each static check fails on the mistake it is for, and memory is shared only by
 //! tensors that are never alive together.
 
-use trapan::graph::{Access, CheckError, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
+use trapan::graph::{Access, CheckError, Grain, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::adam::{self, Adam};
 use trapan::kernels::loss::Compared;
 use trapan::kernels::{conv2d, image, loss};

@@ -265,6 +265,8 @@ fn usage_errors_exit_with_2() {
     pair.refused(&["--lr-full", "nan"], 2, &["--lr-full is NaN"]);
     pair.refused(&["--mtf-gains", "0.3,0.3"], 2, &["2 gains", "one per band: 4"]);
     pair.refused(&["--pan-gain", "1.5"], 2, &["1.5", "between 0 and 1"]);
+    pair.refused(&["--co", "COMPRESS=JPEG"], 2, &["COMPRESS=JPEG", "unknown compression", "ZSTD"]);
+    pair.refused(&["--co", "PREDICTOR=3"], 2, &["u16", "FLOATING_POINT"]);
 }
 
 #[test]

@@ -3,22 +3,20 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::json;
-use trapan::raster::{
-    CogWriter, Creation, GeoTags, Item, Kind, Layout, Metadata, RasterError, Sample, Source, Window, write,
-};
+use trapan::raster::{CogWriter, Creation, GeoTags, Item, Layout, Metadata, Sample, Source, Window, write};
 
 use crate::fixture::{SAMPLES, parse, scene, utm};
 use crate::support::python;
 use crate::writing::round_trip;
 
 /// One directory: where it is, and its tags with their numbers and where those are.
-struct Ifd {
+pub struct Ifd {
     at: u64,
     tags: BTreeMap<u16, (Vec<u64>, u64)>,
 }
 
 impl Ifd {
-    fn get(&self, tag: u16) -> &[u64] {
+    pub fn get(&self, tag: u16) -> &[u64] {
         self.tags.get(&tag).map_or(&[], |(values, _)| values)
     }
 
@@ -28,7 +26,7 @@ impl Ifd {
 }
 
 /// All directories of a little-endian file.
-fn directories(file: &[u8]) -> Vec<Ifd> {
+pub fn directories(file: &[u8]) -> Vec<Ifd> {
     let number = |at: u64, bytes: usize| {
         file[at as usize..][..bytes].iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte))
     };
@@ -58,7 +56,8 @@ fn directories(file: &[u8]) -> Vec<Ifd> {
     found
 }
 
-fn bytes(layout: &Layout, data: &[f32], valid: Option<&[bool]>, options: &[&str]) -> Vec<u8> {
+/// The file of an image.
+pub fn bytes(layout: &Layout, data: &[f32], valid: Option<&[bool]>, options: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.tif");
     write(&path, layout, data, valid, &Creation::parse(options).unwrap(), false).unwrap();
@@ -253,102 +252,6 @@ fn validity_survives_with_or_without_a_nodata_value() {
     }
 }
 
-#[test]
-fn every_compression_and_predictor_reads_back() {
-    let size = [530, 300];
-    for sample in SAMPLES {
-        let data = scene(sample, [size[0], size[1], 3]);
-        let layout = Layout::new(size, 3, sample);
-        for compress in ["NONE", "LZW", "DEFLATE", "ZSTD", "PACKBITS"] {
-            for predictor in ["YES", "NO", "STANDARD", "FLOATING_POINT"] {
-                if predictor == "FLOATING_POINT" && sample != Sample::F32 {
-                    continue;
-                }
-                let options = [&format!("COMPRESS={compress}"), &format!("PREDICTOR={predictor}")[..]];
-                let file = bytes(&layout, &data, None, &options);
-                assert!(parse(&file, "f.tif").unwrap().data == data, "{sample} {options:?}");
-                let predicted = directories(&file)[0].get(317).first().copied().unwrap_or(1);
-                let wanted = match (compress, predictor, sample) {
-                    ("NONE" | "PACKBITS", ..) | (_, "NO", _) => 1,
-                    (_, "STANDARD", _) => 2,
-                    (_, _, Sample::F32) => 3,
-                    _ => 2,
-                };
-                assert_eq!(predicted, wanted, "{sample} {options:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn options_do_what_they_say() {
-    let size = [1300, 1100];
-    let data = scene(Sample::U16, [size[0], size[1], 1]);
-    let layout = Layout::new(size, 1, Sample::U16);
-    let file = |options: &[&str]| bytes(&layout, &data, None, options);
-    let length = |options: &[&str]| file(options).len();
-    assert!(length(&["LEVEL=9"]) < length(&["level=1", "compress=deflate"]));
-    assert!(length(&["COMPRESS=ZSTD", "LEVEL=15"]) < length(&["LEVEL=1", "COMPRESS=ZSTD"]));
-    assert_eq!(
-        file(&[]),
-        file(&["COMPRESS=DEFLATE", "PREDICTOR=2", "BLOCKSIZE=512", "BIGTIFF=IF_SAFER", "OVERVIEWS=AUTO"])
-    );
-    assert_eq!(directories(&file(&["OVERVIEWS=NONE"])).len(), 1);
-    assert_eq!(directories(&file(&["BLOCKSIZE=1024"]))[0].get(322), [1024]);
-    assert_eq!(directories(&file(&["BLOCKSIZE=4096"]))[0].get(323), [1104], "no larger than the image needs");
-    for (option, version) in [("YES", 43), ("NO", 42), ("IF_NEEDED", 42), ("IF_SAFER", 42)] {
-        assert_eq!(file(&[&format!("BIGTIFF={option}")])[2], version);
-    }
-}
-
-#[test]
-fn wide_offsets_come_in_time() {
-    // 2.1 GB before compression, all one value.
-    let layout = Layout::new([8192, 8192], 8, Sample::F32);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("f.tif");
-    let creation = Creation::parse(&["COMPRESS=ZSTD", "LEVEL=1", "PREDICTOR=NO", "OVERVIEWS=NONE"]).unwrap();
-    let mut file = CogWriter::create(&path, &layout, &creation, false).unwrap();
-    let rows = vec![3.25; 512 * 8192 * 8];
-    for _ in 0..16 {
-        file.write_rows(&rows, None).unwrap();
-    }
-    file.finish().unwrap();
-    let file = fs::read(&path).unwrap();
-    assert!(file[2] == 43 && file.len() < 1 << 20);
-    let last = Window { x: 8190, y: 8191, width: 2, height: 1 };
-    assert_eq!(Source::open(&[path]).unwrap().read(last).unwrap().data, [3.25; 16]);
-}
-
-#[test]
-fn wrong_options_are_named_with_those_there_are() {
-    for (options, why) in [
-        (vec!["COMPRESS"], "KEY=VALUE"),
-        (vec!["COMPRESS=JPEG"], "compression"),
-        (vec!["TILED=YES"], "unknown key"),
-        (vec!["PREDICTOR=4"], "predictor"),
-        (vec!["BLOCKSIZE=0"], "16 to 4096"),
-        (vec!["BLOCKSIZE=100"], "multiple of 16"),
-        (vec!["BLOCKSIZE=8192"], "16 to 4096"),
-        (vec!["BIGTIFF=MAYBE"], "choice"),
-        (vec!["OVERVIEWS=5"], "choice"),
-        (vec!["NUM_THREADS=0"], "1 to 1024"),
-        (vec!["LEVEL=0"], "1 to 22"),
-        (vec!["LEVEL=13"], "1 to 12"),
-        (vec!["LEVEL=3", "COMPRESS=LZW"], "only DEFLATE and ZSTD"),
-    ] {
-        let error = Creation::parse(&options).expect_err("no such option");
-        let text = error.to_string();
-        assert!(text.contains(why) && text.contains("BIGTIFF=YES|NO|IF_NEEDED|IF_SAFER"), "{text}");
-        assert!(options.contains(&&error.option[..]));
-        assert_eq!(RasterError::from(error).kind(), Kind::Usage);
-    }
-    let floating = Creation::parse(&["PREDICTOR=FLOATING_POINT"]).unwrap();
-    let path = tempfile::tempdir().unwrap().path().join("f.tif");
-    let error = CogWriter::create(&path, &Layout::new([9, 9], 1, Sample::U16), &floating, false).err().unwrap();
-    assert!(error.kind() == Kind::Usage && error.to_string().contains("u16"), "{error}");
-}
-
 /// A layout with all there is to say.
 fn everything(sample: Sample, size: [usize; 3]) -> Layout {
     let bands = size[2];
@@ -422,7 +325,10 @@ fn memory_grows_with_the_width_only() {
 /// Files of every type, some big, some masked, as GDAL and rio-cogeo see them.
 #[test]
 fn gdal_reads_what_we_write() {
-    let Some(mut python) = python("comparison with GDAL", &["rasterio", "numpy"]) else { return };
+    let gdal = || python("comparison with GDAL", &["rasterio", "numpy"]);
+    if gdal().is_none() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let point =
         GeoTags { keys: utm().keys.iter().enumerate().map(|(i, k)| if i == 11 { 2 } else { *k }).collect(), ..utm() };
@@ -459,7 +365,7 @@ fn gdal_reads_what_we_write() {
         fs::write(file("json"), wanted.to_string().replace("\"nodata\":null", nan)).unwrap();
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check_cog.py");
-    let mut check = || python.arg(&script).arg(folder.path()).output().unwrap();
+    let check = || gdal().expect("it was there").arg(&script).arg(folder.path()).output().unwrap();
     let ran = check();
     let out = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{out}");
@@ -470,5 +376,48 @@ fn gdal_reads_what_we_write() {
     fs::write(&path, values).unwrap();
     let ran = check();
     assert_eq!(ran.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&ran.stdout).contains("1 values differ"));
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(out.contains("u16.tif: 1 values differ"), "{out}");
+}
+
+/// By hand, in a process of its own: `TRAPAN_SCENE=20000x2000 TRAPAN_CO="COMPRESS=ZSTD" cargo test
+/// large_scene -- --ignored --nocapture` writes 8 bands of waves with 11 bits of which 4 are noise.
+#[test]
+#[ignore = "by hand: time and memory of a large scene"]
+#[expect(clippy::print_stdout, reason = "what it measures is its result")]
+fn large_scene() {
+    let size = std::env::var("TRAPAN_SCENE").unwrap_or("4000x2000".into());
+    let [w, h] = size.split_once('x').map(|(w, h)| [w, h].map(|n| n.parse::<usize>().unwrap())).unwrap();
+    let options = std::env::var("TRAPAN_CO").unwrap_or_default();
+    let options: Vec<&str> = options.split_whitespace().collect();
+    let folder = tempfile::tempdir_in(std::env::var("TRAPAN_FOLDER").unwrap_or(".".into())).unwrap();
+    let path = folder.path().join("scene.tif");
+    let creation = Creation::parse(&options).unwrap();
+    let layout = Layout { range: [0.0, 2047.0], nodata: Some(0.0), ..Layout::new([w, h], 8, Sample::U16) };
+    let (mut making, start) = (std::time::Duration::ZERO, std::time::Instant::now());
+    let mut file = CogWriter::create(&path, &layout, &creation, false).unwrap();
+    let mut row = vec![0.0; w * 8];
+    for y in 0..h {
+        let begin = std::time::Instant::now();
+        for (i, v) in row.iter_mut().enumerate() {
+            let (x, band) = ((i / 8) as f32, (i % 8) as f32);
+            let noise =
+                ((y * w * 8 + i) as u32).wrapping_mul(0x9e37_79b9).rotate_left(13).wrapping_mul(0x85eb_ca6b) >> 28;
+            *v = (400.0 + 200.0 * (x / 37.0).sin() * (y as f32 / 53.0).cos()) * (1.0 + 0.1 * band) + noise as f32;
+        }
+        making += begin.elapsed();
+        file.write_rows(&row, None).unwrap();
+    }
+    let rows = start.elapsed();
+    file.finish().unwrap();
+    let total = start.elapsed();
+    let raw = (w * h * 16) as f64 / 1e6;
+    let stored = fs::metadata(&path).unwrap().len() as f64 / 1e6;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
+    println!("{size} {options:?}: {raw:.0} MB stored as {stored:.0}, {peak}");
+    println!("{total:.1?}, of which the pixels took {making:.1?} and the end {:.1?}", total - rows);
+    let last = Window { x: w - 1, y: h - 1, width: 1, height: 1 };
+    let back = Source::open(&[path]).unwrap().read(last).unwrap().data;
+    assert_eq!(back, row[(w - 1) * 8..].iter().map(|v| v.round()).collect::<Vec<f32>>());
 }
