@@ -5,6 +5,7 @@ mod checks;
 mod classical;
 mod cli;
 mod cog;
+mod compare;
 mod filters;
 mod geometry;
 mod golden;
