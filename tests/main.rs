@@ -5,6 +5,7 @@ mod checks;
 mod classical;
 mod cli;
 mod cog;
+mod compare;
 mod creation;
 mod damage;
 mod filters;

@@ -1,0 +1,124 @@
+//! Methods side by side on the command line: fusing without training, comparing, the quality gate,
+//! the paper's ablations.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use trapan::raster::read;
+
+/// Training that ends at once.
+const SHORT: [&str; 8] = ["--epochs", "2", "--dam-epochs", "1", "--warm-up-epochs", "1", "--device", "cpu"];
+
+/// A folder with a simulated pair of 128×128 PAN pixels at ratio 2: its MS can be judged, and trained on
+/// once degraded.
+struct Pair(TempDir);
+
+impl Pair {
+    fn new() -> Self {
+        let pair = Self(TempDir::new().expect("a temporary folder"));
+        let output = pair.trapan("simulate", &["-o", &pair.path("."), "--size", "128", "--ratio", "2", "--overwrite"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        pair
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn trapan(&self, command: &str, args: &[&str]) -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_trapan"));
+        program.arg(command).args(args).output().expect("the program starts")
+    }
+
+    /// Runs a command on the pair.
+    fn run(&self, command: &str, args: &[&str]) -> Output {
+        let (pan, ms) = (self.path("pan.tif"), self.path("ms.tif"));
+        self.trapan(command, &[&["--pan", &pan, "--ms", &ms], args].concat())
+    }
+
+    #[track_caller]
+    fn ok(&self, command: &str, args: &[&str]) -> String {
+        let output = self.run(command, args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+#[test]
+fn fuses_without_training() {
+    let pair = Pair::new();
+    let (out, report) = (pair.path("gsa.tif"), pair.path("gsa.json"));
+    pair.ok("fuse", &["--method", "gsa", "-o", &out, "--report", &report]);
+    let fused = read(Path::new(&out)).expect("the output is there");
+    assert_eq!([fused.width, fused.height, fused.bands], [128, 128, 4]);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report).expect("a report")).expect("JSON");
+    assert_eq!(report["method"], "gsa");
+    assert!(report["losses"].is_null() && report["settings"].is_null());
+    // GSA brings detail that upsampling does not have.
+    let lms = pair.path("exp.tif");
+    pair.ok("fuse", &["--method", "exp", "-o", &lms]);
+    let (lms, truth) =
+        (read(Path::new(&lms)).expect("an image"), read(Path::new(&pair.path("truth.tif"))).expect("truth"));
+    let error = |image: &[f32]| trapan::quality::rmse(image, &truth.data);
+    assert!(error(&fused.data) < 0.9 * error(&lms.data), "{} {}", error(&fused.data), error(&lms.data));
+
+    let refused = pair.run("fuse", &["--method", "gsa", "--quality-gate", "-o", &pair.path("no.tif")]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn compares_at_both_resolutions() {
+    let pair = Pair::new();
+    let args = [&["--methods", "exp,mtf-glp-fs,trapan"], &SHORT[..]].concat();
+    let lines: Value = serde_json::from_str(&pair.ok("compare", &[&args[..], &["--json"]].concat())).expect("JSON");
+    let lines = lines.as_array().expect("a list");
+    assert_eq!(
+        lines.iter().map(|l| l["method"].as_str().expect("a name")).collect::<Vec<_>>(),
+        ["exp", "mtf-glp-fs", "trapan"]
+    );
+    let number = |line: usize, part: &str, name: &str| lines[line][part][name].as_f64().expect("a number");
+    for line in 0..3 {
+        assert!((0.0..=1.0).contains(&number(line, "full", "hqnr")) && number(line, "reduced", "ergas") > 0.0);
+    }
+    assert!(number(1, "reduced", "q2n") > number(0, "reduced", "q2n"), "detail brings the pair closer to the truth");
+    let table = pair.ok("compare", &["--methods", "exp,mtf-glp-fs"]);
+    let rows: Vec<&str> = table.lines().take(3).collect();
+    assert!(rows[0].starts_with("method") && rows[0].contains("HQNR") && rows[0].contains("ERGAS"), "{table}");
+    assert!(rows[2].starts_with("mtf-glp-fs") && rows[2].contains('*'), "{table}");
+}
+
+/// A rate that ruins the training: the file is written, and the code says what it is worth.
+#[test]
+fn the_gate_judges_a_bad_training() {
+    let pair = Pair::new();
+    let out = pair.path("bad.tif");
+    let args =
+        [&["-o", out.as_str(), "--quality-gate", "--lr-full", "0.05", "--lr-reduced", "0.05"], &SHORT[..]].concat();
+    let output = pair.run("fuse", &args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(9), "{said}");
+    assert!(said.contains("is better than the trained result") && said.contains("--method"), "{said}");
+    assert!(read(Path::new(&out)).is_ok(), "the file is written all the same");
+}
+
+#[test]
+fn ablations_are_resumed() {
+    let pair = Pair::new();
+    let log = pair.path("runs.jsonl");
+    let args = [&["-o", log.as_str(), "--studies", "order,sampling", "--seeds", "2"], &SHORT[..]].concat();
+    let table = pair.ok("experiment", &args);
+    assert!(table.contains("Table 3") && table.contains("Full/Reduced") && table.contains("Random"), "{table}");
+    // Both tables have the default setting as a row: it runs once per seed.
+    let runs = std::fs::read_to_string(&log).expect("the runs");
+    assert_eq!(runs.lines().count(), 10);
+    let cut = runs.trim_end().rfind('\n').expect("several lines") + 40;
+    std::fs::write(&log, &runs[..cut]).expect("a run cut short");
+    let output = pair.run("experiment", &args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("run 1 of 1"), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), table, "the same runs give the same tables");
+    std::fs::write(&log, "no run\n").expect("another file");
+    assert_eq!(pair.run("experiment", &args).status.code(), Some(3));
+}
