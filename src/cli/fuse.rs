@@ -38,9 +38,9 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    reports: ReportArgs,
-    #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    reports: ReportArgs,
     #[command(flatten)]
     method: MethodArgs,
 }
