@@ -267,6 +267,8 @@ fn usage_errors_exit_with_2() {
     pair.refused(&["--pan-gain", "1.5"], 2, &["1.5", "between 0 and 1"]);
     pair.refused(&["--co", "COMPRESS=JPEG"], 2, &["COMPRESS=JPEG", "unknown compression", "ZSTD"]);
     pair.refused(&["--co", "PREDICTOR=3"], 2, &["u16", "FLOATING_POINT"]);
+    pair.refused(&["--rgb", "1,2,5"], 2, &["--rgb is 1,2,5", "1 to 4", "red, green, blue"]);
+    pair.refused(&["--rgb", "1,2"], 2, &["--rgb is 1,2", "three or four"]);
 }
 
 #[test]
@@ -450,6 +452,8 @@ fn the_demo_writes_its_pictures() {
         assert!(bytes.starts_with(b"\x89PNG"), "{name}");
     }
     assert!(dir.path().join("fused.tif").exists() && dir.path().join("truth.tif").exists());
+    let page = std::fs::read_to_string(dir.path().join("report.html")).expect("the page is there");
+    assert!(page.contains("Against the truth") && page.contains("Upsampled MS"));
 }
 
 #[test]

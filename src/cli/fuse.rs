@@ -57,9 +57,9 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    pub reports: ReportArgs,
-    #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     #[command(flatten)]
     method: MethodArgs,
 }

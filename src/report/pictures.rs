@@ -76,11 +76,11 @@ pub fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, PictureErr
 }
 
 /// Writes `pan.png`, `upsampled.png`, `fused.png` and, with a near-infrared band, `upsampled-false-colour.png` and
-/// `fused-false-colour.png` into a folder, which is made if it is missing: at most 1024 px a side, averaged if need
+/// `fused-false-colour.png` into a folder, which `check_quicklook` makes: at most 1024 px a side, averaged if need
 /// be, all with the same stretch, transparent without data.
 ///
 /// # Errors
-/// [`ReportError::Write`] if the folder or a file cannot be written; without `overwrite` also if one exists.
+/// [`ReportError::File`] if the folder or a file cannot be written; without `overwrite` also if one exists.
 pub fn quicklook(images: &Images, colours: &Colours, dir: &Path, overwrite: bool) -> Result<(), ReportError> {
     let view = View::overview(images, QUICKLOOK);
     for shown in pictures(&view, colours)? {

@@ -11,6 +11,8 @@ const PLACES: usize = 6;
 const CANDIDATES: usize = 20_000;
 /// Distance to the neighbours a candidate is compared with, px: about an MS pixel.
 const REACH: usize = 4;
+/// Places are so many parts of the longer side apart, so that their marks do not hide each other.
+const APART: usize = 12;
 /// Pixels at the border that are not sampled: upsampling extrapolates there.
 const MARGIN: usize = 8;
 
@@ -59,7 +61,11 @@ pub fn sample(images: &Images, colours: &Colours) -> Vec<Spectrum> {
     let mut nearest = vec![f32::INFINITY; candidates.len()];
     while let Some(at) = next.filter(|_| chosen.len() < PLACES) {
         chosen.push(at);
-        nearest.iter_mut().zip(&candidates).for_each(|(d, c)| *d = d.min(distance(at, c.1)));
+        for (d, (_, c)) in nearest.iter_mut().zip(&candidates) {
+            let [down, right] = [(at / width).abs_diff(c / width), (at % width).abs_diff(c % width)];
+            let apart = down.max(right) * APART >= width.max(height);
+            *d = if apart { d.min(distance(at, *c)) } else { 0.0 };
+        }
         let farthest = nearest.iter().zip(&candidates).max_by(|a, b| a.0.total_cmp(b.0));
         next = farthest.filter(|(d, _)| **d > 0.0).map(|(_, c)| c.1);
     }

@@ -254,6 +254,12 @@ fn the_json_has_the_layout_of_its_version() {
             s["fused"].as_array().expect("values").iter().map(|v| v.as_f64().expect("one") as f32).collect();
         assert_eq!(fused, scene.fused[at * BANDS..][..BANDS]);
     }
+    for (i, p) in spectra.iter().enumerate() {
+        for q in &spectra[..i] {
+            let far = |k: &str| p[k].as_u64().expect("a place").abs_diff(q[k].as_u64().expect("a place"));
+            assert!(far("row").max(far("column")) >= 200 / 12, "{p} and {q} would hide each other");
+        }
+    }
     // Band 0 by hand: deviations over the valid pixels, not over the fill values.
     let bands = &report["tables"][0]["rows"][0]["values"];
     let mean = |data: &[f32]| {

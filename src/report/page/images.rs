@@ -42,8 +42,10 @@ pub fn viewer(report: &Report) -> Markup {
                 }
             }
             p.caption {
-                "The busiest " (width) "×" (height) " pixels of the pair, at full resolution, from column " (column) ", row "
-                (row) ". Drag the line; zoom in and drag the picture."
+                @if [width, height] == [report.inputs.pan.width, report.inputs.pan.height] { "All of the pair" } @else {
+                    "The busiest " (width) "×" (height) " pixels of the pair, from column " (column) ", row " (row)
+                }
+                ", at full resolution. Drag the line; zoom in and drag the picture."
             }
         }
     }
