@@ -4,7 +4,8 @@
 struct Params {
     len: u32,
     count: u32,
-    @size(8) scale: f32,
+    scale: f32,
+    channels: u32, // elements per weight, 0 without weights
 }
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
@@ -13,11 +14,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> part: array<f32>; // [⌈len / count⌉]
 @group(0) @binding(4) var<storage, read> rows: array<f32>; // [count, len]
 @group(0) @binding(5) var<storage, read_write> out: array<f32>; // [len]
+@group(0) @binding(6) var<storage, read> weight: array<f32>; // [len / channels], if there are channels
 
 const THREADS = 256u;
 var<workgroup> sums: array<f32, THREADS>;
 
-// dy = scale · (y − target);  part[p] = Σ (y − target)² over the p-th `count` elements
+// dy = scale · w · (y − target);  part[p] = Σ w · (y − target)² over the p-th `count` elements
 @compute @workgroup_size(THREADS)
 fn l2(
     @builtin(workgroup_id) group: vec3u,
@@ -29,8 +31,12 @@ fn l2(
     var sum = 0.0;
     for (var i = p * params.count + local; i < end; i += THREADS) {
         let difference = y[i] - target_[i];
-        dy[i] = params.scale * difference;
-        sum += difference * difference;
+        var w = 1.0;
+        if params.channels > 0u {
+            w = weight[i / params.channels];
+        }
+        dy[i] = params.scale * w * difference;
+        sum += w * difference * difference;
     }
     sums[local] = sum;
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {

@@ -27,13 +27,16 @@
 //!   `adam`, and `ceiling` for measuring); the shader has the same stem in `shaders/`.
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
-//! - [`method`]: settings, filter design, schedule, training, simulation, traces.
+//! - [`filter`]: MTF blur, decimation and upsampling as tables.
+//! - [`method`]: settings, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
+//! - [`classical`]: fusion without training, to compare with.
 //! - [`quality`]: how close two images are.
+//! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → `kernels` →
-//! `graph`; `engine` runs graph values and names only `graph` and `kernels`.
+//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `quality`}
+//! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
 //!
@@ -41,10 +44,10 @@
 //! use std::ops::ControlFlow;
 //! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
-//! use trapan::raster::{Pair, Scale};
+//! use trapan::raster::{GeometryOptions, Pair, Scale};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pair = Pair::open("pan.tif".as_ref(), "ms.tif".as_ref())?;
+//! let pair = Pair::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;
@@ -56,10 +59,13 @@
 //! ```
 
 pub mod bench;
+pub mod classical;
 pub mod engine;
+pub mod filter;
 pub mod graph;
 pub mod kernels;
 pub mod method;
 pub mod net;
 pub mod quality;
 pub mod raster;
+pub mod report;

@@ -3,6 +3,7 @@
 
 use trapan::graph::{CheckError, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::adam::{self, Adam};
+use trapan::kernels::loss::Compared;
 use trapan::kernels::{conv2d, image, loss};
 
 const IMAGE: Shape = Shape([1, 6, 5, 3]);
@@ -210,7 +211,7 @@ fn memory_is_shared_by_lifetimes() {
     image::detail(&mut p, pan, da, db);
     image::detail(&mut p, pan, db, dc);
     let dy = p.tensor("dy", IMAGE, Role::Output);
-    loss::l2(&mut p, dc, x, 1.0, "part", dy, value);
+    loss::l2(&mut p, Compared { y: dc, target: x, weight: None }, 1.0, "part", dy, value);
     p.finish();
     let program = builder.finish().expect("checks pass");
     let place = |t: Tensor| program.place(t).0;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::read;
+use trapan::raster::{self, Creation, Layout, read};
 
 use crate::support::python;
 
@@ -37,6 +37,9 @@ fn refused(args: &[&str], code: i32, words: &[&str]) {
     assert!(output.stdout.is_empty());
 }
 
+/// Settings of a short fusion on the CPU.
+const SHORT: [&str; 8] = ["--epochs", "3", "--dam-epochs", "2", "--warm-up-epochs", "1", "--device", "cpu"];
+
 /// A folder with a simulated pair.
 struct Pair(TempDir);
 
@@ -53,9 +56,8 @@ impl Pair {
 
     /// Arguments of a short fusion on the CPU.
     fn fuse(&self, output: &str, extra: &[&str]) -> Vec<String> {
-        let short = ["--epochs", "3", "--dam-epochs", "2", "--warm-up-epochs", "1", "--device", "cpu"];
         let files = ["--pan", &self.path("pan.tif"), "--ms", &self.path("ms.tif"), "-o", &self.path(output)];
-        [&["fuse"], &files[..], &short, extra].concat().iter().map(|s| (*s).to_owned()).collect()
+        [&["fuse"], &files[..], &SHORT, extra].concat().iter().map(|s| (*s).to_owned()).collect()
     }
 
     #[track_caller]
@@ -109,7 +111,7 @@ fn report_and_trace_tell_the_whole_run() {
     let (report, trace) = (pair.path("report.json"), pair.path("trace"));
     pair.fused("fused.tif", &["--sensor", "wv3", "--report", &report, "--trace", &trace, "--full-probability", "1"]);
     let report = json(&report);
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
     assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));
@@ -450,4 +452,71 @@ fn a_precision_that_the_device_lacks_is_refused() {
         refused(&[command, "--device", "cpu", "--precision", "f16"], 5, &["CPU", "f16"]);
     }
     refused(&["selftest", "--precision", "f8"], 2, &["auto, f32 or f16"]);
+}
+
+/// Writes the bands of an image as files of their own and gives their names.
+fn split(from: &str, to: impl Fn(usize) -> String) -> Vec<String> {
+    let image = read(from.as_ref()).expect("the image is there");
+    let write = |band: usize| {
+        let one = image.select(&[band]);
+        let layout =
+            Layout { geo: one.geo, descriptions: one.descriptions, ..Layout::new(image.size(), 1, image.sample) };
+        let (path, data) = (to(band), raster::select(&image.data, image.bands, &[band]));
+        raster::write(path.as_ref(), &layout, &data, None, &Creation::default(), false).expect("the band is written");
+        path
+    };
+    (0..image.bands).map(write).collect()
+}
+
+/// OSGeo/gdal#1413: which bands are written must not change their values.
+#[test]
+fn bands_come_from_several_files_and_go_where_they_are_wanted() {
+    let pair = Pair::new(&["--sensor", "generic"]);
+    pair.fused("whole.tif", &[]);
+    let whole = read(pair.path("whole.tif").as_ref()).expect("the output is there");
+    let files = split(&pair.path("ms.tif"), |band| pair.path(&format!("b{band}.tif")));
+    // Named together or one by one.
+    let one_by_one: Vec<&str> = files.iter().flat_map(|file| ["--ms", file]).collect();
+    let together: Vec<&str> = ["--ms"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let (pan, out) = (pair.path("pan.tif"), pair.path("stacked.tif"));
+    let rest = ["fuse", "--pan", &pan, "-o", &out, "--overwrite"];
+    for ms in [one_by_one, together] {
+        ok(&[&rest[..], &SHORT, &ms].concat());
+        let stacked = read(out.as_ref()).expect("the output is there");
+        assert_eq!((&stacked.data, &stacked.descriptions), (&whole.data, &whole.descriptions));
+    }
+    refused(&[&rest[..], &["--ms", &files[0], &pan]].concat(), 4, &["pan.tif: has 64x64 pixels, not 16x16", "b0.tif"]);
+    pair.fused("some.tif", &["--out-bands", "3,1"]);
+    let some = read(pair.path("some.tif").as_ref()).expect("the output is there");
+    assert_eq!(some.descriptions, [2, 0].map(|band: usize| whole.descriptions[band].clone()));
+    assert_eq!(some.data, raster::select(&whole.data, whole.bands, &[2, 0]));
+    pair.refused(&["--out-bands", "1,9"], 2, &["--out-bands 9", "bands 1 to"]);
+}
+
+#[test]
+fn product_folders_are_fused() {
+    let pair = Pair::new(&["--sensor", "generic"]);
+    let scene = "LC08_L1TP_203032_20260710_20260718_02_T1";
+    let folder = pair.path("landsat");
+    std::fs::create_dir(&folder).expect("a new folder");
+    split(&pair.path("ms.tif"), |band| format!("{folder}/{scene}_B{}.TIF", band + 2));
+    split(&pair.path("pan.tif"), |_| format!("{folder}/{scene}_B8.TIF"));
+    let out = pair.path("landsat.tif");
+    ok(&[&["fuse", &folder, "--bands", "B4,B3", "-o", &out], &SHORT[..]].concat());
+    let fused = read(out.as_ref()).expect("the output is there");
+    assert_eq!((fused.bands, fused.size(), fused.nodata), (2, [64, 64], Some(0.0)));
+    refused(&["fuse", &folder, "--bands", "B11", "-o", "x.tif"], 3, &["no 30 m reflective band B11"]);
+    refused(&["fuse", &pair.path("."), "-o", "x.tif"], 3, &["--pan and --ms"]);
+    refused(&["fuse", "-o", "x.tif"], 2, &["--pan"]);
+
+    let pair = Pair::new(&["--sensor", "wv2", "--bands", "8"]);
+    for (from, to) in [("pan.tif", "d/1_PAN/1-P2AS.TIF"), ("ms.tif", "d/1_MUL/1-M2AS.TIF")] {
+        let to = PathBuf::from(pair.path(to));
+        std::fs::create_dir_all(to.parent().expect("a folder")).expect("a new folder");
+        std::fs::copy(pair.path(from), to).expect("a copy");
+    }
+    std::fs::write(pair.path("d/1_MUL/1-M2AS.IMD"), "satId = \"WV02\";\n").expect("a file");
+    let output = ok(&[&["fuse", &pair.path("d"), "-o", &pair.path("maxar.tif")], &SHORT[..]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("sensor wv2"), "{said}");
 }

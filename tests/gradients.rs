@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ndarray::Array4;
 use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::conv2d::{self, conv2d_grad_input, conv2d_grad_weight};
+use trapan::kernels::loss::Compared;
 use trapan::kernels::resample::{Axis, Table};
 use trapan::kernels::{loss, mlp, resample};
 
@@ -96,7 +97,7 @@ impl Recorder<'_> {
         let target = self.input("target", y.shape(), 0.5);
         let dy = self.plan.tensor("dy", y.shape(), Role::Output);
         let loss = self.plan.tensor("loss", Shape::flat(1), Role::Output);
-        loss::l2(&mut self.plan, y, target, 1.0, "parts", dy, loss);
+        loss::l2(&mut self.plan, Compared { y, target, weight: None }, 1.0, "parts", dy, loss);
         (dy, loss)
     }
 }
@@ -198,13 +199,15 @@ fn per_pixel_network() {
 #[test]
 fn loss_itself() {
     let mut report = Report::default();
-    for shape in [Shape([1, 1, 1, 1]), Shape([1, 9, 7, 3]), Shape([2, 33, 31, 2])] {
-        let case = Case::new(format!("L2 {shape:?}"), |r| {
+    let shapes = [Shape([1, 1, 1, 1]), Shape([1, 9, 7, 3]), Shape([2, 33, 31, 2])];
+    for (shape, weighted) in shapes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        let case = Case::new(format!("L2 {shape:?} weighted={weighted}"), |r| {
             let y = r.input("y", shape, 1.0);
             let target = r.input("target", shape, 0.5);
+            let weight = weighted.then(|| r.input("weight", shape.with_c(1), 0.2));
             let dy = r.gradient(y);
             let loss = r.plan.tensor("loss", Shape::flat(1), Role::Output);
-            loss::l2(&mut r.plan, y, target, 1.0, "parts", dy, loss);
+            loss::l2(&mut r.plan, Compared { y, target, weight }, 1.0, "parts", dy, loss);
             loss
         });
         case.check(&mut report);

@@ -9,7 +9,7 @@ use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
 use trapan::engine::{CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
 use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
-use trapan::kernels::loss::l2;
+use trapan::kernels::loss::{Compared, l2};
 use trapan::kernels::suite::{self, Trial};
 
 use crate::support::devices::{gpus, software, trials};
@@ -137,7 +137,7 @@ fn chase() -> Chase {
     plan.trains(w);
     plan.watch(loss);
     plan.watch(w);
-    l2(&mut plan, w, target, 1.0, "sums", dw, loss);
+    l2(&mut plan, Compared { y: w, target, weight: None }, 1.0, "sums", dw, loss);
     adam(&mut plan, Adam::default(), w, dw, m, v);
     let plan = plan.finish();
     Chase { program: Arc::new(builder.finish().expect("the plan is sound")), plan, w, target }

@@ -1,23 +1,44 @@
 #!/usr/bin/env bash
-# Passes the tests on a fresh machine with Rust: installs a software Vulkan driver
-# where there is none (Debian, Ubuntu), then runs `cargo test` with the given arguments.
+# Passes the tests on a fresh machine with Rust: installs what they need where it is missing
+# (Debian, Ubuntu), then runs `cargo test` with the given arguments. That is a software Vulkan
+# driver and, for the report page, a browser; without a browser its test is left out, loudly,
+# unless TRAPAN_REQUIRE_BROWSER=1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+install() {
+    local sudo
+    sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+    echo "installing $*" >&2
+    [ -n "${updated:-}" ] || $sudo apt-get update -q
+    updated=1
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qy --no-install-recommends "$@"
+}
 
 has_software_vulkan() {
     ls /usr/share/vulkan/icd.d/lvp_icd*.json /etc/vulkan/icd.d/lvp_icd*.json >/dev/null 2>&1 || return 1
     { ldconfig -p 2>/dev/null || true; } | grep -q 'libvulkan\.so\.1'
 }
 
+has_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        "$name" --version 2>/dev/null | grep -q Chrom && return
+    done
+    return 1
+}
+
 if [ "$(uname -s)" = Linux ] && [ -z "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ] && ! has_software_vulkan; then
     if command -v apt-get >/dev/null; then
-        sudo=$([ "$(id -u)" = 0 ] || echo sudo)
-        echo "installing a software Vulkan driver (mesa-vulkan-drivers)" >&2
-        $sudo apt-get update -q
-        DEBIAN_FRONTEND=noninteractive $sudo apt-get install -qy --no-install-recommends libvulkan1 mesa-vulkan-drivers
+        install libvulkan1 mesa-vulkan-drivers
     else
         echo "the GPU tests need a software Vulkan driver: install Mesa's lavapipe" >&2
     fi
+fi
+
+# Ubuntu's package is a stub for a snap, which containers cannot run: no browser then.
+if [ "$(uname -s)" = Linux ] && ! has_browser && command -v apt-get >/dev/null; then
+    install chromium || echo "no browser could be installed: the report page will not be looked at" >&2
 fi
 
 # Mesa complains without one, and keeps compiled shaders between runs in the other.

@@ -11,7 +11,7 @@ use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::suite;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::simulate::{Spec, simulate};
-use trapan::method::{Config, Dims, Model, StepRecord, fuse, infer, train};
+use trapan::method::{Config, Dims, Job, LOOK, Model, Sample, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::raster::Scale;
@@ -40,7 +40,8 @@ fn cases() -> Vec<Case> {
         let gains = floats(&golden["ms_gains"]);
         let pan_gain = float(&golden["pan_gain"]);
         let config = Config { pan_gain, ..Config::with_gains(Sensor::Generic, Profile::Trapan, gains) };
-        let model = Model::build(Dims { h: h / ratio, w: w / ratio, bands, ratio }, &config).expect("checks pass");
+        let model =
+            Model::build(Dims::aligned(h / ratio, w / ratio, bands, ratio), &config, false).expect("checks pass");
         let (pan, ms) = pair(h, w, bands, ratio);
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect());
         let fusion = layers(&fusion_weights(bands));
@@ -161,7 +162,7 @@ fn lockstep(program: &Arc<Program>, plan: PlanId, i: usize, step: &Step, cpu: &m
 /// of the losses the same plans compute, in f64.
 #[test]
 fn phase_gradients_agree_with_finite_differences() {
-    let dims = Dims { h: 6, w: 7, bands: 3, ratio: 2 };
+    let dims = Dims::aligned(6, 7, 3, 2);
     let gains = vec![0.3, 0.34, 0.26];
     let config = Config {
         width: 5,
@@ -170,7 +171,7 @@ fn phase_gradients_agree_with_finite_differences() {
         batch: 3,
         ..Config::with_gains(Sensor::Generic, Profile::Trapan, gains)
     };
-    let model = Model::build(dims, &config).expect("checks pass");
+    let model = Model::build(dims, &config, false).expect("checks pass");
     let program = &model.program;
     let mut oracle = Oracle::new(program.clone());
     let values = |len: usize, phase: f64, scale: f64| -> Vec<f64> {
@@ -237,13 +238,13 @@ fn short(load: impl Fn(&Model) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>
         seed: 5,
         ..Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands")
     };
-    let model = Model::build(Dims { h: 16, w: 12, bands: 4, ratio: 4 }, &config).expect("checks pass");
+    let model = Model::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
     let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
     let mut engine = load(&model);
-    let outcome =
-        train(engine.as_mut(), &model, &config, &pan, &ms, &mut |_| ControlFlow::Continue(())).expect("trains");
-    (infer(engine.as_mut(), &model).expect("infers"), outcome.steps)
+    let outcome = train(engine.as_mut(), job(&model, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()))
+        .expect("trains");
+    (engine.read(model.fusion.whole).expect("weights"), outcome.steps)
 }
 
 fn on_cpu(threads: usize) -> impl Fn(&Model) -> Box<dyn Engine> {
@@ -293,13 +294,13 @@ fn any_number_of_bands_trains() {
         let gains = vec![0.3; bands];
         let start = Config::with_gains(Sensor::Generic, Profile::Trapan, gains);
         let config = Config { epochs: 3, dam_epochs: 2, warm_up_epochs: 1, full_probability: 1.0, ..start };
-        let dims = Dims { h: 34, w: 37, bands, ratio };
-        let model = Model::build(dims, &config).expect("checks pass");
+        let dims = Dims::aligned(34, 37, bands, ratio);
+        let model = Model::build(dims, &config, false).expect("checks pass");
         let (pan, ms) = pair(34 * ratio, 37 * ratio, bands, ratio);
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
         let mut engine = on_cpu(2)(&model);
         let observe = &mut |_: &_| ControlFlow::Continue(());
-        let outcome = train(engine.as_mut(), &model, &config, &pan, &ms, observe).expect("trains");
+        let outcome = train(engine.as_mut(), job(&model, &config, &sample(&pan, &ms)), observe).expect("trains");
         let full: Vec<f64> = outcome
             .steps
             .iter()
@@ -309,16 +310,24 @@ fn any_number_of_bands_trains() {
     }
 }
 
+fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
+    [Sample { pan: pan.to_vec(), ms: ms.to_vec(), weights: None }]
+}
+
+fn job<'a>(model: &'a Model, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {
+    Job { model, config, samples, checkpoints: None, look: LOOK }
+}
+
 #[test]
 fn a_loss_that_is_not_finite_stops_the_training() {
     let mut config = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");
     config.lr_full = 1e30;
     config.full_probability = 1.0;
     (config.epochs, config.dam_epochs) = (5, 1);
-    let model = Model::build(Dims { h: 16, w: 12, bands: 4, ratio: 4 }, &config).expect("checks pass");
+    let model = Model::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
     let mut engine = on_cpu(1)(&model);
     let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
-    let result = train(engine.as_mut(), &model, &config, &pan, &ms, &mut |_| ControlFlow::Continue(()));
+    let result = train(engine.as_mut(), job(&model, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
     let Err(error) = result else { panic!("training went through") };
     assert!(error.to_string().contains("phase full, epoch 2"), "{error}");
 }

@@ -9,7 +9,7 @@ use crate::graph::{Call, Grain, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
-use crate::method::{self, Config, Dims, MethodError, Model, Phase};
+use crate::method::{self, Config, Dims, Job, LOOK, MethodError, Model, Phase, Sample};
 
 /// A model on a device, its images prepared and a few steps done.
 pub struct Steps {
@@ -20,7 +20,7 @@ pub struct Steps {
 }
 
 fn dims(side: usize) -> Dims {
-    Dims { h: side / RATIO, w: side / RATIO, bands: BANDS, ratio: RATIO }
+    Dims::aligned(side / RATIO, side / RATIO, BANDS, RATIO)
 }
 
 fn plan(model: &Model, phase: Phase) -> PlanId {
@@ -42,13 +42,14 @@ impl Steps {
     /// What the device reports.
     pub fn load(device: &Device, side: usize) -> Result<Self, MethodError> {
         let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS)?;
-        let model = method::build(dims(side), &config, device.grain());
+        let model = method::build(dims(side), &config, false, device.grain());
         let mut engine = device.load(model.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
-        let (pan, ms) = (image(model.pan.shape()), image(model.ms.shape()));
+        let sample = Sample { pan: image(model.pan.shape()), ms: image(model.ms.shape()), weights: None };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-        method::train(engine.as_mut(), &model, &short, &pan, &ms, observe)?;
+        let job = Job { model: &model, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
+        method::train(engine.as_mut(), job, observe)?;
         let step = step(config.adam, side);
         Ok(Self { engine, model, config, step })
     }
@@ -70,7 +71,7 @@ impl Steps {
         match phase {
             Phase::Dam => Shape([1, h, w, BANDS]),
             Phase::Reduced => Shape([self.config.batch, h, w, BANDS]),
-            Phase::Full => self.model.hrms.shape(),
+            Phase::Full => self.model.lms.shape(),
         }
     }
 
@@ -97,7 +98,7 @@ impl Steps {
     /// How many times the work of the step measured here a step of the main case is.
     pub fn scale(&self, phase: Phase) -> f64 {
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let main = method::build(dims(SIDE), &self.config, Grain::default());
+        let main = method::build(dims(SIDE), &self.config, false, Grain::default());
         flops(calls(&main, phase)) / flops(self.calls(phase))
     }
 }

@@ -3,6 +3,7 @@
 use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
+use crate::kernels::loss::Compared;
 use crate::kernels::resample::{Axis, Table, resample};
 use crate::kernels::{ceiling, conv2d, image, loss, mlp};
 use crate::method::crops::crop_size;
@@ -111,7 +112,7 @@ impl List {
         self.add("loss", "l2", move |p| {
             let (y, target, dy) = (input(p, "y", full), input(p, "target", full), output(p, "dy", full));
             let value = output(p, "loss", Shape::flat(1));
-            loss::l2(p, y, target, 1.0, "part", dy, value);
+            loss::l2(p, Compared { y, target, weight: None }, 1.0, "part", dy, value);
         });
         self.add("adam", "fusion network", move |p| {
             let layers = [(BANDS, WIDTH)].into_iter().chain([(WIDTH, WIDTH); 8]).chain([(WIDTH, BANDS)]);

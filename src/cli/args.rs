@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
@@ -9,10 +11,12 @@ use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice, Precision};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
+use trapan::raster::{Creation, Header, RasterError, check_output};
+
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
-fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+pub fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names)
@@ -20,6 +24,88 @@ fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 }
 
 pub const SENSORS: &[&str] = &["wv2", "wv3", "wv4", "qb", "ikonos", "ge1", "gf2", "generic"];
+
+/// Where the result goes.
+#[derive(Args)]
+pub struct OutputArgs {
+    /// Fused GeoTIFF to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace existing output files
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    out_bands: Vec<usize>,
+    /// How the file is stored, by GDAL's names: COMPRESS=NONE|LZW|DEFLATE|ZSTD|PACKBITS,
+    /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
+    #[arg(long = "co", value_name = "KEY=VALUE")]
+    creation: Vec<String>,
+    /// Memory for tiles and strips of large scenes, as 500M or 4G [default: a quarter of the machine's]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    max_memory: Option<u64>,
+}
+
+impl OutputArgs {
+    /// A file that may be written over, with the defaults.
+    pub fn over(output: PathBuf) -> Self {
+        Self { output, overwrite: true, out_bands: Vec::new(), creation: Vec::new(), max_memory: None }
+    }
+
+    /// The creation options.
+    pub fn creation(&self) -> Result<Creation, CliError> {
+        Ok(Creation::parse(&self.creation).map_err(RasterError::from)?)
+    }
+
+    /// Finds out, before a long computation, whether the file can be written in the type of MS.
+    pub fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
+        creation.check(ms.sample).map_err(RasterError::from)?;
+        self.bands(ms.bands)?;
+        Ok(check_output(&self.output, self.overwrite)?)
+    }
+
+    /// The bands to write, from 0.
+    pub fn bands(&self, bands: usize) -> Result<Vec<usize>, CliError> {
+        if let Some(&band) = self.out_bands.iter().find(|band| !(1..=bands).contains(band)) {
+            return Err(CliError::OutBand { band, bands });
+        }
+        let all = self.out_bands.is_empty();
+        Ok(if all { (0..bands).collect() } else { self.out_bands.iter().map(|band| band - 1).collect() })
+    }
+
+    /// The checkpoint beside the output.
+    pub fn checkpoint(&self) -> PathBuf {
+        let mut name = self.output.as_os_str().to_owned();
+        name.push(".checkpoint");
+        name.into()
+    }
+
+    /// Bytes that tiles and strips may take.
+    pub fn memory(&self) -> u64 {
+        self.max_memory.unwrap_or_else(|| {
+            let refresh = sysinfo::MemoryRefreshKind::nothing().with_ram();
+            let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
+            // A container may have less than its machine.
+            let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+            system.total_memory().min(limit) / 4
+        })
+    }
+}
+
+/// A number of bytes with K, M, G or T, powers of 1000.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..].trim().to_ascii_uppercase().trim_end_matches('B') {
+        "" => 1,
+        "K" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        _ => return Err("must be a number with K, M, G or T, as 500M or 4G".into()),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    number.ok_or_else(|| "must be a number with K, M, G or T, as 500M or 4G".into())
+}
 
 /// Which device.
 #[derive(Args)]
@@ -71,8 +157,9 @@ impl DeviceArgs {
 #[command(next_help_heading = "Method")]
 pub struct MethodArgs {
     /// Sensor: MTF gains and schedule
-    #[arg(long, default_value = "generic", value_parser = named::<Sensor>(SENSORS))]
-    pub sensor: Sensor,
+    /// [default: that of a product folder, else generic]
+    #[arg(long, value_parser = named::<Sensor>(SENSORS))]
+    sensor: Option<Sensor>,
     /// trapan: true to the pixel geometry; paper: as the published codes ran it
     #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "paper"]))]
     preset: Profile,
@@ -154,17 +241,35 @@ pub struct MethodArgs {
     /// Hidden width of the degradation network
     #[arg(long, default_value_t = 32, value_name = "N")]
     dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows
+    #[arg(long, default_value_t = 512, value_name = "N")]
+    train_size: usize,
+    /// Most training windows of a larger scene
+    #[arg(long, default_value_t = 8, value_name = "K")]
+    train_windows: usize,
     /// Seed: same seed and device, same bytes
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }
 
 impl MethodArgs {
+    /// The sensor asked for, else generic.
+    pub fn sensor(&self) -> Sensor {
+        self.sensor.unwrap_or(Sensor::Generic)
+    }
+
     /// The settings for `bands` bands, checked.
     pub fn config(&self, bands: usize) -> Result<Config, CliError> {
+        self.config_for(None, bands)
+    }
+
+    /// [`config`](Self::config) with the sensor that the images come from, unless another is asked for
+    /// or it has another number of bands, as an order of four of WorldView-2's eight.
+    pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
+        let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
         let mut config = match &self.mtf_gains {
-            Some(gains) => Config::with_gains(self.sensor, self.preset, gains.clone()),
-            None => Config::new(self.sensor, self.preset, bands)?,
+            Some(gains) => Config::with_gains(sensor, self.preset, gains.clone()),
+            None => Config::new(sensor, self.preset, bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);
@@ -189,6 +294,8 @@ impl MethodArgs {
         config.width = self.width;
         config.blocks = self.blocks;
         config.dam_width = self.dam_width;
+        config.train_size = self.train_size;
+        config.train_windows = self.train_windows;
         config.seed = self.seed;
         config.check(bands)?;
         Ok(config)

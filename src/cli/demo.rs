@@ -1,16 +1,21 @@
 //! `trapan demo`: the whole way on a simulated pair, with pictures.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
+use trapan::method::apply::Application;
 use trapan::method::simulate::simulate;
 use trapan::quality::{rmse, sam};
-use trapan::raster::Scale;
 use trapan::raster::picture::{Picture, Stretch, rgb_channels};
+use trapan::raster::{GeometryOptions, Scale, Scene, Survey};
+use trapan::report::{Better, Column, Images, Row, Table};
 
-use super::args::{DeviceArgs, MethodArgs};
+use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::output::write_scene;
 use super::progress;
+use super::report::{Finished, ReportArgs, Times};
 use super::simulate::SceneArgs;
 use super::{CliError, Talk};
 
@@ -30,35 +35,68 @@ pub struct DemoArgs {
 
 /// Runs `demo`. Its own folder is written over.
 pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
+    let start = Instant::now();
     progress::watch_signals();
-    let scene = simulate(&args.scene.spec(args.method.sensor, args.method.seed))?;
-    scene.write(&args.output, true)?;
-    let pair = scene.pair()?;
-    let config = args.method.config(pair.ms.bands)?;
-    let scale = Scale::of(&pair, args.method.bit_depth)?;
+    let simulated = simulate(&args.scene.spec(args.method.sensor(), args.method.seed))?;
+    simulated.write(&args.output, true)?;
+    let file = |name: &str| args.output.join(name);
+    let scene = Scene::open(&file("pan.tif"), &[file("ms.tif")], &GeometryOptions::default())?;
+    let survey = Survey::of(&scene)?;
+    let config = args.method.config(scene.ms().bands)?;
+    let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
     let device = args.device.open(talk)?;
-    let fused = progress::fuse(&pair, &scale, &config, &device, Options::default(), talk)?;
-    super::fuse::write_fused(&args.output.join("fused.tif"), &pair, &scale, &fused.hrms, true)?;
+    let options = Options::default();
+    let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, None, talk)?;
+    let output = OutputArgs::over(file("fused.tif"));
+    let (part, memory) = ([0..scene.rows.fine, 0..scene.columns.fine], output.memory());
+    let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms: true };
+    let (applied, collected) = write_scene(&job, &output, &output.creation()?, talk)?;
+    let times = Times { read: Duration::ZERO, total: start.elapsed() };
 
-    let (width, height, bands) = (pair.pan.width, pair.pan.height, pair.ms.bands);
+    let Some(collected) = collected else { return Ok(()) };
+    let Images { width, height, bands, pan, lms, fused, .. } = collected.images();
     let channels = rgb_channels(bands);
-    let stretch = Stretch::from_percentiles(&pair.ms.data, bands, channels, 2.0, 98.0);
-    let grey = Stretch::from_percentiles(&pair.pan.data, 1, [0; 3], 2.0, 98.0);
+    let stretch = Stretch::from_percentiles(lms, bands, channels, 2.0, 98.0);
+    let grey = Stretch::from_percentiles(pan, 1, [0; 3], 2.0, 98.0);
     let panels = [
-        Picture::grey(&pair.pan.data, width, height, &grey)?,
-        Picture::rgb(&fused.lms, width, height, bands, channels, &stretch)?,
-        Picture::rgb(&fused.hrms, width, height, bands, channels, &stretch)?,
+        Picture::grey(pan, width, height, &grey)?,
+        Picture::rgb(lms, width, height, bands, channels, &stretch)?,
+        Picture::rgb(fused, width, height, bands, channels, &stretch)?,
     ];
     for (name, panel) in ["pan", "upsampled", "fused"].iter().zip(&panels) {
         panel.write(&args.output.join(format!("{name}.png")))?;
     }
     Picture::beside(&panels, 8)?.write(&args.output.join("demo.png"))?;
 
-    for (name, image) in [("upsampled", &fused.lms), ("fused", &fused.hrms)] {
-        let (rmse, sam) = (rmse(image, &scene.truth.data), sam(image, &scene.truth.data, bands));
-        talk.say(format_args!("{name:9} against the truth: RMSE {rmse:6.2} DN, SAM {sam:5.2}°"));
+    let truth = truth_table([lms, fused], &simulated.truth.data, bands);
+    for row in &truth.rows {
+        let [rmse, sam] = [0, 1].map(|column| row.value(column).unwrap_or_default());
+        talk.say(format_args!("{:9} against the truth: RMSE {rmse:6.2} DN, SAM {sam:5.2}°", row.name));
+    }
+    let reports = ReportArgs::only(args.output.join("report.html"));
+    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let mut report = reports.gather(run, Some(&collected), &output, talk)?;
+    if let Some(report) = &mut report {
+        report.tables.push(truth);
+        reports.write(report, true, talk)?;
     }
     let out = args.output.display();
     talk.say(format_args!("wrote {out}/demo.png (PAN, upsampled MS, fused), {out}/fused.tif and the pair"));
     Ok(())
+}
+
+/// Errors of the upsampled and the fused image.
+fn truth_table([lms, fused]: [&[f32]; 2], truth: &[f32], bands: usize) -> Table {
+    let row = |name: &str, image: &[f32], own| Row {
+        name: name.into(),
+        values: vec![Some(rmse(image, truth)), Some(sam(image, truth, bands))],
+        own,
+    };
+    Table {
+        title: "Against the truth".into(),
+        note: "A simulated place has a known truth; a real one has not.".into(),
+        rows_are: "image".into(),
+        columns: vec![Column::new("RMSE", "DN", Better::Lower, 2), Column::new("SAM", "°", Better::Lower, 2)],
+        rows: vec![row("upsampled", lms, false), row("fused", fused, true)],
+    }
 }

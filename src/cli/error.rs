@@ -1,10 +1,13 @@
 //! One error for all commands, with its exit code.
 
+use trapan::classical::{ClassicalError, Method};
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
 use trapan::method::simulate::SimulateError;
+use trapan::quality::QualityError;
 use trapan::raster::picture::PictureError;
-use trapan::raster::{Kind, RasterError};
+use trapan::raster::{Kind, RasterError, Window};
+use trapan::report::ReportError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +24,59 @@ pub enum CliError {
     /// Simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// Judging.
+    #[error(transparent)]
+    Quality(#[from] QualityError),
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
+    /// Fusion without training.
+    #[error(transparent)]
+    Classical(#[from] ClassicalError),
+    /// The image was written, but an untrained method does better.
+    #[error(
+        "{method} is better than the trained result: HQNR {:.4} against {:.4}, R-ERGAS (degraded again, against MS) \
+         {:.4} against {:.4}; the file was written all the same; look at the pair's registration and the sensor's \
+         gains, or take --method {method}", hqnr[1], hqnr[0], consistency[1], consistency[0]
+    )]
+    Gate {
+        /// The best of those that are better.
+        method: Method,
+        /// Of the trained result and of that method.
+        hqnr: [f64; 2],
+        /// ERGAS of both, degraded, against MS.
+        consistency: [f64; 2],
+    },
+    /// Reports.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Bands of the pictures.
+    #[error("--rgb is {seen}: it must be three or four bands from 1 to {bands}: red, green, blue, near infrared")]
+    Rgb {
+        /// Bands asked for.
+        seen: String,
+        /// Bands of the image.
+        bands: usize,
+    },
+    /// A window beyond the scene.
+    #[error(
+        "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
+        .window.x, .window.y, .window.width, .window.height, .size[0], .size[1]
+    )]
+    Window {
+        /// Window asked for.
+        window: Window,
+        /// Columns and rows there are.
+        size: [usize; 2],
+    },
+    /// A band to write that is not there.
+    #[error("--out-bands {band}: the MS image has bands 1 to {bands}; choose among them")]
+    OutBand {
+        /// The band asked for.
+        band: usize,
+        /// Bands of MS.
+        bands: usize,
+    },
     /// The self-test found wrong kernels.
     #[error("{failed} of {cases} cases failed on {device}: do not trust results of this device; update its driver")]
     Selftest {
@@ -46,7 +99,13 @@ impl CliError {
             Self::Simulate(SimulateError::Write(e)) => raster(e),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
-            Self::Picture(_) => 8,
+            Self::Quality(e) => quality(e),
+            Self::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
+            Self::Classical(_) => 3,
+            Self::Gate { .. } => 9,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Report(ReportError::File(e)) => raster(e),
+            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }
@@ -54,18 +113,30 @@ impl CliError {
 
 fn raster(error: &RasterError) -> u8 {
     match error.kind() {
+        Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
         Kind::Output => 8,
     }
 }
 
+fn quality(error: &QualityError) -> u8 {
+    match error {
+        QualityError::Raster(e) => raster(e),
+        QualityError::NothingValid { .. } | QualityError::Blank { .. } => 3,
+        QualityError::Shape { .. } | QualityError::TooSmall { .. } | QualityError::Unit { .. } => 4,
+        QualityError::Ratio { .. } | QualityError::Gains { .. } => 2,
+    }
+}
+
 fn method(error: &MethodError) -> u8 {
     match error {
-        MethodError::Bands { .. } => 4,
+        MethodError::Bands { .. } | MethodError::Misfit { .. } => 4,
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),
+        MethodError::Raster(e) => raster(e),
+        MethodError::Weights(_) | MethodError::OtherRun { .. } => 3,
         _ => 2,
     }
 }

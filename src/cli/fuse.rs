@@ -1,37 +1,52 @@
 //! `trapan fuse`.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
 use trapan::graph::Grain;
-use trapan::method::{self, Config, Fused};
-use trapan::raster::{self, Output, Pair, Scale};
+use trapan::method::apply::{Application, Applied};
+use trapan::method::{self, Checkpoints, Config, Learned, MethodError, windows};
+use trapan::quality::Phase;
+use trapan::raster::{self, Scale, Scene, Survey};
 
-use super::args::{DeviceArgs, MethodArgs};
-use super::progress;
-use super::report::{Report, Times};
-use super::{CliError, Talk, profile};
+use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::compare::{Judge, Trained};
+use super::contender::Contender;
+use super::inputs::InputArgs;
+use super::output::write_scene;
+use super::report::{Finished, ReportArgs, Times};
+use super::{CliError, Talk, baseline, compare, profile, progress};
+
+/// A checkpoint is written this often: a second of a step or two is lost at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `fuse`.
 #[derive(Args)]
 pub struct FuseArgs {
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE")]
-    pan: PathBuf,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands
-    #[arg(long, value_name = "FILE")]
-    ms: PathBuf,
-    /// Fused GeoTIFF to write
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Replace existing output files
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How to fuse: trapan trains; the others do not, and hold the whole scene in memory
+    #[arg(long = "method", default_value = "trapan", value_parser = Contender::parser(), value_name = "NAME")]
+    contender: Contender,
+    /// Compare with all other methods, on stdout and in the report; trains once more, on the pair
+    /// degraded by its ratio
     #[arg(long)]
-    overwrite: bool,
-    /// Write settings, checksums, losses and timings as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
+    compare: bool,
+    /// Exit with code 9, still writing everything, if a closed-form method is better than training
+    /// both in HQNR and in what degrading the image gives back
+    #[arg(long)]
+    quality_gate: bool,
+    /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed
+    /// ends with the same bytes
+    #[arg(long)]
+    resume: bool,
+    /// Write the trained networks, for `trapan infer`
+    #[arg(long, value_name = "FILE.safetensors")]
+    save_model: Option<PathBuf>,
     /// Write what it takes to replay the training elsewhere
     #[arg(long, value_name = "DIR")]
     trace: Option<PathBuf>,
@@ -42,6 +57,8 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
+    pub reports: ReportArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
     method: MethodArgs,
@@ -51,105 +68,128 @@ pub struct FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let pair = Pair::open(&args.pan, &args.ms)?;
-    let config = args.method.config(pair.ms.bands)?;
+    let creation = args.output.creation()?;
+    let (mut scene, sensor) = args.input.open()?;
+    let config = args.method.config_for(sensor, scene.ms().bands)?;
     if args.dump_plan {
-        dump_plan(&pair, &config);
+        dump_plan(&scene, &config);
         return Ok(());
     }
-    raster::check_output(&args.output, args.overwrite)?;
-    if let Some(report) = &args.report {
-        raster::check_output(report, args.overwrite)?;
+    args.output.check(&creation, scene.ms())?;
+    args.reports.check(scene.ms().bands, args.output.overwrite)?;
+    if let Some(path) = &args.save_model {
+        raster::check_output(path, args.output.overwrite)?;
     }
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
-    let scale = Scale::of(&pair, args.method.bit_depth)?;
-    describe(&pair, &scale, &config, talk);
+    let survey = Survey::of(&scene)?;
+    scene.warnings.extend(survey.warnings.iter().cloned());
+    let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
+    describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
+    if let Contender::Classical(method) = args.contender {
+        if args.compare || args.quality_gate {
+            let wanted = "trapan with --compare and --quality-gate".to_owned();
+            return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
+        }
+        return baseline::run(method, (&scene, &scale, &config), &creation, args, start, talk);
+    }
 
     let device = args.device.open(talk)?;
     let options = Options { profile: args.profile, ..Options::default() };
-    let fused = progress::fuse(&pair, &scale, &config, &device, options, talk)?;
-
-    let writing = Instant::now();
-    write_fused(&args.output, &pair, &scale, &fused.hrms, args.overwrite)?;
-    let times = Times { read: read_time, write: writing.elapsed(), total: start.elapsed() };
+    let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
+    let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
+    if let Some(path) = &args.save_model {
+        learned.fitted.save(path, args.output.overwrite)?;
+    }
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let memory = args.output.memory();
+    let lms = args.reports.wanted();
+    let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms };
+    let (applied, collected) = write_scene(&job, &args.output, &creation, talk)?;
+    if let Some(checkpoints) = &checkpoints {
+        checkpoints.remove()?;
+    }
+    scene.warnings.extend(learned.notes.iter().chain(&applied.notes).cloned());
+    for note in learned.notes.iter().chain(&applied.notes) {
+        talk.say(format_args!("warning: {note}"));
+    }
+    let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, method::dims(&pair), &config, &scale, &fused.outcome)?;
+        method::trace::write(dir, learned.dims, &config, &scale, &learned.outcome)?;
     }
-    if let Some(path) = &args.report {
-        Report { pair: &pair, scale: &scale, config: &config, fused: &fused, times: &times, output: &args.output }
-            .write(path, args.overwrite)?;
-    }
-    summarise(&fused, &times, talk);
+    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
+    summarise(&learned, &applied, &times, talk);
     if args.profile {
-        profile::show(&fused, talk);
+        profile::show(&learned, &applied, talk);
     }
-    talk.say(format_args!("wrote {}", args.output.display()));
-    Ok(())
+    talk.say(format_args!("wrote {}", args.output.output.display()));
+    let mut verdict = Ok(());
+    if args.compare || args.quality_gate {
+        let judge = Judge::new(scene.pair()?, &scale, &config, Phase::default(), talk);
+        let trained = Trained { fitted: &learned.fitted, device: &device };
+        if args.compare {
+            let table = compare::table(&judge.beside(&trained)?);
+            compare::print(&table);
+            report.iter_mut().for_each(|report| report.tables.push(table.clone()));
+        }
+        if args.quality_gate {
+            verdict = judge.gate(&trained);
+        }
+    }
+    if let Some(report) = &report {
+        args.reports.write(report, args.output.overwrite, talk)?;
+    }
+    verdict
 }
 
 #[expect(clippy::print_stdout, reason = "the plan is the command's output")]
-fn dump_plan(pair: &Pair, config: &Config) {
-    print!("{}", method::build(method::dims(pair), config, Grain::default()).program);
+fn dump_plan(scene: &Scene<'_>, config: &Config) {
+    print!("{}", method::build(windows::window_dims(scene, config), config, false, Grain::default()).program);
 }
 
-fn describe(pair: &Pair, scale: &Scale, config: &Config, talk: Talk) {
-    let [pan, ms] = [&pair.pan, &pair.ms].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
-    let depth = match scale.bits {
-        Some(bits) if scale.declared => format!("{bits} bit (declared)"),
-        Some(bits) => format!("{bits} bit (from the data)"),
-        None => format!("values {} to {}", scale.range[0], scale.range[1]),
-    };
-    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {depth}, sensor {}", pair.ratio, config.sensor));
-    for warning in &pair.warnings {
+pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
+    let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
+    talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
+    for warning in &scene.warnings {
         talk.say(format_args!("warning: {warning}"));
     }
     talk.detail(format_args!("settings: {}", serde_json::to_string(config).expect("settings are plain values")));
 }
 
-fn summarise(fused: &Fused, times: &Times, talk: Talk) {
-    let outcome = &fused.outcome;
+fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
+    let outcome = &learned.outcome;
     let full = outcome.best_full.map_or("no full step".into(), |loss| format!("full loss {loss:.6}"));
     talk.say(format_args!(
         "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
-        fused.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
+        learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
-    let s = |d: std::time::Duration| d.as_secs_f64();
-    let loading = fused.loading;
+    let s = |d: Duration| d.as_secs_f64();
+    let loading = learned.loading;
     talk.detail(format_args!(
         "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
-        s(fused.load_time) * 1e3,
+        s(learned.load_time) * 1e3,
         loading.kernels,
         if loading.cached { " from the cache" } else { "" },
         s(loading.compiling) * 1e3,
         loading.bytes as f64 / 1e6
     ));
+    let windows = learned.windows.len();
+    let of = if windows > 1 { format!("{windows} windows of ") } else { String::new() };
+    let [h, w] = [learned.dims.rows.fine, learned.dims.columns.fine];
+    talk.detail(format_args!(
+        "learnt from {of}{w}x{h} pixels of PAN; tiles of {1}x{0}",
+        applied.tile[0], applied.tile[1]
+    ));
     talk.say(format_args!(
-        "{:.1} s: load {:.2}, degradation {:.1}, alternation {:.1}, inference {:.2}, files {:.2}",
+        "{:.1} s: read {:.2}, load {:.2}, degradation {:.1}, alternation {:.1}, inference with files {:.2}",
         s(times.total),
-        s(fused.load_time),
+        s(times.read),
+        s(learned.load_time),
         s(outcome.dam_time),
         s(outcome.fusion_time),
-        s(fused.infer_time),
-        s(times.read + times.write)
+        s(applied.time)
     ));
-}
-
-/// Writes the fused image in the MS's data type on the PAN's grid.
-pub fn write_fused(path: &Path, pair: &Pair, scale: &Scale, hrms: &[f32], overwrite: bool) -> Result<(), CliError> {
-    let output = Output {
-        width: pair.pan.width,
-        height: pair.pan.height,
-        bands: pair.ms.bands,
-        sample: pair.ms.sample,
-        data: hrms,
-        range: scale.range,
-        valid: pair.valid.as_deref(),
-        nodata: pair.nodata(),
-        geo: &pair.pan.geo,
-        descriptions: &pair.ms.descriptions,
-    };
-    Ok(raster::write(path, &output, overwrite)?)
 }

@@ -2,16 +2,27 @@
 #![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
+mod assess;
+mod baseline;
 mod bench;
+mod compare;
+mod contender;
 mod demo;
 mod devices;
 mod error;
+mod experiment;
 mod fuse;
+mod geometry;
+mod infer;
+mod info;
+mod inputs;
+mod output;
 mod profile;
 mod progress;
 mod report;
 mod selftest;
 mod simulate;
+mod table;
 
 use std::process::ExitCode;
 
@@ -23,7 +34,8 @@ use error::CliError;
 ///
 /// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
 /// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
-/// exists or cannot be written; 130 interrupted.
+/// exists or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
+/// 130 interrupted.
 #[derive(Parser)]
 #[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
 struct Cli {
@@ -41,6 +53,16 @@ struct Cli {
 enum Command {
     /// Train on a PAN/MS pair and write the fused GeoTIFF
     Fuse(Box<fuse::FuseArgs>),
+    /// Check a PAN/MS pair: grids, shift, values, what fusing takes; without training
+    Info(Box<info::InfoArgs>),
+    /// Fuse a pair by all methods and judge the results, at full and at reduced resolution
+    Compare(Box<compare::CompareArgs>),
+    /// Run the paper's ablations on a pair, over several seeds
+    Experiment(Box<experiment::ExperimentArgs>),
+    /// Judge a fused image by the pair it was made from, or by a known truth
+    Assess(Box<assess::AssessArgs>),
+    /// Apply trained networks to a PAN/MS pair
+    Infer(Box<infer::InferArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -105,6 +127,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
     };
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
+        Command::Info(args) => info::run(&args, talk),
+        Command::Compare(args) => compare::run(&args, talk),
+        Command::Experiment(args) => experiment::run(&args, talk),
+        Command::Assess(args) => assess::run(&args, talk),
+        Command::Infer(args) => infer::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

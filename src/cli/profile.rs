@@ -3,33 +3,34 @@
 use std::time::Duration;
 
 use trapan::engine::Timing;
-use trapan::method::Fused;
+use trapan::method::Learned;
+use trapan::method::apply::Applied;
 
 use super::Talk;
 
 /// Prints the time per kernel, with `-v` per call, and the sums against wall time.
-pub fn show(fused: &Fused, talk: Talk) {
-    if fused.timings.is_empty() {
-        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", fused.device));
+pub fn show(learned: &Learned, applied: &Applied, talk: Talk) {
+    let timings: Vec<Timing> = learned.timings.iter().chain(&applied.timings).cloned().collect();
+    if timings.is_empty() {
+        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", learned.device));
         return;
     }
-    let outcome = &fused.outcome;
-    let wall = outcome.dam_time + outcome.fusion_time + fused.infer_time;
+    let outcome = &learned.outcome;
+    let wall = outcome.dam_time + outcome.fusion_time + applied.time;
     talk.detail(header("call"));
-    for t in &fused.timings {
+    for t in &timings {
         talk.detail(Row::of(&format!("{}: {}", t.plan, t.label), std::slice::from_ref(t)).line(wall));
     }
     talk.say(header("kernel"));
-    for row in by_kernel(&fused.timings) {
+    for row in by_kernel(&timings) {
         talk.say(row.line(wall));
     }
-    // The last forward pass is part of the full step's plan.
     let degradation = ["prepare", "dam"];
     let (first, second): (Vec<Timing>, Vec<Timing>) =
-        fused.timings.iter().cloned().partition(|t| degradation.contains(&t.plan.as_str()));
+        timings.iter().cloned().partition(|t| degradation.contains(&t.plan.as_str()));
     for (phase, timings, wall) in [
         ("degradation", first, outcome.dam_time),
-        ("alternation and inference", second, outcome.fusion_time + fused.infer_time),
+        ("alternation and inference", second, outcome.fusion_time + applied.time),
     ] {
         let sum: Duration = timings.iter().map(|t| t.total).sum();
         let [kernels, all] = [sum, wall].map(|d| d.as_secs_f64());

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use trapan::engine::{Device, Options};
-use trapan::method::{self, Config, Fused, MethodError, Phase, Progress};
-use trapan::raster::{Pair, Scale};
+use trapan::method::apply::{Application, Applied, Sink};
+use trapan::method::{self, Checkpoints, Config, Fused, Learned, MethodError, Phase, Progress};
+use trapan::raster::{Pair, Scale, Scene, Survey};
 
 use super::{CliError, Talk};
 
@@ -32,7 +33,41 @@ fn go_on() -> ControlFlow<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Fuses with a bar, and honours the user's wish to stop.
+/// Trains with a bar, and honours the user's wish to stop.
+pub fn learn(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+    device: &Device,
+    options: Options,
+    checkpoints: Option<&mut Checkpoints>,
+    talk: Talk,
+) -> Result<Learned, CliError> {
+    let mut bar = Bar::new(talk);
+    let learned = method::learn(scene, survey, scale, config, device, options, checkpoints, &mut |p| bar.show(p));
+    bar.bar.finish_and_clear();
+    Ok(learned?)
+}
+
+/// Applies networks with a bar, and honours the user's wish to stop.
+pub fn apply(job: &Application<'_>, sink: &mut Sink<'_>, talk: Talk) -> Result<Applied, CliError> {
+    let bar = Bar::new(talk).bar;
+    bar.set_prefix("inference");
+    bar.set_length(job.part[0].len() as u64);
+    let applied = method::apply::apply(job, sink, &mut |row| {
+        bar.set_position((row - job.part[0].start) as u64);
+        go_on()
+    });
+    bar.finish_and_clear();
+    let applied = applied?;
+    match go_on() {
+        ControlFlow::Continue(()) => Ok(applied),
+        ControlFlow::Break(()) => Err(MethodError::Interrupted.into()),
+    }
+}
+
+/// Fuses a pair in memory with a bar, and honours the user's wish to stop.
 pub fn fuse(
     pair: &Pair,
     scale: &Scale,
@@ -44,11 +79,7 @@ pub fn fuse(
     let mut bar = Bar::new(talk);
     let fused = method::fuse(pair, scale, config, device, options, &mut |p| bar.show(p));
     bar.bar.finish_and_clear();
-    let fused = fused?;
-    match go_on() {
-        ControlFlow::Continue(()) => Ok(fused),
-        ControlFlow::Break(()) => Err(MethodError::Interrupted.into()),
-    }
+    Ok(fused?)
 }
 
 /// A bar on stderr with phase, epoch, losses and time left; silent when stderr is no terminal.
@@ -62,7 +93,7 @@ impl Bar {
     fn new(talk: Talk) -> Self {
         let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
-        let style = "{prefix:12} {wide_bar} {pos}/{len} steps, {eta} left  {msg}";
+        let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
         bar.enable_steady_tick(Duration::from_millis(500));
         Self { bar, phase: None }

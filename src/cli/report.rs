@@ -1,133 +1,147 @@
-//! The JSON report of a run.
+//! Reports and quicklooks of a run: their flags, and what a run hands to them.
 
-use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use trapan::engine::Timing;
-use trapan::method::{Config, Fused, StepRecord};
-use trapan::raster::{Pair, Raster, RasterError, Scale, sha256, write_atomically};
+use clap::Args;
+use trapan::method::apply::Applied;
+use trapan::method::{Config, Learned};
+use trapan::raster::{Scale, Scene, check_output};
+use trapan::report::{Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook};
 
-/// Version of the report's layout.
-const SCHEMA: u32 = 1;
+use super::args::OutputArgs;
+use super::{CliError, Talk};
+
+/// What to write for people to look at, and for programs to read.
+#[derive(Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArgs {
+    /// Write a report: FILE.html, a page to look at (pictures, losses, spectra, timings); any other
+    /// name, the same as JSON; repeatable
+    #[arg(long, value_name = "FILE")]
+    report: Vec<PathBuf>,
+    /// Write PAN, upsampled and fused image as PNG pictures of at most 1024 pixels a side
+    #[arg(long, value_name = "DIR")]
+    quicklook: Option<PathBuf>,
+    /// Bands (from 1) that pictures show as red, green, blue and, for false colour, near infrared
+    /// [default: by band names, else B, G, R, NIR or WorldView's eight]
+    #[arg(long, value_name = "R,G,B[,N]", value_delimiter = ',')]
+    rgb: Option<Vec<usize>>,
+}
 
 /// Times outside of training.
 pub struct Times {
     /// Reading and checking the pair.
     pub read: Duration,
-    /// Writing the fused image.
-    pub write: Duration,
     /// From start to end.
     pub total: Duration,
 }
 
-/// What the report tells about.
-pub struct Report<'a> {
-    pub pair: &'a Pair,
+/// A run that has ended.
+pub struct Finished<'a> {
+    pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
-    pub config: &'a Config,
-    pub fused: &'a Fused,
-    pub times: &'a Times,
-    pub output: &'a Path,
+    pub method: &'a str,
+    pub device: &'a str,
+    /// Settings and result, if a network was trained.
+    pub training: Option<Training<'a>>,
+    /// Seconds per part of the run, in order; the last one is the total.
+    pub seconds: Vec<(&'static str, Duration)>,
 }
 
-impl Report<'_> {
-    /// Writes the report.
-    pub fn write(&self, path: &Path, overwrite: bool) -> Result<(), RasterError> {
-        let text = format!("{:#}\n", self.json()?);
-        write_atomically(path, overwrite, |file| file.write_all(text.as_bytes()))
+impl<'a> Finished<'a> {
+    /// After a training.
+    pub fn trained(
+        (scene, scale, config): (&'a Scene<'a>, &'a Scale, &'a Config),
+        learned: &'a Learned,
+        applied: &'a Applied,
+        times: &Times,
+    ) -> Self {
+        let outcome = &learned.outcome;
+        let seconds = vec![
+            ("read", times.read),
+            ("load", learned.load_time),
+            ("degradation", outcome.dam_time),
+            ("alternation", outcome.fusion_time),
+            ("inference", applied.time),
+            ("total", times.total),
+        ];
+        let training = Some(Training { config, learned, applied: &applied.timings });
+        Self { scene, scale, method: "trapan", device: &learned.device, training, seconds }
+    }
+}
+
+impl ReportArgs {
+    /// Whether pictures will be needed.
+    pub fn wanted(&self) -> bool {
+        !self.report.is_empty() || self.quicklook.is_some()
     }
 
-    fn json(&self) -> Result<Value, RasterError> {
-        let (outcome, scale) = (&self.fused.outcome, self.scale);
-        let seconds = |d: Duration| d.as_secs_f64();
-        Ok(json!({
-            "schema": SCHEMA,
-            "versions": {
-                "trapan": env!("CARGO_PKG_VERSION"),
-                "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-            },
-            "inputs": { "pan": input(&self.pair.pan)?, "ms": input(&self.pair.ms)?, "ratio": self.pair.ratio },
-            "output": self.output.display().to_string(),
-            "warnings": self.pair.warnings,
-            "device": self.fused.device,
-            "seed": self.config.seed,
-            "settings": self.config,
-            "scale": {
-                "offset": scale.offset,
-                "scale": scale.scale,
-                "bits": scale.bits,
-                "declared": scale.declared,
-                "range": scale.range,
-            },
-            "result": {
-                "dam_epoch": outcome.dam_epoch,
-                "dam_loss": outcome.dam_loss,
-                "epoch": outcome.epoch,
-                "full_loss": outcome.best_full,
-            },
-            "losses": self.losses(),
-            "seconds": {
-                "read": seconds(self.times.read),
-                "load": seconds(self.fused.load_time),
-                "degradation": seconds(outcome.dam_time),
-                "alternation": seconds(outcome.fusion_time),
-                "inference": seconds(self.fused.infer_time),
-                "write": seconds(self.times.write),
-                "total": seconds(self.times.total),
-            },
-            "profile": self.fused.timings.iter().map(timing).collect::<Vec<_>>(),
-        }))
+    /// One report and nothing else.
+    pub fn only(report: PathBuf) -> Self {
+        Self { report: vec![report], quicklook: None, rgb: None }
     }
 
-    /// Losses per branch: mean per epoch of the degradation network, else one entry per step.
-    fn losses(&self) -> Value {
-        let (mut dam, mut reduced, mut full) = (Vec::<[f64; 2]>::new(), Vec::new(), Vec::new());
-        for step in &self.fused.outcome.steps {
-            match step {
-                StepRecord::Dam { epoch, loss, .. } => {
-                    let share = f64::from(*loss) / trapan::method::crops::CROPS as f64;
-                    match dam.last_mut().filter(|last| last[0] == f64::from(*epoch)) {
-                        Some(last) => last[1] += share,
-                        None => dam.push([f64::from(*epoch), share]),
-                    }
-                }
-                StepRecord::Reduced { epoch, loss, .. } => reduced.push(json!([epoch, loss])),
-                StepRecord::Full { epoch, spectral, spatial, loss } => {
-                    full.push(json!([epoch, spectral, spatial, loss]));
-                }
-            }
+    /// Finds out, before a long computation, whether everything can be written.
+    pub fn check(&self, bands: usize, overwrite: bool) -> Result<(), CliError> {
+        if let Some(rgb) = &self.rgb
+            && (!(3..=4).contains(&rgb.len()) || rgb.iter().any(|b| !(1..=bands).contains(b)))
+        {
+            let list: Vec<String> = rgb.iter().map(ToString::to_string).collect();
+            return Err(CliError::Rgb { seen: list.join(","), bands });
         }
-        json!({
-            "dam": { "columns": ["epoch", "loss"], "rows": dam },
-            "reduced": { "columns": ["epoch", "loss"], "rows": reduced },
-            "full": { "columns": ["epoch", "spectral", "spatial", "loss"], "rows": full },
-        })
+        self.report.iter().try_for_each(|path| check_output(path, overwrite))?;
+        Ok(self.quicklook.iter().try_for_each(|dir| check_quicklook(dir, overwrite))?)
     }
-}
 
-fn timing(t: &Timing) -> Value {
-    json!({
-        "plan": t.plan,
-        "label": t.label,
-        "kernel": t.kernel,
-        "runs": t.runs,
-        "seconds": t.total.as_secs_f64(),
-        "flops": t.flops,
-        "bytes": t.bytes,
-    })
-}
+    /// Writes the quicklooks that were asked for, and gathers the report if one was.
+    pub fn gather(
+        &self,
+        run: Finished<'_>,
+        collected: Option<&Collector>,
+        output: &OutputArgs,
+        talk: Talk,
+    ) -> Result<Option<Report>, CliError> {
+        let Some(collected) = collected else { return Ok(None) };
+        let Finished { scene, scale, method, device, training, seconds } = run;
+        let images = collected.images();
+        let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
+        let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
+        if let Some(dir) = &self.quicklook {
+            quicklook(&images, &colours, dir, output.overwrite)?;
+            talk.say(format_args!("wrote pictures into {}", dir.display()));
+        }
+        if self.report.is_empty() {
+            return Ok(None);
+        }
+        let mut report = Report::new(Run {
+            method,
+            inputs: Inputs::of(scene.pan(), scene.ms(), scene.ratio())?,
+            bands: &scene.ms().descriptions,
+            warnings: &scene.warnings,
+            scale,
+            images,
+            colours: &colours,
+            output: &output.output,
+            device,
+            training,
+            seconds,
+        })?;
+        if collected.step > 1 {
+            let step = collected.step;
+            report
+                .notes
+                .push(format!("A large scene: pictures and numbers per band show means of {step}x{step} pixels."));
+        }
+        Ok(Some(report))
+    }
 
-fn input(raster: &Raster) -> Result<Value, RasterError> {
-    Ok(json!({
-        "path": raster.path.display().to_string(),
-        "sha256": sha256(&raster.path)?,
-        "width": raster.width,
-        "height": raster.height,
-        "bands": raster.bands,
-        "sample": raster.sample.to_string(),
-        "nodata": raster.nodata,
-        "georeferenced": raster.geo.affine().is_some(),
-    }))
+    /// Writes a report under every name that was given, and says so.
+    pub fn write(&self, report: &Report, overwrite: bool, talk: Talk) -> Result<(), CliError> {
+        for path in &self.report {
+            report.write(path, overwrite)?;
+            talk.say(format_args!("wrote {}", path.display()));
+        }
+        Ok(())
+    }
 }

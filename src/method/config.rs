@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::kernels::adam::Adam;
 
 use super::MethodError;
+use crate::filter::Grid;
 
 /// Sensors with known MTF gains (method, section 3) and schedules (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,11 @@ impl Sensor {
             Self::Gf2 => preset(&[], 0.15, 80, 0.8),
             Self::Generic => preset(&[], 0.15, 20, 0.8),
         }
+    }
+
+    /// Nyquist gain of PAN.
+    pub fn pan_gain(self) -> f64 {
+        self.preset().pan_gain
     }
 
     /// Nyquist gains for `bands` bands.
@@ -209,6 +215,10 @@ pub struct Config {
     pub blocks: usize,
     /// Hidden width of the degradation network, `d`.
     pub dam_width: usize,
+    /// PAN pixels of a training window's side: a larger scene is learnt from windows.
+    pub train_size: usize,
+    /// Most windows of a larger scene.
+    pub train_windows: usize,
     /// Seed of all randomness.
     pub seed: u64,
 }
@@ -251,6 +261,8 @@ impl Config {
             width: 32,
             blocks: 4,
             dam_width: 32,
+            train_size: 512,
+            train_windows: 8,
             seed: 0,
         }
     }
@@ -287,6 +299,13 @@ impl Config {
                 return bad(name, size.to_string(), &format!("1 to {most}"));
             }
         }
+        // Crops are half of a window and their degraded form has to have some pixels left.
+        if !(256..=8192).contains(&self.train_size) {
+            return bad("train-size", self.train_size.to_string(), "256 to 8192 pixels");
+        }
+        if !(1..=256).contains(&self.train_windows) {
+            return bad("train-windows", self.train_windows.to_string(), "1 to 256");
+        }
         let positive = [
             ("lr-dam", self.lr_dam),
             ("lr-full", self.lr_full),
@@ -309,5 +328,30 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the upsampling was made for grids that lie like these.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`] for interp23 on a pair that is not area-aligned, whole MS pixels on PAN,
+    /// at a ratio of 2, 4, 8 or 16.
+    pub fn check_grids(&self, rows: &Grid, columns: &Grid) -> Result<(), MethodError> {
+        let made_for = |grid: &Grid| {
+            grid.ratio.is_power_of_two()
+                && grid.fine == grid.ratio * grid.coarse
+                && *grid == Grid::aligned(grid.fine, grid.ratio)
+        };
+        if self.upsample == Upsample::Cubic || made_for(rows) && made_for(columns) {
+            return Ok(());
+        }
+        Err(MethodError::Setting {
+            name: "upsample",
+            value: "interp23 (as --preset paper has it)".into(),
+            wanted: format!(
+                "cubic on this pair: interp23 was made for ratios 2, 4 and 8 and MS pixels that cover whole blocks of PAN \
+                 pixels, and here the centre of the first lies at row {}, column {} of PAN at ratio {}",
+                rows.phase, columns.phase, rows.ratio
+            ),
+        })
     }
 }

@@ -1,12 +1,12 @@
-//! From a pair of rasters to the fused image.
+//! From a pair in memory to the fused image in memory.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
-use super::{Config, Dims, MethodError, Model, Outcome, Progress, infer, train};
-use crate::engine::{Device, Loading, Options, Timing};
-use crate::graph::Grain;
-use crate::raster::{Pair, Scale};
+use super::apply::{Application, Applied, Rows, apply};
+use super::learn::{Learned, learn};
+use super::{Config, Dims, MethodError, Progress};
+use crate::engine::{Device, Options};
+use crate::raster::{Pair, Scale, Scene, Survey};
 
 /// A fused pair.
 pub struct Fused {
@@ -15,22 +15,14 @@ pub struct Fused {
     /// The upsampled multispectral image `[H, W, C]` in DN: what fusing improves on.
     pub lms: Vec<f32>,
     /// What training did.
-    pub outcome: Outcome,
-    /// Device the engine ran on.
-    pub device: String,
-    /// Time to build the program and load it on the device.
-    pub load_time: Duration,
-    /// What loading it took of the device.
-    pub loading: Loading,
-    /// Time of the last forward pass.
-    pub infer_time: Duration,
-    /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
-    pub timings: Vec<Timing>,
+    pub learned: Learned,
+    /// What applying its result took.
+    pub applied: Applied,
 }
 
 /// Sizes of a pair.
 pub fn dims(pair: &Pair) -> Dims {
-    Dims { h: pair.ms.height, w: pair.ms.width, bands: pair.ms.bands, ratio: pair.ratio }
+    Dims { rows: pair.rows, columns: pair.columns, bands: pair.ms.bands }
 }
 
 /// Trains on a pair and fuses it, with `options` for the engine. `observe` hears of every epoch and may break off.
@@ -48,28 +40,18 @@ pub fn fuse(
     options: Options,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Fused, MethodError> {
-    config.check(pair.ms.bands)?;
-    let start = Instant::now();
-    let model = build(dims(pair), config, device.grain());
-    let mut engine = device.load(model.program.clone(), options)?;
-    let (load_time, loading) = (start.elapsed(), engine.loading());
-    let (pan, ms) = (scale.normalise(&pair.pan.data), scale.normalise(&pair.ms.data));
-    let outcome = train(engine.as_mut(), &model, config, &pan, &ms, observe)?;
-    let start = Instant::now();
-    let hrms = scale.restore(&infer(engine.as_mut(), &model)?);
-    let lms = scale.restore(&engine.read(model.lms)?);
-    let infer_time = start.elapsed();
-    let timings = engine.timings()?;
-    Ok(Fused { hrms, lms, outcome, device: engine.name(), load_time, loading, infer_time, timings })
-}
-
-/// The model of a pair, cut for a sort of device: [`Device::grain`].
-///
-/// # Panics
-/// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config, grain: Grain) -> Model {
-    Model::build_for(dims, config, grain).unwrap_or_else(|errors| {
-        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        panic!("the program of {dims:?} is wrong: {}", list.join("; "))
-    })
+    let scene = Scene::of(pair);
+    let survey = Survey::of(&scene)?;
+    let learned = learn(&scene, &survey, scale, config, device, options, None, observe)?;
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let fitted = &learned.fitted;
+    let job = Application { scene: &scene, fitted, device, options, part, memory: u64::MAX, lms: true };
+    let (mut lms, mut hrms) = (Vec::new(), Vec::new());
+    let mut collect = |rows: Rows| {
+        lms.extend(rows.lms);
+        hrms.extend(rows.hrms);
+        Ok(())
+    };
+    let applied = apply(&job, &mut collect, &mut |_| ControlFlow::Continue(()))?;
+    Ok(Fused { hrms, lms, learned, applied })
 }

@@ -1,20 +1,39 @@
 //! TRA-PAN itself: settings, filters, the static plans, the schedule, training.
 
+pub mod apply;
+mod baseline;
+mod checkpoint;
 pub mod config;
+mod contest;
 pub mod crops;
-pub mod filter;
+pub mod estimate;
+pub mod experiment;
+pub mod fitted;
 mod fuse;
+mod learn;
 pub mod model;
+mod sample;
 pub mod scene;
 pub mod schedule;
+pub mod sharpen;
 pub mod simulate;
 pub mod trace;
 pub mod train;
+mod weights_file;
+pub mod windows;
 
+pub use baseline::baseline;
+pub use checkpoint::Checkpoints;
 pub use config::Config;
-pub use fuse::{Fused, build, dims, fuse};
+pub use contest::{Contest, FullResult};
+pub use fitted::Fitted;
+pub use fuse::{Fused, dims, fuse};
+pub use learn::{Learned, build, learn};
 pub use model::{Dims, Model};
-pub use train::{Outcome, Phase, Progress, StepRecord, infer, train};
+pub use sample::{Sample, SampleWeights, Validity};
+pub use sharpen::Sharpener;
+pub use train::{Job, LOOK, Outcome, Phase, Progress, StepRecord, train};
+pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;
 
@@ -61,6 +80,31 @@ pub enum MethodError {
     /// The observer asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,
+    /// A weights file or checkpoint cannot be used.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The checkpoint belongs to another training.
+    #[error(
+        "{path} was made with other images, settings, device or version: remove it to start anew, or repeat the \
+         command it was made with", path = .path.display()
+    )]
+    OtherRun {
+        /// Checkpoint.
+        path: std::path::PathBuf,
+    },
+    /// Trained networks do not suit a scene.
+    #[error("the model was trained for {what} {model}, the scene has {scene}: train on this scene (trapan fuse)")]
+    Misfit {
+        /// What does not suit.
+        what: &'static str,
+        /// The model's.
+        model: String,
+        /// The scene's.
+        scene: String,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Raster(#[from] crate::raster::RasterError),
     /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

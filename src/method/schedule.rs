@@ -4,7 +4,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::config::{Config, Order, Sampling, WarmUp};
-use super::crops::CROPS;
 
 /// Independent random streams of one seed: an option that draws more from one does
 /// not shift the others.
@@ -20,6 +19,12 @@ pub enum Stream {
     Coin = 3,
     /// Crops of the reduced steps.
     Picks = 4,
+    /// Samples of the degradation network's epochs.
+    DamSamples = 5,
+    /// Samples of the alternating stage's epochs.
+    Samples = 6,
+    /// Windows of a scene that become samples.
+    Windows = 7,
 }
 
 /// The generator of one stream: ChaCha with 8 rounds.
@@ -29,16 +34,38 @@ pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
     rng
 }
 
-/// `count` different crops out of ten, in random order (Fisher–Yates).
-pub fn draw_crops(rng: &mut ChaCha8Rng, count: usize) -> Vec<usize> {
-    let mut crops: Vec<usize> = (0..CROPS).collect();
+/// `count` different numbers below `of`, in random order (Fisher–Yates).
+pub fn draw(rng: &mut ChaCha8Rng, of: usize, count: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..of).collect();
     for i in 0..count {
-        // 64 bits onto at most ten values: the bias is below 1e-18.
-        let j = i + ((u128::from(rng.next_u64()) * (CROPS - i) as u128) >> 64) as usize;
-        crops.swap(i, j);
+        // 64 bits onto so few values: the bias is below 1e-15.
+        let j = i + ((u128::from(rng.next_u64()) * (of - i) as u128) >> 64) as usize;
+        numbers.swap(i, j);
     }
-    crops.truncate(count);
-    crops
+    numbers.truncate(count);
+    numbers
+}
+
+/// Samples epoch by epoch: every one once in a round, each round in an order of its own.
+pub struct Rounds {
+    rng: ChaCha8Rng,
+    of: usize,
+    round: Vec<usize>,
+}
+
+impl Rounds {
+    /// Rounds over `of` samples.
+    pub fn new(seed: u64, stream: Stream, of: usize) -> Self {
+        Self { rng: rng(seed, stream), of, round: Vec::new() }
+    }
+
+    /// The sample of the next epoch.
+    pub fn draw(&mut self) -> usize {
+        if self.round.is_empty() {
+            self.round = draw(&mut self.rng, self.of, self.of);
+        }
+        self.round.pop().expect("at least one sample")
+    }
 }
 
 /// Branch of a step.

@@ -1,12 +1,12 @@
 //! A simulated pair with known truth: a procedural scene seen through a sensor.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::MethodError;
 use super::config::Sensor;
-use super::filter;
 use super::scene::{SceneError, SceneSpec, scene};
-use crate::raster::{GeoTags, Output, Pair, Raster, RasterError, Sample, write};
+use crate::filter::{self, Grid};
+use crate::raster::{Creation, GeoTags, GeometryOptions, Header, Layout, Pair, Raster, RasterError, Sample, write};
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,8 @@ pub fn simulate(spec: &Spec) -> Result<Simulated, SimulateError> {
     }
     let scene = scene(&SceneSpec { width, height, bands, seed })?;
     let gains = sensor.ms_gains(bands)?;
-    let operators: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, ratio, height, width)).collect();
+    let [rows, columns] = [height, width].map(|fine| Grid::aligned(fine, ratio));
+    let operators: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
     let dn = |reflectance: &[f32]| -> Vec<f32> {
         reflectance.iter().map(|v| (v / FULL_SCALE * TOP).round().clamp(0.0, TOP)).collect()
     };
@@ -101,15 +102,9 @@ fn raster(name: &str, data: Vec<f32>, spec: &Spec, scale: usize, bands: usize) -
         4 => &["Blue", "Green", "Red", "NIR"],
         _ => &["Coastal", "Blue", "Green", "Yellow", "Red", "RedEdge", "NIR1", "NIR2"],
     };
-    Raster {
-        path: PathBuf::from(format!("{name}.tif")),
-        width: spec.size[0] / scale,
-        height: spec.size[1] / scale,
-        bands,
-        sample: Sample::U16,
+    let size = [spec.size[0] / scale, spec.size[1] / scale, bands];
+    let header = Header {
         bits: Some(11),
-        data,
-        nodata: None,
         geo: GeoTags {
             pixel_scale: vec![pixel, pixel, 0.0],
             tiepoints: vec![0.0, 0.0, 0.0, CORNER[0], CORNER[1], 0.0],
@@ -117,8 +112,9 @@ fn raster(name: &str, data: Vec<f32>, spec: &Spec, scale: usize, bands: usize) -
             ..GeoTags::default()
         },
         descriptions: names.iter().map(|n| Some((*n).to_owned())).collect(),
-        alpha: None,
-    }
+        ..Header::new(format!("{name}.tif"), Sample::U16, size)
+    };
+    Raster { header, data, valid: None }
 }
 
 impl Simulated {
@@ -127,7 +123,7 @@ impl Simulated {
     /// # Errors
     /// [`RasterError`] if the pair is too small to train on.
     pub fn pair(&self) -> Result<Pair, RasterError> {
-        Pair::new(self.pan.clone(), self.ms.clone())
+        Pair::new(self.pan.clone(), self.ms.clone(), &GeometryOptions::default())
     }
 
     /// Writes `pan.tif`, `ms.tif` and `truth.tif` into a folder, which is created.
@@ -141,19 +137,13 @@ impl Simulated {
             crate::raster::check_output(&dir.join(&image.path), overwrite)?;
         }
         for image in images {
-            let output = Output {
-                width: image.width,
-                height: image.height,
-                bands: image.bands,
-                sample: image.sample,
-                data: &image.data,
+            let layout = Layout {
                 range: [0.0, TOP],
-                valid: None,
-                nodata: None,
-                geo: &image.geo,
-                descriptions: &image.descriptions,
+                geo: image.geo.clone(),
+                descriptions: image.descriptions.clone(),
+                ..Layout::new(image.size(), image.bands, image.sample)
             };
-            write(&dir.join(&image.path), &output, overwrite)?;
+            write(&dir.join(&image.path), &layout, &image.data, None, &Creation::default(), overwrite)?;
         }
         Ok(())
     }

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::{Config, Dims, Outcome};
-use crate::net::{Layer, NamedTensor};
+use super::{Config, Dims, Outcome, fitted, weights_file};
+use crate::net::Layer;
 use crate::raster::{RasterError, Scale, check_output, write_atomically};
 
 /// Creates the folder and finds out whether [`write()`] can be expected to succeed.
@@ -38,13 +37,13 @@ pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &O
 
 /// Everything that, with the pair and the steps, determines the training.
 fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> serde_json::Value {
-    let (crop_height, crop_width) = crop_size(dims.h, dims.w);
-    let crops = ten_crop(dims.h, dims.w).map(|[row, column, flip, _]| [row, column, flip]);
+    let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
+    let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
-        "ms_height": dims.h,
-        "ms_width": dims.w,
+        "ms_height": dims.rows.coarse,
+        "ms_width": dims.columns.coarse,
         "bands": dims.bands,
-        "ratio": dims.ratio,
+        "ratio": dims.rows.ratio,
         "offset": scale.offset,
         "scale": scale.scale,
         "ms_gains": config.ms_gains,
@@ -71,12 +70,5 @@ fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> se
 
 /// Both networks as one safetensors file.
 fn weights((fusion, dam): &(Vec<Layer>, Vec<Layer>)) -> Vec<u8> {
-    let named =
-        |network: &'static str, layers: &[Layer]| layers.iter().flat_map(|l| l.named(network)).collect::<Vec<_>>();
-    let tensors: Vec<NamedTensor> = [named("fusion", fusion), named("dam", dam)].concat();
-    let views = tensors.iter().map(|(name, shape, data)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(data));
-        (name, view.expect("shape and data agree"))
-    });
-    safetensors::serialize(views, None).expect("names are unique")
+    weights_file::encode("trace", &fitted::named(fusion, dam))
 }

@@ -54,11 +54,13 @@ impl Layer {
     }
 }
 
-pub(super) fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
+/// The fusion network's layers, all values 0.
+pub fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
     shape.layers().into_iter().map(|(name, ci, co)| Layer::zeros(name, vec![co, ci, 3, 3])).collect()
 }
 
-pub(super) fn layers_of_dam(bands: usize, width: usize) -> Vec<Layer> {
+/// The degradation network's layers, all values 0.
+pub fn layers_of_dam(bands: usize, width: usize) -> Vec<Layer> {
     let sizes = [("fc1", width, bands), ("fc2", width, width), ("fc3", 1, width)];
     sizes.into_iter().map(|(name, out, inputs)| Layer::zeros(name.into(), vec![out, inputs])).collect()
 }

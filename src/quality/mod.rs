@@ -1,4 +1,36 @@
-//! How close two images are.
+//! How good a fused image is (method, section 6).
+//!
+//! [`full()`] judges it by the pair it was made from, [`reduced()`] by a known truth, both as the DLPan
+//! toolbox does, in f64. [`consistency()`] degrades it again and compares it with MS.
+//!
+//! Images come as [`Rows`]: an [`Image`] in memory, a file ([`FileRows`]), or an image computed from another
+//! ([`Resampled`], [`Blurred`], …). Work goes strip by strip, so memory is bounded by the width of the
+//! image, and sums are taken in the order of rows and blocks, so results do not depend on threads.
+//! Invalid pixels are NaN and spread as far as a filter reaches; blocks they spread to are left out.
+//!
+//! Bands without texture have defined results: two constant bands have one structure (index 1 times
+//! their luminance), a band that a regression cannot tell from others explains nothing more.
+
+mod block;
+mod consistency;
+mod derived;
+mod error;
+mod full;
+mod reduced;
+mod regression;
+mod rows;
+mod spectral;
+mod structure;
+mod unit;
+
+pub use block::BLOCK;
+pub use consistency::{Commutation, Consistency, commutation, consistency, consistency_maps, linear_response};
+pub use derived::{Blurred, Crop, PerPixel, Resampled};
+pub use error::QualityError;
+pub use full::{BlockMaps, FullScores, Phase, Setup, full};
+pub use reduced::{ReducedScores, Reference, reduced, reduced_maps};
+pub use rows::{FileRows, Image, Planes, Rows, highest};
+pub use spectral::PixelErrors;
 
 /// Root mean square difference over all pixels and bands, in the images' unit.
 ///

@@ -1,92 +1,220 @@
-//! Decoding of one strip or tile.
-//!
-//! Each is wrapped as a TIFF of its own, with one strip and the header we checked, and the `tiff`
-//! crate decodes that: it undoes compression, predictor and byte order, and nothing else. So
-//! photometric tags cannot drop bands (the crate reads an RGB file with a fourth, extra band as
-//! three), and memory is bounded by the one chunk.
+//! Decoding of one strip or tile: compression, byte order, packing of bits, predictor.
 
-use std::io::Cursor;
+use std::io::{self, Read};
 
-use tiff::{
-    TiffResult,
-    decoder::{Decoder, DecodingResult, Limits},
-};
+use weezl::{BitOrder, LzwStatus};
 
 use super::{Sample, directory::Order};
+
+/// Compression of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codec {
+    None,
+    Lzw,
+    Deflate,
+    PackBits,
+    Zstd,
+}
+
+impl Codec {
+    /// The codec of tag 259, if it is one we have.
+    pub(super) fn of(code: u64) -> Option<Self> {
+        Some(match code {
+            1 => Self::None,
+            5 => Self::Lzw,
+            8 | 32946 => Self::Deflate,
+            32773 => Self::PackBits,
+            50000 => Self::Zstd,
+            _ => return None,
+        })
+    }
+
+    /// Largest number of decoded bytes that one stored byte can stand for; more is a damaged size.
+    pub(super) fn most(self) -> u64 {
+        match self {
+            Self::None => 1,
+            // Two bytes give 128.
+            Self::PackBits => 64,
+            // 258 bytes from two bits.
+            Self::Deflate => 1032,
+            // Strings of growing length in the table of 4096: each code adds at most that.
+            Self::Lzw => 1400,
+            // A block of 128 KiB in four bytes.
+            Self::Zstd => 1 << 15,
+        }
+    }
+}
+
+/// What was done to the values before compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Predictor {
+    None,
+    /// Differences to the pixel on the left (2).
+    Horizontal,
+    /// Bytes of a row by significance, then differences of bytes (3).
+    Float,
+}
 
 /// How the values of a strip or tile are stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coding {
     pub(super) order: Order,
     pub(super) sample: Sample,
+    /// Bits of a stored value: those of the sample, or fewer, packed without gaps within a row.
+    pub(super) bits: u8,
     /// Values per pixel in one chunk: all bands, or 1 when bands are stored apart.
     pub(super) samples: usize,
-    pub(super) compression: u16,
-    pub(super) predictor: u16,
+    pub(super) codec: Codec,
+    pub(super) predictor: Predictor,
 }
 
 impl Coding {
+    /// Bytes of a chunk before compression; rows begin at whole bytes.
+    pub(super) fn stored(&self, width: usize, height: usize) -> u64 {
+        let bits = (width as u64).saturating_mul(self.samples as u64).saturating_mul(self.bits.into());
+        bits.div_ceil(8).saturating_mul(height as u64)
+    }
+
     /// Bytes of a decoded chunk.
     pub(super) fn decoded(&self, width: usize, height: usize) -> u64 {
         (width as u64).saturating_mul(height as u64).saturating_mul((self.samples * self.sample.bytes()) as u64)
     }
 
-    /// The values `[height, width, samples]` of a chunk of fewer than 2³² bytes, stored and decoded.
-    pub(super) fn decode(&self, bytes: &[u8], width: usize, height: usize) -> TiffResult<Vec<f32>> {
-        let mut limits = Limits::default();
-        limits.decoding_buffer_size = self.decoded(width, height) as usize;
-        limits.intermediate_buffer_size = bytes.len();
-        let tiff = self.wrap(bytes, width, height);
-        Ok(match Decoder::new(Cursor::new(tiff))?.with_limits(limits).read_image()? {
-            DecodingResult::U8(v) => v.into_iter().map(f32::from).collect(),
-            DecodingResult::U16(v) => v.into_iter().map(f32::from).collect(),
-            DecodingResult::I16(v) => v.into_iter().map(f32::from).collect(),
-            DecodingResult::F32(v) => v,
-            _ => return Err(tiff::TiffUnsupportedError::UnsupportedDataType.into()),
-        })
-    }
-
-    /// A whole TIFF with this chunk as its only strip.
-    fn wrap(&self, bytes: &[u8], width: usize, height: usize) -> Vec<u8> {
-        const SHORT: u16 = 3;
-        const LONG: u16 = 4;
-        let format = match self.sample {
-            Sample::U8 | Sample::U16 => 1,
-            Sample::I16 => 2,
-            Sample::F32 => 3,
-        };
-        let entries = [
-            (256, LONG, width as u64),
-            (257, LONG, height as u64),
-            (258, SHORT, 8 * self.sample.bytes() as u64),
-            (259, SHORT, self.compression.into()),
-            (262, SHORT, 1), // black is zero: values as they are, for any number of bands
-            (273, LONG, 0),  // place of the strip, filled in below
-            (277, SHORT, self.samples as u64),
-            (278, LONG, height as u64),
-            (279, LONG, bytes.len() as u64),
-            (317, SHORT, self.predictor.into()),
-            (339, SHORT, format),
-        ];
-        let order = self.order;
-        let start = 8 + 2 + 12 * entries.len() + 4;
-        let mut tiff = Vec::with_capacity(start + bytes.len());
-        tiff.extend(if order == Order::Little { *b"II" } else { *b"MM" });
-        tiff.extend(order.bytes::<2>(42));
-        tiff.extend(order.bytes::<4>(8));
-        tiff.extend(order.bytes::<2>(entries.len() as u64));
-        for (tag, kind, value) in entries {
-            tiff.extend(order.bytes::<2>(tag));
-            tiff.extend(order.bytes::<2>(kind.into()));
-            tiff.extend(order.bytes::<4>(1));
-            match kind {
-                SHORT => tiff.extend([order.bytes::<2>(value), [0, 0]].concat()),
-                _ if tag == 273 => tiff.extend(order.bytes::<4>(start as u64)),
-                _ => tiff.extend(order.bytes::<4>(value)),
+    /// The values `[height, width, samples]` of a chunk, each in the bytes of this machine's order.
+    pub(super) fn decode(&self, bytes: Vec<u8>, width: usize, height: usize) -> io::Result<Vec<u8>> {
+        let mut values = self.codec.decode(bytes, self.stored(width, height) as usize)?;
+        let row = width * self.samples;
+        if usize::from(self.bits) != 8 * self.sample.bytes() {
+            return Ok(self.unpack(&values, row));
+        }
+        let bytes = self.sample.bytes();
+        if self.predictor == Predictor::Float {
+            values.chunks_exact_mut(row * bytes).for_each(|row| float_sums(row, self.samples));
+            return Ok(values);
+        }
+        if self.order != Order::NATIVE {
+            values.chunks_exact_mut(bytes).for_each(<[u8]>::reverse);
+        }
+        if self.predictor == Predictor::Horizontal {
+            for row in values.chunks_exact_mut(row * bytes) {
+                match bytes {
+                    1 => sums::<1>(row, self.samples, |[a], [b]| [a.wrapping_add(b)]),
+                    2 => sums::<2>(row, self.samples, |a, b| {
+                        u16::from_ne_bytes(a).wrapping_add(u16::from_ne_bytes(b)).to_ne_bytes()
+                    }),
+                    _ => sums::<4>(row, self.samples, |a, b| {
+                        u32::from_ne_bytes(a).wrapping_add(u32::from_ne_bytes(b)).to_ne_bytes()
+                    }),
+                }
             }
         }
-        tiff.extend(order.bytes::<4>(0));
-        tiff.extend(bytes);
-        tiff
+        Ok(values)
     }
+
+    /// Values of fewer bits than their type has, most significant bit first, as whole numbers.
+    fn unpack(&self, packed: &[u8], row: usize) -> Vec<u8> {
+        let bits = u32::from(self.bits);
+        let stride = (row * self.bits as usize).div_ceil(8);
+        let mut values = Vec::with_capacity(packed.len() / stride.max(1) * row * self.sample.bytes());
+        for line in packed.chunks_exact(stride) {
+            let (mut held, mut count, mut next) = (0u32, 0, line.iter());
+            for _ in 0..row {
+                while count < bits {
+                    held = held << 8 | u32::from(*next.next().unwrap_or(&0));
+                    count += 8;
+                }
+                count -= bits;
+                let value = held >> count & ((1 << bits) - 1);
+                match self.sample.bytes() {
+                    1 => values.push(value as u8),
+                    _ => values.extend((value as u16).to_ne_bytes()),
+                }
+            }
+        }
+        values
+    }
+}
+
+impl Codec {
+    /// Exactly `size` bytes; surplus ones, as some programs write after the last row, are dropped.
+    fn decode(self, mut bytes: Vec<u8>, size: usize) -> io::Result<Vec<u8>> {
+        let out = match self {
+            Self::None => {
+                bytes.truncate(size);
+                bytes
+            }
+            Self::Lzw => lzw(&bytes, size)?,
+            Self::Deflate => take(flate2::read::ZlibDecoder::new(&bytes[..]), size)?,
+            Self::PackBits => pack_bits(&bytes, size),
+            Self::Zstd => zstd::bulk::decompress(&bytes, size)?,
+        };
+        match out.len() == size {
+            true => Ok(out),
+            false => Err(io::Error::other(format!("{} bytes instead of {size}", out.len()))),
+        }
+    }
+}
+
+fn take(reader: impl Read, size: usize) -> io::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(size);
+    reader.take(size as u64).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+fn lzw(mut bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8);
+    let (mut out, mut done) = (vec![0; size], 0);
+    while done < size {
+        let step = decoder.decode_bytes(bytes, &mut out[done..]);
+        (bytes, done) = (&bytes[step.consumed_in..], done + step.consumed_out);
+        match step.status {
+            Ok(LzwStatus::Ok) => {}
+            Ok(LzwStatus::Done | LzwStatus::NoProgress) => break,
+            Err(e) => return Err(io::Error::other(e)),
+        }
+    }
+    out.truncate(done);
+    Ok(out)
+}
+
+/// Runs: n < 128 copies the n + 1 bytes that follow, n > 128 repeats the next one 257 − n times.
+fn pack_bits(bytes: &[u8], size: usize) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(size), bytes);
+    while let (true, [head, tail @ ..]) = (out.len() < size, rest) {
+        let n = usize::from(*head);
+        rest = match (n, tail) {
+            (128, _) | (129.., []) => tail,
+            (129.., [value, tail @ ..]) => {
+                out.resize(out.len() + 257 - n, *value);
+                tail
+            }
+            _ => {
+                let (run, tail) = tail.split_at(tail.len().min(n + 1));
+                out.extend(run);
+                tail
+            }
+        };
+    }
+    out.truncate(size);
+    out
+}
+
+/// Undoes differences between pixels of `samples` values of N bytes.
+fn sums<const N: usize>(row: &mut [u8], samples: usize, add: impl Fn([u8; N], [u8; N]) -> [u8; N]) {
+    let (values, _) = row.as_chunks_mut::<N>();
+    for i in samples..values.len() {
+        values[i] = add(values[i], values[i - samples]);
+    }
+}
+
+/// Undoes the floating-point predictor: differences, then the order by significance.
+fn float_sums(row: &mut [u8], samples: usize) {
+    for i in samples..row.len() {
+        row[i] = row[i].wrapping_add(row[i - samples]);
+    }
+    let count = row.len() / 4;
+    let values: Vec<u8> = (0..count)
+        .flat_map(|i| u32::from_be_bytes(std::array::from_fn(|b| row[b * count + i])).to_ne_bytes())
+        .collect();
+    row.copy_from_slice(&values);
 }

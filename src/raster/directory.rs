@@ -1,17 +1,20 @@
-//! Header and first directory of a TIFF, every number checked against the length of the file.
+//! Header and directories of a TIFF, every number checked against the length of the file.
 //!
-//! The `tiff` crate decodes the pixels, but it reads tags before it lets us look at them, drops
-//! bands that a photometric tag calls extra and trusts sizes that a damaged file states. Reading the
-//! directory ourselves gives errors that name the tag, tags carried over bit by bit, and a decoder
-//! that only ever sees consistent numbers (`chunk.rs`).
+//! Errors name the tag, tags can be carried over bit by bit, and whoever decodes pixels only ever
+//! sees consistent numbers.
 
-use std::{
-    collections::BTreeMap,
-    io::{Read, Seek, SeekFrom},
-    path::Path,
+use std::{collections::BTreeMap, path::Path};
+
+use super::{
+    error::{RasterError, translate},
+    input::Input,
 };
 
-use super::error::{RasterError, translate};
+/// What a directory holds: bits for overview (1), page (2) and mask (4).
+const SUBFILE_TYPE: u16 = 254;
+/// Most directories that are looked through for a mask: a scene has about ten overviews, each with a
+/// mask. It also ends a damaged chain that returns to itself.
+const MAX_DIRECTORIES: usize = 128;
 
 /// Order of the bytes of a number in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub(super) enum Order {
 }
 
 impl Order {
+    /// That of this machine.
+    pub(super) const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
+
     /// An unsigned number of 1, 2, 4 or 8 bytes.
     fn uint(self, bytes: &[u8]) -> u64 {
         let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
@@ -28,14 +34,6 @@ impl Order {
             Self::Little => bytes.iter().rev().fold(0, add),
             Self::Big => bytes.iter().fold(0, add),
         }
-    }
-
-    /// The lowest `N` bytes of a number.
-    pub(super) fn bytes<const N: usize>(self, value: u64) -> [u8; N] {
-        std::array::from_fn(|i| match self {
-            Self::Little => (value >> (8 * i)) as u8,
-            Self::Big => (value >> (8 * (N - 1 - i))) as u8,
-        })
     }
 }
 
@@ -46,24 +44,19 @@ struct Entry {
     field: Vec<u8>,
 }
 
-/// The first directory of a TIFF and the file it came from.
-pub(super) struct Directory<'a, R> {
-    file: R,
-    pub(super) path: &'a Path,
-    pub(super) size: u64,
+/// One directory of a TIFF.
+pub(super) struct Directory<'a> {
+    pub(super) input: &'a Input,
     pub(super) order: Order,
     entries: BTreeMap<u16, Entry>,
 }
 
-impl<'a, R: Read + Seek> Directory<'a, R> {
-    /// Reads header and first directory.
-    pub(super) fn read(mut file: R, path: &'a Path) -> Result<Self, RasterError> {
-        let size = file.seek(SeekFrom::End(0)).map_err(|e| RasterError::reading(path, e))?;
-        let mut head = Vec::new();
-        file.seek(SeekFrom::Start(0))
-            .and_then(|_| file.by_ref().take(16).read_to_end(&mut head))
-            .map_err(|e| RasterError::reading(path, e))?;
-        let not_tiff = || not_tiff(path, &head);
+impl<'a> Directory<'a> {
+    /// The image, which is the first directory, and its mask: the directory that says it is one
+    /// (NewSubfileType 4, without the 1 of overviews).
+    pub(super) fn image_and_mask(input: &'a Input) -> Result<(Self, Option<Self>), RasterError> {
+        let head = input.read("the header", 0, input.size.min(16))?;
+        let not_tiff = || not_tiff(&input.path, &head);
         let order = match head.get(..2) {
             Some(b"II") => Order::Little,
             Some(b"MM") => Order::Big,
@@ -73,43 +66,46 @@ impl<'a, R: Read + Seek> Directory<'a, R> {
         let offset = match head.get(2..4).map(|b| order.uint(b)) {
             Some(42) => 4,
             Some(43) => 8,
-            None => return Err(truncated(path, "the header", 8, size)),
+            None => return Err(input.truncated("the header", 8)),
             _ => return Err(not_tiff()),
         };
         let at = if offset == 4 { 4..8 } else { 8..16 };
-        let at = head.get(at.clone()).ok_or_else(|| truncated(path, "the header", at.end as u64, size))?;
-        let at = order.uint(at);
-        let mut tiff = Self { file, path, size, order, entries: BTreeMap::new() };
+        let at = head.get(at.clone()).ok_or_else(|| input.truncated("the header", at.end as u64))?;
+        let (image, mut next) = Self::read(input, order, offset, order.uint(at))?;
+        for _ in 1..MAX_DIRECTORIES {
+            if next == 0 {
+                break;
+            }
+            let (directory, following) = Self::read(input, order, offset, next)?;
+            if directory.uint(SUBFILE_TYPE)? == Some(4) {
+                return Ok((image, Some(directory)));
+            }
+            next = following;
+        }
+        Ok((image, None))
+    }
+
+    /// The directory at a place, and the place of the next one (0: none).
+    fn read(input: &'a Input, order: Order, offset: usize, at: u64) -> Result<(Self, u64), RasterError> {
+        let what = "the directory";
         let width = if offset == 4 { 2 } else { 8 };
-        let count = order.uint(&tiff.bytes("the directory", at, width)?);
+        let count = order.uint(&input.read(what, at, width)?);
         let length = 4 + 2 * offset;
-        let entries = tiff.bytes("the directory", at + width, count.saturating_mul(length as u64))?;
-        for e in entries.chunks_exact(length) {
+        let at = at + width;
+        let bytes = input.read(what, at, count.saturating_mul(length as u64))?;
+        let next = order.uint(&input.read(what, at + bytes.len() as u64, offset as u64)?);
+        let mut entries = BTreeMap::new();
+        for e in bytes.chunks_exact(length) {
             let (tag, kind) = (order.uint(&e[..2]), order.uint(&e[2..4]));
             let entry =
                 Entry { kind: kind as u16, count: order.uint(&e[4..4 + offset]), field: e[4 + offset..].to_vec() };
-            tiff.entries.entry(tag as u16).or_insert(entry);
+            entries.entry(tag as u16).or_insert(entry);
         }
-        Ok(tiff)
-    }
-
-    /// Bytes of the file; allocates no more than the file holds.
-    pub(super) fn bytes(&mut self, what: &str, at: u64, length: u64) -> Result<Vec<u8>, RasterError> {
-        let end = at.saturating_add(length);
-        if end > self.size {
-            return Err(truncated(self.path, what, end, self.size));
-        }
-        let mut bytes = vec![0; length as usize];
-        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => truncated(self.path, what, end, self.size),
-            _ => RasterError::reading(self.path, e),
-        })?;
-        Ok(bytes)
+        Ok((Self { input, order, entries }, next))
     }
 
     /// Type of a tag's values and their bytes, `None` if the tag is absent.
-    fn values(&mut self, tag: u16) -> Result<Option<(u16, Vec<u8>)>, RasterError> {
+    fn values(&self, tag: u16) -> Result<Option<(u16, Vec<u8>)>, RasterError> {
         let Some(Entry { kind, count, field }) = self.entries.get(&tag) else { return Ok(None) };
         let Some(width) = width(*kind) else {
             return Err(self.damaged(format!("tag {tag} has the unknown type {kind}")));
@@ -119,14 +115,14 @@ impl<'a, R: Read + Seek> Directory<'a, R> {
             Some(inline) => inline.to_vec(),
             None => {
                 let at = self.order.uint(field);
-                self.bytes(&format!("tag {tag}"), at, length)?
+                self.input.read(&format!("tag {tag}"), at, length)?
             }
         };
         Ok(Some((kind, bytes)))
     }
 
     /// Unsigned integers of a tag.
-    pub(super) fn uints(&mut self, tag: u16) -> Result<Option<Vec<u64>>, RasterError> {
+    pub(super) fn uints(&self, tag: u16) -> Result<Option<Vec<u64>>, RasterError> {
         let order = self.order;
         match self.values(tag)? {
             None => Ok(None),
@@ -138,26 +134,26 @@ impl<'a, R: Read + Seek> Directory<'a, R> {
     }
 
     /// The only value of a tag, or the first where all are equal (TIFF repeats some per band).
-    pub(super) fn uint(&mut self, tag: u16) -> Result<Option<u64>, RasterError> {
+    pub(super) fn uint(&self, tag: u16) -> Result<Option<u64>, RasterError> {
         match self.uints(tag)?.as_deref() {
             None => Ok(None),
             Some([first, rest @ ..]) if rest.iter().all(|v| v == first) => Ok(Some(*first)),
             Some([]) => Err(self.damaged(format!("tag {tag} is empty"))),
             Some(values) => {
-                let fix = translate("-ot UInt16", self.path);
+                let fix = translate("-ot UInt16", &self.input.path);
                 let what = format!("tag {tag} with different values per band ({values:?})");
-                Err(RasterError::Unsupported { path: self.path.to_owned(), what, fix })
+                Err(RasterError::Unsupported { path: self.input.path.clone(), what, fix })
             }
         }
     }
 
     /// The value of a tag that must be there.
-    pub(super) fn need(&mut self, tag: u16, name: &str) -> Result<u64, RasterError> {
+    pub(super) fn need(&self, tag: u16, name: &str) -> Result<u64, RasterError> {
         self.uint(tag)?.ok_or_else(|| self.damaged(format!("tag {tag} ({name}) is missing")))
     }
 
     /// Floating-point values of a tag; empty if absent.
-    pub(super) fn doubles(&mut self, tag: u16) -> Result<Vec<f64>, RasterError> {
+    pub(super) fn doubles(&self, tag: u16) -> Result<Vec<f64>, RasterError> {
         let order = self.order;
         match self.values(tag)? {
             None => Ok(Vec::new()),
@@ -168,7 +164,7 @@ impl<'a, R: Read + Seek> Directory<'a, R> {
     }
 
     /// Text of a tag as stored, without its closing zero; empty if absent.
-    pub(super) fn text(&mut self, tag: u16) -> Result<Vec<u8>, RasterError> {
+    pub(super) fn text(&self, tag: u16) -> Result<Vec<u8>, RasterError> {
         match self.values(tag)? {
             None => Ok(Vec::new()),
             Some((1 | 2 | 7, mut bytes)) => {
@@ -186,7 +182,7 @@ impl<'a, R: Read + Seek> Directory<'a, R> {
     }
 
     pub(super) fn damaged(&self, what: String) -> RasterError {
-        RasterError::Damaged { path: self.path.to_owned(), what }
+        self.input.damaged(what)
     }
 }
 
@@ -199,10 +195,6 @@ fn width(kind: u16) -> Option<usize> {
         5 | 10 | 12 | 16 | 17 | 18 => Some(8),
         _ => None,
     }
-}
-
-fn truncated(path: &Path, what: &str, needed: u64, size: u64) -> RasterError {
-    RasterError::Truncated { path: path.to_owned(), what: what.to_owned(), needed, size }
 }
 
 /// Names what a file is instead, by the first bytes of the formats scenes come in.

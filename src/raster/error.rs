@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{CreationError, Window, geometry::GeometryError};
+
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,23 +75,35 @@ pub enum RasterError {
         /// The command that cuts a part out.
         fix: String,
     },
-    /// NaN or infinite pixels that no nodata tag explains.
-    #[error(
-        "{}: {count} pixel values are NaN or infinite, the first in band {band}, row {row}, column {column} \
-         (counted from 1); declare them as nodata: {fix}", path.display()
-    )]
-    NotFinite {
+    /// A window beyond the image.
+    #[error("{}: the image of {} has no {window}; give a window within it", path.display(), Size(*size))]
+    Window {
         /// The file.
         path: PathBuf,
-        /// How many values.
-        count: usize,
-        /// Band of the first, from 1.
-        band: usize,
-        /// Row of the first, from 1.
-        row: usize,
-        /// Column of the first, from 1.
-        column: usize,
-        /// The command that declares them.
+        /// The window asked for.
+        window: Window,
+        /// Width and height of the image.
+        size: [usize; 2],
+    },
+    /// Files that are to be the bands of one image do not fit.
+    #[error("{}: has {what}, as {} has; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
+        path.display(), first.display())]
+    Stack {
+        /// The file that does not fit.
+        path: PathBuf,
+        /// The first file.
+        first: PathBuf,
+        /// The difference, with the values seen.
+        what: String,
+    },
+    /// A folder whose product cannot be fused as it is.
+    #[error("{}: {what}; {fix}", path.display())]
+    Product {
+        /// The folder, or a metadata file.
+        path: PathBuf,
+        /// The reason.
+        what: String,
+        /// What to do.
         fix: String,
     },
     /// A band without any content.
@@ -147,31 +161,9 @@ pub enum RasterError {
         /// The command that chooses bands.
         fix: String,
     },
-    /// PAN and MS are the wrong way round.
-    #[error(
-        "the MS image {} ({}) is larger than the PAN image {} ({}): swap the two", ms.display(), Size(*ms_size), pan.display(), Size(*pan_size)
-    )]
-    Swapped {
-        /// The PAN file.
-        pan: PathBuf,
-        /// Its width and height.
-        pan_size: [usize; 2],
-        /// The MS file.
-        ms: PathBuf,
-        /// Its width and height.
-        ms_size: [usize; 2],
-    },
-    /// The sizes have no common ratio of 2, 4 or 8.
-    #[error("PAN is {} and MS is {}: not a common ratio of 2, 4 or 8 in both directions (ratio {:.4} by {:.4}); {fix}",
-        Size(*pan_size), Size(*ms_size), pan_size[0] as f64 / ms_size[0] as f64, pan_size[1] as f64 / ms_size[1] as f64)]
-    Ratio {
-        /// Width and height of PAN.
-        pan_size: [usize; 2],
-        /// Width and height of MS.
-        ms_size: [usize; 2],
-        /// The commands that make a fitting pair.
-        fix: String,
-    },
+    /// The images do not lie on each other.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
     /// Too small to train on.
     #[error("{}: the MS image is {}, at ratio {ratio} at least {least} pixels are needed in each direction; take a larger area", path.display(), Size(*size))]
     TooSmall {
@@ -200,6 +192,9 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// Creation options that do not exist or do not suit the values.
+    #[error(transparent)]
+    Creation(#[from] CreationError),
     /// No room left for the output.
     #[error("{}: disk full: {source}; make room, nothing was written", path.display())]
     DiskFull {
@@ -221,6 +216,8 @@ pub enum RasterError {
 /// Classes of errors that a program tells apart by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// An option is wrong.
+    Usage,
     /// An input cannot be read or used.
     Input,
     /// Two inputs do not fit together.
@@ -233,9 +230,10 @@ impl RasterError {
     /// The class of the error.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::PanBands { .. } | Self::MsBands { .. } | Self::Swapped { .. } => Kind::Geometry,
-            Self::Ratio { .. } | Self::TooSmall { .. } => Kind::Geometry,
+            Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } => Kind::Geometry,
+            Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            Self::Creation(_) => Kind::Usage,
             _ => Kind::Input,
         }
     }
@@ -260,7 +258,7 @@ impl RasterError {
 }
 
 /// `512x256`, width first, as GDAL prints sizes.
-struct Size([usize; 2]);
+pub(super) struct Size(pub(super) [usize; 2]);
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -268,16 +266,25 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// The `gdal_translate` line that remedies a file: options, then input and a new name beside it.
+/// The `gdal_translate` line that remedies a file.
 pub(super) fn translate(options: &str, path: &Path) -> String {
+    gdal("gdal_translate", options, path)
+}
+
+/// The line of a GDAL program that remedies a file: options, then input and a new name beside it.
+pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    let out = path.with_file_name(format!("{stem}_fixed.tif"));
+    gdal_to(program, options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
+}
+
+/// [`gdal`] to a given name.
+pub(super) fn gdal_to(program: &str, options: &str, path: &Path, out: &Path) -> String {
     let space = if options.is_empty() { "" } else { " " };
-    format!("gdal_translate{space}{options} {} {}", quoted(path), quoted(&out))
+    format!("{program}{space}{options} {} {}", quoted(path), quoted(out))
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -1,8 +1,6 @@
 //! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
 
-use std::io::{Read, Seek};
-
-use super::{directory::Directory, error::RasterError};
+use super::{Window, directory::Directory, error::RasterError};
 
 pub(super) const PIXEL_SCALE: u16 = 33550;
 pub(super) const TIEPOINT: u16 = 33922;
@@ -10,6 +8,9 @@ pub(super) const TRANSFORMATION: u16 = 34264;
 pub(super) const KEY_DIRECTORY: u16 = 34735;
 pub(super) const DOUBLE_PARAMS: u16 = 34736;
 pub(super) const ASCII_PARAMS: u16 = 34737;
+
+/// Value of a key that is "defined by other keys".
+pub(super) const USER_DEFINED: u16 = 32767;
 
 /// The GeoTIFF tags of a file, value by value as stored; an empty list is an absent tag.
 ///
@@ -69,7 +70,7 @@ impl Affine {
 }
 
 impl GeoTags {
-    pub(super) fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
+    pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
         Ok(Self {
             pixel_scale: tiff.doubles(PIXEL_SCALE)?,
@@ -83,8 +84,57 @@ impl GeoTags {
 
     /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
     pub fn pixel_is_point(&self) -> bool {
-        // Four numbers per key: id, place of the value (0: here), count, value. Four more as header.
-        self.keys.chunks_exact(4).skip(1).any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+        self.keys().any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+    }
+
+    /// EPSG code of the coordinate system, projected or else geographic, if it has one.
+    pub fn epsg(&self) -> Option<u16> {
+        let code = |id| self.keys().find(|k| k[0] == id && k[1] == 0).map(|k| k[3]);
+        code(3072).or(code(2048)).filter(|code| !matches!(*code, 0 | USER_DEFINED))
+    }
+
+    /// The keys, four numbers each: id, place of the value (0: here, else a tag), count, value.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u16]> {
+        // Four numbers as header.
+        self.keys.chunks_exact(4).skip(1)
+    }
+
+    /// The georeference of a part of the image; tie points move in the image, the matrix on the ground.
+    #[must_use]
+    pub fn part(&self, part: Window) -> Self {
+        let mut geo = self.clone();
+        let (x, y) = (part.x as f64, part.y as f64);
+        for point in geo.tiepoints.chunks_exact_mut(6) {
+            point[0] -= x;
+            point[1] -= y;
+        }
+        if let [dx, rx, _, x0, ry, dy, _, y0, ..] = &mut geo.transformation[..] {
+            *x0 += x * *dx + y * *rx;
+            *y0 += x * *ry + y * *dy;
+        }
+        // One tie point goes back to the first pixel, where some readers take it to be.
+        if let ([sx, sy, ..], [i, j, _, x, y, _]) = (&geo.pixel_scale[..], &mut geo.tiepoints[..]) {
+            (*x, *y) = (*x - *i * sx, *y + *j * sy);
+            (*i, *j) = (0.0, 0.0);
+        }
+        geo
+    }
+
+    /// The georeference of an image of `factor` times larger pixels from the same corner on.
+    #[must_use]
+    pub fn coarser(&self, factor: usize) -> Self {
+        let Some(fine) = self.affine() else { return Self::default() };
+        let [dx, rx, ry, dy] = [fine.dx, fine.rx, fine.ry, fine.dy].map(|step| step * factor as f64);
+        let coarse = Affine { dx, rx, ry, dy, ..fine };
+        let at = if self.pixel_is_point() { 0.5 } else { 0.0 };
+        let [x, y] = coarse.at(at, at);
+        let geo = Self { pixel_scale: Vec::new(), tiepoints: Vec::new(), transformation: Vec::new(), ..self.clone() };
+        if [rx, ry] == [0.0; 2] && dx > 0.0 && dy < 0.0 {
+            Self { pixel_scale: vec![dx, -dy, 0.0], tiepoints: vec![0.0, 0.0, 0.0, x, y, 0.0], ..geo }
+        } else {
+            let last = [0.0, 0.0, 0.0, 1.0];
+            Self { transformation: [[dx, rx, 0.0, x], [ry, dy, 0.0, y], [0.0; 4], last].concat(), ..geo }
+        }
     }
 
     /// The map from pixels to coordinates, `None` without georeference or if it is degenerate.

@@ -1,35 +1,59 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
-//! [`read`] and [`write()`] move whole images between files and `[H, W, C]` arrays of f32, which hold
-//! every u8, u16 and i16 exactly. [`Pair`] checks that two images belong together. [`Scale`] maps
+//! [`Source`] reads windows of files as `[H, W, C]` arrays of f32, which hold every u8, u16 and i16
+//! exactly; [`read`] and [`write()`] move whole images. [`Pair`] checks that two images belong together. [`Scale`] maps
 //! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
 //! tags go from PAN to the output as they are.
 
+mod check;
 mod chunk;
 mod directory;
 mod error;
 mod geo;
+mod geometry;
+mod image;
+mod input;
+
 mod metadata;
 mod pair;
 pub mod picture;
+mod product;
 mod read;
+pub mod register;
 mod scale;
+mod scene;
+mod storage;
+mod survey;
 mod write;
 
 use std::{
     fs::File,
     io,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
 
+pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
 pub use geo::{Affine, GeoTags};
-pub use pair::{MAX_BANDS, Pair};
-pub use read::{decode, read};
-pub use scale::Scale;
-pub use write::{Output, check_output, encode, remove_temporary_files, write, write_atomically};
+pub use geometry::{
+    Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
+};
+pub use metadata::{Item, Metadata};
+pub use pair::Pair;
+pub(crate) use pair::fill;
+pub use product::Product;
+pub use read::{Source, read};
+pub use register::Registration;
+pub use scale::{Scale, peak};
+pub use scene::Scene;
+pub use survey::{Cells, Survey};
+pub use write::{
+    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
+    write, write_atomically,
+};
 
 /// Type of the stored values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,43 +109,247 @@ impl std::fmt::Display for Sample {
     }
 }
 
-/// An image in memory, values as stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Raster {
-    /// Where it was read from; names it in errors.
-    pub path: PathBuf,
+/// A part of an image, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Its first column.
+    pub x: usize,
+    /// Its first row.
+    pub y: usize,
     /// Columns.
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Bands.
+}
+
+impl Window {
+    /// Whether it is not empty and lies within an image of this width and height.
+    pub fn is_within(&self, [width, height]: [usize; 2]) -> bool {
+        let fits = |start: usize, length: usize, all| length > 0 && start.checked_add(length).is_some_and(|e| e <= all);
+        fits(self.x, self.width, width) && fits(self.y, self.height, height)
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{} pixels from column {}, row {}", self.width, self.height, self.x, self.y)
+    }
+}
+
+/// What is known of an image without its pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Where it is read from, the first file of several; names it in errors.
+    pub path: PathBuf,
+    /// Further files whose bands follow those of the first.
+    pub others: Vec<PathBuf>,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Bands, C: those with values. A band that the file marks as transparency is not among them.
     pub bands: usize,
     /// Type of the values in the file.
     pub sample: Sample,
-    /// Significant bits, where the metadata declare them (NBITS).
+    /// Significant bits, where the file declares them (NBITS) or packs its values.
     pub bits: Option<u8>,
-    /// `[H, W, C]`, channels last, as stored.
-    pub data: Vec<f32>,
     /// The value that stands for "no data", if there is one.
     pub nodata: Option<f64>,
     /// Georeference.
     pub geo: GeoTags,
     /// Names of the bands, `[C]`.
     pub descriptions: Vec<Option<String>>,
-    /// The band (from 0) that the file marks as transparency.
+    /// What else the file says.
+    pub metadata: Metadata,
+    /// The band of the file (from 0) that is taken as transparency: 0 there means invalid. If it is
+    /// a spectral band that a program marked by mistake, the file has to be corrected.
     pub alpha: Option<usize>,
 }
 
-impl Raster {
-    /// Whether a value stands for "no data".
-    pub fn is_nodata(&self, value: f32) -> bool {
-        self.nodata.is_some_and(|n| if n.is_nan() { value.is_nan() } else { value == n as f32 })
+impl Header {
+    /// An image of `[width, height, bands]` of which nothing more is known.
+    pub fn new(path: impl Into<PathBuf>, sample: Sample, [width, height, bands]: [usize; 3]) -> Self {
+        Self {
+            path: path.into(),
+            others: Vec::new(),
+            width,
+            height,
+            bands,
+            sample,
+            bits: None,
+            nodata: None,
+            geo: GeoTags::default(),
+            descriptions: vec![None; bands],
+            metadata: Metadata { colours: vec![None; bands], ..Metadata::default() },
+            alpha: None,
+        }
     }
 
     /// Width and height.
     pub fn size(&self) -> [usize; 2] {
         [self.width, self.height]
     }
+
+    /// The same with these bands only (from 0), in this order.
+    ///
+    /// # Panics
+    /// If there is no such band.
+    pub fn select(&self, bands: &[usize]) -> Self {
+        let item = |item: &Item| match item.sample {
+            None => Some(item.clone()),
+            Some(sample) => {
+                let sample = bands.iter().position(|band| *band == sample)?;
+                Some(Item { sample: Some(sample), ..item.clone() })
+            }
+        };
+        let metadata = Metadata {
+            colours: bands.iter().map(|band| self.metadata.colours[*band].clone()).collect(),
+            items: self.metadata.items.iter().filter_map(item).collect(),
+            ..self.metadata.clone()
+        };
+        let descriptions = bands.iter().map(|band| self.descriptions[*band].clone()).collect();
+        Self { bands: bands.len(), descriptions, metadata, ..self.clone() }
+    }
+
+    /// The whole image.
+    pub fn window(&self) -> Window {
+        Window { x: 0, y: 0, width: self.width, height: self.height }
+    }
+
+    /// Of the image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
+        if flip != [false; 2] {
+            self.geo = GeoTags::default();
+            self.metadata.rpc.clear();
+        }
+        self
+    }
+
+    /// What to say about a band that is taken as transparency.
+    fn alpha_note(&self) -> Option<String> {
+        self.alpha.map(|band| {
+            format!(
+                "{}: band {} is marked as alpha (transparency) and taken as a mask; if it has values, correct the \
+                 file: {}",
+                self.path.display(),
+                band + 1,
+                error::translate(&format!("-colorinterp_{} undefined", band + 1), &self.path)
+            )
+        })
+    }
+
+    /// Of a part of the image, its place shifted accordingly.
+    #[must_use]
+    pub fn part(&self, part: Window) -> Self {
+        let mut header = Self { width: part.width, height: part.height, geo: self.geo.part(part), ..self.clone() };
+        // Line and column that the camera's model counts from.
+        if let [_, _, line, column, ..] = &mut header.metadata.rpc[..] {
+            (*line, *column) = (*line - part.y as f64, *column - part.x as f64);
+        }
+        header
+    }
+}
+
+/// Pixels of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// `[h, w, C]`, channels last, as stored; NaN and infinity are 0 and invalid.
+    pub data: Vec<f32>,
+    /// `[h, w]`: false where any band is nodata, NaN or infinite, or the file's alpha or mask is 0;
+    /// `None` if every pixel is valid.
+    pub valid: Option<Vec<bool>>,
+}
+
+/// An image in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raster {
+    /// What is known of it.
+    pub header: Header,
+    /// `[H, W, C]` as in [`Block`].
+    pub data: Vec<f32>,
+    /// `[H, W]` as in [`Block`].
+    pub valid: Option<Vec<bool>>,
+}
+
+impl Raster {
+    /// An image of these values `[H, W, C]`, valid where they are finite and not nodata.
+    pub fn new(header: Header, mut data: Vec<f32>) -> Self {
+        let nodata = vec![header.nodata.map(|n| n as f32); header.bands];
+        let valid = read::validity(&mut data, header.bands, header.bands, &nodata);
+        Self { header, data, valid }
+    }
+
+    /// A part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    #[must_use]
+    pub fn part(self, part: Window) -> Self {
+        if part == self.window() {
+            return self;
+        }
+        let Block { data, valid } = self.block(part);
+        Self { header: self.header.part(part), data, valid }
+    }
+
+    /// The pixels of a part of the image.
+    ///
+    /// # Panics
+    /// If the window reaches beyond the image.
+    pub fn block(&self, part: Window) -> Block {
+        let rows = |y: usize| (part.y + y) * self.width + part.x..(part.y + y) * self.width + part.x + part.width;
+        let data = (0..part.height)
+            .map(rows)
+            .flat_map(|r| &self.data[r.start * self.bands..r.end * self.bands])
+            .copied()
+            .collect();
+        let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
+        Block { data, valid }
+    }
+
+    /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
+    #[must_use]
+    pub fn flipped(self, flip: [bool; 2]) -> Self {
+        let size = self.size();
+        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(size, flip);
+        Self { header: self.header.flipped(flip), data, valid }
+    }
+}
+
+impl Block {
+    /// The block of this width and height with its rows, its columns or both in reverse order.
+    #[must_use]
+    pub fn flipped(self, [w, h]: [usize; 2], [rows, columns]: [bool; 2]) -> Self {
+        if !rows && !columns {
+            return self;
+        }
+        let c = self.data.len() / (w * h);
+        let end = |i: usize, n: usize, flip: bool| if flip { n - 1 - i } else { i };
+        let from = |i: usize| end(i / w, h, rows) * w + end(i % w, w, columns);
+        let data = (0..w * h).flat_map(|i| &self.data[from(i) * c..][..c]).copied().collect();
+        let valid = self.valid.map(|v| (0..w * h).map(|i| v[from(i)]).collect());
+        Self { data, valid }
+    }
+}
+
+impl Deref for Raster {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl DerefMut for Raster {
+    fn deref_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+}
+
+/// These of the `bands` values of each pixel, in this order.
+pub fn select(data: &[f32], bands: usize, wanted: &[usize]) -> Vec<f32> {
+    data.chunks_exact(bands).flat_map(|pixel| wanted.iter().map(|band| pixel[*band])).collect()
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -1,8 +1,9 @@
 //! PNG pictures of rasters: a stretch of values to grey levels, a choice of bands, a montage.
 
-use png::{BitDepth, ColorType, Encoder};
-use std::io::BufWriter;
+use std::io::Write;
 use std::path::Path;
+
+use png::{BitDepth, ColorType, Encoder, Filter};
 
 use super::{RasterError, write_atomically};
 
@@ -178,24 +179,52 @@ impl Picture {
         Ok(Picture { width, height, rgb })
     }
 
-    /// Writes the picture as an RGB PNG; the file appears whole or not at all.
+    /// The picture as a PNG: grey if all its levels are, else RGB; what is not `valid` `[height, width]` is
+    /// transparent.
     ///
     /// # Errors
-    /// [`PictureError::Size`] or [`PictureError::Write`].
-    pub fn write(&self, path: &Path) -> Result<(), PictureError> {
+    /// [`PictureError::Size`], or [`PictureError::Shape`] for a mask of another size.
+    pub fn png(&self, valid: Option<&[bool]>) -> Result<Vec<u8>, PictureError> {
         let (width, height) = (self.width, self.height);
         let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=i32::MAX as u32).contains(n));
         let (Some(w), Some(h)) = (side(width), side(height)) else {
             return Err(PictureError::Size { width, height });
         };
-        write_atomically(path, true, |file| {
-            let mut encoder = Encoder::new(BufWriter::new(file), w, h);
-            encoder.set_color(ColorType::Rgb);
-            encoder.set_depth(BitDepth::Eight);
-            let mut writer = encoder.write_header()?;
-            writer.write_image_data(&self.rgb)?;
-            Ok(writer.finish()?)
-        })?;
-        Ok(())
+        let expected = width * height;
+        if let Some(seen) = valid.map(<[bool]>::len).filter(|seen| *seen != expected) {
+            return Err(PictureError::Shape { what: "mask", width, height, bands: 1, expected, seen });
+        }
+        let grey = self.rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
+        let (levels, color) = match (grey, valid) {
+            (true, None) => (1, ColorType::Grayscale),
+            (true, Some(_)) => (1, ColorType::GrayscaleAlpha),
+            (false, None) => (3, ColorType::Rgb),
+            (false, Some(_)) => (3, ColorType::Rgba),
+        };
+        let mut data = Vec::with_capacity(expected * (levels + 1));
+        for (i, pixel) in self.rgb.chunks_exact(3).enumerate() {
+            data.extend_from_slice(&pixel[..levels]);
+            data.extend(valid.map(|v| if v[i] { 255 } else { 0 }));
+        }
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, w, h);
+        encoder.set_color(color);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_filter(Filter::Adaptive);
+        let written = encoder.write_header().and_then(|mut writer| {
+            writer.write_image_data(&data)?;
+            writer.finish()
+        });
+        written.expect("size and data fit, and memory takes all bytes");
+        Ok(file)
+    }
+
+    /// Writes the picture as a PNG; the file appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`PictureError::Size`] or [`PictureError::Write`].
+    pub fn write(&self, path: &Path) -> Result<(), PictureError> {
+        let bytes = self.png(None)?;
+        Ok(write_atomically(path, true, |file| file.write_all(&bytes))?)
     }
 }

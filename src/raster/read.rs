@@ -1,272 +1,284 @@
-//! Reading a GeoTIFF: layout from the tags, then strip by strip or tile by tile.
+//! Reading GeoTIFFs: one file or several stacked, whole or window by window.
 
-use std::{
-    fs::File,
-    io::{Read, Seek},
-    path::Path,
-};
+use std::{path::Path, sync::Arc};
+
+use rayon::prelude::*;
 
 use super::{
-    GeoTags, Raster, Sample,
-    chunk::Coding,
+    Block, GeoTags, Header, Raster, Window,
     directory::Directory,
     error::{RasterError, translate},
+    image::{Image, Slot},
+    input::Input,
     metadata,
+    storage::Storage,
 };
 
-/// Largest number of decoded bytes one stored byte can stand for: PackBits 64, deflate 1032, LZW
-/// about 1370 (a table of strings of growing length). More is a damaged size, not an image.
-const MAX_RATIO: u64 = 1400;
-/// The same for a whole file, in which empty tiles take no bytes but a table entry.
-const MAX_FILE_RATIO: u64 = 4096;
-/// Most bytes of one image in memory, as f32.
+/// Most bytes of one block in memory, as f32.
 const MAX_BYTES: u64 = 16 << 30;
+/// Most values of a whole image per byte of its files, unless their compression allows more. Tiles
+/// that are left out take no bytes but a table entry: a sparse file of more is read by windows.
+const MAX_VALUES: u64 = 4096;
 
-/// Reads the first image of a GeoTIFF: u8, u16, i16 or f32; strips or tiles; bands interleaved by
-/// pixel or stored apart; uncompressed, LZW, deflate or PackBits; predictors 2 and 3; either byte
-/// order; BigTIFF. Tiles that are left out (sparse files) become nodata, or 0 without a nodata tag.
+/// An image in one or several files, of which windows can be read from any thread.
 ///
-/// # Errors
-/// All input errors of [`RasterError`]. Nothing in the file, however damaged, makes it panic or
-/// allocate more than a small multiple of what the file can hold.
-pub fn read(path: &Path) -> Result<Raster, RasterError> {
-    let file = File::open(path).map_err(|e| RasterError::reading(path, e))?;
-    decode(file, path)
+/// Reads: the first image of each file and its mask; u8, u16, i16 or f32, also packed in 1 to 15
+/// bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW, deflate,
+/// ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// files) become nodata, or 0 without a nodata tag.
+///
+/// Nothing in a file, however damaged, makes it panic or allocate more than the caller asks for
+/// and a small multiple of what the file can hold.
+pub struct Source {
+    header: Header,
+    parts: Vec<Part>,
+    /// Nodata value of each band, `[C]`: stacked files may have their own.
+    nodata: Vec<Option<f32>>,
 }
 
-/// [`read`] from any source; `path` is its name in errors.
-pub fn decode(source: impl Read + Seek, path: &Path) -> Result<Raster, RasterError> {
-    let mut tiff = Directory::read(source, path)?;
-    let layout = Layout::read(&mut tiff)?;
-    let nodata = nodata(&tiff.text(42113)?);
-    let xml = String::from_utf8_lossy(&tiff.text(42112)?).into_owned();
-    let extra = tiff.uints(338)?.unwrap_or_default();
-    // ExtraSamples describes the last bands; 1 and 2 are kinds of alpha.
-    let alpha = extra.iter().rposition(|kind| matches!(kind, 1 | 2));
-    let alpha = alpha.and_then(|i| (layout.bands + i).checked_sub(extra.len()));
-    Ok(Raster {
-        path: path.to_owned(),
-        width: layout.width,
-        height: layout.height,
-        bands: layout.bands,
-        sample: layout.coding.sample,
-        bits: metadata::nbits(&xml),
-        geo: GeoTags::read(&mut tiff)?,
-        descriptions: metadata::descriptions(&xml, layout.bands),
-        alpha,
-        nodata,
-        data: layout.pixels(&mut tiff, nodata)?,
-    })
+/// One file.
+struct Part {
+    image: Image,
+    alpha: Option<usize>,
+    mask: Option<Image>,
+    fill: f32,
 }
 
-/// Where the values are.
-struct Layout {
-    width: usize,
-    height: usize,
-    bands: usize,
-    coding: Coding,
-    /// Whether each band has chunks of its own.
-    planar: bool,
-    tiled: bool,
-    /// Size of a strip or tile.
-    chunk: [usize; 2],
-    /// Place and length of each chunk: by band if planar, then rows of chunks, then along the row.
-    chunks: Vec<(u64, u64)>,
-}
-
-impl Layout {
-    fn read<R: Read + Seek>(tiff: &mut Directory<'_, R>) -> Result<Self, RasterError> {
-        let (path, order) = (tiff.path, tiff.order);
-        let unsupported = |what: String, options: &str| {
-            let fix = translate(options, path);
-            RasterError::Unsupported { path: path.to_owned(), what, fix }
-        };
-        let compression = tiff.uint(259)?.unwrap_or(1);
-        let codec = match compression {
-            1 | 5 | 8 | 32773 | 32946 => compression as u16,
-            _ => return Err(unsupported(compression_name(compression), "-co COMPRESS=DEFLATE")),
-        };
-        let bits = tiff.uint(258)?.unwrap_or(1);
-        let format = tiff.uint(339)?.unwrap_or(1);
-        let sample = match (bits, format) {
-            (8, 1 | 4) => Sample::U8,
-            (16, 1 | 4) => Sample::U16,
-            (16, 2) => Sample::I16,
-            (32, 3) => Sample::F32,
-            (b @ 1..=7, 1) => return Err(unsupported(format!("{b}-bit packed data"), "-co NBITS=8")),
-            (b @ 9..=15, 1) => return Err(unsupported(format!("{b}-bit packed data"), "-co NBITS=16")),
-            (b, 1) => return Err(unsupported(format!("{b}-bit unsigned data"), "-ot Float32")),
-            (8, 2) => return Err(unsupported("8-bit signed data".into(), "-ot Int16")),
-            (b, 2) => return Err(unsupported(format!("{b}-bit signed data"), "-ot Float32")),
-            (b, 3) => return Err(unsupported(format!("{b}-bit floating-point data"), "-ot Float32")),
-            (b, 5 | 6) => return Err(unsupported(format!("{b}-bit complex data"), "-ot Float32")),
-            (b, f) => return Err(unsupported(format!("{b}-bit data of sample format {f}"), "-ot Float32")),
-        };
-        match tiff.uint(262)?.unwrap_or(1) {
-            0..=2 => {}
-            3 => return Err(unsupported("a colour table".into(), "-expand rgb")),
-            p => return Err(unsupported(format!("photometric interpretation {p}"), "-co PHOTOMETRIC=MINISBLACK")),
-        }
-        let predictor = tiff.uint(317)?.unwrap_or(1);
-        match (predictor, sample) {
-            (1 | 2, _) | (3, Sample::F32) => {}
-            (p, _) => return Err(unsupported(format!("predictor {p} for {sample}"), "-co PREDICTOR=1")),
-        }
-        // Uncompressed data have no predictor, whatever the tag says.
-        let predictor = if matches!(codec, 1 | 32773) { 1 } else { predictor as u16 };
-        let planar = match tiff.uint(284)?.unwrap_or(1) {
-            1 => false,
-            2 => true,
-            p => return Err(tiff.damaged(format!("planar configuration is {p}"))),
-        };
-
-        let side = |tiff: &Directory<'_, R>, name: &str, value: u64| match usize::try_from(value) {
-            // The decoder, like TIFF, counts in u32.
-            Ok(side) if side > 0 && value <= u32::MAX.into() => Ok(side),
-            _ => Err(tiff.damaged(format!("{name} is {value}"))),
-        };
-        let width = tiff.need(256, "width")?;
-        let width = side(tiff, "width", width)?;
-        let height = tiff.need(257, "height")?;
-        let height = side(tiff, "height", height)?;
-        let bands = tiff.uint(277)?.unwrap_or(1);
-        let bands = side(tiff, "number of bands", bands)?;
-        if bands > u16::MAX.into() {
-            return Err(tiff.damaged(format!("number of bands is {bands}")));
-        }
-
-        let tiled = tiff.has(324);
-        let (chunk, offsets, lengths) = if tiled {
-            let (w, h) = (tiff.need(322, "tile width")?, tiff.need(323, "tile height")?);
-            ([side(tiff, "tile width", w)?, side(tiff, "tile height", h)?], 324, 325)
-        } else {
-            let rows = tiff.uint(278)?.unwrap_or(u32::MAX.into());
-            ([width, side(tiff, "rows per strip", rows)?.min(height)], 273, 279)
-        };
-        let missing = |tag: u16| format!("tag {tag} (places or lengths of the data) is missing");
-        let offsets = tiff.uints(offsets)?.ok_or_else(|| tiff.damaged(missing(offsets)))?;
-        let lengths = tiff.uints(lengths)?.ok_or_else(|| tiff.damaged(missing(lengths)))?;
-        let planes = if planar { bands } else { 1 };
-        let count = (width.div_ceil(chunk[0]) as u128) * (height.div_ceil(chunk[1]) as u128) * planes as u128;
-        if (offsets.len().min(lengths.len()) as u128) < count {
-            let [w, h] = chunk;
-            return Err(tiff.damaged(format!(
-                "{width}x{height} pixels in {bands} bands make {count} chunks of {w}x{h}, the file lists {} places and {} lengths",
-                offsets.len(),
-                lengths.len()
-            )));
-        }
-        let coding = Coding { order, sample, samples: if planar { 1 } else { bands }, compression: codec, predictor };
-        let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
-        let layout = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
-        layout.check(path, tiff.size)?;
-        Ok(layout)
+impl Source {
+    /// Opens one file, or several of the same size and place, whose bands follow each other in the
+    /// order given. Of the pixels nothing is read yet.
+    ///
+    /// # Errors
+    /// All input errors of [`RasterError`]; [`RasterError::Stack`] if the files do not fit.
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, RasterError> {
+        let inputs = paths.iter().map(|path| Input::open(path.as_ref()));
+        Self::stack(inputs.collect::<Result<_, _>>()?)
     }
 
-    /// Whether the file can hold what it claims, before any of it is allocated.
-    fn check(&self, path: &Path, size: u64) -> Result<(), RasterError> {
-        let damaged = |what: String| Err(RasterError::Damaged { path: path.to_owned(), what });
-        for (i, &(at, length)) in self.chunks.iter().enumerate() {
-            if length == 0 {
-                continue;
-            }
-            let (what, end) = (self.name(i), at.saturating_add(length));
-            if end > size {
-                return Err(RasterError::Truncated { path: path.to_owned(), what, needed: end, size });
-            }
-            let most = length.saturating_mul(if self.coding.compression == 1 { 1 } else { MAX_RATIO });
-            let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
-            if decoded > most || decoded.max(length) > u32::MAX.into() {
-                return damaged(format!("{what} has {length} bytes and claims to hold {decoded}"));
-            }
+    /// [`open`](Self::open) for the bytes of one file; `path` is its name in errors.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, RasterError> {
+        Self::stack(vec![Input::new(bytes, path)?])
+    }
+
+    fn stack(inputs: Vec<Input>) -> Result<Self, RasterError> {
+        let mut files = inputs.into_iter();
+        let Some(first) = files.next() else {
+            return Err(RasterError::Missing { path: "(no file given)".into() });
+        };
+        let mut source = Self::single(first)?;
+        for file in files {
+            source.add(Self::single(file)?)?;
         }
-        let values = (self.width as u64).saturating_mul(self.height as u64).saturating_mul(self.bands as u64);
-        let what = || format!("an image of {}x{} pixels in {} bands", self.width, self.height, self.bands);
-        if values.saturating_mul(self.coding.sample.bytes() as u64) > size.saturating_mul(MAX_FILE_RATIO) {
-            return damaged(format!("{} cannot be in a file of {size} bytes", what()));
+        Ok(source)
+    }
+
+    fn single(input: Input) -> Result<Self, RasterError> {
+        let input = Arc::new(input);
+        let (tiff, mask) = Directory::image_and_mask(&input)?;
+        let storage = Storage::read(&tiff)?;
+        let alpha = alpha(&tiff, storage.bands)?;
+        let bands: Vec<usize> = (0..storage.bands).filter(|band| Some(*band) != alpha).collect();
+        let nodata = nodata(&tiff.text(42113)?);
+        let stated = metadata::read(&tiff, &bands)?;
+        let packed = storage.coding.bits;
+        let header = Header {
+            path: input.path.clone(),
+            others: Vec::new(),
+            width: storage.width,
+            height: storage.height,
+            bands: bands.len(),
+            sample: storage.coding.sample,
+            bits: stated.bits.or((packed % 8 != 0).then_some(packed)),
+            geo: GeoTags::read(&tiff)?,
+            descriptions: stated.descriptions,
+            metadata: stated.metadata,
+            alpha,
+            nodata,
+        };
+        let mask = match mask {
+            None => None,
+            Some(mask) => {
+                let mask = Storage::read(&mask)?;
+                if mask.window() != storage.window() || mask.bands != 1 {
+                    return Err(input.damaged("its mask has another size than the image".into()));
+                }
+                Some(Image::new(input.clone(), mask))
+            }
+        };
+        let values = vec![nodata.map(|n| n as f32); bands.len()];
+        let fill = nodata.unwrap_or(0.0) as f32;
+        let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
+        Ok(Self { header, parts: vec![part], nodata: values })
+    }
+
+    /// Appends the bands of another source.
+    fn add(&mut self, other: Self) -> Result<(), RasterError> {
+        let (header, new) = (&mut self.header, other.header);
+        let what = if new.size() != header.size() {
+            let [[a, b], [c, d]] = [new.size(), header.size()];
+            Some(format!("{a}x{b} pixels, not {c}x{d}"))
+        } else if new.sample != header.sample {
+            Some(format!("values of type {}, not {}", new.sample, header.sample))
+        } else if new.geo.affine() != header.geo.affine() {
+            Some("another georeference (origin or pixel size)".into())
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            return Err(RasterError::Stack { path: new.path, first: header.path.clone(), what });
         }
-        if values.saturating_mul(4) > MAX_BYTES {
-            return Err(self.too_large(path));
-        }
+        let bands = header.bands;
+        header.others.push(new.path);
+        header.bands += new.bands;
+        header.bits = header.bits.max(new.bits);
+        header.nodata = header.nodata.or(new.nodata);
+        header.descriptions.extend(new.descriptions);
+        header.metadata.colours.extend(new.metadata.colours);
+        // What is said of the whole file is taken from the first.
+        let items = new.metadata.items.into_iter().filter_map(|item| Some((item.sample?, item)));
+        let items = items.map(|(sample, item)| metadata::Item { sample: Some(bands + sample), ..item });
+        header.metadata.items.extend(items);
+        self.nodata.extend(other.nodata);
+        self.parts.extend(other.parts);
         Ok(())
     }
 
-    fn too_large(&self, path: &Path) -> RasterError {
-        let what = format!("an image of {}x{} pixels in {} bands", self.width, self.height, self.bands);
-        let fix = translate("-srcwin 0 0 4096 4096", path);
-        RasterError::TooLarge { path: path.to_owned(), what, fix }
+    /// What is known without reading a pixel.
+    pub fn header(&self) -> &Header {
+        &self.header
     }
 
-    /// Chunks along a row, and in a plane.
-    fn across(&self) -> (usize, usize) {
-        let across = self.width.div_ceil(self.chunk[0]);
-        (across, across * self.height.div_ceil(self.chunk[1]))
+    /// Takes this value for "no data" in files that do not state one.
+    pub fn assume_nodata(&mut self, nodata: f64) {
+        self.header.nodata = self.header.nodata.or(Some(nodata));
+        self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
     }
 
-    /// Stored rows of a chunk: the last strip is cut off, a tile is always whole.
-    fn rows(&self, index: usize) -> usize {
-        let (across, per_plane) = self.across();
-        let top = index % per_plane / across * self.chunk[1];
-        if self.tiled { self.chunk[1] } else { self.chunk[1].min(self.height - top) }
+    /// Takes this for the number of significant bits if the files do not state one.
+    pub fn assume_bits(&mut self, bits: Option<u8>) {
+        self.header.bits = self.header.bits.or(bits);
     }
 
-    fn name(&self, index: usize) -> String {
-        format!("{} {} of {}", if self.tiled { "tile" } else { "strip" }, index + 1, self.chunks.len())
+    /// Gives names to bands that have none.
+    pub fn assume_names(&mut self, names: &[String]) {
+        for (name, new) in self.header.descriptions.iter_mut().zip(names) {
+            name.get_or_insert_with(|| new.clone());
+        }
     }
 
-    /// All values, `[H, W, C]`.
-    fn pixels<R: Read + Seek>(
-        &self,
-        tiff: &mut Directory<'_, R>,
-        nodata: Option<f64>,
-    ) -> Result<Vec<f32>, RasterError> {
-        let (width, height, bands) = (self.width, self.height, self.bands);
+    /// Values and validity of a window. Only the chunks it touches are decoded, in parallel, and
+    /// about 32 MiB of them, at least a row of chunks, are kept for the next read: reading rows from
+    /// top to bottom or tiles with an overlap decodes each chunk once.
+    ///
+    /// # Errors
+    /// [`RasterError::Window`] if the window is empty or not within the image,
+    /// [`RasterError::TooLarge`], and what damage to its part of the file gives.
+    pub fn read(&self, window: Window) -> Result<Block, RasterError> {
+        let bands = self.header.bands;
+        if !window.is_within(self.header.size()) {
+            return Err(RasterError::Window { path: self.header.path.clone(), window, size: self.header.size() });
+        }
+        let pixels = window.width * window.height;
+        let alphas = self.parts.iter().filter(|part| part.alpha.is_some()).count();
+        let masks = self.parts.iter().filter(|part| part.mask.is_some()).count();
+        // Bands, then alphas and masks, which become validity.
+        let stride = bands + alphas + masks;
+        let values = (pixels as u64).saturating_mul(stride as u64);
         let mut data = Vec::new();
-        data.try_reserve_exact(width * height * bands).map_err(|_| self.too_large(tiff.path))?;
-        data.resize(width * height * bands, nodata.unwrap_or(0.0) as f32);
-        let (across, per_plane) = self.across();
-        let samples = self.coding.samples;
-        for (i, &(at, length)) in self.chunks.iter().enumerate() {
-            if length == 0 {
-                continue;
-            }
-            let bytes = tiff.bytes(&self.name(i), at, length)?;
-            let values = self.coding.decode(&bytes, self.chunk[0], self.rows(i));
-            let values = values.map_err(|e| tiff.damaged(format!("{}: {e}", self.name(i))))?;
-            let band = i / per_plane;
-            let [left, top] = [i % per_plane % across * self.chunk[0], i % per_plane / across * self.chunk[1]];
-            let columns = self.chunk[0].min(width - left);
-            for (y, row) in (top..height).zip(values.chunks_exact(self.chunk[0] * samples)) {
-                let start = (y * width + left) * bands;
-                let out = &mut data[start..start + columns * bands];
-                if self.planar {
-                    out.iter_mut().skip(band).step_by(bands).zip(row).for_each(|(out, v)| *out = *v);
-                } else {
-                    out.copy_from_slice(&row[..columns * bands]);
-                }
+        if values.saturating_mul(4) > MAX_BYTES || data.try_reserve_exact(values as usize).is_err() {
+            return Err(self.too_large(window));
+        }
+        data.resize(pixels * stride, 0.0);
+        let (mut offset, mut extra) = (0, bands);
+        for part in &self.parts {
+            let band = |band| {
+                let at = if part.alpha == Some(band) { &mut extra } else { &mut offset };
+                *at += 1;
+                // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
+                Slot { band, at: *at - 1, fill: if part.alpha == Some(band) { 0.0 } else { part.fill } }
+            };
+            let slots: Vec<Slot> = (0..part.image.storage.bands).map(band).collect();
+            part.image.read(window, &slots, &mut data, stride)?;
+            if let Some(mask) = &part.mask {
+                mask.read(window, &[Slot { band: 0, at: extra, fill: 0.0 }], &mut data, stride)?;
+                extra += 1;
             }
         }
-        Ok(data)
+        let valid = validity(&mut data, bands, stride, &self.nodata);
+        if stride > bands {
+            for pixel in 1..pixels {
+                data.copy_within(pixel * stride..pixel * stride + bands, pixel * bands);
+            }
+            data.truncate(pixels * bands);
+        }
+        Ok(Block { data, valid })
     }
+
+    /// The whole image in memory.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read); [`RasterError::Damaged`] for a size that no file of this length
+    /// has.
+    pub fn read_all(&self) -> Result<Raster, RasterError> {
+        let header = &self.header;
+        let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
+        let size: u64 = self.parts.iter().map(|part| part.image.size()).sum();
+        let most = self.parts.iter().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        if values > size.saturating_mul(most) {
+            let [w, h] = header.size();
+            let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
+            return Err(RasterError::Damaged { path: header.path.clone(), what });
+        }
+        let Block { data, valid } = self.read(header.window())?;
+        Ok(Raster { header: header.clone(), data, valid })
+    }
+
+    fn too_large(&self, window: Window) -> RasterError {
+        let path = self.header.path.clone();
+        let what = format!("an image of {}x{} pixels in {} bands", window.width, window.height, self.header.bands);
+        RasterError::TooLarge { fix: translate("-srcwin 0 0 4096 4096", &path), path, what }
+    }
+}
+
+/// Reads a file whole.
+///
+/// # Errors
+/// All input errors of [`RasterError`].
+pub fn read(path: &Path) -> Result<Raster, RasterError> {
+    Source::open(&[path])?.read_all()
+}
+
+/// Which pixels `[n]` of `[n, stride]` values are valid, `None` if all are: every band is finite and
+/// not its nodata value, and the values behind the bands (alphas, masks) are not 0. Values that
+/// are not finite become 0.
+pub(super) fn validity(data: &mut [f32], bands: usize, stride: usize, nodata: &[Option<f32>]) -> Option<Vec<bool>> {
+    let mut valid = vec![true; data.len() / stride];
+    data.par_chunks_mut(stride).zip(&mut valid).with_min_len(1 << 14).for_each(|(pixel, valid)| {
+        let (values, opacity) = pixel.split_at_mut(bands);
+        for (value, nodata) in values.iter_mut().zip(nodata) {
+            *valid &= value.is_finite() && Some(*value) != *nodata;
+            if !value.is_finite() {
+                *value = 0.0;
+            }
+        }
+        *valid &= opacity.iter().all(|v| *v != 0.0);
+    });
+    valid.contains(&false).then_some(valid)
+}
+
+/// The band that is transparency: ExtraSamples describes the last bands, 1 and 2 are kinds of alpha.
+fn alpha(tiff: &Directory<'_>, bands: usize) -> Result<Option<usize>, RasterError> {
+    let extra = tiff.uints(338)?.unwrap_or_default();
+    let alpha = extra.iter().rposition(|kind| matches!(kind, 1 | 2));
+    // A file of nothing but transparency is a picture of it.
+    Ok(alpha.and_then(|i| (bands + i).checked_sub(extra.len())).filter(|_| bands > 1))
 }
 
 /// The nodata value of GDAL's tag (42113), which is text.
 fn nodata(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     text.trim_matches(['\0', ' ']).parse().ok()
-}
-
-fn compression_name(code: u64) -> String {
-    let name = match code {
-        2..=4 => "CCITT fax",
-        6 | 7 => "JPEG",
-        34712 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50000 => "ZSTD",
-        50001 => "WebP",
-        50002 | 52546 => "JPEG XL",
-        _ => return format!("compression method {code}"),
-    };
-    format!("{name} compression (method {code})")
 }

@@ -1,6 +1,8 @@
 //! From stored values (DN) to the 0..1 the networks work in, and back.
 
-use super::{Pair, RasterError, Sample};
+use serde::{Deserialize, Serialize};
+
+use super::{Header, Pair, RasterError, Sample, Scene, Survey};
 
 /// Bit depths that sensors deliver in 8- and 16-bit files.
 const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
@@ -10,7 +12,7 @@ const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
 /// Integers without negative values: offset 0, scale 2^bits − 1. Floating point and negative values
 /// have no bit depth: offset is the smallest value or 0 if there are no negative ones, and x = 1 the
 /// largest value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
     /// DN of x = 0.
     pub offset: f64,
@@ -25,20 +27,17 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The scale of a pair: the bit depth that is asked for, else the one both files declare room
+    /// The scale of a scene: the bit depth that is asked for, else the one both files declare room
     /// for, else the smallest usual one (8, 10, 11, 12, 14, 16) that holds every value.
     ///
     /// # Errors
     /// [`RasterError::BitDepth`] if a value does not fit in the bit depth asked for, or that is not
     /// within 1..=16.
-    pub fn of(pair: &Pair, bits: Option<u8>) -> Result<Self, RasterError> {
-        let images = [&pair.pan, &pair.ms];
-        let limits = images.map(|r| {
-            r.data.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(*v), high.max(*v)])
-        });
-        let low = limits[0][0].min(limits[1][0]);
-        let (high, largest) =
-            if limits[0][1] > limits[1][1] { (limits[0][1], &pair.pan) } else { (limits[1][1], &pair.ms) };
+    pub fn new(scene: &Scene<'_>, survey: &Survey, bits: Option<u8>) -> Result<Self, RasterError> {
+        let images = [scene.pan(), scene.ms()];
+        let [pan, ms] = survey.ranges;
+        let low = pan[0].min(ms[0]);
+        let (high, largest) = if pan[1] > ms[1] { (pan[1], images[0]) } else { (ms[1], images[1]) };
         let fits = |bits: u8| high <= top(bits);
         if let Some(bits) = bits {
             if !(1..=16).contains(&bits) || !fits(bits) {
@@ -52,8 +51,17 @@ impl Scale {
             return Ok(Self { offset: offset.into(), scale, bits: None, declared: false, range: [offset, high] });
         }
         let declared = images.into_iter().filter_map(|r| r.bits).max().filter(|bits| *bits <= 16 && fits(*bits));
-        let smallest = DEPTHS.into_iter().find(|bits| fits(*bits)).unwrap_or(16);
+        let smallest = usual_depth(high).unwrap_or(16);
         Ok(Self::depth(declared.unwrap_or(smallest), declared.is_some(), low))
+    }
+
+    /// The scale of a pair in memory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(pair: &Pair, bits: Option<u8>) -> Result<Self, RasterError> {
+        let scene = Scene::of(pair);
+        Self::new(&scene, &Survey::of(&scene)?, bits)
     }
 
     fn depth(bits: u8, declared: bool, low: f32) -> Self {
@@ -71,7 +79,40 @@ impl Scale {
     }
 }
 
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.bits {
+            Some(bits) if self.declared => write!(f, "{bits} bit (declared)"),
+            Some(bits) => write!(f, "{bits} bit (from the data)"),
+            None => write!(f, "values {} to {}", self.range[0], self.range[1]),
+        }
+    }
+}
+
+/// The smallest usual bit depth that holds a value.
+pub(super) fn usual_depth(high: f32) -> Option<u8> {
+    DEPTHS.into_iter().find(|bits| high <= top(*bits))
+}
+
 /// Largest value of a bit depth.
 fn top(bits: u8) -> f32 {
     ((1u32 << bits.min(31)) - 1) as f32
+}
+
+/// Largest value that an image whose values reach `high` can have: that of the bit depth asked for,
+/// else declared in its file, else of the smallest usual one; `high` itself where there is none.
+///
+/// # Errors
+/// [`RasterError::BitDepth`] if the depth asked for is too small, or not within 1..=16.
+pub fn peak(header: &Header, high: f32, bits: Option<u8>) -> Result<f32, RasterError> {
+    let fits = |bits: u8| (1..=16).contains(&bits) && high <= top(bits);
+    match bits {
+        Some(bits) if fits(bits) => Ok(top(bits)),
+        Some(bits) => Err(RasterError::BitDepth { path: header.path.clone(), max: high, bits }),
+        None if header.sample == Sample::F32 => Ok(high),
+        None => {
+            let declared = header.bits.filter(|bits| fits(*bits));
+            Ok(top(declared.or_else(|| DEPTHS.into_iter().find(|bits| fits(*bits))).unwrap_or(16)))
+        }
+    }
 }

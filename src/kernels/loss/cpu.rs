@@ -12,8 +12,14 @@ pub(super) fn l2(args: &mut Args<'_, f32>, _: Isa) {
     let p = args.params::<Params>();
     let count = p.count as usize;
     let pairs = args.read(0).par_chunks(count).zip(args.read(1).par_chunks(count));
-    let outputs = args.write(2).par_chunks_mut(count).zip(args.write(3));
-    pairs.zip(outputs).for_each(|((y, target), (dy, part))| *part = reference::l2(y, target, p.scale, dy));
+    let weight = args.maybe(2);
+    let outputs = args.write(3).par_chunks_mut(count).zip(args.write(4));
+    pairs.zip(outputs).enumerate().for_each(|(k, ((y, target), (dy, part)))| {
+        *part = match weight {
+            None => reference::l2(y, target, |_| 1.0, p.scale, dy),
+            Some(w) => reference::l2(y, target, |i| w[(k * count + i) / p.channels as usize], p.scale, dy),
+        };
+    });
 }
 
 pub(super) fn sum_rows(args: &mut Args<'_, f32>, _: Isa) {

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::{l2 as reference_l2, sum_rows as reference_sum_rows};
 
-use super::{grid, reference, same, wgsl};
+use super::{grid, reference, same, same_if_present, wgsl};
 use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
 
 /// Parameters of both kernels; `struct Params` of `shaders/loss.wgsl`.
@@ -20,23 +20,32 @@ pub struct Params {
     count: u32,
     /// Factor on the gradient, or on the sum.
     scale: f32,
-    pad: u32,
+    /// Elements per weight, 0 without weights.
+    channels: u32,
 }
 
-/// `dy = scale · (y − target)` and partial sums of `(y − target)²`.
+/// `dy = scale · w · (y − target)` and partial sums of `w · (y − target)²`, with a weight `w` per pixel
+/// or 1.
 pub static L2: Kernel = Kernel {
     name: "l2",
     family: "loss",
     source: wgsl!("loss.wgsl"),
     entry: "l2",
-    args: &[Arg::read(0, "y"), Arg::read(1, "target_"), Arg::write(2, "dy"), Arg::write(3, "part")],
+    args: &[
+        Arg::read(0, "y"),
+        Arg::read(1, "target_"),
+        Arg::maybe(6, "weight"),
+        Arg::write(2, "dy"),
+        Arg::write(3, "part"),
+    ],
     shapes: |s| {
         let y = s.get(0);
         same("target", s.get(1), y)?;
-        same("dy", s.get(2), y)?;
-        same("part", s.get(3), Shape([y.len().div_ceil(s.params::<Params>().count as usize), 1, 1, 1]))
+        same_if_present(s, 2, "weight", y.with_c(1))?;
+        same("dy", s.get(3), y)?;
+        same("part", s.get(4), Shape([y.len().div_ceil(s.params::<Params>().count as usize), 1, 1, 1]))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(3).n()) },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(4).n()) },
     terms: |s| s.params::<Params>().count as usize,
     flops: |s| 4 * s.get(0).len(),
     reference: reference!(reference::l2_args),
@@ -66,45 +75,59 @@ pub static SUM_ROWS: Kernel = Kernel {
     cases: sum_rows_cases,
 };
 
-/// Adds a mean squared error: its value into `loss [1]`, and `dy`, the gradient of
-/// `weight` times it. Partial sums are named `part`. `y`, `target` and `dy` have one shape.
+/// What is compared, and how much each pixel counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    /// `[N,H,W,C]`.
+    pub y: Tensor,
+    /// `[N,H,W,C]`.
+    pub target: Tensor,
+    /// `[N,H,W,1]`; every pixel counts 1 without it.
+    pub weight: Option<Tensor>,
+}
+
+/// Adds a mean squared error: its value into `loss [1]`, and `dy [N,H,W,C]`, the gradient of
+/// `factor` times it. Partial sums are named `part`. The sum of weighted squares is divided by
+/// the number of elements: weights of mean 1 make it a mean.
 #[track_caller]
-pub fn l2(p: &mut PlanBuilder<'_>, y: Tensor, target: Tensor, weight: f32, part: &str, dy: Tensor, loss: Tensor) {
+pub fn l2(p: &mut PlanBuilder<'_>, compared: Compared, factor: f32, part: &str, dy: Tensor, loss: Tensor) {
+    let y = compared.y;
     let len = y.shape().len();
     // One partial is one workgroup's work; at most 256 of them leave the last sum short.
     let count = (len / 256).next_multiple_of(256).max(1024);
     let part = p.activation(part, Shape([len.div_ceil(count), 1, 1, 1]));
-    partial(p, y, target, 2.0 * weight / len as f32, count, dy, part);
+    partial(p, compared, 2.0 * factor / len as f32, count, dy, part);
     sum_rows(p, part, 1.0 / len as f32, loss);
 }
 
-fn partial(p: &mut PlanBuilder<'_>, y: Tensor, target: Tensor, scale: f32, count: usize, dy: Tensor, part: Tensor) {
-    let params = Params { len: y.shape().len() as u32, count: count as u32, scale, pad: 0 };
-    p.call(&L2, &[Some(y), Some(target), Some(dy), Some(part)], &params);
+fn partial(p: &mut PlanBuilder<'_>, compared: Compared, scale: f32, count: usize, dy: Tensor, part: Tensor) {
+    let Compared { y, target, weight } = compared;
+    let channels = if weight.is_some() { y.shape().c() as u32 } else { 0 };
+    let params = Params { len: y.shape().len() as u32, count: count as u32, scale, channels };
+    p.call(&L2, &[Some(y), Some(target), weight, Some(dy), Some(part)], &params);
 }
 
 /// Adds `out = scale · Σ rows`. `rows [R,1,1,n]`, `out [n]`.
 #[track_caller]
 pub fn sum_rows(p: &mut PlanBuilder<'_>, rows: Tensor, scale: f32, out: Tensor) {
-    let params = Params { len: rows.shape().c() as u32, count: rows.shape().n() as u32, scale, pad: 0 };
+    let params = Params { len: rows.shape().c() as u32, count: rows.shape().n() as u32, scale, channels: 0 };
     p.call(&SUM_ROWS, &[Some(rows), Some(out)], &params);
 }
 
 fn l2_cases() -> Vec<Case> {
-    let case = |(shape, count): ([usize; 4], usize)| {
+    let case = |(shape, count, weighted): ([usize; 4], usize, bool)| {
         let shape = Shape(shape);
-        Case::new(format!("{shape:?} count={count}"), move |p| {
+        Case::new(format!("{shape:?} count={count} weighted={weighted}"), move |p| {
             let y = p.tensor("y", shape, Role::Input);
             let target = p.tensor("target", shape, Role::Input);
+            let weight = weighted.then(|| p.tensor("weight", shape.with_c(1), Role::Input));
             let dy = p.tensor("dy", shape, Role::Output);
             let part = p.tensor("part", Shape([shape.len().div_ceil(count), 1, 1, 1]), Role::Output);
-            partial(p, y, target, 0.37, count, dy, part);
+            partial(p, Compared { y, target, weight }, 0.37, count, dy, part);
         })
     };
-    [([1, 1, 1, 1], 1024), ([1, 9, 7, 3], 50), ([2, 33, 31, 8], 1024), ([1, 70, 41, 1], 300)]
-        .into_iter()
-        .map(case)
-        .collect()
+    let sizes = [([1, 1, 1, 1], 1024), ([1, 9, 7, 3], 50), ([2, 33, 31, 8], 1024), ([1, 70, 41, 1], 300)];
+    sizes.into_iter().flat_map(|(s, n)| [(s, n, false), (s, n, true)]).map(case).collect()
 }
 
 fn sum_rows_cases() -> Vec<Case> {

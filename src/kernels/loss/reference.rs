@@ -3,13 +3,13 @@
 use super::Params;
 use crate::graph::{Args, Real};
 
-/// Sum of squared differences, and `scale · (y − target)` into `dy`.
-pub fn l2<T: Real>(y: &[T], target: &[T], scale: T, dy: &mut [T]) -> T {
+/// Sum of squared differences, and `scale · (y − target)` into `dy`, both times the element's weight.
+pub fn l2<T: Real>(y: &[T], target: &[T], weight: impl Fn(usize) -> T, scale: T, dy: &mut [T]) -> T {
     let mut sum = T::zero();
-    for ((y, target), dy) in y.iter().zip(target).zip(dy) {
-        let difference = *y - *target;
-        *dy = scale * difference;
-        sum = sum + difference * difference;
+    for (i, ((y, target), dy)) in y.iter().zip(target).zip(dy).enumerate() {
+        let (w, difference) = (weight(i), *y - *target);
+        *dy = scale * w * difference;
+        sum = sum + w * difference * difference;
     }
     sum
 }
@@ -29,9 +29,11 @@ pub(super) fn l2_args<T: Real>(args: &mut Args<'_, T>) {
     let p = args.params::<Params>();
     let count = p.count as usize;
     let pairs = args.read(0).chunks(count).zip(args.read(1).chunks(count));
-    let outputs = args.write(2).chunks_mut(count).zip(args.write(3));
-    for ((y, target), (dy, part)) in pairs.zip(outputs) {
-        *part = l2(y, target, T::of(p.scale.into()), dy);
+    let weight = args.maybe(2);
+    let outputs = args.write(3).chunks_mut(count).zip(args.write(4));
+    for (k, ((y, target), (dy, part))) in pairs.zip(outputs).enumerate() {
+        let weight = |i: usize| weight.map_or(T::one(), |w| w[(k * count + i) / p.channels as usize]);
+        *part = l2(y, target, weight, T::of(p.scale.into()), dy);
     }
 }
 

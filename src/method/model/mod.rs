@@ -1,43 +1,55 @@
-//! The method as static plans: one to prepare, one per kind of training step.
+//! The method as static plans: one to prepare, one per kind of training step, one for a tile.
+
+mod tables;
+mod tile;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::config::{Config, Reduced, Upsample};
-use super::crops::crop_size;
-use super::filter::{self, Banded, Terms};
-use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::kernels::resample::Axis;
-use crate::kernels::{adam, image, loss, resample};
-use crate::net::{Dam, Fusion, FusionShape};
+pub use tile::Tile;
 
-/// Sizes of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::config::{Config, Reduced};
+use super::crops::crop_size;
+use crate::filter::{self, Grid, Terms};
+use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::kernels::loss::Compared;
+use crate::kernels::{adam, image, loss};
+use crate::net::{Dam, Fusion, FusionShape};
+pub(super) use tables::upsampling;
+use tables::{Tables, degradations};
+
+/// Sizes of a pair, and how its grids lie on each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dims {
-    /// Rows of MS.
-    pub h: usize,
-    /// Columns of MS.
-    pub w: usize,
+    /// MS on PAN, rows.
+    pub rows: Grid,
+    /// MS on PAN, columns; the same ratio.
+    pub columns: Grid,
     /// Bands of MS.
     pub bands: usize,
-    /// PAN pixels per MS pixel, along each axis.
-    pub ratio: usize,
 }
 
 impl Dims {
+    /// MS of `h × w` pixels, each covering `ratio × ratio` pixels of PAN.
+    pub fn aligned(h: usize, w: usize, bands: usize, ratio: usize) -> Self {
+        Self { rows: Grid::aligned(ratio * h, ratio), columns: Grid::aligned(ratio * w, ratio), bands }
+    }
+
     /// Shape of PAN.
     pub fn pan(&self) -> Shape {
-        Shape([1, self.h * self.ratio, self.w * self.ratio, 1])
+        Shape([1, self.rows.fine, self.columns.fine, 1])
     }
 
     /// Shape of MS.
     pub fn ms(&self) -> Shape {
-        Shape([1, self.h, self.w, self.bands])
+        Shape([1, self.rows.coarse, self.columns.coarse, self.bands])
     }
 }
 
 /// The method's program and the handles a run needs.
 pub struct Model {
+    /// Sizes it was built for.
+    pub dims: Dims,
     /// Tensors and plans.
     pub program: Arc<Program>,
     /// PAN, `[1, H, W, 1]`.
@@ -46,8 +58,8 @@ pub struct Model {
     pub ms: Tensor,
     /// Upsampled MS, `[1, H, W, C]`; written by [`Model::prepare`].
     pub lms: Tensor,
-    /// The fused image, `[1, H, W, C]`.
-    pub hrms: Tensor,
+    /// How much each pixel counts, if not all count alike.
+    pub weights: Option<Weights>,
     /// Weights of the fusion network.
     pub fusion: Fusion,
     /// Weights of the degradation network.
@@ -56,114 +68,26 @@ pub struct Model {
     pub states: Vec<Tensor>,
     /// Filter tables, to be written once.
     pub tables: Vec<(Tensor, Vec<f32>)>,
-    /// Computes everything that does not change: upsampled and degraded images.
+    /// Computes what the images alone decide: upsampled and degraded images.
     pub prepare: PlanId,
+    /// Calls of [`Model::prepare`] that the degradation network's steps need.
+    pub prepare_dam: Range<usize>,
     /// One step of the degradation network on one crop; watches its loss and the weights after it.
     pub dam_step: PlanId,
     /// One reduced step; watches its loss.
     pub reduced_step: PlanId,
     /// One full step; watches the spectral and the spatial loss, and the weights after it.
     pub full_step: PlanId,
-    /// Calls of the full step that compute [`Model::hrms`].
-    pub infer: Range<usize>,
 }
 
-/// Tables of an image operator: a sum of separable terms.
-#[derive(Clone)]
-struct Operator(Vec<Separable>);
-
-#[derive(Clone, Copy)]
-struct Separable {
-    y: resample::Table,
-    x: resample::Table,
-}
-
-/// Collects filter tables while the program is built.
-struct Tables<'a> {
-    program: &'a mut ProgramBuilder,
-    data: Vec<(Tensor, Vec<f32>)>,
-}
-
-impl Tables<'_> {
-    /// One axis; `bands` holds one operator for all bands, or one each.
-    fn table(&mut self, name: &str, bands: &[&Banded]) -> resample::Table {
-        let first = bands[0];
-        let count = first.taps[0].len();
-        assert!(
-            bands.iter().all(|b| b.start == first.start && b.taps[0].len() == count),
-            "{name}: bands differ in extent"
-        );
-        let shape = Shape([1, first.output(), count, bands.len()]);
-        let taps = self.program.tensor(format!("{name}.taps"), shape, Role::Input);
-        let start = self.program.tensor(format!("{name}.start"), Shape::flat(first.output()), Role::Input);
-        let tap = |k: usize, t: usize| bands.iter().map(move |b| b.taps[k][t] as f32);
-        let values = (0..first.output()).flat_map(|k| (0..count).flat_map(move |t| tap(k, t))).collect();
-        self.data.push((taps, values));
-        self.data.push((start, first.start.iter().map(|s| *s as f32).collect()));
-        resample::Table { taps, start }
-    }
-
-    /// `bands` holds the operator of all bands, or one each.
-    fn operator(&mut self, name: &str, bands: &[Terms]) -> Operator {
-        let mut term = |t: usize| {
-            let (y, x): (Vec<&Banded>, Vec<&Banded>) = bands.iter().map(|terms| (&terms[t].0, &terms[t].1)).unzip();
-            Separable { y: self.table(&format!("{name}{t}.y"), &y), x: self.table(&format!("{name}{t}.x"), &x) }
-        };
-        Operator((0..bands[0].len()).map(&mut term).collect())
-    }
-}
-
-impl Operator {
-    /// Adds `out = A x + add`, along `first` and then along the other axis: rows first
-    /// is cheapest where the image shrinks, columns first where it grows.
-    fn apply(&self, p: &mut PlanBuilder<'_>, first: Axis, x: Tensor, name: &str, add: Option<Tensor>, out: Tensor) {
-        let [n, h, w, c] = x.shape().0;
-        let mut sum = add;
-        for (t, term) in self.0.iter().enumerate() {
-            let (between, tables) = match first {
-                Axis::Y => (Shape([n, out.shape().h(), w, c]), [(term.y, Axis::Y), (term.x, Axis::X)]),
-                Axis::X => (Shape([n, h, out.shape().w(), c]), [(term.x, Axis::X), (term.y, Axis::Y)]),
-            };
-            let between = p.activation(&format!("{name}{t}.half"), between);
-            let last = t + 1 == self.0.len();
-            let to = if last { out } else { p.activation(&format!("{name}{t}"), out.shape()) };
-            let [(table, axis), (next, other)] = tables;
-            resample::resample(p, x, table, axis, None, between);
-            resample::resample(p, between, next, other, sum, to);
-            sum = Some(to);
-        }
-    }
-
-    fn shrink(&self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, out: Tensor) {
-        self.apply(p, Axis::Y, x, name, None, out);
-    }
-
-    fn grow(&self, p: &mut PlanBuilder<'_>, x: Tensor, name: &str, add: Option<Tensor>, out: Tensor) {
-        self.apply(p, Axis::X, x, name, add, out);
-    }
-}
-
-/// MTF blur and decimation for every gain; one entry if all gains are equal.
-fn degradations(gains: &[f64], ratio: usize, h: usize, w: usize) -> Vec<Terms> {
-    let same = gains.iter().all(|g| *g == gains[0]);
-    let gains = if same { &gains[..1] } else { gains };
-    let mut bands: Vec<Terms> = gains.iter().map(|g| filter::degrade(*g, ratio, h, w)).collect();
-    // A band whose second term vanishes does without it only if all do.
-    let terms = bands.iter().map(Vec::len).max().unwrap_or(1);
-    for band in &mut bands {
-        while band.len() < terms {
-            band.push((band[0].0.zeroed(), band[0].1.zeroed()));
-        }
-    }
-    bands
-}
-
-fn upsampling(kind: Upsample, ratio: usize, from: (usize, usize), to: (usize, usize)) -> Terms {
-    let axis = |from, to| match kind {
-        Upsample::Cubic => filter::upsample_cubic(from, to, ratio),
-        Upsample::Interp23 => filter::upsample_interp23(from, to, ratio),
-    };
-    vec![(axis(from.0, to.0), axis(from.1, to.1))]
+/// How much each pixel counts in the losses, mean 1: 0 where a value rests on nodata.
+pub struct Weights {
+    /// `[1, H, W, 1]`, in the spectral loss.
+    pub pan: Tensor,
+    /// `[1, h, w, 1]`, in the spatial loss and that of the degradation network.
+    pub ms: Tensor,
+    /// `[1, h, w, 1]`, in the reduced loss.
+    pub reduced: Tensor,
 }
 
 /// Images that [`Model::prepare`] computes once.
@@ -198,42 +122,50 @@ impl Moments {
 }
 
 impl Model {
-    /// Builds and checks the program for one pair, to run on cores.
+    /// Builds and checks the program for pairs of one size, to run on cores; `weighted` if some
+    /// of their pixels are nodata.
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
-    pub fn build(dims: Dims, config: &Config) -> Result<Self, Vec<CheckError>> {
-        Self::build_for(dims, config, Grain::Coarse)
+    pub fn build(dims: Dims, config: &Config, weighted: bool) -> Result<Self, Vec<CheckError>> {
+        Self::build_for(dims, config, weighted, Grain::Coarse)
     }
 
-    /// Builds and checks the program for one pair and a sort of device.
+    /// [`build`](Self::build) for any sort of device.
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
-    pub fn build_for(dims: Dims, config: &Config, grain: Grain) -> Result<Self, Vec<CheckError>> {
-        let Dims { h, w, bands, ratio } = dims;
+    pub fn build_for(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Result<Self, Vec<CheckError>> {
+        let Dims { rows, columns, bands } = dims;
         let (full, ms_shape) = (dims.pan(), dims.ms());
-        let (pan_h, pan_w) = (full.h(), full.w());
         let mut b = ProgramBuilder::for_grain(grain);
         let pan = b.tensor("pan", full, Role::Input);
         let ms = b.tensor("ms", ms_shape, Role::Input);
+        let weights = weighted.then(|| {
+            let mut input = |name: &str, shape: Shape| b.tensor(name, shape.with_c(1), Role::Input);
+            Weights {
+                pan: input("weight.pan", full),
+                ms: input("weight.ms", ms_shape),
+                reduced: input("weight.reduced", ms_shape),
+            }
+        });
         let shape = FusionShape { bands, width: config.width, blocks: config.blocks };
         let fusion = Fusion::new(&mut b, "fusion", Role::Param, shape);
         let fusion_grad = Fusion::new(&mut b, "dfusion", Role::Grad, shape);
         let dam = Dam::new(&mut b, "dam", Role::Param, bands, config.dam_width);
         let dam_grad = Dam::new(&mut b, "ddam", Role::Grad, bands, config.dam_width);
 
-        let mut tables = Tables { program: &mut b, data: Vec::new() };
-        let up = tables.operator("up", &[upsampling(config.upsample, ratio, (h, w), (pan_h, pan_w))]);
-        let md = degradations(&config.ms_gains, ratio, pan_h, pan_w);
+        let mut tables = Tables::new(&mut b);
+        let up = tables.operator("up", &[upsampling(config.upsample, rows, columns)]);
+        let md = degradations(&config.ms_gains, rows, columns);
         let transposed: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();
         let md = tables.operator("md", &md);
         let md_adjoint = tables.operator("md_adjoint", &transposed);
-        let md_pan = tables.operator("md_pan", &[filter::degrade(config.pan_gain, ratio, pan_h, pan_w)]);
-        let (small_h, small_w) = (h.div_ceil(ratio), w.div_ceil(ratio));
+        let md_pan = tables.operator("md_pan", &[filter::degrade(config.pan_gain, rows, columns)]);
+        let (small_rows, small_columns) = (rows.coarser(), columns.coarser());
         let wald = (config.reduced == Reduced::Wald).then(|| {
-            let md = tables.operator("md_ms", &degradations(&config.ms_gains, ratio, h, w));
-            (md, tables.operator("up_ms", &[upsampling(config.upsample, ratio, (small_h, small_w), (h, w))]))
+            let md = tables.operator("md_ms", &degradations(&config.ms_gains, small_rows, small_columns));
+            (md, tables.operator("up_ms", &[upsampling(config.upsample, small_rows, small_columns)]))
         });
         let tables = tables.data;
 
@@ -245,16 +177,16 @@ impl Model {
             rr_lms: output("rr_lms", ms_shape),
             rr_d: output("rr_d", ms_shape),
         };
-        let hrms = output("hrms", full.with_c(bands));
         let loss = |b: &mut ProgramBuilder, name: &str| b.tensor(name, Shape::flat(1), Role::Output);
 
         let mut p = b.plan("prepare");
+        md_pan.shrink(&mut p, pan, "md_pan", images.rr_pan);
+        let prepare_dam = 0..p.len();
         up.grow(&mut p, ms, "up", None, images.lms);
         image::detail(&mut p, pan, images.lms, images.d);
-        md_pan.shrink(&mut p, pan, "md_pan", images.rr_pan);
         match wald {
             Some((md_ms, up_ms)) => {
-                let rr_ms = p.activation("rr_ms", Shape([1, small_h, small_w, bands]));
+                let rr_ms = p.activation("rr_ms", Shape([1, small_rows.coarse, small_columns.coarse, bands]));
                 md_ms.shrink(&mut p, ms, "md_ms", rr_ms);
                 up_ms.grow(&mut p, rr_ms, "up_ms", None, images.rr_lms);
             }
@@ -263,7 +195,7 @@ impl Model {
         image::detail(&mut p, images.rr_pan, images.rr_lms, images.rr_d);
         let prepare = p.finish();
 
-        let (crop_h, crop_w) = crop_size(h, w);
+        let (crop_h, crop_w) = crop_size(ms_shape.h(), ms_shape.w());
         let crops = |n: usize, c: usize| Shape([n, crop_h, crop_w, c]);
 
         let moments = Moments::new(&mut b, "adam.dam", dam.whole);
@@ -274,9 +206,14 @@ impl Model {
         let target = p.activation("rr_pan", crops(1, 1));
         image::crop(&mut p, ms, x);
         image::crop(&mut p, images.rr_pan, target);
+        let weight = weights.as_ref().map(|w| {
+            let weight = p.activation("weight", crops(1, 1));
+            image::crop(&mut p, w.ms, weight);
+            weight
+        });
         let y = dam.forward(&mut p, x);
         let dy = p.activation("dg", crops(1, 1));
-        loss::l2(&mut p, y, target, 1.0, "part.loss", dy, value);
+        loss::l2(&mut p, Compared { y, target, weight }, 1.0, "part.loss", dy, value);
         dam.backward(&mut p, x, dy, &dam_grad);
         moments.update(&mut p, config, dam.whole, dam_grad.whole);
         p.watch(value);
@@ -291,10 +228,15 @@ impl Model {
         for (from, to) in [(images.rr_d, d), (images.rr_lms, lms), (ms, target)] {
             image::crop(&mut p, from, to);
         }
+        let weight = weights.as_ref().map(|w| {
+            let weight = p.activation("weight", crops(config.batch, 1));
+            image::crop(&mut p, w.reduced, weight);
+            weight
+        });
         let y = p.activation("hrms", target.shape());
         let acts = fusion.forward(&mut p, d, lms, y);
         let dy = p.activation("dhrms", target.shape());
-        loss::l2(&mut p, y, target, 1.0, "part.loss", dy, value);
+        loss::l2(&mut p, Compared { y, target, weight }, 1.0, "part.loss", dy, value);
         fusion.backward(&mut p, &acts, dy, &fusion_grad);
         moments.update(&mut p, config, fusion.whole, fusion_grad.whole);
         p.watch(value);
@@ -304,16 +246,18 @@ impl Model {
         states.extend([moments.m, moments.v]);
         let (spectral, spatial) = (loss(&mut b, "full.spectral"), loss(&mut b, "full.spatial"));
         let mut p = b.plan("full");
+        let hrms = p.activation("hrms", full.with_c(bands));
         let acts = fusion.forward(&mut p, images.d, images.lms, hrms);
-        let infer = 0..p.len();
         let g = dam.forward(&mut p, hrms);
         let dg = p.activation("dg", full);
-        loss::l2(&mut p, g, pan, config.lambda_spectral as f32, "part.spectral", dg, spectral);
+        let compared = Compared { y: g, target: pan, weight: weights.as_ref().map(|w| w.pan) };
+        loss::l2(&mut p, compared, config.lambda_spectral as f32, "part.spectral", dg, spectral);
         let through_dam = dam.backward_input(&mut p, hrms, dg);
         let low = p.activation("md", ms_shape);
         md.shrink(&mut p, hrms, "md.y", low);
         let dlow = p.activation("dmd", ms_shape);
-        loss::l2(&mut p, low, ms, config.lambda_spatial as f32, "part.spatial", dlow, spatial);
+        let compared = Compared { y: low, target: ms, weight: weights.as_ref().map(|w| w.ms) };
+        loss::l2(&mut p, compared, config.lambda_spatial as f32, "part.spatial", dlow, spatial);
         let dy = p.activation("dhrms", full.with_c(bands));
         md_adjoint.grow(&mut p, dlow, "dmd.x", Some(through_dam), dy);
         fusion.backward(&mut p, &acts, dy, &fusion_grad);
@@ -324,20 +268,21 @@ impl Model {
         let full_step = p.finish();
 
         Ok(Self {
+            dims,
             program: Arc::new(b.finish()?),
             pan,
             ms,
             lms: images.lms,
-            hrms,
+            weights,
             fusion,
             dam,
             states,
             tables,
             prepare,
+            prepare_dam,
             dam_step,
             reduced_step,
             full_step,
-            infer,
         })
     }
 }

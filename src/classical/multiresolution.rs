@@ -1,0 +1,39 @@
+//! Multiresolution analysis: what PAN loses through a band's MTF is the detail that band lacks.
+
+use rayon::prelude::*;
+
+use super::scene::{Plane, Scene};
+use super::stats::divide;
+
+/// `F_b = L_b + g_b (P − PL_b)`, `g_b = cov(L_b, P) / cov(PL_b, P)`.
+pub fn full_scale(scene: &Scene<'_>) -> Vec<Plane> {
+    let Scene { pan, valid, .. } = scene;
+    per_band(scene, |l, low| {
+        let gain = divide(valid.covariance(l, pan), valid.covariance(low, pan)).unwrap_or(0.0);
+        l.iter().zip(pan).zip(low).map(|((l, p), low)| l + gain * (p - low)).collect()
+    })
+}
+
+/// `F_b = L_b (P + c) / (PL_b + c)`, `c = mean(L_b) / g − mean(P)`, `g = cov(L_b, PL_b) / var(PL_b)`.
+pub fn high_pass_modulation(scene: &Scene<'_>) -> Vec<Plane> {
+    let Scene { pan, valid, .. } = scene;
+    per_band(scene, |l, low| {
+        let gain = divide(valid.covariance(l, low), valid.covariance(low, low));
+        let Some(c) = gain.and_then(|g| divide(valid.mean(l), g)).map(|haze| haze - valid.mean(pan)) else {
+            return l.clone();
+        };
+        let factor = |p: f64, low: f64| divide(p + c, low + c).unwrap_or(1.0);
+        l.iter().zip(pan).zip(low).map(|((l, p), low)| l * factor(*p, *low)).collect()
+    })
+}
+
+/// Fuses each band with the PAN that its MTF leaves; bands of one gain share it.
+fn per_band(scene: &Scene<'_>, fuse: impl Fn(&Plane, &Plane) -> Plane + Sync) -> Vec<Plane> {
+    let gains = scene.inputs.ms_gains;
+    let mut different: Vec<f64> = gains.to_vec();
+    different.sort_by(f64::total_cmp);
+    different.dedup();
+    let low: Vec<Plane> = different.par_iter().map(|gain| scene.low_pan(*gain)).collect();
+    let of = |gain: f64| &low[different.partition_point(|g| *g < gain)];
+    scene.lms.par_iter().zip(gains).map(|(l, gain)| fuse(l, of(*gain))).collect()
+}

@@ -1,0 +1,178 @@
+//! `trapan assess --pan --ms`: judging by the pair.
+
+use std::path::Path;
+
+use serde_json::json;
+use trapan::filter::Grid;
+use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
+use trapan::raster::{Geometry, Header, Source};
+
+use super::maps::Maps;
+use super::{AssessArgs, SCHEMA, misplaced, size};
+use crate::cli::{CliError, Talk};
+
+/// Everything there is to say.
+struct Findings {
+    scores: Vec<(Phase, FullScores)>,
+    /// `None` if MS is smaller than a block.
+    consistency: Option<Consistency>,
+    commutation: Commutation,
+}
+
+pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
+    let (pan, ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
+    let (setup, [pan_rows, ms_rows, fused_rows], mut warnings) = pair(args, [&pan, &ms, &fused])?;
+    let place = [pan_rows.window.x, pan_rows.window.y];
+    warnings.extend(misplaced(
+        fused.header(),
+        pan.header(),
+        if fused_rows.window == pan_rows.window { [0; 2] } else { place },
+    ));
+    warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
+    let maps = args.maps.as_deref().map(|folder| Maps::create(folder, args.overwrite)).transpose()?;
+
+    let phases = if args.phase == Phase::Toolbox { vec![Phase::Toolbox] } else { vec![Phase::Toolbox, Phase::True] };
+    let mut scores = Vec::new();
+    for phase in phases {
+        let (found, blocks) = quality::full(&pan_rows, &ms_rows, &fused_rows, &Setup { phase, ..setup.clone() })?;
+        if let Some(maps) = &maps {
+            let geo = pan.header().geo.part(pan_rows.window).coarser(BLOCK);
+            maps.write(&format!("d_lambda_{}", name(phase)), blocks.size, geo.clone(), &blocks.d_lambda)?;
+            maps.write(&format!("d_s_{}", name(phase)), blocks.size, geo, &blocks.d_s)?;
+        }
+        scores.push((phase, found));
+    }
+    let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;
+    let g = |bands: &[f64]| bands.iter().chain([&1.0]).zip(&response).map(|(v, weight)| v * weight).sum();
+    let findings = Findings {
+        scores,
+        consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?,
+        commutation: quality::commutation(&pan_rows, &fused_rows, &setup, &g)?,
+    };
+    if args.json {
+        println!("{:#}", report(args, &setup, &findings, &warnings));
+    } else {
+        let headers = [pan.header(), ms.header(), fused.header()];
+        table(args, headers, &setup, &findings);
+    }
+    Ok(())
+}
+
+/// The images on each other: their common part, and what is to be known.
+#[expect(clippy::type_complexity, reason = "three results of one look at three files")]
+fn pair<'a>(
+    args: &AssessArgs,
+    [pan, ms, fused]: [&'a Source; 3],
+) -> Result<(Setup, [FileRows<'a>; 3], Vec<String>), CliError> {
+    let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
+    let ms_rows = FileRows { source: ms, window: geometry.ms, flip: geometry.ms_flip };
+    let pan_rows = FileRows { source: pan, window: geometry.pan, flip: [false; 2] };
+    // The fused image shows the common part, or all of PAN.
+    let window = if fused.header().size() == pan.header().size() { geometry.pan } else { fused.header().window() };
+    let fused_rows = FileRows { source: fused, window, flip: [false; 2] };
+    let bands = ms.header().bands;
+    let ms_gains = match &args.mtf_gains {
+        Some(gains) => gains.clone(),
+        None => args.sensor.ms_gains(bands)?,
+    };
+    let pan_gain = args.pan_gain.unwrap_or_else(|| args.sensor.pan_gain());
+    let setup = Setup { rows: geometry.rows, columns: geometry.columns, ms_gains, pan_gain, phase: Phase::Toolbox };
+    Ok((setup, [pan_rows, ms_rows, fused_rows], geometry.notes))
+}
+
+fn consistency(
+    ms: &FileRows,
+    fused: &dyn Rows,
+    setup: &Setup,
+    maps: Option<&Maps>,
+) -> Result<Option<Consistency>, QualityError> {
+    let [height, width, _] = ms.size();
+    if height.min(width) < BLOCK {
+        return Ok(None);
+    }
+    let Some(maps) = maps else { return quality::consistency(ms, fused, setup).map(Some) };
+    let geo = if ms.flip == [false; 2] { ms.source.header().geo.part(ms.window) } else { Default::default() };
+    let mut files = maps.pixels("consistency_", [height, width], &geo)?;
+    let found = quality::consistency_maps(ms, fused, setup, &mut |rows| files.add(&rows))?;
+    files.finish()?;
+    Ok(Some(found))
+}
+
+/// By how many PAN pixels the toolbox's upsampled MS is off the true grid, along rows and columns.
+fn off(setup: &Setup) -> [f64; 2] {
+    let of = |grid: &Grid| grid.ratio as f64 / 2.0 - grid.phase;
+    [of(&setup.rows), of(&setup.columns)]
+}
+
+fn name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Toolbox => "toolbox",
+        Phase::True => "true",
+    }
+}
+
+fn report(args: &AssessArgs, setup: &Setup, findings: &Findings, warnings: &[String]) -> serde_json::Value {
+    let scores: serde_json::Map<_, _> =
+        findings.scores.iter().map(|(phase, scores)| (name(*phase).to_owned(), json!(scores))).collect();
+    json!({
+        "schema": SCHEMA,
+        "pan": args.pan,
+        "ms": args.ms,
+        "fused": args.fused,
+        "sensor": args.sensor,
+        "ms_gains": setup.ms_gains,
+        "pan_gain": setup.pan_gain,
+        "ratio": setup.rows.ratio,
+        "size": [setup.rows.fine, setup.columns.fine],
+        "toolbox_offset": off(setup),
+        "distortion": scores,
+        "consistency": findings.consistency,
+        "commutation": { "response": "linear", "rms": findings.commutation.rms, "relative": findings.commutation.relative },
+        "warnings": warnings,
+    })
+}
+
+fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findings: &Findings) {
+    let Findings { scores, consistency, commutation } = findings;
+    let first = &scores[0].1;
+    let name_of = |image: &Header| format!("{} ({})", image.path.display(), size(image));
+    println!("{} by {} and {}, sensor {}", name_of(fused), name_of(pan), name_of(ms), args.sensor);
+    println!(
+        "{} blocks of {BLOCK}x{BLOCK} PAN pixels; {} left out because nodata reaches them\n",
+        first.blocks, first.blocks_left_out
+    );
+    let line = |what: &str, best: &str, values: &[String]| {
+        println!("{what:34} {:>6} {}", best, values.iter().map(|v| format!("{v:>10}")).collect::<String>());
+    };
+    let each =
+        |value: fn(&FullScores) -> f64| scores.iter().map(|(_, s)| format!("{:.4}", value(s))).collect::<Vec<_>>();
+    line("distortion, MS upsampled as", "best", &scores.iter().map(|(p, _)| name(*p).to_owned()).collect::<Vec<_>>());
+    line("  D_lambda, spectral (Khan)", "0", &each(|s| s.d_lambda));
+    line("  D_s, spatial", "0", &each(|s| s.d_s));
+    line("  HQNR", "1", &each(|s| s.hqnr));
+    line("  D_s by regression, 1 - R2", "0", &[format!("{:.4}", first.d_s_regression)]);
+    match consistency {
+        Some(consistency) => {
+            line("degraded again, against MS", "best", &[]);
+            line(
+                &format!("  Q{}", setup.ms_gains.len().next_power_of_two()),
+                "1",
+                &[format!("{:.4}", consistency.q2n)],
+            );
+            line("  SAM, degrees", "0", &[format!("{:.4}", consistency.sam)]);
+            line("  ERGAS", "0", &[format!("{:.4}", consistency.ergas)]);
+        }
+        None => println!("degraded again, against MS: left out, MS has less than {BLOCK} pixels along a side"),
+    }
+    line("degradations, how far from commuting", "best", &[]);
+    line("  DN (root mean square)", "0", &[format!("{:.4}", commutation.rms)]);
+    line("  of the deviation of PAN", "0", &[format!("{:.2} %", 100.0 * commutation.relative)]);
+    let [y, x] = off(setup);
+    println!(
+        "\nThe toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images that"
+    );
+    println!(
+        "are true to their pixels pay for it. --phase true judges at the true phase as well. The response of PAN in"
+    );
+    println!("the commutation is fitted linearly to this pair (least squares), not that of a trained network.");
+}

@@ -1,0 +1,74 @@
+//! Maps of quality as GeoTIFFs.
+
+use std::path::{Path, PathBuf};
+
+use trapan::quality::{PixelErrors, QualityError};
+use trapan::raster::{self, CogWriter, Creation, GeoTags, Layout, RasterError, Sample};
+
+/// A folder for maps.
+pub struct Maps {
+    folder: PathBuf,
+    overwrite: bool,
+}
+
+impl Maps {
+    /// Makes the folder.
+    pub fn create(folder: &Path, overwrite: bool) -> Result<Self, RasterError> {
+        let path = folder.to_owned();
+        std::fs::create_dir_all(folder).map_err(|source| RasterError::Write { path, source })?;
+        Ok(Self { folder: folder.to_owned(), overwrite })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension("tif")
+    }
+
+    /// Writes a whole map, `[rows, columns]`.
+    pub fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), RasterError> {
+        raster::write(&self.path(name), &layout(name, size, geo), values, None, &Creation::default(), self.overwrite)
+    }
+
+    /// Maps of the errors of pixels, written as they come.
+    pub fn pixels(&self, prefix: &str, size: [usize; 2], geo: &GeoTags) -> Result<PixelMaps, RasterError> {
+        let file = |what: &str| {
+            let name = format!("{prefix}{what}");
+            CogWriter::create(
+                &self.path(&name),
+                &layout(&name, size, geo.clone()),
+                &Creation::default(),
+                self.overwrite,
+            )
+        };
+        Ok(PixelMaps { sam: file("sam")?, error: file("error")? })
+    }
+}
+
+/// Two files being written.
+pub struct PixelMaps {
+    sam: CogWriter,
+    error: CogWriter,
+}
+
+impl PixelMaps {
+    /// Appends rows.
+    pub fn add(&mut self, rows: &PixelErrors) -> Result<(), QualityError> {
+        self.sam.write_rows(&rows.sam, None)?;
+        Ok(self.error.write_rows(&rows.error, None)?)
+    }
+
+    /// Ends the files.
+    pub fn finish(self) -> Result<(), RasterError> {
+        self.sam.finish()?;
+        self.error.finish()
+    }
+}
+
+/// One band of f32, NaN where there is no value.
+fn layout(name: &str, [rows, columns]: [usize; 2], geo: GeoTags) -> Layout {
+    Layout {
+        nodata: Some(f64::NAN),
+        geo,
+        descriptions: vec![Some(name.to_owned())],
+        ..Layout::new([columns, rows], 1, Sample::F32)
+    }
+}

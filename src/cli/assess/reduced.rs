@@ -1,0 +1,73 @@
+//! `trapan assess --truth`: judging by a known truth.
+
+use std::path::Path;
+
+use serde_json::json;
+use trapan::quality::{self, BLOCK, FileRows, PixelErrors, QualityError, ReducedScores, Reference, Rows};
+use trapan::raster::{self, Source, Window};
+
+use super::maps::Maps;
+use super::{AssessArgs, SCHEMA, misplaced, size};
+use crate::cli::{CliError, Talk};
+
+pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> {
+    let (truth, fused) = (Source::open(&[truth])?, Source::open(&[&args.fused])?);
+    let (truth_rows, fused_rows) = (FileRows::whole(&truth), FileRows::whole(&fused));
+    let warnings: Vec<String> = misplaced(fused.header(), truth.header(), [0; 2]).into_iter().collect();
+    warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
+    let peak = raster::peak(truth.header(), quality::highest(&truth_rows)?, args.bit_depth)?.into();
+    let setup = Reference { ratio: args.ratio, peak, cut: !args.whole };
+    let [height, width, _] = truth_rows.size();
+    let [top, left, bottom, right] = setup.window([height, width]);
+    let window = Window { x: left, y: top, width: right - left, height: bottom - top };
+
+    let scores = if let Some(folder) = &args.maps {
+        let maps = Maps::create(folder, args.overwrite)?;
+        let geo = truth.header().geo.part(window);
+        let mut pixels = maps.pixels("", [window.height, window.width], &geo)?;
+        let mut add = |rows: PixelErrors| -> Result<(), QualityError> { pixels.add(&rows) };
+        let (scores, blocks) = quality::reduced_maps(&truth_rows, &fused_rows, &setup, &mut add)?;
+        pixels.finish()?;
+        let size = [window.height.div_ceil(BLOCK), window.width.div_ceil(BLOCK)];
+        maps.write("q2n", size, geo.coarser(BLOCK), &blocks)?;
+        scores
+    } else {
+        quality::reduced(&truth_rows, &fused_rows, &setup)?
+    };
+    if args.json {
+        let report = json!({
+            "schema": SCHEMA,
+            "truth": truth.header().path,
+            "fused": args.fused,
+            "ratio": args.ratio,
+            "peak": peak,
+            "window": { "x": window.x, "y": window.y, "width": window.width, "height": window.height },
+            "scores": scores,
+            "warnings": warnings,
+        });
+        println!("{report:#}");
+    } else {
+        println!("{} ({}) by {}", args.fused.display(), size(fused.header()), truth.header().path.display());
+        table(&scores, &setup, window, truth.header().bands);
+    }
+    Ok(())
+}
+
+fn table(scores: &ReducedScores, setup: &Reference, window: Window, bands: usize) {
+    println!("{window}: {} pixels; {} invalid", scores.pixels, scores.pixels_left_out);
+    println!("{} blocks of {BLOCK}x{BLOCK}; {} left out because of nodata\n", scores.blocks, scores.blocks_left_out);
+    let lines = [
+        (format!("Q{}", bands.next_power_of_two()), "1", scores.q2n),
+        ("SAM, degrees".to_owned(), "0", scores.sam),
+        (format!("ERGAS, ratio {}", setup.ratio), "0", scores.ergas),
+        ("SCC, of Sobel edges".to_owned(), "1", scores.scc),
+        (format!("PSNR, dB, peak {}", setup.peak), "", scores.psnr),
+        ("SSIM".to_owned(), "1", scores.ssim),
+        ("Q, sliding".to_owned(), "1", scores.q_avg),
+        ("RMSE, DN".to_owned(), "0", scores.rmse),
+    ];
+    println!("{:26} {:>6} {:>10}", "index", "best", "value");
+    for (what, best, value) in lines {
+        println!("{what:26} {best:>6} {value:>10.4}");
+    }
+}

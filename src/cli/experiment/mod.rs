@@ -1,0 +1,190 @@
+//! `trapan experiment`: the paper's ablations on a pair.
+
+mod log;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+use trapan::engine::{Device, Options};
+use trapan::method::experiment::Study;
+use trapan::method::{Config, Contest, MethodError};
+use trapan::quality::Phase;
+use trapan::raster::{Pair, Scale, sha256};
+use trapan::report::{self, Better, Column, Table};
+
+use super::args::{DeviceArgs, MethodArgs, named};
+use super::inputs::InputArgs;
+use super::{CliError, Talk, progress, table};
+use log::{Key, Log, Scores};
+
+/// Arguments of `experiment`.
+#[derive(Args)]
+pub struct ExperimentArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// File of finished runs, one JSON object per line; runs that are in it already are not repeated
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Ablations to run: Tables 2, 3, 4 and Figs. 5, 7, 8 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…",
+          value_parser = named::<Study>(&["warm-up", "order", "sampling", "warm-up-epochs", "dam-width", "full-probability"]))]
+    studies: Option<Vec<Study>>,
+    /// Seeds per setting, from --seed on
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// Print the tables as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    method: MethodArgs,
+}
+
+/// Mean and standard deviation over the seeds.
+#[derive(Clone, Copy, Serialize)]
+struct Spread {
+    mean: f64,
+    deviation: f64,
+}
+
+/// One setting over all seeds.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    d_lambda: Option<Spread>,
+    d_s: Option<Spread>,
+    hqnr: Option<Spread>,
+    consistency_ergas: Option<Spread>,
+    runs: usize,
+    diverged: usize,
+}
+
+/// Runs `experiment`.
+pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
+    progress::watch_signals();
+    let (scene, sensor) = args.input.open()?;
+    let base = args.method.config_for(sensor, scene.ms().bands)?;
+    let pair = scene.pair()?;
+    let scale = Scale::of(&pair, args.method.bit_depth)?;
+    super::fuse::describe(&scene, &scale, &base, talk);
+    let mut log = Log::open(&args.output)?;
+    let files = [sha256(&pair.pan.path)?, sha256(&pair.ms.path)?];
+    let key = |config: Config| Key {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pair: files.clone(),
+        geometry: format!("{:?} {:?} {:?}", pair.rows, pair.columns, scale.bits),
+        settings: config,
+    };
+    let seeds = |config: &Config| {
+        let config = config.clone();
+        (0..args.seeds).map(move |i| Config { seed: base.seed.wrapping_add(i), ..config.clone() })
+    };
+
+    let studies = args.studies.clone().unwrap_or_else(|| Study::ALL.to_vec());
+    let mut missing: Vec<Key> = Vec::new();
+    for (_, config) in studies.iter().flat_map(|study| study.variants(&base)) {
+        config.check(pair.ms.bands)?;
+        for key in seeds(&config).map(key) {
+            if log.find(&key).is_none() && !missing.contains(&key) {
+                missing.push(key);
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let device = args.device.open(talk)?;
+        let contest = Contest::new(&pair, &scale, &base, Phase::default());
+        for (i, key) in missing.iter().enumerate() {
+            talk.say(format_args!("run {} of {}", i + 1, missing.len()));
+            let start = Instant::now();
+            let scores = train(&contest, (&pair, &scale, &key.settings), &device, talk)?;
+            log.add(key, scores, start.elapsed().as_secs_f64())?;
+        }
+    }
+
+    let row = |(name, config): (String, Config)| {
+        let results: Vec<Option<Scores>> = seeds(&config).filter_map(|config| log.find(&key(config))).collect();
+        Row::new(name, &results)
+    };
+    let tables: Vec<(Study, Vec<Row>)> =
+        studies.iter().map(|study| (*study, study.variants(&base).into_iter().map(row).collect())).collect();
+    show(&tables, args.json);
+    Ok(())
+}
+
+/// Trains with one setting and judges the result; none if it diverges.
+fn train(
+    contest: &Contest<'_>,
+    (pair, scale, config): (&Pair, &Scale, &Config),
+    device: &Device,
+    talk: Talk,
+) -> Result<Option<Scores>, CliError> {
+    match progress::fuse(pair, scale, config, device, Options::default(), talk) {
+        Ok(fused) => Ok(Some(contest.full(&fused.hrms)?.into())),
+        Err(CliError::Method(error @ MethodError::Diverged { .. })) => {
+            talk.say(format_args!("warning: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Row {
+    fn new(name: String, results: &[Option<Scores>]) -> Self {
+        let scores: Vec<Scores> = results.iter().flatten().copied().collect();
+        let spread = |value: fn(&Scores) -> f64| {
+            let n = scores.len() as f64;
+            let mean = scores.iter().map(value).sum::<f64>() / n;
+            let squares: f64 = scores.iter().map(|s| (value(s) - mean).powi(2)).sum();
+            (n > 0.0).then(|| Spread { mean, deviation: if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 } })
+        };
+        Self {
+            name,
+            d_lambda: spread(|s| s.d_lambda),
+            d_s: spread(|s| s.d_s),
+            hqnr: spread(|s| s.hqnr),
+            consistency_ergas: spread(|s| s.consistency_ergas),
+            runs: scores.len(),
+            diverged: results.len() - scores.len(),
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the tables are the command's output")]
+fn show(tables: &[(Study, Vec<Row>)], json: bool) {
+    if json {
+        let table = |(study, rows): &(Study, Vec<Row>)| serde_json::json!({ "study": study, "title": study.title(), "rows": rows });
+        let tables: Vec<_> = tables.iter().map(table).collect();
+        println!("{:#}", serde_json::json!(tables));
+        return;
+    }
+    for (study, rows) in tables {
+        println!("{}\n{}", study.title(), table::text(&table_of(*study, rows)));
+    }
+}
+
+/// Means and standard deviations, as the paper's tables have the means.
+fn table_of(study: Study, rows: &[Row]) -> Table {
+    let spread = |name: &str, better| [Column::new(name, "", better, 4), Column::new("±", "", Better::Neither, 4)];
+    let mut columns: Vec<Column> = [("Dλ", Better::Lower), ("Ds", Better::Lower), ("HQNR", Better::Higher)]
+        .into_iter()
+        .chain([("R-ERGAS", Better::Lower)])
+        .flat_map(|(name, better)| spread(name, better))
+        .collect();
+    columns.push(Column::new("runs", "", Better::Neither, 0));
+    let row = |row: &Row| {
+        let spreads = [row.d_lambda, row.d_s, row.hqnr, row.consistency_ergas];
+        let mut values: Vec<Option<f64>> =
+            spreads.into_iter().flat_map(|s| [s.map(|s| s.mean), s.map(|s| s.deviation)]).collect();
+        values.push(Some(row.runs as f64));
+        report::Row { name: row.name.clone(), values, own: false }
+    };
+    let rows_are = match study {
+        Study::WarmUp | Study::Order | Study::Sampling => "strategy",
+        Study::WarmUpEpochs | Study::DamWidth | Study::FullProbability => "value",
+    };
+    let title = study.title().to_owned();
+    Table { title, note: String::new(), rows_are: rows_are.to_owned(), columns, rows: rows.iter().map(row).collect() }
+}

@@ -1,0 +1,66 @@
+//! `trapan infer`: trained networks on a scene.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use trapan::engine::Options;
+use trapan::method::Fitted;
+use trapan::method::apply::Application;
+use trapan::raster::{Scale, Survey, Window};
+
+use super::args::{DeviceArgs, OutputArgs};
+use super::inputs::InputArgs;
+use super::output::write_scene;
+use super::{CliError, Talk, progress};
+
+/// Arguments of `infer`.
+#[derive(Args)]
+pub struct InferArgs {
+    /// Networks that `trapan fuse --save-model` wrote, on this pair or another of the sensor
+    #[arg(long, value_name = "FILE.safetensors")]
+    model: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Fuse only these columns and rows of PAN (of the common area); the same bytes as in the whole
+    #[arg(long, value_name = "X,Y,W,H", value_parser = window)]
+    window: Option<Window>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+fn window(text: &str) -> Result<Window, String> {
+    let numbers: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([x, y, width, height]) => Ok(Window { x: *x, y: *y, width: *width, height: *height }),
+        _ => Err("must be four whole numbers: first column, first row, columns, rows".into()),
+    }
+}
+
+/// Runs `infer`.
+pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
+    let start = Instant::now();
+    progress::watch_signals();
+    let creation = args.output.creation()?;
+    let fitted = Fitted::load(&args.model)?;
+    let (scene, _) = args.input.open()?;
+    args.output.check(&creation, scene.ms())?;
+    let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
+    let window = args.window.unwrap_or(all);
+    if !window.is_within([all.width, all.height]) {
+        return Err(CliError::Window { window, size: [all.width, all.height] });
+    }
+    let survey = Survey::of(&scene)?;
+    fitted.check(&scene, &Scale::new(&scene, &survey, fitted.scale.bits.filter(|_| fitted.scale.declared))?)?;
+    scene.warnings.iter().chain(&survey.warnings).for_each(|w| talk.say(format_args!("warning: {w}")));
+    let device = args.device.open(talk)?;
+    let part = [window.y..window.y + window.height, window.x..window.x + window.width];
+    let (options, memory) = (Options::default(), args.output.memory());
+    let job = Application { scene: &scene, fitted: &fitted, device: &device, options, part, memory, lms: false };
+    let (applied, _) = write_scene(&job, &args.output, &creation, talk)?;
+    applied.notes.iter().for_each(|note| talk.say(format_args!("warning: {note}")));
+    talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));
+    Ok(())
+}

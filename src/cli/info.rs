@@ -1,0 +1,301 @@
+//! `trapan info`: what is to be known of a pair before fusing it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use trapan::engine::gpu::adapters;
+use trapan::filter::Grid;
+use trapan::graph::Isa;
+use trapan::method::Config;
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::estimate::Estimate;
+use trapan::raster::{
+    Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen, Source,
+};
+
+use super::geometry::GeometryArgs;
+use super::{CliError, Talk};
+
+/// Version of the JSON's layout.
+const SCHEMA: u32 = 1;
+
+/// Arguments of `info`.
+#[derive(Args)]
+pub struct InfoArgs {
+    /// Panchromatic GeoTIFF, then the multispectral one, or several with a band each
+    #[arg(value_name = "PAN MS", num_args = 2.., required_unless_present_all = ["pan", "ms"], conflicts_with_all = ["pan", "ms"])]
+    files: Vec<PathBuf>,
+    /// Panchromatic GeoTIFF, one band
+    #[arg(long, value_name = "FILE", requires = "ms")]
+    pan: Option<PathBuf>,
+    /// Multispectral GeoTIFF, or several with a band each
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "pan")]
+    ms: Vec<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    geometry: GeometryArgs,
+}
+
+/// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
+/// said of it.
+#[expect(clippy::print_stdout, reason = "the report is the command's output")]
+pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
+    let (pan, ms) = match &args.pan {
+        Some(pan) => (pan, &args.ms[..]),
+        None => (&args.files[0], &args.files[1..]),
+    };
+    let (pan, ms) = (Source::open(&[pan])?, Source::open(ms)?);
+    let headers = [pan.header().clone(), ms.header().clone()];
+    let options = args.geometry.options();
+    let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], &options) {
+        Ok(geometry) => (Some(geometry), None),
+        // Measured all the same, where the ratio is nearly whole.
+        Err(problem @ RasterError::Geometry(GeometryError::Ratio { .. })) => {
+            let drifting = GeometryOptions { drifting: true, ..options };
+            (Geometry::of(&headers[0], &headers[1], &drifting).ok(), Some(problem))
+        }
+        Err(problem) => (None, Some(problem)),
+    };
+    let matched = geometry.map(|geometry| {
+        let scene = Scene::new(pan, ms, geometry.clone());
+        let check = Check::of(&scene)?;
+        let estimate = estimate(&scene)?;
+        Ok::<_, CliError>(Matched { geometry, check, estimate })
+    });
+    let info = Info { headers, matched: matched.transpose()?, problem };
+    match args.json {
+        true => println!("{:#}", info.json()),
+        false => info.lines().iter().for_each(|line| println!("{line}")),
+    }
+    info.problem.map_or(Ok(()), |problem| Err(problem.into()))
+}
+
+fn estimate(scene: &Scene<'_>) -> Result<Estimate, CliError> {
+    let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands)?;
+    Ok(Estimate::of(scene, &config))
+}
+
+/// What is known of a pair whose images lie on each other.
+struct Matched {
+    geometry: Geometry,
+    check: Check,
+    estimate: Estimate,
+}
+
+/// What is known of a pair.
+struct Info {
+    /// PAN and MS.
+    headers: [Header; 2],
+    matched: Option<Matched>,
+    /// Why it cannot be fused.
+    problem: Option<RasterError>,
+}
+
+/// How one axis of the grids lies.
+fn alignment(grid: &Grid) -> &'static str {
+    if grid.phase == (grid.ratio as f64 - 1.0) / 2.0 {
+        "area-aligned"
+    } else if grid.phase == 0.0 {
+        "centre-aligned"
+    } else {
+        "between pixels"
+    }
+}
+
+/// The real bit depth, of integers.
+fn bits(header: &Header, seen: &Seen) -> Option<u8> {
+    if header.sample == Sample::F32 { None } else { header.bits.or(seen.bits()) }
+}
+
+impl Info {
+    fn verdict(&self) -> &'static str {
+        let warned =
+            self.matched.as_ref().is_some_and(|m| !m.check.warnings.is_empty() || !m.geometry.notes.is_empty());
+        match (&self.problem, warned) {
+            (Some(_), _) => "cannot be fused as it is",
+            (None, true) => "can be fused; see the warnings",
+            (None, false) => "fits",
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let seen = |i: usize| self.matched.as_ref().map(|m| &m.check.seen[i]);
+        for (i, name) in ["pan", "ms"].into_iter().enumerate() {
+            lines.push(format!("{name:9}{}", file_line(&self.headers[i], seen(i))));
+        }
+        if let Some(Matched { geometry, check, estimate }) = &self.matched {
+            let (rows, columns) = (&geometry.rows, &geometry.columns);
+            lines.push(format!(
+                "grids    ratio {}; MS pixel centres on PAN rows {} + {r}k ({}), columns {} + {r}k ({}){}",
+                rows.ratio,
+                rows.phase,
+                alignment(rows),
+                columns.phase,
+                alignment(columns),
+                if geometry.ms_flip == [false; 2] { "" } else { "; MS runs the other way and is turned over" },
+                r = rows.ratio,
+            ));
+            lines.push(format!("area     PAN {}, MS {}", geometry.pan, geometry.ms));
+            lines.extend(geometry.notes.iter().map(|note| format!("         {note}")));
+            if let Some(found) = &check.registration {
+                lines.extend(shift_lines(found, &self.headers[1]));
+            }
+            lines.extend(estimate_lines(estimate));
+            lines.extend(check.warnings.iter().map(|warning| format!("warning  {warning}")));
+        }
+        lines.push(format!("verdict  {}", self.verdict()));
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let seen = |i: usize| self.matched.as_ref().map(|m| &m.check.seen[i]);
+        let mut value = json!({
+            "schema": SCHEMA,
+            "pan": file_json(&self.headers[0], seen(0)),
+            "ms": file_json(&self.headers[1], seen(1)),
+            "verdict": self.verdict(),
+            "problem": self.problem.as_ref().map(ToString::to_string),
+        });
+        if let Some(Matched { geometry, check, estimate }) = &self.matched {
+            let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
+            let window =
+                |w: &trapan::raster::Window| json!({ "x": w.x, "y": w.y, "width": w.width, "height": w.height });
+            value["ratio"] = geometry.ratio().into();
+            value["rows"] = axis(&geometry.rows);
+            value["columns"] = axis(&geometry.columns);
+            value["area"] =
+                json!({ "pan": window(&geometry.pan), "ms": window(&geometry.ms), "notes": geometry.notes });
+            value["shift"] = check.registration.as_ref().map(shift_json).into();
+            value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
+            value["estimate"] = estimate_json(estimate);
+            value["warnings"] = json!(check.warnings);
+        }
+        value
+    }
+}
+
+fn file_line(header: &Header, seen: Option<&Seen>) -> String {
+    let mut parts = vec![format!(
+        "{}: {}x{}x{} {}",
+        header.path.display(),
+        header.width,
+        header.height,
+        header.bands,
+        header.sample
+    )];
+    if let Some(seen) = seen {
+        let declared = if header.bits.is_some() { " declared" } else { "" };
+        parts.extend(bits(header, seen).map(|bits| format!("{bits} bit{declared}")));
+        parts.push(format!("values {} to {}", seen.range[0], seen.range[1]));
+        parts.push(match (header.nodata, seen.invalid) {
+            (None, 0) => "all valid".into(),
+            (Some(nodata), 0) => format!("nodata {nodata}, none found"),
+            (nodata, n) => {
+                let value = nodata.map_or("mask".into(), |v| v.to_string());
+                format!("nodata ({value}): {:.1} % of the pixels looked at", 100.0 * n as f64 / seen.pixels as f64)
+            }
+        });
+    }
+    match header.geo.affine() {
+        Some(affine) => {
+            let [x, y] = affine.pixel_size();
+            let crs = header.geo.epsg().map_or("no EPSG code".into(), |code| format!("EPSG:{code}"));
+            let point = if header.geo.pixel_is_point() { ", pixel is point" } else { "" };
+            parts.push(format!("pixels {x} by {y}, {crs}{point}"));
+        }
+        None => parts.push("no georeference".into()),
+    }
+    parts.join(", ")
+}
+
+fn file_json(header: &Header, seen: Option<&Seen>) -> Value {
+    json!({
+        "path": header.path.display().to_string(),
+        "width": header.width,
+        "height": header.height,
+        "bands": header.bands,
+        "descriptions": header.descriptions,
+        "sample": header.sample.to_string(),
+        "bits_declared": header.bits,
+        "bits": seen.and_then(|seen| bits(header, seen)),
+        "range": seen.map(|seen| seen.range),
+        "nodata": header.nodata.map(|n| if n.is_finite() { json!(n) } else { json!(n.to_string()) }),
+        "pixels_seen": seen.map(|seen| seen.pixels),
+        "pixels_invalid": seen.map(|seen| seen.invalid),
+        "epsg": header.geo.epsg(),
+        "pixel_size": header.geo.affine().map(|affine| affine.pixel_size()),
+        "pixel_is_point": header.geo.pixel_is_point(),
+    })
+}
+
+fn shift_lines(found: &Registration, ms: &Header) -> Vec<String> {
+    let Registration { shift: [down, right], spread, drift, windows, correlation, fit } = found;
+    let bands = correlation.iter().enumerate().map(|(i, c)| match &ms.descriptions[i] {
+        Some(name) => format!("{name} {c:.2}"),
+        None => format!("{} {c:.2}", i + 1),
+    });
+    vec![
+        format!(
+            "shift    PAN lies {down:+.2} rows, {right:+.2} columns off MS, in PAN pixels; spread {:.2}, {:.2}; drift over \
+             the area {:.2}, {:.2} ({} windows, edges correlate {fit:.2})",
+            spread[0],
+            spread[1],
+            drift[0],
+            drift[1],
+            windows.len()
+        ),
+        format!("bands    correlation with PAN: {}", bands.collect::<Vec<_>>().join(", ")),
+    ]
+}
+
+fn shift_json(found: &Registration) -> Value {
+    let windows = found.windows.iter().map(|w| json!({ "at": w.at, "shift": w.shift, "error": w.error }));
+    json!({
+        "rows": found.shift[0],
+        "columns": found.shift[1],
+        "spread": found.spread,
+        "drift": found.drift,
+        "edge_correlation": found.fit,
+        "windows": windows.collect::<Vec<_>>(),
+    })
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+fn estimate_lines(estimate: &Estimate) -> Vec<String> {
+    let mega = |bytes: u64| bytes.div_ceil(1 << 20);
+    let mut lines = vec![format!(
+        "needs    {:.0} TFLOP; cpu, {} threads, {:?}: about {:.0} s and {} MiB",
+        (estimate.training + estimate.inference) / 1e12,
+        threads(),
+        Isa::best(),
+        estimate.seconds(threads()),
+        mega(estimate.bytes)
+    )];
+    for (i, adapter) in adapters().iter().enumerate() {
+        lines.push(format!(
+            "         gpu:{i}, {adapter}: {} MiB of its memory; trapan bench --device gpu:{i} tells the time",
+            mega(estimate.device_bytes)
+        ));
+    }
+    lines
+}
+
+fn estimate_json(estimate: &Estimate) -> Value {
+    let gpus = adapters();
+    let gpus = gpus.iter().enumerate().map(|(i, adapter)| {
+        json!({ "device": format!("gpu:{i}"), "name": adapter.to_string(), "bytes": estimate.device_bytes })
+    });
+    json!({
+        "training_flop": estimate.training,
+        "inference_flop": estimate.inference,
+        "cpu": { "threads": threads(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(threads()), "bytes": estimate.bytes },
+        "gpus": gpus.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,59 @@
+//! How two grids of different pixel size lie on each other.
+
+/// One axis of a coarse grid on a fine one: the centre of coarse pixel k lies at fine position
+/// `ratio · k + phase`, where whole numbers are centres of fine pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// Fine pixels per coarse pixel.
+    pub ratio: usize,
+    /// Fine position of the centre of the first coarse pixel: `(ratio − 1) / 2` where both
+    /// grids start at one edge (most sensors), 0 where they start at one centre (Landsat).
+    pub phase: f64,
+    /// Fine pixels.
+    pub fine: usize,
+    /// Coarse pixels.
+    pub coarse: usize,
+}
+
+impl Grid {
+    /// Grids that start at one edge, the coarse one just covering the fine.
+    pub fn aligned(fine: usize, ratio: usize) -> Self {
+        Self { ratio, phase: (ratio as f64 - 1.0) / 2.0, fine, coarse: fine.div_ceil(ratio) }
+    }
+
+    /// The coarse grid as the fine one of a grid that is coarser still, at the same ratio and phase.
+    pub fn coarser(&self) -> Self {
+        Self { fine: self.coarse, coarse: self.coarse.div_ceil(self.ratio), ..*self }
+    }
+
+    /// Fine position of the centre of a coarse pixel.
+    pub fn fine_at(&self, coarse: usize) -> f64 {
+        (self.ratio * coarse) as f64 + self.phase
+    }
+
+    /// Coarse position of the centre of a fine pixel.
+    pub fn coarse_at(&self, fine: usize) -> f64 {
+        (fine as f64 - self.phase) / self.ratio as f64
+    }
+
+    /// The coarse pixel a fine one has its centre in, if there is one; between two it is the inner one.
+    pub fn over(&self, fine: usize) -> Option<usize> {
+        let at = self.coarse_at(fine);
+        let nearest = at.round().clamp(0.0, self.coarse as f64 - 1.0);
+        // The same allowance for rounding as where common areas are found.
+        ((at - nearest).abs() <= 0.5 + 1e-3).then_some(nearest as usize)
+    }
+}
+
+/// Coarse pixels `[h, w]` all of whose fine pixels are valid.
+pub fn covered(valid: &[bool], rows: Grid, columns: Grid) -> Vec<bool> {
+    let mut coarse = vec![true; rows.coarse * columns.coarse];
+    for (i, line) in valid.chunks_exact(columns.fine).enumerate() {
+        for (j, _) in line.iter().enumerate().filter(|(_, valid)| !**valid) {
+            if let (Some(y), Some(x)) = (rows.over(i), columns.over(j)) {
+                coarse[y * columns.coarse + x] = false;
+            }
+        }
+    }
+    coarse
+}

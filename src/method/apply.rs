@@ -1,0 +1,195 @@
+//! Trained networks on a whole scene: strips are read, fused and handed on at the same time.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::fitted::Fitted;
+use super::learn::lost;
+use super::sharpen::Span;
+use super::{Dims, MethodError, Sharpener};
+use crate::engine::{Device, Options, Timing};
+use crate::raster::{Block, RasterError, Scene, fill};
+
+/// Largest side of a tile: an activation of 32 channels then fits in 128 MiB, the least binding that a
+/// WebGPU device offers.
+const LARGEST: usize = 1000;
+/// Smallest side of a tile that is tried before a device is given up.
+const SMALLEST: usize = 128;
+
+/// What to apply to what, and where.
+pub struct Application<'a> {
+    /// The scene.
+    pub scene: &'a Scene<'a>,
+    /// The networks.
+    pub fitted: &'a Fitted,
+    /// Device.
+    pub device: &'a Device,
+    /// For the engine.
+    pub options: Options,
+    /// Rows and columns of PAN to fuse; the same bytes as in the whole.
+    pub part: [Range<usize>; 2],
+    /// Bytes that tiles and strips may take together.
+    pub memory: u64,
+    /// Whether upsampled MS is wanted too.
+    pub lms: bool,
+}
+
+/// Some rows of the result, from the top.
+pub struct Rows {
+    /// Upsampled MS `[n, columns, C]` in DN, if wanted.
+    pub lms: Vec<f32>,
+    /// The fused image `[n, columns, C]` in DN, neither rounded nor clamped.
+    pub hrms: Vec<f32>,
+    /// Where it is valid, `[n, columns]`; `None`: everywhere.
+    pub valid: Option<Vec<bool>>,
+}
+
+/// What applying took.
+pub struct Applied {
+    /// Time from the first to the last row.
+    pub time: Duration,
+    /// Rows and columns of PAN that a tile sees.
+    pub tile: [usize; 2],
+    /// Time of every call that ran.
+    pub timings: Vec<Timing>,
+    /// What did not go as asked.
+    pub notes: Vec<String>,
+}
+
+/// Takes rows of the result, on another thread than the one that computes them.
+pub type Sink<'a> = dyn FnMut(Rows) -> Result<(), RasterError> + Send + 'a;
+
+/// A strip as it is read.
+struct Strip {
+    span: Span,
+    pan: Vec<f32>,
+    ms: Vec<f32>,
+    valid: Option<Vec<bool>>,
+}
+
+/// Fuses a part of a scene from top to bottom. `observe` hears how many rows are done and may break off.
+/// A device that runs out of memory or stops answering gets smaller tiles, and at last the CPU takes over;
+/// notes say so.
+///
+/// # Errors
+/// What the device, reading or the sink reports; [`MethodError::Interrupted`].
+pub fn apply(
+    job: &Application<'_>,
+    sink: &mut Sink<'_>,
+    observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Applied, MethodError> {
+    let start = Instant::now();
+    let scene = job.scene;
+    let dims = Dims { rows: scene.rows, columns: scene.columns, bands: job.fitted.bands };
+    let mut tile = tile_size(job, &dims);
+    let mut device = job.device.clone();
+    let mut notes = Vec::new();
+    let mut done = job.part[0].start;
+    loop {
+        let part = [done..job.part[0].end, job.part[1].clone()];
+        let network = (job.fitted.shape(), &job.fitted.fusion[..]);
+        let upsample = job.fitted.config.upsample;
+        let result =
+            Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
+                run(job, &mut sharpener, &mut done, sink, observe).and_then(|()| sharpener.timings())
+            });
+        match result {
+            Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
+            Err(error) if lost(&device, &error) && tile[0].min(tile[1]) > SMALLEST => {
+                tile = tile.map(|side| (side / 2).max(SMALLEST));
+                notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
+            }
+            Err(error) if lost(&device, &error) => {
+                (device, tile) = (Device::Cpu { threads: 0 }, tile_size(job, &dims));
+                notes.push(format!("{error}: went on on the CPU"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Rows and columns of tiles that the memory holds: flat ones first, since strips are as wide as the scene.
+fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
+    let (width, bands) = (dims.columns.fine, dims.bands);
+    let columns = LARGEST.min(width);
+    let bytes = |rows: usize| {
+        // Three activations of the hidden width, images, their copies on the host.
+        let tile = 4 * rows * columns * (3 * job.fitted.config.width + 6 * bands + 4);
+        // A strip read, one computed and one handed on; in and out, upsampled MS if it is wanted.
+        let strip = 4 * rows * width * (4 * (1 + bands / dims.rows.ratio) + 3 * bands * (1 + usize::from(job.lms)));
+        (tile + strip) as u64
+    };
+    let rows = (SMALLEST..=LARGEST).rev().step_by(8).find(|rows| bytes(*rows) <= job.memory).unwrap_or(SMALLEST);
+    [rows.min(dims.rows.fine), columns]
+}
+
+/// Goes through the strips of one sharpener; `done` counts the rows handed on.
+fn run(
+    job: &Application<'_>,
+    sharpener: &mut Sharpener,
+    done: &mut usize,
+    sink: &mut Sink<'_>,
+    observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<(), MethodError> {
+    let strips = sharpener.strips().to_vec();
+    let columns = sharpener.columns();
+    std::thread::scope(|scope| {
+        let (read, ready) = sync_channel(1);
+        let (give, given) = sync_channel::<Rows>(1);
+        scope.spawn(move || {
+            for span in strips {
+                // The other end is gone once something else has failed.
+                if read.send(self::read(job, span, &columns)).is_err() {
+                    break;
+                }
+            }
+        });
+        let writer = scope.spawn(move || given.into_iter().try_for_each(sink));
+        let computed = compute(job, sharpener, &ready, done, |rows| give.send(rows).is_ok(), observe);
+        drop((ready, give));
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // Where the sink failed, that is why computing stopped.
+        written?;
+        computed
+    })
+}
+
+fn compute(
+    job: &Application<'_>,
+    sharpener: &mut Sharpener,
+    ready: &Receiver<Result<Strip, RasterError>>,
+    done: &mut usize,
+    give: impl Fn(Rows) -> bool,
+    observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<(), MethodError> {
+    for strip in ready {
+        let Strip { span, pan, ms, valid } = strip?;
+        let scale = &job.fitted.scale;
+        let [lms, hrms] = sharpener.strip(&span, &pan, &ms, job.lms)?.map(|x| scale.restore(&x));
+        if !give(Rows { lms, hrms, valid }) {
+            break;
+        }
+        *done = span.gives.end;
+        if observe(*done).is_break() {
+            return Err(MethodError::Interrupted);
+        }
+    }
+    Ok(())
+}
+
+fn read(job: &Application<'_>, span: Span, columns: &Range<usize>) -> Result<Strip, RasterError> {
+    let scene = job.scene;
+    let (pan_w, ms_w) = (scene.columns.fine, scene.columns.coarse);
+    let Block { data: mut pan, valid: pan_valid } = scene.read_pan(span.sees.clone(), 0..pan_w)?;
+    let Block { data: mut ms, valid: ms_valid } = scene.read_ms(span.ms.clone(), 0..ms_w)?;
+    let means = &job.fitted.means;
+    fill(&mut pan, pan_valid.as_deref(), &means[..1]);
+    fill(&mut ms, ms_valid.as_deref(), &means[1..]);
+    let first = (span.gives.start - span.sees.start) * pan_w;
+    let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * pan_w]);
+    let valid = scene.valid(span.gives.clone(), given, span.ms.start, ms_valid.as_deref());
+    let valid = valid.map(|v| v.chunks_exact(pan_w).flat_map(|row| &row[columns.clone()]).copied().collect());
+    let scale = &job.fitted.scale;
+    Ok(Strip { span, pan: scale.normalise(&pan), ms: scale.normalise(&ms), valid })
+}

@@ -1,0 +1,121 @@
+//! A training on disk: everything it takes to go on as if it had not been interrupted.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::sample::Sample;
+use super::train::StepRecord;
+use super::weights_file::{self, WeightsError};
+use super::{Config, Dims, MethodError};
+use crate::raster::write_atomically;
+
+/// Version of the layout; another one is not read.
+const VERSION: u32 = 1;
+
+/// Where a training stands: steps done, and what was kept so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// Epochs of the degradation network done.
+    pub dam_epochs: u32,
+    /// Steps of the alternating stage done.
+    pub planned: usize,
+    /// Epoch and loss of the weights kept: of the degradation network, of the fusion network.
+    pub kept: [Option<(u32, f64)>; 2],
+    /// Latest losses that decide on keeping.
+    pub recent: Vec<f64>,
+    /// All steps so far.
+    pub steps: Vec<StepRecord>,
+}
+
+/// A position with the tensors of that moment, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Checkpoint {
+    pub position: Position,
+    pub tensors: BTreeMap<String, Vec<f32>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    /// See [`identity`].
+    identity: String,
+    position: Position,
+}
+
+/// Keeps a checkpoint beside a training.
+pub struct Checkpoints {
+    path: PathBuf,
+    every: Duration,
+    last: Instant,
+}
+
+impl Checkpoints {
+    /// Checkpoints at `path`, written at the end of an epoch when `every` has passed.
+    pub fn new(path: &Path, every: Duration) -> Self {
+        Self { path: path.to_owned(), every, last: Instant::now() }
+    }
+
+    /// Whether it is time to save.
+    pub(super) fn due(&self) -> bool {
+        self.last.elapsed() >= self.every
+    }
+
+    /// The checkpoint on disk, if there is one.
+    pub(super) fn load(&self, identity: &str) -> Result<Option<Checkpoint>, MethodError> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let (meta, tensors) = weights_file::read(&self.path)?;
+        let bad = |reason: String| WeightsError::Content { path: self.path.clone(), reason };
+        let header: Header = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
+        if header.version != VERSION || header.identity != identity {
+            return Err(MethodError::OtherRun { path: self.path.clone() });
+        }
+        let tensors = tensors.into_iter().map(|(name, _, data)| (name, data)).collect();
+        Ok(Some(Checkpoint { position: header.position, tensors }))
+    }
+
+    pub(super) fn save(&mut self, identity: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
+        let header = Header { version: VERSION, identity: identity.to_owned(), position: checkpoint.position.clone() };
+        let meta = serde_json::to_string(&header).expect("plain values");
+        let tensors: Vec<_> =
+            checkpoint.tensors.iter().map(|(name, data)| (name.clone(), vec![data.len()], data.clone())).collect();
+        let bytes = weights_file::encode(&meta, &tensors);
+        write_atomically(&self.path, true, |file| file.write_all(&bytes))?;
+        self.last = Instant::now();
+        Ok(())
+    }
+
+    /// Removes the checkpoint: the run it belongs to has ended.
+    ///
+    /// # Errors
+    /// What the file system reports, unless there is none.
+    pub fn remove(&self) -> Result<(), MethodError> {
+        match std::fs::remove_file(&self.path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(crate::raster::RasterError::Write { path: self.path.clone(), source }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Names a training: two with the same identity go through the same values.
+pub(super) fn identity(engine: &str, dims: &Dims, config: &Config, samples: &[Sample]) -> String {
+    let mut hash = Sha256::new();
+    let config = serde_json::to_string(config).expect("settings are plain values");
+    hash.update(format!("{} {engine} {dims:?} {config}", env!("CARGO_PKG_VERSION")));
+    for sample in samples {
+        hash.update(bytemuck::cast_slice::<f32, u8>(&sample.pan));
+        hash.update(bytemuck::cast_slice::<f32, u8>(&sample.ms));
+        if let Some(w) = &sample.weights {
+            [&w.pan, &w.ms, &w.reduced].iter().for_each(|w| hash.update(bytemuck::cast_slice::<f32, u8>(w)));
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,131 @@
+//! What training gives: both networks, and all that applying them takes.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::weights_file::{self, WeightsError};
+use super::{Config, MethodError};
+use crate::net::{self, FusionShape, Layer, NamedTensor};
+use crate::raster::{Scale, Scene, write_atomically};
+
+/// Version of the file's metadata; another one is not read.
+const VERSION: u32 = 1;
+
+/// Trained networks with everything their use depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    /// Settings of the training.
+    pub config: Config,
+    /// Bands of MS.
+    pub bands: usize,
+    /// PAN pixels per MS pixel.
+    pub ratio: usize,
+    /// The map between values and 0..1.
+    pub scale: Scale,
+    /// What stands in for nodata: mean of PAN, then of each band of MS, in DN.
+    pub means: Vec<f32>,
+    /// The fusion network.
+    pub fusion: Vec<Layer>,
+    /// The degradation network.
+    pub dam: Vec<Layer>,
+}
+
+/// The line of metadata in a file.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    version: u32,
+    config: Config,
+    bands: usize,
+    ratio: usize,
+    scale: Scale,
+    means: Vec<f32>,
+}
+
+impl Fitted {
+    /// Sizes of the fusion network.
+    pub fn shape(&self) -> FusionShape {
+        FusionShape { bands: self.bands, width: self.config.width, blocks: self.config.blocks }
+    }
+
+    /// Whether it may be applied to a scene.
+    ///
+    /// # Errors
+    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on.
+    pub fn check(&self, scene: &Scene<'_>, scale: &Scale) -> Result<(), MethodError> {
+        let misfit = |what, model: String, scene: String| Err(MethodError::Misfit { what, model, scene });
+        if self.bands != scene.ms().bands {
+            return misfit("bands", self.bands.to_string(), scene.ms().bands.to_string());
+        }
+        if self.ratio != scene.ratio() {
+            return misfit("ratio", self.ratio.to_string(), scene.ratio().to_string());
+        }
+        let same = self.scale.bits.is_some() == scale.bits.is_some();
+        // A floating-point scene has a range of its own; one of another unit is orders away.
+        let near = (0.25..=4.0).contains(&(self.scale.scale / scale.scale));
+        if if self.scale.bits.is_some() { self.scale.bits != scale.bits } else { !(same && near) } {
+            return misfit("value range", self.scale.to_string(), scale.to_string());
+        }
+        Ok(())
+    }
+
+    /// Writes a safetensors file, weights in PyTorch names and layout.
+    ///
+    /// # Errors
+    /// What the file system reports; an existing file unless `overwrite`.
+    pub fn save(&self, path: &Path, overwrite: bool) -> Result<(), MethodError> {
+        let Self { config, bands, ratio, scale, means, .. } = self.clone();
+        let meta = Meta { version: VERSION, config, bands, ratio, scale, means };
+        let meta = serde_json::to_string(&meta).expect("plain values");
+        let bytes = weights_file::encode(&meta, &named(&self.fusion, &self.dam));
+        Ok(write_atomically(path, overwrite, |file| file.write_all(&bytes))?)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`WeightsError`] for files that cannot be read or are not whole.
+    pub fn load(path: &Path) -> Result<Self, MethodError> {
+        let bad = |reason: String| MethodError::from(WeightsError::Content { path: path.to_owned(), reason });
+        let (meta, tensors) = weights_file::read(path)?;
+        let meta: Meta = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
+        let Meta { version, config, bands, ratio, scale, means } = meta;
+        if version != VERSION {
+            return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
+        }
+        config.check(bands).map_err(|e| bad(e.to_string()))?;
+        let finite = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0;
+        if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !finite || means.iter().any(|m| !m.is_finite()) {
+            return Err(bad("its metadata contradict each other".into()));
+        }
+        let shape = FusionShape { bands, width: config.width, blocks: config.blocks };
+        let fill = |network: &str, layers: Vec<Layer>| {
+            layers.into_iter().map(|layer| filled(network, layer, &tensors)).collect::<Result<Vec<_>, _>>()
+        };
+        let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
+        let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
+        Ok(Self { config, bands, ratio, scale, means, fusion, dam })
+    }
+}
+
+/// Both networks' tensors by name.
+pub(super) fn named(fusion: &[Layer], dam: &[Layer]) -> Vec<NamedTensor> {
+    [("fusion", fusion), ("dam", dam)]
+        .into_iter()
+        .flat_map(|(network, layers)| layers.iter().flat_map(|l| l.named(network)).collect::<Vec<_>>())
+        .collect()
+}
+
+/// A layer with the values of a file.
+fn filled(network: &str, mut layer: Layer, tensors: &[NamedTensor]) -> Result<Layer, String> {
+    let wanted = layer.named(network);
+    for ((name, shape, _), values) in wanted.into_iter().zip([&mut layer.weight, &mut layer.bias]) {
+        match tensors.iter().find(|(n, ..)| *n == name) {
+            Some((_, found, data)) if *found == shape => values.clone_from(data),
+            Some((_, found, _)) => return Err(format!("{name} has shape {found:?} instead of {shape:?}")),
+            None => return Err(format!("{name} is missing")),
+        }
+    }
+    Ok(layer)
+}

@@ -1,0 +1,107 @@
+//! From a scene to trained networks.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::fitted::Fitted;
+use super::windows::{self, Place};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
+use crate::engine::{Device, EngineError, Loading, Options, Timing};
+use crate::graph::Grain;
+use crate::raster::{Scale, Scene, Survey};
+
+/// What a training did.
+pub struct Learned {
+    /// The networks.
+    pub fitted: Fitted,
+    /// Steps, losses, times.
+    pub outcome: Outcome,
+    /// Sizes of a training window.
+    pub dims: Dims,
+    /// The windows.
+    pub windows: Vec<Place>,
+    /// Device the engine ran on.
+    pub device: String,
+    /// Time to build the program and load it on the device.
+    pub load_time: Duration,
+    /// What loading it took of the device.
+    pub loading: Loading,
+    /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
+    pub timings: Vec<Timing>,
+    /// What did not go as asked.
+    pub notes: Vec<String>,
+}
+
+/// Trains on a scene. `observe` hears of every epoch and may break off. A GPU that runs out of memory or
+/// stops answering is replaced by the CPU, and a note says so.
+///
+/// # Errors
+/// Settings out of range, divergence, interruption, what the device or reading reports.
+///
+/// # Panics
+/// If the program does not pass its own checks: a mistake of this crate.
+pub fn learn(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+    device: &Device,
+    options: Options,
+    mut checkpoints: Option<&mut Checkpoints>,
+    observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Learned, MethodError> {
+    config.check(scene.ms().bands)?;
+    config.check_grids(&scene.rows, &scene.columns)?;
+    let dims = windows::window_dims(scene, config);
+    let windows = windows::choose(scene, &survey.cells, &dims, config);
+    let samples = windows::samples(scene, survey, scale, &dims, &windows)?;
+    let model = build(dims, config, samples[0].weights.is_some(), device.grain());
+    let mut notes = Vec::new();
+    let mut run = |device: &Device| {
+        let start = Instant::now();
+        let mut engine = device.load(model.program.clone(), options)?;
+        let (load_time, loading) = (start.elapsed(), engine.loading());
+        let job = Job { model: &model, config, samples: &samples, checkpoints: checkpoints.as_deref_mut(), look: LOOK };
+        let outcome = train(engine.as_mut(), job, observe)?;
+        Ok((outcome, engine.name(), load_time, loading, engine.timings()?))
+    };
+    let result = run(device).or_else(|error| match lost(device, &error) {
+        true => {
+            notes.push(format!("{error}: the training ran on the CPU instead"));
+            run(&Device::Cpu { threads: 0 })
+        }
+        false => Err(error),
+    });
+    let (outcome, device, load_time, loading, timings) = result?;
+    let (fusion, dam) = outcome.trained.clone();
+    let fitted = Fitted {
+        config: config.clone(),
+        bands: dims.bands,
+        ratio: dims.rows.ratio,
+        scale: *scale,
+        means: survey.means.clone(),
+        fusion,
+        dam,
+    };
+    Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
+}
+
+/// Whether a GPU cannot go on, where another device might.
+pub(super) fn lost(device: &Device, error: &MethodError) -> bool {
+    let gone = matches!(
+        error,
+        MethodError::Engine(EngineError::OutOfMemory { .. } | EngineError::Limits { .. } | EngineError::Device { .. })
+    );
+    gone && matches!(device, Device::Gpu(_))
+}
+
+/// The model of windows of one size, cut for a sort of device: [`Device::grain`].
+///
+/// # Panics
+/// If the program does not pass its own checks.
+pub fn build(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Model {
+    Model::build_for(dims, config, weighted, grain).unwrap_or_else(|errors| {
+        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        panic!("the program of {dims:?} is wrong: {}", list.join("; "))
+    })
+}

@@ -1,0 +1,59 @@
+//! The forward pass on one tile of a scene.
+
+use std::sync::Arc;
+
+use super::tables::{Tables, values};
+use crate::filter::Banded;
+use crate::graph::{CheckError, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::kernels::image;
+use crate::net::{Fusion, FusionShape};
+
+/// The program that fuses one tile, and its handles.
+pub struct Tile {
+    /// Tensors and the plan.
+    pub program: Arc<Program>,
+    /// PAN, `[1, H, W, 1]`.
+    pub pan: Tensor,
+    /// MS, `[1, h, w, C]`.
+    pub ms: Tensor,
+    /// Upsampled MS, `[1, H, W, C]`.
+    pub lms: Tensor,
+    /// The fused tile, `[1, H, W, C]`.
+    pub hrms: Tensor,
+    /// Weights of the fusion network.
+    pub fusion: Fusion,
+    /// Taps and places of the upsampling, along y and along x.
+    up: [Tensor; 4],
+    /// The plan.
+    pub plan: PlanId,
+}
+
+impl Tile {
+    /// Builds the program for tiles that are upsampled by `rows` and `columns`.
+    ///
+    /// # Errors
+    /// [`CheckError`]s, which would be mistakes of this crate.
+    pub fn build(rows: &Banded, columns: &Banded, shape: FusionShape) -> Result<Self, Vec<CheckError>> {
+        let full = Shape([1, rows.output(), columns.output(), shape.bands]);
+        let mut b = ProgramBuilder::new();
+        let pan = b.tensor("pan", full.with_c(1), Role::Input);
+        let ms = b.tensor("ms", Shape([1, rows.input, columns.input, shape.bands]), Role::Input);
+        let fusion = Fusion::new(&mut b, "fusion", Role::Param, shape);
+        let mut tables = Tables::new(&mut b);
+        let up = tables.operator("up", &[vec![(rows.clone(), columns.clone())]]);
+        let up_tables = std::array::from_fn(|i| tables.data[i].0);
+        let (lms, hrms) = (b.tensor("lms", full, Role::Output), b.tensor("hrms", full, Role::Output));
+        let mut p = b.plan("tile");
+        let d = p.activation("d", full);
+        up.grow(&mut p, ms, "up", None, lms);
+        image::detail(&mut p, pan, lms, d);
+        fusion.forward(&mut p, d, lms, hrms);
+        let plan = p.finish();
+        Ok(Self { program: Arc::new(b.finish()?), pan, ms, lms, hrms, fusion, up: up_tables, plan })
+    }
+
+    /// What the upsampling tables hold for a tile at another place, of the same size.
+    pub fn tables(&self, rows: &Banded, columns: &Banded) -> Vec<(Tensor, Vec<f32>)> {
+        self.up.into_iter().zip([values(&[rows]), values(&[columns])].into_iter().flatten()).collect()
+    }
+}

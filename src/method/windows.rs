@@ -1,0 +1,165 @@
+//! Windows of a scene that training looks at: where there is texture, all over the valid area.
+
+use rand_chacha::rand_core::Rng;
+
+use super::sample::{Sample, SampleWeights, Validity};
+use super::schedule::{self, Stream};
+use super::{Config, Dims, MethodError};
+use crate::filter::Grid;
+use crate::raster::{Block, Cells, Scale, Scene, Survey, fill};
+
+/// Share of its pixels that a window may have in common with each one chosen before.
+const OVERLAP: f64 = 0.25;
+/// A window has at least this share of the valid pixels that the best one has.
+const VALID: f64 = 0.9;
+
+/// A training window by its first MS pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Row of MS.
+    pub row: usize,
+    /// Column of MS.
+    pub column: usize,
+}
+
+/// Sizes of the windows of a scene: all of it, or `train_size` PAN pixels where it has more.
+pub fn window_dims(scene: &Scene<'_>, config: &Config) -> Dims {
+    let axis = |grid: &Grid| {
+        let coarse = (config.train_size / grid.ratio).max(1);
+        let fine = coarse * grid.ratio;
+        if grid.fine <= config.train_size || grid.coarse <= coarse { *grid } else { Grid { fine, coarse, ..*grid } }
+    };
+    Dims { rows: axis(&scene.rows), columns: axis(&scene.columns), bands: scene.ms().bands }
+}
+
+/// Chooses windows: at random, more likely where PAN has texture, spread by leaving out what overlaps.
+pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) -> Vec<Place> {
+    let candidates = [(&scene.rows, &dims.rows), (&scene.columns, &dims.columns)].map(|(all, window)| {
+        // MS pixels whose block of PAN pixels lies within the scene.
+        let last = (all.fine.saturating_sub(window.fine) / all.ratio).min(all.coarse - window.coarse);
+        let step = (cells.size / all.ratio).max(1);
+        let mut places: Vec<usize> = (0..last).step_by(step).collect();
+        places.push(last);
+        places
+    });
+    if candidates.iter().all(|c| c.len() == 1) {
+        return vec![Place { row: candidates[0][0], column: candidates[1][0] }];
+    }
+    let ratio = dims.rows.ratio;
+    let area = dims.rows.fine * dims.columns.fine;
+    let sums = Sums::new(cells);
+    let scored: Vec<(Place, f64, f64)> = candidates[0]
+        .iter()
+        .flat_map(|row| candidates[1].iter().map(|column| Place { row: *row, column: *column }))
+        .map(|place| {
+            let [texture, valid] = sums.within(place, dims, ratio);
+            (place, texture, valid / area as f64)
+        })
+        .collect();
+    let most = scored.iter().map(|(_, _, valid)| *valid).fold(0.0, f64::max);
+    let mut rng = schedule::rng(config.seed, Stream::Windows);
+    // The largest of u^(1/weight) make a weighted sample without replacement (Efraimidis and Spirakis).
+    let mut keyed: Vec<(f64, Place)> = scored
+        .into_iter()
+        .map(|(place, texture, valid)| {
+            let u = ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+            let weight = (texture / (valid * area as f64).max(1.0)).sqrt().max(f64::MIN_POSITIVE);
+            (if valid >= VALID * most { u.ln() / weight } else { f64::NEG_INFINITY }, place)
+        })
+        .filter(|(key, _)| key.is_finite())
+        .collect();
+    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut chosen: Vec<Place> = Vec::new();
+    for (_, place) in keyed {
+        if chosen.len() == config.train_windows {
+            break;
+        }
+        let common = |a: usize, b: usize, len: usize| len.saturating_sub(a.abs_diff(b)) as f64 / len as f64;
+        let overlaps = |other: &Place| {
+            common(place.row, other.row, dims.rows.coarse) * common(place.column, other.column, dims.columns.coarse)
+                > OVERLAP
+        };
+        if !chosen.iter().any(overlaps) {
+            chosen.push(place);
+        }
+    }
+    chosen
+}
+
+/// Sums over cells from the upper-left corner, so that any rectangle takes four looks.
+struct Sums {
+    columns: usize,
+    size: usize,
+    rows: usize,
+    /// Texture and valid pixels, `[rows + 1, columns + 1]`.
+    sums: Vec<[f64; 2]>,
+}
+
+impl Sums {
+    fn new(cells: &Cells) -> Self {
+        let width = cells.columns + 1;
+        let mut sums = vec![[0.0; 2]; (cells.rows + 1) * width];
+        for y in 0..cells.rows {
+            for x in 0..cells.columns {
+                let cell = [cells.texture[y * cells.columns + x], cells.valid[y * cells.columns + x] as f64];
+                sums[(y + 1) * width + x + 1] = std::array::from_fn(|k| {
+                    cell[k] + sums[y * width + x + 1][k] + sums[(y + 1) * width + x][k] - sums[y * width + x][k]
+                });
+            }
+        }
+        Self { columns: cells.columns, size: cells.size, rows: cells.rows, sums }
+    }
+
+    /// Of the cells nearest to a window.
+    fn within(&self, place: Place, dims: &Dims, ratio: usize) -> [f64; 2] {
+        let cell = |at: usize, most: usize| ((at + self.size / 2) / self.size).min(most);
+        let (top, left) = (place.row * ratio, place.column * ratio);
+        let (y0, y1) = (cell(top, self.rows), cell(top + dims.rows.fine, self.rows));
+        let (x0, x1) = (cell(left, self.columns), cell(left + dims.columns.fine, self.columns));
+        let at = |y: usize, x: usize| self.sums[y * (self.columns + 1) + x];
+        std::array::from_fn(|k| (at(y1, x1)[k] - at(y0, x1)[k] - at(y1, x0)[k] + at(y0, x0)[k]).max(0.0))
+    }
+}
+
+/// Reads windows, normalised, with weights if one of them has nodata.
+///
+/// # Errors
+/// What reading gives.
+pub fn samples(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    dims: &Dims,
+    places: &[Place],
+) -> Result<Vec<Sample>, MethodError> {
+    let ratio = dims.rows.ratio;
+    let mut blocks = Vec::new();
+    for place in places {
+        let (y, x) = (place.row * ratio, place.column * ratio);
+        let mut pan = scene.read_pan(y..y + dims.rows.fine, x..x + dims.columns.fine)?;
+        let (rows, columns) = (y..y + dims.rows.fine, x..x + dims.columns.fine);
+        let covered = |grid: &Grid, i: usize| grid.over(i).is_some();
+        if !(rows.clone().all(|i| covered(&scene.rows, i)) && columns.clone().all(|i| covered(&scene.columns, i))) {
+            let valid = pan.valid.get_or_insert_with(|| vec![true; dims.pan().len()]);
+            for (k, valid) in valid.iter_mut().enumerate() {
+                let (i, j) = (rows.start + k / columns.len(), columns.start + k % columns.len());
+                *valid &= covered(&scene.rows, i) && covered(&scene.columns, j);
+            }
+        }
+        let (y, x) = (place.row, place.column);
+        let ms = scene.read_ms(y..y + dims.rows.coarse, x..x + dims.columns.coarse)?;
+        blocks.push([pan, ms]);
+    }
+    let weighted = blocks.iter().flatten().any(|b| b.valid.as_ref().is_some_and(|v| v.contains(&false)));
+    let sample = |[mut pan, mut ms]: [Block; 2]| {
+        fill(&mut pan.data, pan.valid.as_deref(), &survey.means[..1]);
+        fill(&mut ms.data, ms.valid.as_deref(), &survey.means[1..]);
+        let all = |valid: Option<Vec<bool>>, len: usize| valid.unwrap_or_else(|| vec![true; len]);
+        let weights = weighted.then(|| {
+            let (pan, ms) = (all(pan.valid, dims.pan().len()), all(ms.valid, dims.ms().with_c(1).len()));
+            SampleWeights::new(dims, Validity { pan: &pan, ms: &ms })
+        });
+        Sample { pan: scale.normalise(&pan.data), ms: scale.normalise(&ms.data), weights }
+    };
+    Ok(blocks.into_iter().map(sample).collect())
+}

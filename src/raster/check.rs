@@ -1,0 +1,126 @@
+//! What can be said of a pair before anything is trained on it.
+
+use std::sync::Mutex;
+
+use super::{Block, GeometryOptions, RasterError, Registration, Scene, register::NOTABLE, scale};
+
+/// Correlation with PAN below which a band gains little from it.
+const COVERED: f64 = 0.5;
+
+/// A pair, looked at in windows spread over it.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The shift between PAN and MS; `None` where nothing can be measured.
+    pub registration: Option<Registration>,
+    /// Values of PAN and of MS.
+    pub seen: [Seen; 2],
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Values of an image in the windows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    /// Smallest and largest valid value.
+    pub range: [f32; 2],
+    /// Pixels looked at.
+    pub pixels: usize,
+    /// Of these, those without data.
+    pub invalid: usize,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { range: [f32::INFINITY, f32::NEG_INFINITY], pixels: 0, invalid: 0 }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, block: &Block, bands: usize) {
+        let valid = |i: usize| block.valid.as_ref().is_none_or(|v| v[i]);
+        for (i, pixel) in block.data.chunks_exact(bands).enumerate() {
+            self.pixels += 1;
+            match valid(i) {
+                true => pixel.iter().for_each(|v| self.range = [self.range[0].min(*v), self.range[1].max(*v)]),
+                false => self.invalid += 1,
+            }
+        }
+    }
+
+    /// The smallest usual bit depth that holds every value; `None` of negative values and fractions.
+    pub fn bits(&self) -> Option<u8> {
+        let [low, high] = self.range;
+        (low >= 0.0 && (high > 1.0 || high == 0.0)).then(|| scale::usual_depth(high)).flatten()
+    }
+}
+
+impl Check {
+    /// Looks at a scene.
+    ///
+    /// # Errors
+    /// Those of [`Scene::read_pan`].
+    pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
+        let seen = Mutex::new([Seen::default(); 2]);
+        let registration = Registration::of(scene, |pan, ms| {
+            // Nothing in here panics half-way.
+            let mut seen = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            seen[0].add(pan, 1);
+            seen[1].add(ms, scene.ms().bands);
+        })?;
+        let seen = seen.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut warnings = Vec::new();
+        match &registration {
+            Some(found) => warn(found, scene, &mut warnings),
+            None => warnings.push(
+                "W-SHIFT: the shift between PAN and MS cannot be measured: too little area, texture or valid data"
+                    .into(),
+            ),
+        }
+        Ok(Self { registration, seen, warnings })
+    }
+
+    /// Options under which the shift that was measured is corrected.
+    ///
+    /// # Errors
+    /// [`GeometryError::Misregistered`](super::GeometryError::Misregistered) where one shift does not
+    /// do, or none can be measured.
+    pub fn corrected(&self, options: &GeometryOptions) -> Result<GeometryOptions, RasterError> {
+        let Some(found) = &self.registration else {
+            return Err(super::GeometryError::Misregistered {
+                why: "too little area, texture or valid data to measure it".into(),
+                fix: "fuse without --coregister".into(),
+            }
+            .into());
+        };
+        found.is_one_shift()?;
+        let [down, right] = options.shift;
+        Ok(GeometryOptions { shift: [down + found.shift[0], right + found.shift[1]], ..*options })
+    }
+}
+
+fn warn(found: &Registration, scene: &Scene<'_>, warnings: &mut Vec<String>) {
+    let [down, right] = found.shift;
+    if let Err(error) = found.is_one_shift() {
+        warnings.push(format!("W-REGISTRATION: {error}"));
+    } else if down.hypot(right) > NOTABLE {
+        warnings.push(format!(
+            "W-SHIFT: PAN lies {down:+.2} rows and {right:+.2} columns off MS (PAN pixels); --coregister corrects it"
+        ));
+    }
+    let names = scene.ms().descriptions.iter().enumerate().map(|(i, name)| match name {
+        Some(name) => format!("{} ({name})", i + 1),
+        None => (i + 1).to_string(),
+    });
+    let hardly: Vec<String> = names
+        .zip(&found.correlation)
+        .filter(|(_, c)| **c < COVERED)
+        .map(|(name, c)| format!("band {name} {c:.2}"))
+        .collect();
+    if !hardly.is_empty() {
+        warnings.push(format!(
+            "W-PAN-COVERAGE: PAN tells little of some bands (correlation below {COVERED}): {}; they gain less detail, \
+             and it comes from the other bands",
+            hardly.join(", ")
+        ));
+    }
+}

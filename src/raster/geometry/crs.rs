@@ -1,0 +1,52 @@
+//! Whether two images name the same coordinate system. Nothing is transformed.
+
+use super::{Affine, GeometryError, Header};
+use crate::raster::{GeoTags, geo::USER_DEFINED};
+
+/// Keys that do not say where a coordinate lies: raster type, and the names of things.
+const REMARKS: [u16; 4] = [1025, 1026, 2049, 3073];
+/// Metres per degree of latitude.
+const METRES_PER_DEGREE: f64 = 111_320.0;
+
+/// Whether coordinates are degrees.
+fn geographic(geo: &GeoTags) -> bool {
+    geo.keys().any(|k| k[0] == 1024 && k[3] == 2)
+}
+
+/// What a key says: a code, or numbers of the list of doubles. Text says nothing.
+fn meaning<'a>(geo: &'a GeoTags, key: &[u16]) -> Option<(u16, &'a [f64])> {
+    match key[1] {
+        0 => Some((key[3], &[])),
+        34736 => geo.double_params.get(usize::from(key[3])..usize::from(key[3]) + usize::from(key[2])).map(|v| (0, v)),
+        _ => None,
+    }
+}
+
+/// Whether two coordinate systems differ; one that is not named is taken for the other.
+fn differ(pan: &GeoTags, ms: &GeoTags) -> bool {
+    if let (Some(a), Some(b)) = (pan.epsg(), ms.epsg()) {
+        return a != b;
+    }
+    // One without an EPSG code: writers choose their keys, so only those that both have can speak.
+    let said = |key: &[u16]| (!REMARKS.contains(&key[0])).then(|| meaning(pan, key)).flatten();
+    let contradicts = |key: &[u16], (code, values): (u16, &[f64])| {
+        let partner = ms.keys().find(|k| k[0] == key[0]).and_then(|k| meaning(ms, k));
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        partner.is_some_and(|(c, v)| {
+            let defined = code != USER_DEFINED && c != USER_DEFINED;
+            defined && c != code || v.len() == values.len() && !v.iter().zip(values).all(near)
+        })
+    };
+    pan.keys().any(|key| said(key).is_some_and(|found| contradicts(key, found)))
+}
+
+/// Fails if the images are in different coordinate systems, with the command that warps MS.
+pub(super) fn compare(pan: &Header, ms: &Header, fine: &Affine, coarse: &Affine) -> Result<(), GeometryError> {
+    if !differ(&pan.geo, &ms.geo) {
+        return Ok(());
+    }
+    let metres =
+        |geo: &GeoTags, affine: &Affine| affine.pixel_size()[1] * if geographic(geo) { METRES_PER_DEGREE } else { 1.0 };
+    let ratio = metres(&ms.geo, coarse) / metres(&pan.geo, fine);
+    Err(GeometryError::crs(pan, ms, fine, ratio, [&pan.geo, &ms.geo].map(GeoTags::epsg)))
+}

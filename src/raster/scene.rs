@@ -1,0 +1,167 @@
+//! The common part of PAN and MS, of any size: read as it is needed.
+
+use std::{ops::Range, path::Path};
+
+use super::{Block, Geometry, GeometryOptions, Header, Pair, Raster, RasterError, Source, Window};
+use crate::filter::Grid;
+
+/// PAN and MS of the same place, on disk or in memory.
+pub struct Scene<'a> {
+    pan: Image<'a>,
+    ms: Image<'a>,
+    /// Rows of MS on those of PAN.
+    pub rows: Grid,
+    /// Columns of MS on those of PAN; the ratio is the same.
+    pub columns: Grid,
+    /// What the user should know; the scene is usable all the same.
+    pub warnings: Vec<String>,
+}
+
+/// A part of a file or an image in memory.
+enum Image<'a> {
+    Memory(&'a Raster),
+    File(Box<File>),
+}
+
+struct File {
+    source: Source,
+    /// Of the part.
+    header: Header,
+    part: Window,
+    /// Whether rows and columns run backwards.
+    flip: [bool; 2],
+}
+
+impl Scene<'static> {
+    /// Opens and matches files; several MS files have one band each, or some. Of the pixels nothing
+    /// is read yet.
+    ///
+    /// # Errors
+    /// Those of [`Source::open`] and [`Geometry::of`].
+    pub fn open<P: AsRef<Path>>(pan: &Path, ms: &[P], options: &GeometryOptions) -> Result<Self, RasterError> {
+        let (pan, ms) = (Source::open(&[pan])?, Source::open(ms)?);
+        let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+        Ok(Self::new(pan, ms, geometry))
+    }
+
+    /// The parts of two files that a geometry names.
+    pub fn new(pan: Source, ms: Source, geometry: Geometry) -> Self {
+        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
+        warnings.extend([&pan, &ms].into_iter().filter_map(|source| source.header().alpha_note()));
+        let file = |source: Source, part: Window, flip: [bool; 2]| {
+            let header = source.header().part(part).flipped(flip);
+            Image::File(Box::new(File { source, header, part, flip }))
+        };
+        Self { pan: file(pan, pan_part, [false; 2]), ms: file(ms, ms_part, ms_flip), rows, columns, warnings }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// A pair in memory.
+    pub fn of(pair: &'a Pair) -> Self {
+        let (pan, ms) = (Image::Memory(&pair.pan), Image::Memory(&pair.ms));
+        Self { pan, ms, rows: pair.rows, columns: pair.columns, warnings: pair.warnings.clone() }
+    }
+
+    /// PAN, its common part.
+    pub fn pan(&self) -> &Header {
+        self.pan.header()
+    }
+
+    /// MS, its common part, rows and columns in PAN's order.
+    pub fn ms(&self) -> &Header {
+        self.ms.header()
+    }
+
+    /// PAN pixels per MS pixel, along each axis.
+    pub fn ratio(&self) -> usize {
+        self.rows.ratio
+    }
+
+    /// Some rows and columns of PAN.
+    ///
+    /// # Errors
+    /// Those of [`Source::read`].
+    pub fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
+        self.pan.read(rows, columns)
+    }
+
+    /// Some rows and columns of MS.
+    ///
+    /// # Errors
+    /// Those of [`Source::read`].
+    pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
+        self.ms.read(rows, columns)
+    }
+
+    /// The whole scene in memory.
+    ///
+    /// # Errors
+    /// Those of [`Source::read`] and [`Pair::new`].
+    pub fn pair(&self) -> Result<Pair, RasterError> {
+        let image = |image: &Image<'_>| {
+            let header = image.header().clone();
+            let Block { data, valid } = image.read(0..header.height, 0..header.width)?;
+            Ok::<_, RasterError>(Raster { header, data, valid })
+        };
+        Pair::of_parts(image(&self.pan)?, image(&self.ms)?, self.rows, self.columns, self.warnings.clone())
+    }
+
+    /// Where the result of some rows of PAN is valid, `[rows, W]`: PAN is, and the MS pixel under its
+    /// centre. `ms` are the rows of MS from `first` on that lie under them. `None`: everywhere.
+    pub fn valid(
+        &self,
+        rows: Range<usize>,
+        pan: Option<&[bool]>,
+        first: usize,
+        ms: Option<&[bool]>,
+    ) -> Option<Vec<bool>> {
+        let over: Vec<_> = (0..self.columns.fine).map(|i| self.columns.over(i)).collect();
+        let covered = rows.clone().all(|i| self.rows.over(i).is_some()) && over.iter().all(Option::is_some);
+        if covered && pan.is_none() && ms.is_none() {
+            return None;
+        }
+        let at = |row: usize, column: usize| {
+            let (Some(y), Some(x)) = (self.rows.over(row), over[column]) else { return false };
+            pan.is_none_or(|v| v[(row - rows.start) * over.len() + column])
+                && ms.is_none_or(|v| v[(y - first) * self.columns.coarse + x])
+        };
+        let columns = over.len();
+        Some(
+            rows.clone().flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect(),
+        )
+    }
+}
+
+impl Image<'_> {
+    fn header(&self) -> &Header {
+        match self {
+            Self::Memory(raster) => &raster.header,
+            Self::File(file) => &file.header,
+        }
+    }
+
+    fn read(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
+        let window = |rows: &Range<usize>, columns: &Range<usize>| Window {
+            x: columns.start,
+            y: rows.start,
+            width: columns.len(),
+            height: rows.len(),
+        };
+        match self {
+            Self::Memory(raster) => Ok(raster.block(window(&rows, &columns))),
+            Self::File(file) => {
+                let File { source, part, flip, .. } = &**file;
+                let place = |range: Range<usize>, first: usize, len: usize, flip: bool| match flip {
+                    false => first + range.start..first + range.end,
+                    true => first + len - range.end..first + len - range.start,
+                };
+                let rows = place(rows, part.y, part.height, flip[0]);
+                let columns = place(columns, part.x, part.width, flip[1]);
+                let window = window(&rows, &columns);
+                let block = source.read(window)?;
+                Ok(block.flipped([window.width, window.height], *flip))
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! One pass over a scene: ranges, means, nodata, and where there is texture to learn from.
+
+use rayon::prelude::*;
+
+use super::{Block, Header, RasterError, Scene, error::translate};
+
+/// PAN pixels of a cell's side.
+const CELL: usize = 64;
+/// Rows of PAN or MS that are read at once.
+const ROWS: usize = 256;
+
+/// What one pass over a scene finds.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// Smallest and largest valid value of PAN and of MS.
+    pub ranges: [[f32; 2]; 2],
+    /// Mean of the valid values of PAN, then of each band of MS.
+    pub means: Vec<f32>,
+    /// Invalid pixels of PAN and of MS.
+    pub invalid: [usize; 2],
+    /// Texture and validity by cells.
+    pub cells: Cells,
+    /// What the user should know of the values.
+    pub warnings: Vec<String>,
+}
+
+/// A grid of square cells over PAN.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    /// PAN pixels of a cell's side; the last ones may be cut.
+    pub size: usize,
+    /// Cells of a row.
+    pub columns: usize,
+    /// Cells of a column.
+    pub rows: usize,
+    /// Sum of squared differences between neighbouring valid pixels of PAN, per cell, row by row.
+    pub texture: Vec<f64>,
+    /// Pixels whose result is valid.
+    pub valid: Vec<usize>,
+}
+
+/// Statistics of one band.
+#[derive(Clone, Copy)]
+struct Band {
+    range: [f32; 2],
+    sum: f64,
+}
+
+impl Survey {
+    /// Goes through a scene once, strip by strip.
+    ///
+    /// # Errors
+    /// [`RasterError::NoData`] and [`RasterError::Constant`] for images nothing can be learnt from;
+    /// what reading gives.
+    pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
+        let (pan, ms) = (scene.pan(), scene.ms());
+        let mut ms_bands = vec![Band::default(); ms.bands];
+        let mut ms_valid: Option<Vec<bool>> = None;
+        for rows in strips(ms.height) {
+            let Block { data, valid } = scene.read_ms(rows.clone(), 0..ms.width)?;
+            count(&data, valid.as_deref(), &mut ms_bands);
+            if let Some(valid) = valid {
+                let all = ms_valid.get_or_insert_with(|| vec![true; ms.width * ms.height]);
+                all[rows.start * ms.width..rows.end * ms.width].copy_from_slice(&valid);
+            }
+        }
+        let mut pan_bands = [Band::default()];
+        let mut pan_invalid = 0;
+        let mut cells = Cells::new(pan.width, pan.height);
+        for rows in strips(pan.height) {
+            let Block { data, valid } = scene.read_pan(rows.clone(), 0..pan.width)?;
+            count(&data, valid.as_deref(), &mut pan_bands);
+            pan_invalid += valid.as_ref().map_or(0, |v| v.iter().filter(|v| !**v).count());
+            let valid = scene.valid(rows.clone(), valid.as_deref(), 0, ms_valid.as_deref());
+            cells.add(rows.start, pan.width, &data, valid.as_deref());
+        }
+        let ms_invalid = ms_valid.map_or(0, |v| v.iter().filter(|v| !**v).count());
+        let mut warnings = Vec::new();
+        let mut means = Vec::new();
+        for (image, bands, invalid) in [(pan, &pan_bands[..], pan_invalid), (ms, &ms_bands[..], ms_invalid)] {
+            let pixels = image.width * image.height;
+            if invalid == pixels {
+                return Err(no_data(image));
+            }
+            if let Some(band) = bands.iter().position(|b| b.range[0] == b.range[1]) {
+                return Err(constant(image, band, bands[band].range[0]));
+            }
+            if invalid > 0 {
+                let path = image.path.display();
+                warnings.push(format!("{path}: {invalid} of {pixels} pixels are nodata and stay nodata in the result"));
+            }
+            means.extend(bands.iter().map(|b| (b.sum / (pixels - invalid) as f64) as f32));
+        }
+        if cells.valid.iter().all(|valid| *valid == 0) {
+            return Err(no_data(if ms_invalid > 0 { ms } else { pan }));
+        }
+        let range = |bands: &[Band]| {
+            bands
+                .iter()
+                .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
+        };
+        let ranges = [range(&pan_bands), range(&ms_bands)];
+        Ok(Self { ranges, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+    }
+}
+
+impl Default for Band {
+    fn default() -> Self {
+        Self { range: [f32::INFINITY, f32::NEG_INFINITY], sum: 0.0 }
+    }
+}
+
+fn strips(height: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..height).step_by(ROWS).map(move |start| start..(start + ROWS).min(height))
+}
+
+/// Adds `[n, C]` values to the statistics: rows of pixels side by side, then one after the other, so
+/// that the sums do not depend on the threads.
+fn count(data: &[f32], valid: Option<&[bool]>, bands: &mut [Band]) {
+    const PIXELS: usize = 1 << 14;
+    let c = bands.len();
+    let parts: Vec<Vec<Band>> = data
+        .par_chunks(PIXELS * c)
+        .enumerate()
+        .map(|(k, values)| {
+            let mut part = vec![Band::default(); c];
+            for (i, pixel) in values.chunks_exact(c).enumerate() {
+                if valid.is_none_or(|v| v[k * PIXELS + i]) {
+                    for (band, v) in part.iter_mut().zip(pixel) {
+                        band.range = [band.range[0].min(*v), band.range[1].max(*v)];
+                        band.sum += f64::from(*v);
+                    }
+                }
+            }
+            part
+        })
+        .collect();
+    for part in parts {
+        for (all, band) in bands.iter_mut().zip(part) {
+            all.range = [all.range[0].min(band.range[0]), all.range[1].max(band.range[1])];
+            all.sum += band.sum;
+        }
+    }
+}
+
+impl Cells {
+    fn new(width: usize, height: usize) -> Self {
+        let (columns, rows) = (width.div_ceil(CELL), height.div_ceil(CELL));
+        Self { size: CELL, columns, rows, texture: vec![0.0; rows * columns], valid: vec![0; rows * columns] }
+    }
+
+    /// Adds rows of PAN from `first` on. Neighbours across two strips are left out.
+    fn add(&mut self, first: usize, width: usize, data: &[f32], valid: Option<&[bool]>) {
+        let is_valid = |i: usize| valid.is_none_or(|v| v[i]);
+        let line = |y: usize| {
+            let mut cells = vec![(0.0, 0); self.columns];
+            for x in 0..width {
+                let i = y * width + x;
+                if !is_valid(i) {
+                    continue;
+                }
+                let (texture, count) = &mut cells[x / CELL];
+                *count += 1;
+                for (neighbour, there) in [(i + 1, x + 1 < width), (i + width, i + width < data.len())] {
+                    if there && is_valid(neighbour) {
+                        *texture += f64::from(data[neighbour] - data[i]).powi(2);
+                    }
+                }
+            }
+            cells
+        };
+        let lines: Vec<Vec<(f64, usize)>> = (0..data.len() / width).into_par_iter().map(line).collect();
+        for (y, line) in lines.into_iter().enumerate() {
+            let row = (first + y) / CELL * self.columns;
+            for (x, (texture, count)) in line.into_iter().enumerate() {
+                self.texture[row + x] += texture;
+                self.valid[row + x] += count;
+            }
+        }
+    }
+}
+
+fn constant(image: &Header, band: usize, value: f32) -> RasterError {
+    let others: Vec<_> = (0..image.bands).filter(|b| *b != band).map(|b| format!("-b {}", b + 1)).collect();
+    let fix = match others.len() {
+        0 => "choose another image or area".to_owned(),
+        _ => format!("leave it out: {}", translate(&others.join(" "), &image.path)),
+    };
+    RasterError::Constant { path: image.path.clone(), band: band + 1, value, fix }
+}
+
+fn no_data(image: &Header) -> RasterError {
+    let fix = translate("-a_nodata none", &image.path);
+    RasterError::NoData { path: image.path.clone(), nodata: image.nodata.unwrap_or_default(), fix }
+}

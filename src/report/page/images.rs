@@ -1,0 +1,170 @@
+//! Everything of the page that is looked at: the comparison by slider, the overview, the maps.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{Markup, html};
+
+use super::super::chart::number;
+use super::super::map::{Map, Ramp};
+use super::super::pictures::{Layer, Look, Shown};
+use super::super::{Channels, Report};
+
+/// The detail, upsampled on the left and fused on the right of a line that moves.
+pub fn viewer(report: &Report) -> Markup {
+    let [width, height] = report.pictures.detail_size;
+    let [column, row] = report.pictures.detail_origin;
+    let pane = |layers: &[Layer]| {
+        html! { @for shown in report.detail.iter().filter(|s| layers.contains(&s.layer)) { (picture(shown, [width, height])) } }
+    };
+    html! {
+        section {
+            h2 { "Before and after" }
+            div #stage tabindex="0" role="group" data-width=(width)
+                style={ "aspect-ratio: " (width) " / " (height) "; max-width: calc(85vh * " (width) " / " (height) ")" }
+                aria-label="Detail, enlarged: plus and minus zoom, arrow keys move the picture" {
+                div.pane.after { (pane(&[Layer::Fused])) }
+                div.pane.before { (pane(&[Layer::Upsampled, Layer::Pan])) }
+                div #handle aria-hidden="true" {}
+                span.tag.left aria-hidden="true" { span.upsampled { "upsampled MS" } span.pan { "PAN" } }
+                span.tag.right aria-hidden="true" { "fused" }
+            }
+            div.controls {
+                label.slide { "before" input #slider type="range" min="0" max="100" step="0.5" value="50"
+                    aria-label="Share of the detail that shows the image before fusing, percent"; "after" }
+                (choice("before", "Compare with", &[("upsampled", "upsampled MS"), ("pan", "PAN")]))
+                @if report.pictures.colours.infrared.is_some() {
+                    (choice("look", "Colour", &[("natural", "true"), ("infrared", "false")]))
+                }
+                div.zoom role="group" aria-label="Zoom" {
+                    button #out type="button" aria-label="Zoom out" { "−" }
+                    button #fit type="button" { "fit" }
+                    button #in type="button" aria-label="Zoom in" { "+" }
+                }
+            }
+            p.caption {
+                "The busiest " (width) "×" (height) " pixels of the pair, at full resolution, from column " (column) ", row "
+                (row) ". Drag the line; zoom in and drag the picture."
+            }
+        }
+    }
+}
+
+/// Radio buttons that set an attribute of the page.
+fn choice(name: &str, legend: &str, options: &[(&str, &str)]) -> Markup {
+    html! {
+        fieldset {
+            legend { (legend) }
+            @for (i, (value, text)) in options.iter().enumerate() {
+                label { input type="radio" name=(name) value=(value) checked[i == 0]; span { (text) } }
+            }
+        }
+    }
+}
+
+/// The whole pair in small, with the places of the detail and of the spectra.
+pub fn overview(report: &Report) -> Markup {
+    let (pan, placed) = (&report.inputs.pan, &report.pictures);
+    let size = [pan.width.div_ceil(placed.overview_step), pan.height.div_ceil(placed.overview_step)];
+    let figure = |layer: Layer, text: &str, overlay: Markup| {
+        html! {
+            figure {
+                div.frame {
+                    @for shown in report.overview.iter().filter(|s| s.layer == layer) { (picture(shown, size)) }
+                    (overlay)
+                }
+                figcaption { (text) }
+            }
+        }
+    };
+    let names = |channels: Channels| channels.map(|c| report.bands[c].clone()).join(", ");
+    html! {
+        section {
+            h2 { "The whole pair" }
+            div.grid.four {
+                (figure(Layer::Pan, "PAN", marks(report, false)))
+                (figure(Layer::Upsampled, "Upsampled MS", marks(report, false)))
+                (figure(Layer::Fused, "Fused", marks(report, true)))
+                (one_map(&report.added))
+            }
+            p.caption {
+                "Shown as red, green, blue: " (names(placed.colours.natural))
+                @if let Some(channels) = placed.colours.infrared { "; in false colour " (names(channels)) }
+                ". One stretch for all pictures, 2 to 98 % of MS band by band, of PAN for PAN. "
+                @if placed.overview_step > 1 { "Each pixel is the mean of " (placed.overview_step) "×" (placed.overview_step) ". " }
+                "The frame is the detail above, the numbers are the places of the spectra."
+            }
+        }
+    }
+}
+
+/// The frame of the detail and, if wanted, the numbered places, over a picture of all of PAN.
+fn marks(report: &Report, places: bool) -> Markup {
+    let (pan, placed) = (&report.inputs.pan, &report.pictures);
+    let ([x, y], [w, h]) = (placed.detail_origin, placed.detail_size);
+    // Sizes in the picture's own unit, so that they look the same for every scene.
+    let unit = pan.width.max(pan.height) as f64 / 100.0;
+    html! {
+        svg.marks viewBox={ "0 0 " (pan.width) " " (pan.height) } aria-hidden="true" style={ "font-size: " (5.0 * unit) "px" } {
+            rect x=(x) y=(y) width=(w) height=(h) {}
+            @if places {
+                @for (i, s) in report.spectra.iter().enumerate() {
+                    circle cx=(s.column) cy=(s.row) r=(3.2 * unit) {}
+                    text x=(s.column) y=(s.row as f64 + 1.75 * unit) text-anchor="middle" { (i + 1) }
+                }
+            }
+        }
+    }
+}
+
+fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
+    let (class, name) = match (shown.layer, shown.look) {
+        (Layer::Pan, _) => ("pan", "Panchromatic image"),
+        (Layer::Upsampled, Look::Infrared) => ("upsampled infrared", "Upsampled multispectral image, false colour"),
+        (Layer::Upsampled, _) => ("upsampled natural", "Upsampled multispectral image, true colour"),
+        (Layer::Fused, Look::Infrared) => ("fused infrared", "Fused image, false colour"),
+        (Layer::Fused, _) => ("fused natural", "Fused image, true colour"),
+    };
+    html! {
+        img class=(class) src=(data(&shown.png)) alt=(name) width=(width) height=(height)
+            draggable="false";
+    }
+}
+
+/// Maps with their legends.
+pub fn maps(report: &Report) -> Markup {
+    html! {
+        @if !report.maps.is_empty() {
+            section { h2 { "Maps" } div.grid.three { @for map in &report.maps { (one_map(map)) } } }
+        }
+    }
+}
+
+fn one_map(map: &Map) -> Markup {
+    // A map without extent has no picture.
+    let Ok(png) = map.png() else { return html! {} };
+    let [low, high] = map.ramp.ends();
+    let stop = |i: u8| {
+        let [r, g, b] = map.ramp.colour(low + (high - low) * f32::from(i) / 8.0);
+        format!("rgb({r} {g} {b})")
+    };
+    let stops: Vec<String> = (0..=8).map(stop).collect();
+    let mean = map.mean.map(|mean| format!("mean {} {}", number(mean), map.unit));
+    let more = if matches!(map.ramp, Ramp::Sequential { .. }) { "≥ " } else { "" };
+    html! {
+        figure {
+            div.frame {
+                img.pixels src=(data(&png)) alt={ "Map: " (map.name) } style={ "aspect-ratio: " (map.width) " / " (map.height) };
+            }
+            figcaption {
+                b { (map.name) } @if let Some(mean) = mean { ", " (mean) }
+                div.ramp style={ "background: linear-gradient(to right, " (stops.join(", ")) ")" } {}
+                div.ends { span { (number(low.into())) } span { (more) (number(high.into())) " " (map.unit) } }
+                (map.note)
+            }
+        }
+    }
+}
+
+fn data(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
+}

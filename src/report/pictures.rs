@@ -1,0 +1,100 @@
+//! Pictures of a view: PAN, upsampled and fused, in true and in false colour, under one stretch.
+
+use std::path::Path;
+
+use super::colours::Colours;
+use super::view::{Images, View};
+use super::{ReportError, save};
+use crate::raster::picture::{Picture, PictureError, Stretch};
+use crate::raster::{RasterError, check_output};
+
+/// Longest side of a quicklook, px.
+const QUICKLOOK: usize = 1024;
+
+/// Names of the quicklooks.
+const FILES: [&str; 5] = ["pan", "upsampled", "upsampled-false-colour", "fused", "fused-false-colour"];
+
+/// What a picture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// The panchromatic image.
+    Pan,
+    /// The upsampled multispectral image.
+    Upsampled,
+    /// The fused image.
+    Fused,
+}
+
+/// How a picture shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Grey levels.
+    Grey,
+    /// Red, green, blue.
+    Natural,
+    /// Near infrared, red, green.
+    Infrared,
+}
+
+/// A picture.
+pub struct Shown {
+    /// What it shows.
+    pub layer: Layer,
+    /// How.
+    pub look: Look,
+    /// The picture as a PNG; pixels without data are transparent.
+    pub png: Vec<u8>,
+}
+
+impl Shown {
+    /// Its file name among the quicklooks, without the ending.
+    pub fn name(&self) -> &'static str {
+        match (self.layer, self.look) {
+            (Layer::Pan, _) => FILES[0],
+            (Layer::Upsampled, Look::Infrared) => FILES[2],
+            (Layer::Upsampled, _) => FILES[1],
+            (Layer::Fused, Look::Infrared) => FILES[4],
+            (Layer::Fused, _) => FILES[3],
+        }
+    }
+}
+
+/// All pictures of a view.
+pub fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, PictureError> {
+    let (width, height, valid) = (view.width, view.height, view.valid.as_deref());
+    let [low, high] = colours.pan.map(|v| [v; 3]);
+    let pan = Picture::grey(&view.pan, width, height, &Stretch { low, high })?;
+    let mut shown = vec![Shown { layer: Layer::Pan, look: Look::Grey, png: pan.png(valid)? }];
+    let looks = [(Look::Natural, Some(colours.natural)), (Look::Infrared, colours.infrared)];
+    for (layer, data) in [(Layer::Upsampled, &view.lms), (Layer::Fused, &view.fused)] {
+        for (look, channels) in looks.iter().filter_map(|(look, c)| Some((*look, (*c)?))) {
+            let picture = Picture::rgb(data, width, height, colours.ms.len(), channels, &colours.stretch(channels))?;
+            shown.push(Shown { layer, look, png: picture.png(valid)? });
+        }
+    }
+    Ok(shown)
+}
+
+/// Writes `pan.png`, `upsampled.png`, `fused.png` and, with a near-infrared band, `upsampled-false-colour.png` and
+/// `fused-false-colour.png` into a folder, which is made if it is missing: at most 1024 px a side, averaged if need
+/// be, all with the same stretch, transparent without data.
+///
+/// # Errors
+/// [`ReportError::Write`] if the folder or a file cannot be written; without `overwrite` also if one exists.
+pub fn quicklook(images: &Images, colours: &Colours, dir: &Path, overwrite: bool) -> Result<(), ReportError> {
+    let view = View::overview(images, QUICKLOOK);
+    for shown in pictures(&view, colours)? {
+        save(&dir.join(format!("{}.png", shown.name())), &shown.png, overwrite)?;
+    }
+    Ok(())
+}
+
+/// Makes the folder and finds out whether [`quicklook`] can be expected to succeed: to be asked before a long
+/// computation.
+///
+/// # Errors
+/// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
+pub fn check_quicklook(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
+    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+    FILES.iter().try_for_each(|name| check_output(&dir.join(format!("{name}.png")), overwrite))
+}

@@ -1,0 +1,135 @@
+//! `trapan assess` as a user meets it.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use trapan::raster::read;
+
+use crate::support::{Report, float};
+
+fn trapan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).output().expect("the program starts")
+}
+
+/// A folder with a simulated pair of 128×128 and its truth.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(TempDir::new().expect("a temporary folder"));
+        let made = trapan(&["simulate", "-o", &place.path("."), "--size", "128", "--overwrite"]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        place
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn by_pair(&self, extra: &[&str]) -> Output {
+        let [pan, ms, fused] = ["pan.tif", "ms.tif", "truth.tif"].map(|name| self.path(name));
+        trapan(&[&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused], extra].concat())
+    }
+
+    fn by_truth(&self, fused: &str, extra: &[&str]) -> Output {
+        let [truth, fused] = ["truth.tif", fused].map(|name| self.path(name));
+        trapan(&[&["assess", "--truth", &truth, "--fused", &fused], extra].concat())
+    }
+}
+
+#[track_caller]
+fn text(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[track_caller]
+fn json(output: Output) -> Value {
+    serde_json::from_str(&text(output)).expect("JSON")
+}
+
+#[track_caller]
+fn refused(output: Output, code: i32, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    words.iter().for_each(|word| assert!(said.contains(word), "{word:?} is not in: {said}"));
+    assert!(output.stdout.is_empty(), "a refusal prints no table");
+}
+
+/// The truth of a simulation is the perfect fused image of its pair: at the true phase that shows, and
+/// the toolbox's half pixel costs.
+#[test]
+fn judging_by_the_pair() {
+    let place = Place::new();
+    let found = json(place.by_pair(&["--json", "--phase", "true"]));
+    let of = |phase: &str, key: &str| float(&found["distortion"][phase][key]);
+    assert!(of("true", "hqnr") > of("toolbox", "hqnr"), "{found}");
+    assert_eq!(found["toolbox_offset"], serde_json::json!([0.5, 0.5]));
+    // MS is stored in whole DN, else the truth degraded again would be MS.
+    assert!(float(&found["consistency"]["q2n"]) > 0.999, "{found}");
+    assert!(float(&found["commutation"]["relative"]) < 0.2, "{found}");
+    let table = text(place.by_pair(&[]));
+    for words in ["HQNR", "0.5 rows and 0.5 columns of PAN off", &format!("{:.4}", of("toolbox", "d_lambda"))] {
+        assert!(table.contains(words), "{words:?} is not in:\n{table}");
+    }
+    assert!(!table.contains("   true"), "only when asked for:\n{table}");
+}
+
+#[test]
+fn judging_by_the_truth() {
+    let place = Place::new();
+    let found = json(place.by_truth("truth.tif", &["--json"]));
+    let mut report = Report::default();
+    report.near("q2n", float(&found["scores"]["q2n"]), 1.0, 1e-12);
+    report.near("rmse", float(&found["scores"]["rmse"]), 0.0, 0.0);
+    report.near("pixels", float(&found["scores"]["pixels"]), 87.0 * 87.0, 0.0);
+    report.finish();
+    assert!(found["scores"]["psnr"].is_null(), "infinite");
+    assert!(text(place.by_truth("truth.tif", &["--whole"])).contains("16384 pixels; 0 invalid"));
+}
+
+#[test]
+fn maps_lie_where_the_images_do() {
+    let place = Place::new();
+    let maps = place.path("maps");
+    text(place.by_pair(&["--maps", &maps]));
+    text(place.by_truth("truth.tif", &["--maps", &maps]));
+    let pan = read(place.path("pan.tif").as_ref()).expect("PAN");
+    let map = |name: &str| read(place.path(&format!("maps/{name}.tif")).as_ref()).expect(name);
+    let corner = |map: &trapan::raster::Raster| map.geo.affine().map(|a| (a.at(0.0, 0.0), a.pixel_size()));
+    let grid = pan.geo.affine().expect("simulated pairs have a place");
+    let size = grid.pixel_size();
+    for name in ["d_lambda_toolbox", "d_s_toolbox"] {
+        let map = map(name);
+        assert_eq!(map.size(), [4, 4]);
+        assert_eq!(corner(&map), Some((grid.at(0.0, 0.0), size.map(|s| 32.0 * s))), "{name}");
+        assert!(map.data.iter().all(|v| (0.0..1.0).contains(v)), "{name}: {:?}", map.data);
+    }
+    for (name, side, from, factor) in [
+        ("consistency_sam", 32, 0.0, 4.0),
+        ("consistency_error", 32, 0.0, 4.0),
+        ("sam", 87, 20.0, 1.0),
+        ("error", 87, 20.0, 1.0),
+    ] {
+        let map = map(name);
+        assert_eq!(map.size(), [side, side], "{name}");
+        assert_eq!(corner(&map), Some((grid.at(from, from), size.map(|s| factor * s))), "{name}");
+    }
+    assert_eq!(corner(&map("q2n")), Some((grid.at(20.0, 20.0), size.map(|s| 32.0 * s))));
+    refused(place.by_pair(&["--maps", &maps]), 8, &["exists", "--overwrite"]);
+    text(place.by_pair(&["--maps", &maps, "--overwrite"]));
+}
+
+#[test]
+fn refusals() {
+    let place = Place::new();
+    refused(trapan(&["assess", "--fused", &place.path("truth.tif")]), 2, &["--pan", "--truth"]);
+    refused(place.by_pair(&["--ratio", "4"]), 2, &["--ratio"]);
+    refused(place.by_pair(&["--sensor", "wv3"]), 4, &["wv3", "8"]);
+    refused(place.by_pair(&["--mtf-gains", "0.3,0.3"]), 2, &["2 MTF gains for 4 bands"]);
+    refused(place.by_truth("ms.tif", &[]), 4, &["32x32 with 4 bands, expected 128x128 with 4"]);
+    refused(place.by_truth("pan.tif", &[]), 4, &["1 bands, expected 128x128 with 4"]);
+    refused(place.by_truth("none.tif", &[]), 3, &["none.tif"]);
+    refused(place.by_truth("truth.tif", &["--bit-depth", "2"]), 3, &["2"]);
+}

@@ -1,0 +1,243 @@
+//! Files that cannot be read, and damaged ones: what is said, and that nothing else happens.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    fs,
+};
+
+use proptest::prelude::*;
+use trapan::raster::{self, Creation, Kind, RasterError, Sample, read, write};
+
+use crate::fixture::{Fixture, SAMPLES, parse, scene};
+
+/// Largest single request of this thread, so that a test can see what a damaged file makes us allocate.
+struct Watched;
+
+thread_local! {
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+fn note(size: usize) {
+    // A thread that is ending has no cell any more, and no test to report to.
+    let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
+}
+
+// SAFETY: every request goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note(size);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+/// Reads a file with these bytes; the error must be an input error that names the file.
+fn refused(name: &str, bytes: &[u8]) -> RasterError {
+    let error = parse(bytes, name).expect_err(name);
+    assert_eq!(error.kind(), Kind::Input, "{error}");
+    assert!(error.to_string().contains(name), "{error}");
+    error
+}
+
+#[test]
+fn files_that_are_not_tiff_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = read(&folder.path().join("none.tif")).unwrap_err();
+    assert!(matches!(missing, RasterError::Missing { .. }), "{missing}");
+    let directory = read(folder.path()).unwrap_err();
+    assert!(matches!(directory, RasterError::Unreadable { .. }), "{directory}");
+    for (bytes, name) in [(&b"\x89PNG\r\n\x1a\n"[..], "PNG"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"", "empty")] {
+        let error = refused("a scene.jp2", bytes);
+        let RasterError::NotTiff { found, fix, .. } = &error else { panic!("{error}") };
+        assert_eq!(found, name);
+        assert_eq!(fix, "gdal_translate 'a scene.jp2' 'a scene_fixed.tif'");
+    }
+    assert!(matches!(refused("a.tif", b"II\x2b\0tra-la-la-la-la"), RasterError::Truncated { .. }));
+    assert!(matches!(refused("a.tif", b"IIII"), RasterError::NotTiff { .. }));
+}
+
+#[test]
+fn every_truncation_is_recognised() {
+    let fixture = Fixture { compression: 5, ..Fixture::new(Sample::U16, [20, 20, 2]) };
+    let bytes = fixture.bytes(&scene(Sample::U16, fixture.size));
+    for length in 2..bytes.len() - 4 {
+        let error = refused("cut.tif", &bytes[..length]);
+        assert!(matches!(error, RasterError::Truncated { .. }), "{length} of {}: {error}", bytes.len());
+    }
+    // Header first, data last: the end of the data is missing.
+    let bytes = written([20, 20, 2], Sample::U16);
+    assert!(matches!(refused("cut.tif", &bytes[..bytes.len() - 100]), RasterError::Truncated { .. }));
+}
+
+/// A file of our own writer.
+fn written(size: [usize; 3], sample: Sample) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.tif");
+    let layout = raster::Layout::new([size[0], size[1]], size[2], sample);
+    write(&path, &layout, &scene(sample, size), None, &Creation::default(), false).unwrap();
+    fs::read(&path).unwrap()
+}
+
+#[test]
+fn unsupported_layouts_name_themselves_and_the_remedy() {
+    let u16s = || Fixture::new(Sample::U16, [20, 20, 1]);
+    for (fixture, what, fix) in [
+        (u16s().with(259, 3, &[7]), "JPEG", "-co COMPRESS=DEFLATE"),
+        (u16s().with(259, 3, &[34887]), "LERC", "-co COMPRESS=DEFLATE"),
+        (u16s().with(259, 3, &[4711]), "method 4711", "-co COMPRESS=DEFLATE"),
+        (u16s().with(258, 3, &[32]), "32-bit unsigned", "-ot Float32"),
+        (u16s().with(258, 3, &[64]).with(339, 3, &[3]), "64-bit floating-point", "-ot Float32"),
+        (u16s().with(258, 3, &[8]).with(339, 3, &[2]), "8-bit signed", "-ot Int16"),
+        (u16s().with(339, 3, &[5]), "complex", "-ot Float32"),
+        (u16s().with(262, 3, &[3]), "colour table", "-expand rgb"),
+        (u16s().with(262, 3, &[6]), "photometric interpretation 6", "-co PHOTOMETRIC=MINISBLACK"),
+        (u16s().with(259, 3, &[5]).with(317, 3, &[3]), "predictor 3 for 16-bit u16", "-co PREDICTOR=1"),
+        (u16s().with(258, 3, &[16, 8]), "different values per band", "-ot UInt16"),
+    ] {
+        let error = refused("in.tif", &fixture.bytes(&scene(Sample::U16, fixture.size)));
+        assert!(matches!(error, RasterError::Unsupported { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(what) && text.contains(&format!("gdal_translate {fix} in.tif in_fixed.tif")), "{text}");
+    }
+}
+
+#[test]
+fn contradictions_are_damage() {
+    let u8s = || Fixture { compression: 8, ..Fixture::new(Sample::U8, [20, 21, 2]) };
+    let huge = u32::MAX.into();
+    for fixture in [
+        u8s().with(256, 4, &[0]),
+        u8s().with(256, 4, &[huge]),
+        u8s().with(257, 4, &[huge]),
+        u8s().with(277, 4, &[0]),
+        u8s().with(277, 4, &[huge]),
+        u8s().with(278, 4, &[0]),
+        u8s().with(284, 3, &[3]),
+        u8s().with(273, 4, &[]),
+        u8s().with(279, 4, &[1, 2]),
+        u8s().with(279, 4, &[1, 1, 1]),
+        u8s().with(256, 2, &[20]),
+        u8s().with(256, 99, &[20]),
+        u8s().with(33550, 3, &[1, 2, 3]),
+        // As planar, rows times bands overflow 32 bits.
+        u8s().with(257, 4, &[huge]).with(278, 4, &[1]).with(284, 3, &[2]),
+        Fixture { tile: Some([16, 16]), ..u8s() }.with(322, 4, &[huge]).with(323, 4, &[huge]),
+        Fixture { tile: Some([16, 16]), ..u8s() }.with(322, 4, &[1]).with(323, 4, &[1]).with(256, 4, &[huge]),
+        // Sparse, and far larger than any file of this size.
+        u8s().with(279, 4, &[0, 0, 0]).with(256, 4, &[huge]),
+    ] {
+        let error = refused("odd.tif", &fixture.bytes(&scene(Sample::U8, fixture.size)));
+        assert!(matches!(error, RasterError::Damaged { .. }), "{fixture:?}: {error}");
+    }
+    // The compressed data themselves.
+    let mut bytes = u8s().bytes(&scene(Sample::U8, [20, 21, 2]));
+    bytes[8..40].fill(0xff);
+    let error = refused("odd.tif", &bytes);
+    assert!(error.to_string().contains("strip 1 of 3"), "{error}");
+}
+
+/// Small files of different make, and the most values that a byte of them can stand for.
+fn corpus() -> Vec<(Vec<u8>, usize)> {
+    let mut files = Vec::new();
+    for (i, sample) in SAMPLES.into_iter().enumerate() {
+        for compression in [1, 5, 8, 32773, 50000] {
+            let fixture = Fixture {
+                big_endian: i % 2 > 0,
+                big_tiff: compression == 5,
+                planar: i > 1,
+                tile: (compression > 5).then_some([16, 16]),
+                compression,
+                predictor: if matches!(compression, 5 | 8) { 2 + u64::from(i == 3) } else { 1 },
+                bits: (i < 2 && compression > 8).then_some(7 + 5 * i as u8),
+                mask: (compression == 8).then(|| (0..24 * 18).map(|i| i % 5 > 0).collect()),
+                ..Fixture::new(sample, [24, 18, 3])
+            };
+            let fixture = fixture.with(33550, 12, &[2f64.to_bits(); 3]).with(34735, 3, &[1, 1, 0, 1, 1025, 0, 1, 2]);
+            let fixture = if i == 0 { fixture.with(338, 3, &[2]) } else { fixture };
+            let most = if compression == 50000 { 1 << 15 } else { 4096 };
+            files.push((fixture.bytes(&scene(sample, fixture.size)), most));
+        }
+        files.push((written([24, 18, 3], sample), 4096));
+    }
+    files
+}
+
+thread_local! {
+    /// Where the reader's parallel parts run on the thread whose requests are watched.
+    static ALONE: rayon::ThreadPool =
+        rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().unwrap();
+}
+
+/// Reads damaged bytes: any answer but a panic or an allocation beyond what the documentation of
+/// the reader allows (so many values per stored byte, each of them an f32).
+fn survives(bytes: &[u8], most: usize) -> Result<(), TestCaseError> {
+    let (found, largest) = ALONE.with(|pool| {
+        pool.install(|| {
+            LARGEST.set(0);
+            (parse(bytes, "some.tif"), LARGEST.get())
+        })
+    });
+    if let Ok(found) = found {
+        prop_assert_eq!(found.data.len(), found.width * found.height * found.bands);
+        prop_assert!(found.valid.as_ref().is_none_or(|v| v.len() == found.width * found.height));
+        prop_assert!(found.data.iter().all(|v| v.is_finite()));
+        let _ = (found.geo.affine(), found.geo.pixel_is_point());
+    }
+    prop_assert!(largest <= bytes.len() * 4 * most + (1 << 16), "{} bytes asked for {largest}", bytes.len());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_files_never_panic(
+        file in prop::sample::select(corpus()),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 0..6),
+        cut in prop::option::weighted(0.3, any::<prop::sample::Index>()),
+    ) {
+        let (mut bytes, most) = file;
+        for (at, bit) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        survives(&bytes, most)?;
+    }
+
+    /// Most of a file is pixels: here the damage goes where sizes and places are.
+    #[test]
+    fn damaged_directories_never_panic(
+        file in prop::sample::select(corpus()),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let (mut bytes, most) = file;
+        // Our fixtures, like the encoder, put the directory at the end.
+        let tail = bytes.len().min(420);
+        let start = bytes.len() - tail;
+        for (at, value) in damage {
+            bytes[start + at.index(tail)] = value;
+        }
+        survives(&bytes, most)?;
+    }
+}

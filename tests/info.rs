@@ -1,0 +1,191 @@
+//! `trapan info` and the geometry flags, as a user meets them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use trapan::filter::{self, Grid};
+use trapan::method::scene::{SceneSpec, scene};
+use trapan::raster::{Creation, GeoTags, Layout, Sample, read, write};
+
+const BANDS: usize = 4;
+/// UTM zone 30 north.
+const UTM: u16 = 32630;
+
+/// A folder with a pair.
+struct Files(TempDir);
+
+/// Where an image lies: pixel size, corner, EPSG code.
+type Place = (f64, [f64; 2], u16);
+
+fn tags((pixel, [x, y], code): Place) -> GeoTags {
+    let (model, key) = if code < 5000 { (2, 2048) } else { (1, 3072) };
+    GeoTags {
+        pixel_scale: vec![pixel, pixel, 0.0],
+        tiepoints: vec![0.0, 0.0, 0.0, x, y, 0.0],
+        keys: vec![1, 1, 0, 3, 1024, 0, 1, model, 1025, 0, 1, 1, key, 0, 1, code],
+        ..GeoTags::default()
+    }
+}
+
+impl Files {
+    /// A place of `[columns, rows]`, MS of some columns and rows of it at a ratio, PAN `shift` off.
+    fn new(pan: ([usize; 2], GeoTags), ms: ([usize; 2], GeoTags), ratio: usize, shift: [f64; 2]) -> Self {
+        let files = Self(TempDir::new().expect("a temporary folder"));
+        let ([width, height], [w, h]) = (pan.0, ms.0);
+        let [wide, high] = [width.max(ratio * w), height.max(ratio * h)];
+        let place = scene(&SceneSpec { width: wide, height: high, bands: BANDS, seed: 3 }).expect("allowed");
+        let grid = |fine: usize, coarse: usize, shift: f64| {
+            let whole = Grid::aligned(fine, ratio);
+            Grid { phase: whole.phase + shift, coarse, ..whole }
+        };
+        let operator = filter::degrade(0.3, grid(high, h, shift[0]), grid(wide, w, shift[1]));
+        let low = filter::apply(&place.truth, wide, &vec![operator; BANDS]);
+        let dn = |values: Vec<f32>| values.iter().map(|v| (v * 2900.0).round()).collect::<Vec<_>>();
+        let part = (0..height).flat_map(|y| place.pan[y * wide..][..width].to_vec()).collect();
+        files.write("pan.tif", pan.0, 1, pan.1, &dn(part));
+        files.write("ms.tif", ms.0, BANDS, ms.1, &dn(low));
+        files
+    }
+
+    fn write(&self, name: &str, size: [usize; 2], bands: usize, geo: GeoTags, data: &[f32]) {
+        let layout = Layout { geo, range: [0.0, 4095.0], ..Layout::new(size, bands, Sample::U16) };
+        write(self.0.path().join(name).as_path(), &layout, data, None, &Creation::default(), true).expect("written");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn run(&self, command: &[&str], extra: &[&str]) -> Output {
+        let (pan, ms) = (self.path("pan.tif"), self.path("ms.tif"));
+        let files = ["--pan", &pan, "--ms", &ms];
+        Command::new(env!("CARGO_BIN_EXE_trapan")).args([command, &files, extra].concat()).output().expect("it starts")
+    }
+
+    fn info(&self, extra: &[&str]) -> (Value, Option<i32>, String) {
+        let output = self.run(&["info", "--json"], extra);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+        (value, output.status.code(), said)
+    }
+
+    fn fuse(&self, extra: &[&str]) -> Output {
+        let out = self.path("fused.tif");
+        let short = ["-o", &out, "--epochs", "2", "--dam-epochs", "1", "--warm-up-epochs", "1", "--device", "cpu"];
+        self.run(&["fuse", "--overwrite"], &[&short, extra].concat())
+    }
+}
+
+#[track_caller]
+fn fails(output: &Output, code: i32, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(words.iter().all(|word| said.contains(word)), "{words:?} are not in: {said}");
+}
+
+#[test]
+fn info_tells_grids_shift_values_and_needs() {
+    let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
+    let files = Files::new(([200, 240], place(0.5)), ([50, 60], place(2.0)), 4, [1.5, -0.75]);
+    let (found, code, said) = files.info(&[]);
+    assert_eq!(
+        (code, &found["problem"], found["verdict"].as_str()),
+        (Some(0), &Value::Null, Some("can be fused; see the warnings")),
+        "{said}"
+    );
+    assert_eq!(
+        (&found["ratio"], &found["rows"]["phase"], &found["rows"]["alignment"]),
+        (&4.into(), &1.5.into(), &"area-aligned".into())
+    );
+    assert_eq!(found["area"]["pan"], serde_json::json!({ "x": 0, "y": 0, "width": 200, "height": 240 }));
+    let near = |value: &Value, wanted: f64| (value.as_f64().expect("a number") - wanted).abs() < 0.1;
+    assert!(near(&found["shift"]["rows"], 1.5) && near(&found["shift"]["columns"], -0.75), "{}", found["shift"]);
+    assert_eq!((&found["pan"]["epsg"], &found["ms"]["sample"]), (&UTM.into(), &"u16".into()));
+    assert!(matches!(found["pan"]["bits"].as_u64(), Some(11 | 12)), "{}", found["pan"]);
+    assert_eq!(found["correlation"].as_array().map(Vec::len), Some(BANDS));
+    let warning = found["warnings"][0].as_str().expect("a warning");
+    assert!(warning.starts_with("W-SHIFT") && warning.contains("--coregister"), "{warning}");
+    let cpu = &found["estimate"]["cpu"];
+    assert!(cpu["seconds"].as_f64() > Some(0.0) && cpu["bytes"].as_u64() > Some(1 << 20), "{cpu}");
+
+    // As text, with positional files.
+    let output = Command::new(env!("CARGO_BIN_EXE_trapan"))
+        .args(["info", &files.path("pan.tif"), &files.path("ms.tif")])
+        .output()
+        .expect("it starts");
+    let text = String::from_utf8(output.stdout).expect("text");
+    for word in ["ratio 4", "area-aligned", "PAN lies +1.", "correlation with PAN", "cpu,", "W-SHIFT", "EPSG:32630"] {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+
+    // fuse warns of the same, and corrects it when told to.
+    let output = files.fuse(&[]);
+    fails(&output, 0, &["warning: W-SHIFT"]);
+    fails(&files.fuse(&["--coregister"]), 0, &["PAN is taken to lie +1.", "(--coregister)"]);
+    let fused = read(Path::new(&files.path("fused.tif"))).expect("readable");
+    // MS reaches from row 1.5 and to column 199.25 of PAN.
+    assert_eq!(fused.size(), [199, 238]);
+    assert_eq!(fused.geo.affine().map(|a| a.at(0.0, 0.0)), Some([500_000.0, 3_999_999.0]));
+    // interp23 is refused where the grids are not those it was made for.
+    fails(&files.fuse(&["--coregister", "--preset", "paper"]), 2, &["interp23", "cubic on this pair"]);
+    fails(&files.fuse(&["--preset", "paper"]), 0, &[]);
+}
+
+/// OSGeo/gdal#11889 scaled down, rio-pansharpen#25's odd sizes, and a part of PAN without MS.
+#[test]
+fn odd_extents_are_fused_whole() {
+    let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
+    let files = Files::new(([83, 102], place(0.5)), ([20, 25], place(2.0)), 4, [0.0; 2]);
+    let (found, ..) = files.info(&[]);
+    assert_eq!(found["area"]["notes"][0], "PAN reaches beyond MS; left out: the last 2 rows, the last 3 columns");
+    fails(&files.fuse(&[]), 0, &["left out: the last 2 rows, the last 3 columns"]);
+    assert_eq!(read(Path::new(&files.path("fused.tif"))).expect("readable").size(), [80, 100]);
+    fails(&files.fuse(&["--extent", "pan"]), 0, &["nodata: the last"]);
+    let fused = read(Path::new(&files.path("fused.tif"))).expect("readable");
+    assert_eq!(fused.size(), [83, 102]);
+    let valid = fused.valid.as_ref().expect("a mask");
+    assert!((0..83 * 102).all(|i| valid[i] == (i % 83 < 80 && i / 83 < 100)));
+
+    let files = Files::new(([36, 74], place(0.5)), ([18, 38], place(1.0)), 2, [0.0; 2]);
+    fails(&files.fuse(&[]), 0, &["MS reaches beyond PAN; left out: the last row"]);
+    assert_eq!(read(Path::new(&files.path("fused.tif"))).expect("readable").size(), [36, 74]);
+}
+
+#[test]
+fn pairs_that_do_not_fit_exit_with_4_and_the_command_that_helps() {
+    let pan = (([80, 80]), tags((0.5, [500_000.0, 4_000_000.0], UTM)));
+    let refused = |ms: GeoTags, words: &[&str]| {
+        let files = Files::new(pan.clone(), ([20, 20], ms), 4, [0.0; 2]);
+        fails(&files.fuse(&[]), 4, words);
+        let (found, code, said) = files.info(&[]);
+        assert_eq!((code, found["verdict"].as_str()), (Some(4), Some("cannot be fused as it is")), "{said}");
+        let problem = found["problem"].as_str().expect("a problem");
+        assert!(words.iter().all(|word| problem.contains(word)), "{problem}");
+        assert!(!Path::new(&files.path("fused.tif")).exists());
+    };
+    // WGS84 against UTM.
+    refused(
+        tags((1.8e-5, [-3.0, 36.1], 4326)),
+        &["EPSG:4326", "gdalwarp -t_srs EPSG:32630 -te 500000 3999960 500040 4000000"],
+    );
+    // SkySat: MS at PAN's pixel size already.
+    refused(tags((0.5, [500_000.0, 4_000_000.0], UTM)), &["1.00000", "resampled before"]);
+    refused(tags((2.0, [600_000.0, 4_000_000.0], UTM)), &["do not overlap"]);
+    refused(GeoTags::default(), &["ms.tif: it has no georeference", "--assume-aligned"]);
+}
+
+#[test]
+fn pairs_without_georeference_are_aligned_when_told_so() {
+    let files = Files::new(([80, 80], GeoTags::default()), ([20, 20], GeoTags::default()), 4, [0.0; 2]);
+    fails(&files.fuse(&[]), 4, &["--assume-aligned"]);
+    fails(&files.fuse(&["--assume-aligned"]), 0, &[]);
+    let (found, code, _) = files.info(&["--assume-aligned=area"]);
+    assert_eq!((code, &found["rows"]["phase"]), (Some(0), &1.5.into()));
+    let (found, ..) = files.info(&["--assume-aligned=centre"]);
+    assert_eq!(
+        (&found["rows"]["phase"], &found["area"]["notes"][0]),
+        (&0.0.into(), &"PAN reaches beyond MS; left out: the last row, the last column".into())
+    );
+}

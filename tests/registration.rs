@@ -1,0 +1,285 @@
+//! The shift between PAN and MS: measured where it is known, corrected, refused; and what a wrong
+//! half pixel costs.
+
+use std::path::{Path, PathBuf};
+
+use trapan::engine::{Device, Options};
+use trapan::filter::{self, Grid};
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::scene::{Scene as Place, SceneSpec, scene};
+use trapan::method::{self, Config};
+use trapan::quality::rmse;
+use trapan::raster::{
+    Alignment, Check, GeoTags, GeometryError, GeometryOptions, Header, Pair, Raster, RasterError, Registration, Sample,
+    Scale, Scene,
+};
+
+use crate::support::skipped;
+
+/// DN of reflectance 1.
+const TOP: f32 = 2900.0;
+const BANDS: usize = 4;
+
+/// How far PAN lies off MS at a row and column of PAN.
+type Field<'a> = &'a dyn Fn(f64, f64) -> [f64; 2];
+
+fn place(width: usize, height: usize, seed: u64) -> Place {
+    scene(&SceneSpec { width, height, bands: BANDS, seed }).expect("the spec is allowed")
+}
+
+fn dn(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|v| (v * TOP).round()).collect()
+}
+
+fn raster(name: &str, [width, height, bands]: [usize; 3], data: Vec<f32>, geo: GeoTags) -> Raster {
+    Raster::new(Header { geo, ..Header::new(name, Sample::U16, [width, height, bands]) }, data)
+}
+
+/// A north-up georeference; `point`: its coordinates are those of the first pixel's centre.
+fn georeference(pixel: f64, point: bool) -> GeoTags {
+    GeoTags {
+        pixel_scale: vec![pixel, pixel, 0.0],
+        tiepoints: vec![0.0, 0.0, 0.0, 500_000.0, 4_000_000.0, 0.0],
+        keys: vec![1, 1, 0, 2, 1024, 0, 1, 1, 1025, 0, 1, 1 + u16::from(point)],
+        ..GeoTags::default()
+    }
+}
+
+/// PAN and MS of a place, where MS pixel k shows what PAN shows around `ratio·k + phase + shift`.
+fn pair_of(place: &Place, rows: Grid, columns: Grid, shift: [f64; 2], point: bool) -> (Raster, Raster) {
+    let moved = |grid: Grid, shift: f64| Grid { phase: grid.phase + shift, ..grid };
+    let operator = filter::degrade(0.3, moved(rows, shift[0]), moved(columns, shift[1]));
+    let low = filter::apply(&place.truth, columns.fine, &vec![operator; BANDS]);
+    let pan = raster("pan.tif", [columns.fine, rows.fine, 1], dn(&place.pan), georeference(0.5, point));
+    let ms = [columns.coarse, rows.coarse, BANDS];
+    (pan, raster("ms.tif", ms, dn(&low), georeference(0.5 * rows.ratio as f64, point)))
+}
+
+fn measured(pair: &Pair) -> Registration {
+    let found = Registration::of(&Scene::of(pair), |_, _| {}).expect("memory is readable");
+    found.expect("there is texture")
+}
+
+#[track_caller]
+fn near(found: [f64; 2], wanted: [f64; 2], tolerance: f64) {
+    let off = (0..2).map(|i| (found[i] - wanted[i]).abs()).fold(0.0, f64::max);
+    assert!(off <= tolerance, "{found:.3?} instead of {wanted:?}");
+}
+
+/// kvos/CoastSat#264: products whose PAN is shifted. Known shifts, ratios and phases, whole, fractional and none.
+#[test]
+fn known_shifts_are_measured_to_a_tenth_of_a_pixel() {
+    for (ratio, size, shift) in [
+        (4, 256, [0.0, 0.0]),
+        (4, 256, [2.5, -1.25]),
+        (4, 256, [-0.3, 0.45]),
+        (4, 200, [-7.8, 9.1]),
+        (2, 160, [0.5, 0.5]),
+        (2, 160, [-1.7, 3.2]),
+        (3, 192, [1.1, -0.6]),
+        (8, 512, [3.0, -4.4]),
+    ] {
+        let grid = Grid::aligned(size, ratio);
+        let (pan, ms) = pair_of(&place(size, size, 5), grid, grid, shift, false);
+        let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+        let found = measured(&pair);
+        near(found.shift, shift, 0.1);
+        assert!(found.fit > 0.8 && found.correlation.len() == BANDS, "{found:?}");
+        found.is_one_shift().expect("one shift explains it");
+    }
+}
+
+/// Nodata takes no part: the shift of a scene with a collar and holes full of wild values is the same.
+#[test]
+fn nodata_takes_no_part() {
+    let grid = Grid::aligned(256, 4);
+    let (mut pan, mut ms) = pair_of(&place(256, 256, 6), grid, grid, [1.4, -0.7], false);
+    (pan.nodata, ms.nodata) = (Some(0.0), Some(65535.0));
+    for i in 0..256 * 256 {
+        if i % 256 < 60 + i / 1024 || (i / 256 % 90 < 9 && i % 256 % 70 < 9) {
+            pan.data[i] = 0.0;
+        }
+    }
+    for k in (0..64 * 64).filter(|k| k % 64 > 55 || k / 64 % 30 == 3 && k % 11 == 2) {
+        ms.data[BANDS * k + 1] = 65535.0;
+    }
+    let [pan, ms] = [pan, ms].map(|image| Raster::new(image.header, image.data));
+    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    near(measured(&pair).shift, [1.4, -0.7], 0.1);
+}
+
+/// PAN seen through a field of shifts, by bilinear interpolation.
+fn warped(pan: &Raster, field: Field<'_>) -> Raster {
+    let (w, h) = (pan.width, pan.height);
+    let value = |i: usize| {
+        let (y, x) = ((i / w) as f64, (i % w) as f64);
+        let [dy, dx] = field(y, x);
+        let (y, x) = ((y - dy).clamp(0.0, h as f64 - 1.001), (x - dx).clamp(0.0, w as f64 - 1.001));
+        let (fy, fx) = (y.fract() as f32, x.fract() as f32);
+        let at = |j: usize, k: usize| pan.data[(y as usize + j) * w + x as usize + k];
+        (at(0, 0) * (1.0 - fx) + at(0, 1) * fx) * (1.0 - fy) + (at(1, 0) * (1.0 - fx) + at(1, 1) * fx) * fy
+    };
+    let data = (0..w * h).map(value).collect();
+    Raster { data, ..pan.clone() }
+}
+
+/// "Why pansharpening fails" (earthtodate.com): shifts that vary over the scene; and a scale error, as in a
+/// pair whose files were resampled by hand.
+#[test]
+fn shifts_that_vary_are_told_apart_and_refused() {
+    let grid = Grid::aligned(512, 4);
+    let (pan, ms) = pair_of(&place(512, 512, 7), grid, grid, [0.0; 2], false);
+    let wave = |y: f64, x: f64| [3.0 * (y * 0.005).sin(), 3.0 * (x * 0.005 + 1.0).cos()];
+    let drift = |y: f64, x: f64| [0.01 * (y - 256.0), -0.005 * (x - 256.0)];
+    for (field, word) in [(&wave as Field<'_>, "from place to place|over the scene"), (&drift, "the scales differ")] {
+        let pair = Pair::new(warped(&pan, field), ms.clone(), &GeometryOptions::default()).expect("a pair");
+        let found = measured(&pair);
+        assert_eq!(found.windows.len(), 16);
+        for window in &found.windows {
+            near(window.shift, field(window.at[0], window.at[1]), 0.3);
+        }
+        let error = found.is_one_shift().expect_err("many shifts").to_string();
+        assert!(word.split('|').any(|word| error.contains(word)), "{error}");
+        let options = GeometryOptions::default();
+        let refused = Check::of(&Scene::of(&pair)).expect("readable").corrected(&options);
+        assert!(matches!(refused, Err(RasterError::Geometry(GeometryError::Misregistered { .. }))));
+    }
+    let pair = Pair::new(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair");
+    near(measured(&pair).drift, [5.12, 2.56], 0.3);
+}
+
+/// What fusing makes of a pair, and plain upsampling: root mean square errors in DN, away from the border.
+fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
+    let config = Config {
+        epochs: 60,
+        dam_epochs: 30,
+        width: 16,
+        ..Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands")
+    };
+    let scale = Scale::of(pair, None).expect("11 bits");
+    let device = Device::Cpu { threads: 0 };
+    let observe = &mut |_: &method::Progress| std::ops::ControlFlow::Continue(());
+    let fused = method::fuse(pair, &scale, &config, &device, Options::default(), observe).expect("it trains");
+    let (w, h) = (pair.pan.width, pair.pan.height);
+    let whole = place.pan.len() / (place.truth.len() / BANDS / place.pan.len()).max(1);
+    assert_eq!(whole, place.pan.len());
+    let side = (place.pan.len() as f64).sqrt() as usize; // square places
+    let inner = |image: &[f32], row: usize, column: usize, width: usize| -> Vec<f32> {
+        (8..h - 8)
+            .flat_map(|y| image[((row + y) * width + column + 8) * BANDS..][..(w - 16) * BANDS].to_vec())
+            .collect()
+    };
+    let truth = inner(&dn(&place.truth), top, left, side);
+    [&fused.hrms, &fused.lms].map(|image| f64::from(rmse(&inner(image, 0, 0, w), &truth) as f32))
+}
+
+/// Landsat: sizes 2N−1, PixelIsPoint, first centres equal. The truth is known; the same pair taken to be
+/// area-aligned, half a pixel off, is visibly worse in both.
+#[test]
+fn a_wrong_half_pixel_costs_what_the_right_phase_gives() {
+    let place = place(127, 127, 8);
+    let grid = Grid { ratio: 2, phase: 0.0, fine: 127, coarse: 64 };
+    let (pan, ms) = pair_of(&place, grid, grid, [0.0; 2], true);
+    let right = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    assert_eq!([right.rows, right.columns], [grid; 2]);
+    let mut wrong = right.clone();
+    (wrong.rows.phase, wrong.columns.phase) = (0.5, 0.5);
+    let [[fused, upsampled], [fused_wrong, upsampled_wrong]] =
+        [&right, &wrong].map(|pair| errors(pair, &place, [0, 0]));
+    println!(
+        "RMSE at the true phase: {fused:.1} fused, {upsampled:.1} upsampled; half a pixel off: {fused_wrong:.1}, {upsampled_wrong:.1}"
+    );
+    assert!(fused < 0.85 * upsampled, "{fused} fused, {upsampled} upsampled");
+    assert!(fused_wrong > 1.1 * fused && upsampled_wrong > 1.2 * upsampled, "{fused_wrong} {upsampled_wrong}");
+}
+
+/// Correcting a known shift brings the result closer to the truth.
+#[test]
+fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
+    let (place, shift) = (place(192, 192, 9), [2.5, -1.25]);
+    let grid = Grid::aligned(192, 4);
+    let (pan, ms) = pair_of(&place, grid, grid, shift, false);
+    let off = Pair::new(pan.clone(), ms.clone(), &GeometryOptions::default()).expect("a pair");
+    let check = Check::of(&Scene::of(&off)).expect("readable");
+    assert!(
+        check.warnings.iter().any(|w| w.starts_with("W-SHIFT") && w.contains("--coregister")),
+        "{:?}",
+        check.warnings
+    );
+    let options = check.corrected(&GeometryOptions::default()).expect("one shift");
+    near(options.shift, shift, 0.1);
+    let corrected = Pair::new(pan, ms, &options).expect("a pair");
+    assert_eq!(corrected.pan.size(), [191, 190]);
+    near(measured(&corrected).shift, [0.0; 2], 0.05);
+    let [fused_off, upsampled_off] = errors(&off, &place, [0, 0]);
+    let [fused, upsampled] = errors(&corrected, &place, [2, 0]);
+    println!(
+        "RMSE corrected: {fused:.1} fused, {upsampled:.1} upsampled; 2.5 rows off: {fused_off:.1}, {upsampled_off:.1}"
+    );
+    assert!(
+        fused < 0.8 * fused_off && upsampled < 0.9 * upsampled_off,
+        "{fused} {fused_off} {upsampled} {upsampled_off}"
+    );
+}
+
+/// Landsat 8's PAN sees neither near infrared nor shortwave (SCP#131, CoastSat#560): a band it does not see is named.
+#[test]
+fn bands_that_pan_does_not_see_are_named() {
+    let grid = Grid::aligned(192, 4);
+    let (pan, mut ms) = pair_of(&place(192, 192, 10), grid, grid, [0.0; 2], false);
+    // Another place in the last band.
+    let other = place(48, 48, 11);
+    ms.data.iter_mut().skip(3).step_by(BANDS).zip(other.pan.iter()).for_each(|(v, other)| *v = (other * TOP).round());
+    ms.descriptions[3] = Some("SWIR".into());
+    let check =
+        Check::of(&Scene::of(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"))).expect("readable");
+    let warning = check.warnings.iter().find(|w| w.starts_with("W-PAN-COVERAGE")).expect("a warning");
+    assert!(warning.contains("band 4 (SWIR)") && !warning.contains("band 3"), "{warning}");
+}
+
+#[test]
+fn nothing_is_measured_where_there_is_nothing() {
+    let grid = Grid::aligned(64, 4);
+    let (pan, mut ms) = pair_of(&place(64, 64, 12), grid, grid, [0.0; 2], false);
+    ms.nodata = Some(7.0);
+    ms.data.iter_mut().enumerate().filter(|(i, _)| i / BANDS % 16 != 8).for_each(|(_, v)| *v = 7.0);
+    let ms = Raster::new(ms.header, ms.data);
+    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    assert_eq!(Registration::of(&Scene::of(&pair), |_, _| {}).expect("readable"), None);
+    let check = Check::of(&Scene::of(&pair)).expect("readable");
+    assert!(check.warnings[0].contains("cannot be measured"), "{:?}", check.warnings);
+    assert!(check.corrected(&GeometryOptions::default()).is_err());
+}
+
+/// Shifts that others measured on real pairs, in rows and columns.
+#[test]
+fn real_pairs_are_measured_as_others_did() {
+    let folder = std::env::var_os("TRAPAN_DATA").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
+    if !folder.is_dir() {
+        return skipped(&format!("no real pairs in {}; set TRAPAN_DATA to their folder", folder.display()));
+    }
+    let check = |name: &str, drifting: bool| {
+        let file = |kind: &str| folder.join(format!("{name}_{kind}.tif"));
+        let options = GeometryOptions { assume_aligned: Some(Alignment::Area), drifting, ..GeometryOptions::default() };
+        Check::of(&Scene::open(&file("pan"), &[file("ms")], &options)?)
+    };
+    for (name, shift) in [
+        ("wv2", [-0.16, 0.03]),
+        ("pleiades", [-0.36, -0.15]),
+        ("spot6", [0.12, 0.04]),
+        ("gf2_patch0", [-1.4, 0.0]),
+        ("gf2_patch4", [-2.3, 1.0]),
+        ("landsat8_momotombo", [0.5, 0.5]),
+        ("landsat8_madrid", [0.0, 0.0]), // georeferenced, with Landsat's phase
+    ] {
+        let found = check(name, false).unwrap_or_else(|e| panic!("{name}: {e}")).registration.expect("texture");
+        near(found.shift, shift, 0.15);
+        found.is_one_shift().unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    let error = check("misregistered", false).expect_err("a ratio of 4.015").to_string();
+    assert!(error.contains("gdalwarp -te") && error.contains("4.01506"), "{error}");
+    let found = check("misregistered", true).expect("nearly 4").registration.expect("texture");
+    let error = found.is_one_shift().expect_err("a drift").to_string();
+    assert!(error.contains("the scales differ"), "{error}");
+}

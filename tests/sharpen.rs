@@ -1,0 +1,326 @@
+//! Scenes larger than a tile, and trainings of several samples, with nodata, interrupted and resumed.
+
+use std::ops::{ControlFlow, Range};
+use std::time::Duration;
+
+use trapan::engine::{CpuEngine, Device, Options};
+use trapan::graph::{Isa, Shape};
+use trapan::method::apply::{Application, Rows, apply};
+use trapan::method::config::{Config, Profile, Sensor, Upsample};
+use trapan::method::sharpen::Span;
+use trapan::method::{
+    Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
+    train, windows,
+};
+use trapan::net::{FusionShape, Layer};
+use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
+
+use crate::support::devices::software;
+use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights};
+use crate::support::session::layers;
+
+/// Values in 0..1 that repeat nowhere.
+fn image(len: usize, seed: f32) -> Vec<f32> {
+    (0..len).map(|k| 0.5 + 0.4 * ((k as f32 * 0.37 + seed).sin() * (k as f32 * 0.0113).cos())).collect()
+}
+
+fn rows(image: &[f32], width: usize, rows: &Range<usize>) -> Vec<f32> {
+    image[rows.start * width..rows.end * width].to_vec()
+}
+
+/// Upsampled and fused image of a whole scene, tile by tile.
+fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -> ([Vec<f32>; 2], Vec<Span>) {
+    let (pan_w, ms_w, bands) = (dims.columns.fine, dims.columns.coarse, dims.bands);
+    let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
+    let weights: Vec<Layer> = layers(&fusion_weights(bands));
+    let network = (FusionShape { bands, width: 32, blocks: 4 }, &weights[..]);
+    let all = [0..dims.rows.fine, 0..dims.columns.fine];
+    let mut sharpener =
+        Sharpener::new(device, Options::default(), dims, upsample, network, all, tile).expect("the device takes it");
+    let strips = sharpener.strips().to_vec();
+    let mut whole = [Vec::new(), Vec::new()];
+    for strip in &strips {
+        let (pan, ms) = (rows(&pan, pan_w, &strip.sees), rows(&ms, ms_w * bands, &strip.ms));
+        let parts = sharpener.strip(strip, &pan, &ms, true).expect("the device runs it");
+        whole.iter_mut().zip(parts).for_each(|(whole, part)| whole.extend(part));
+    }
+    (whole, strips)
+}
+
+/// MS of `h × w` on a PAN of its own size and phase.
+fn dims(h: usize, w: usize, bands: usize, ratio: usize, phase: f64, cut: usize) -> Dims {
+    let mut dims = Dims::aligned(h, w, bands, ratio);
+    for grid in [&mut dims.rows, &mut dims.columns] {
+        (grid.phase, grid.fine) = (phase, grid.fine - cut);
+    }
+    dims
+}
+
+/// Area-aligned, centre-aligned as Landsat's 2N − 1, and a PAN that starts inside an MS pixel.
+#[test]
+fn any_tile_size_gives_the_same_bytes() {
+    let cpu = Device::Cpu { threads: 2 };
+    for dims in [dims(52, 67, 3, 4, 1.5, 0), dims(110, 121, 2, 2, 0.0, 1), dims(50, 61, 1, 4, -0.7, 5)] {
+        let ([lms, hrms], strips) = sharpen(&cpu, &dims, Upsample::Cubic, [4096; 2]);
+        assert_eq!((strips.len(), hrms.len()), (1, dims.pan().len() * dims.bands));
+        for tile in [[96, 130], [152, 104], [1, 1]] {
+            let ([other_lms, other], strips) = sharpen(&cpu, &dims, Upsample::Cubic, tile);
+            assert!(strips.len() > 1, "{tile:?} cuts the scene");
+            assert!(lms == other_lms, "{dims:?}: tiles of {tile:?} upsample to other bytes");
+            assert!(hrms == other, "{dims:?}: tiles of {tile:?} give other bytes");
+        }
+    }
+}
+
+#[test]
+fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
+    let gpu = Device::Gpu(software().clone());
+    let dims = dims(36, 29, 2, 4, 1.5, 0);
+    let whole = sharpen(&gpu, &dims, Upsample::Cubic, [4096; 2]).0;
+    let tiles = sharpen(&gpu, &dims, Upsample::Cubic, [112, 104]).0;
+    assert!(whole == tiles, "tiles give other bytes");
+}
+
+/// A part in the middle, at each end, a single pixel.
+#[test]
+fn a_part_has_the_bytes_of_the_whole() {
+    let (cpu, dims) = (Device::Cpu { threads: 2 }, dims(52, 67, 2, 4, 1.5, 3));
+    let [height, width] = [dims.rows.fine, dims.columns.fine];
+    let scene = Simulated::of(&dims);
+    let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
+    for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
+        let found = scene.apply(&cpu, part.clone(), 1 << 20);
+        let cut = part[0].clone().flat_map(|y| &whole[(y * width + part[1].start) * 2..(y * width + part[1].end) * 2]);
+        assert!(found.iter().eq(cut), "{part:?} has other bytes than the whole");
+    }
+}
+
+/// A scene in memory and networks for it.
+struct Simulated {
+    pair: Pair,
+    fitted: Fitted,
+}
+
+impl Simulated {
+    fn of(dims: &Dims) -> Self {
+        let raster = |shape: Shape, seed: f32| {
+            let header = Header::new("memory.tif", Sample::F32, [shape.w(), shape.h(), shape.c()]);
+            Raster::new(header, image(shape.len(), seed))
+        };
+        let (pan, ms) = (raster(dims.pan(), 0.0), raster(dims.ms(), 1.0));
+        let config = Config::new(Sensor::Generic, Profile::Trapan, dims.bands).expect("any bands");
+        let pair = Pair { pan, ms, rows: dims.rows, columns: dims.columns, warnings: Vec::new() };
+        let scale = Scale::of(&pair, None).expect("a range");
+        let fusion = layers(&fusion_weights(dims.bands));
+        let dam = layers(&dam_weights(dims.bands, &DAM_GOLDEN));
+        let means = vec![0.5; dims.bands + 1];
+        Self { pair, fitted: Fitted { config, bands: dims.bands, ratio: dims.rows.ratio, scale, means, fusion, dam } }
+    }
+
+    fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
+        let scene = Scene::of(&self.pair);
+        let (fitted, options) = (&self.fitted, Options::default());
+        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
+        let mut whole = Vec::new();
+        let mut sink = |rows: Rows| {
+            whole.extend(rows.hrms);
+            Ok(())
+        };
+        apply(&job, &mut sink, &mut |_| ControlFlow::Continue(())).expect("applies");
+        whole
+    }
+}
+
+#[test]
+fn networks_come_back_from_their_file() {
+    let dims = Dims::aligned(20, 20, 3, 4);
+    let Simulated { pair, fitted } = Simulated::of(&dims);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("model.safetensors");
+    fitted.save(&path, false).expect("a new file");
+    assert!(fitted.save(&path, false).is_err(), "an existing file stays");
+    assert_eq!(Fitted::load(&path).expect("our own file"), fitted);
+    let scene = Scene::of(&pair);
+    fitted.check(&scene, &fitted.scale).expect("the scene it was made for");
+    for (other, what) in [
+        (Fitted { bands: 4, ..fitted.clone() }, "bands 4"),
+        (Fitted { ratio: 2, ..fitted.clone() }, "ratio 2"),
+        (Fitted { scale: Scale { scale: 2047.0, ..fitted.scale }, ..fitted.clone() }, "value range"),
+    ] {
+        let error = other.check(&scene, &fitted.scale).expect_err("refused").to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
+    let whole = std::fs::read(&path).expect("a file");
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().expect("eight")) as usize;
+    for at in (0..header).step_by(7) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &damaged).expect("writable");
+        let _ = Fitted::load(&path);
+        std::fs::write(&path, &whole[..at]).expect("writable");
+        assert!(Fitted::load(&path).is_err(), "cut at {at}");
+    }
+}
+
+/// All over the scene, each of the size asked for, more where there is texture, none in the nodata.
+#[test]
+fn windows_lie_where_there_is_something_to_learn() {
+    let dims = Dims::aligned(300, 400, 1, 4);
+    let (width, height) = (dims.columns.fine, dims.rows.fine);
+    let mut simulated = Simulated::of(&dims);
+    // Left third nodata, middle third flat but for a step.
+    let pan = &mut simulated.pair.pan;
+    pan.valid = Some((0..width * height).map(|i| i % width >= width / 3).collect());
+    for (i, v) in pan.data.iter_mut().enumerate().filter(|(i, _)| i % width < 2 * width / 3) {
+        *v = if i / width < 10 { 0.2 } else { 0.3 };
+    }
+    let scene = Scene::of(&simulated.pair);
+    let survey = Survey::of(&scene).expect("something is valid");
+    let config = Config { train_size: 256, train_windows: 5, ..simulated.fitted.config.clone() };
+    let window = windows::window_dims(&scene, &config);
+    assert_eq!((window.rows.fine, window.columns.fine, window.rows.coarse), (256, 256, 64));
+    let chosen = windows::choose(&scene, &survey.cells, &window, &config);
+    assert!((2..=5).contains(&chosen.len()), "{chosen:?}");
+    for place in &chosen {
+        assert!(4 * place.row + 256 <= height && 4 * place.column + 256 <= width, "{place:?} is within the scene");
+        assert!(4 * place.column + 32 >= width / 3, "{place:?} is valid but for a cell");
+    }
+    assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
+    assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
+    let samples = windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen).expect("in memory");
+    assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
+
+    let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
+    let scene = Scene::of(&small.pair);
+    let window = windows::window_dims(&scene, &Config { train_size: 512, ..config.clone() });
+    assert_eq!((window.rows, window.columns), (scene.rows, scene.columns), "a small scene is one window");
+}
+
+/// The band of the codes' interpolator goes around the end of the image: it is never cut.
+#[test]
+fn an_interpolator_that_wraps_sees_the_whole_scene() {
+    let dims = dims(40, 50, 1, 4, 1.5, 0);
+    let (_, strips) = sharpen(&Device::Cpu { threads: 1 }, &dims, Upsample::Interp23, [96, 96]);
+    assert_eq!(strips.len(), 1);
+}
+
+#[test]
+fn what_rests_on_nodata_counts_nothing() {
+    let dims = Dims::aligned(20, 24, 1, 4);
+    let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
+    pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
+    ms[3 * 24 + 4] = false;
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
+    for w in [&weights.pan, &weights.ms, &weights.reduced] {
+        let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
+        assert!((mean - 1.0).abs() < 1e-5, "mean {mean}");
+    }
+    let at = |row: usize, column: usize| weights.pan[row * 96 + column];
+    assert_eq!(at(40, 50), 0.0, "the PAN pixel itself");
+    assert!(at(40, 51) > 1.0 && at(39, 50) > 1.0, "its neighbours see it only through the network");
+    // Cubic upsampling reads MS pixels within 2 of it: PAN pixels of MS rows 1.0..5.0 and more than half of the next.
+    assert_eq!(zeros(&weights.pan), 1 + 16 * 16);
+    let ms_at = |row: usize, column: usize| weights.ms[row * 24 + column];
+    assert_eq!((ms_at(10, 12), ms_at(3, 4)), (0.0, 0.0), "where a pixel is invalid");
+    assert_eq!((ms_at(12, 12), ms_at(10, 10)), (0.0, 0.0), "within 2.5 MS pixels");
+    assert!(ms_at(13, 12) > 1.0 && ms_at(10, 9) > 1.0, "further away");
+    assert!(zeros(&weights.reduced) > zeros(&weights.ms), "the reduced pair reaches further");
+}
+
+fn config(epochs: u32) -> Config {
+    let start = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("any bands");
+    Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
+}
+
+fn samples(dims: &Dims, count: usize) -> Vec<Window> {
+    let sample = |k: usize| Window {
+        pan: image(dims.pan().len(), k as f32),
+        ms: image(dims.ms().len(), 10.0 + k as f32),
+        weights: None,
+    };
+    (0..count).map(sample).collect()
+}
+
+/// Pixels that count nothing may hold anything.
+#[test]
+fn nodata_does_not_enter_the_training() {
+    let (dims, config) = (Dims::aligned(32, 36, 3, 4), config(4));
+    let (mut pan, mut ms) = (vec![true; dims.pan().len()], vec![true; 32 * 36]);
+    pan.iter_mut().take(40 * 144).for_each(|v| *v = false);
+    ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let outcome = |filled: f32| {
+        let mut sample = samples(&dims, 1).remove(0);
+        sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);
+        sample.ms.chunks_exact_mut(3).zip(&ms).filter(|(_, v)| !**v).for_each(|(x, _)| x.fill(filled));
+        sample.weights = Some(weights.clone());
+        run(&dims, &config, &[sample], None, u32::MAX).expect("trains")
+    };
+    let [low, high] = [0.1, 0.9].map(|filled| outcome(filled).best_full.expect("a full step"));
+    // What is left: the network's ten pixels of reach into the nodata, and the tails of the blur.
+    assert!((low - high).abs() < 0.02 * low, "full loss {low} or {high}, by what stands in the nodata");
+}
+
+/// Trains; breaks off after `epochs` reports.
+fn run(
+    dims: &Dims,
+    config: &Config,
+    samples: &[Window],
+    checkpoints: Option<&mut Checkpoints>,
+    reports: u32,
+) -> Result<Outcome, trapan::method::MethodError> {
+    let model = Model::build(*dims, config, samples[0].weights.is_some()).expect("checks pass");
+    let mut engine =
+        CpuEngine::load(model.program.clone(), 2, Options::default()).expect("two threads").with_isa(Isa::best());
+    let mut left = reports;
+    let observe = &mut |_: &Progress| {
+        left = left.saturating_sub(1);
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    train(&mut engine, Job { model: &model, config, samples, checkpoints, look: Duration::ZERO }, observe)
+}
+
+/// Broken off in either stage, at its ends, and twice.
+#[test]
+fn a_resumed_training_ends_with_the_same_bytes() {
+    let (dims, config) = (Dims::aligned(16, 18, 3, 4), config(6));
+    let samples = samples(&dims, 3);
+    let whole = run(&dims, &config, &samples, None, u32::MAX).expect("trains");
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("out.tif.checkpoint");
+    for stops in [vec![1], vec![6], vec![7], vec![2, 3, 2], vec![9]] {
+        let mut checkpoints = Checkpoints::new(&path, Duration::from_secs(3600));
+        for stop in &stops {
+            let stopped = run(&dims, &config, &samples, Some(&mut checkpoints), *stop);
+            assert!(stopped.is_err_and(|e| e.to_string().contains("interrupted")) && path.exists());
+        }
+        let resumed = run(&dims, &config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
+        assert!(resumed.trained == whole.trained, "broken off after {stops:?}: other weights");
+        assert_eq!(resumed.steps, whole.steps, "broken off after {stops:?}");
+        assert_eq!((resumed.epoch, resumed.best_full), (whole.epoch, whole.best_full));
+        checkpoints.remove().expect("a checkpoint to remove");
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_refused() {
+    let (dims, config) = (Dims::aligned(16, 18, 3, 4), config(2));
+    let samples = samples(&dims, 1);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("checkpoint");
+    let mut checkpoints = Checkpoints::new(&path, Duration::ZERO);
+    run(&dims, &config, &samples, Some(&mut checkpoints), 1).map(|_| ()).expect_err("broken off");
+    let other = Config { seed: 1, ..config.clone() };
+    let refused = |config: &Config, checkpoints: &mut Checkpoints| {
+        run(&dims, config, &samples, Some(checkpoints), u32::MAX).map(|_| ()).expect_err("refused").to_string()
+    };
+    assert!(refused(&other, &mut checkpoints).contains("other images, settings, device or version"));
+    let whole = std::fs::read(&path).expect("a checkpoint");
+    for (len, what) in [(0, "empty"), (whole.len() / 2, "half")] {
+        std::fs::write(&path, &whole[..len]).expect("writable");
+        assert!(refused(&config, &mut checkpoints).contains("no weights file of this program"), "{what}");
+    }
+}
