@@ -94,9 +94,9 @@ struct Soon<'a> {
     left: usize,
     /// Lines to ask for at once: a `PLACES`th of all.
     share: usize,
-    /// The next line, in its row and in `image`.
+    /// The next line: where its row starts, and its number there.
+    row: usize,
     line: usize,
-    at: usize,
 }
 
 impl<'a> Soon<'a> {
@@ -107,7 +107,7 @@ impl<'a> Soon<'a> {
     fn new(image: &'a [f32], (w, c): (usize, usize), (top, rows): (usize, usize), left: usize, width: usize) -> Self {
         let lines = (width.min(w - left.min(w)) * c).div_ceil(Self::LINE);
         let image = image.get((top * w + left) * c..).unwrap_or(&[]);
-        Self { image, pitch: w * c, lines, left: rows * lines, share: (rows * lines).div_ceil(PLACES), line: 0, at: 0 }
+        Self { image, pitch: w * c, lines, left: rows * lines, share: (rows * lines).div_ceil(PLACES), row: 0, line: 0 }
     }
 
     /// Asks for the next share. Counting on instead of dividing: a division per line took
@@ -118,12 +118,10 @@ impl<'a> Soon<'a> {
         self.left -= share;
         for _ in 0..share {
             // SAFETY: any address may be asked for; this one is computed without overflow.
-            unsafe { L::prefetch(self.image.as_ptr().wrapping_add(self.at)) }
+            unsafe { L::prefetch(self.image.as_ptr().wrapping_add(self.row + self.line * Self::LINE)) }
             self.line += 1;
-            self.at += Self::LINE;
             if self.line == self.lines {
-                self.at += self.pitch - self.lines * Self::LINE;
-                self.line = 0;
+                (self.row, self.line) = (self.row + self.pitch, 0);
             }
         }
     }
