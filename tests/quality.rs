@@ -270,7 +270,7 @@ fn left_out_blocks_are_counted() {
     assert_eq!(maps.size, [4, 5]);
 }
 
-/// Strips of 32 rows (wide), of 2048 and the rest (tall): the same image, transposed, has the same
+/// Strips of 32 rows (wide) and of thousands (tall): the same image, transposed, has the same
 /// distortions, and every number of threads the same bits.
 #[test]
 fn strips_and_threads_do_not_matter() {

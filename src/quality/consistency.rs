@@ -72,7 +72,7 @@ pub fn consistency_maps(
 pub fn linear_response(pan: &dyn Rows, ms: &dyn Rows, setup: &Setup) -> Result<Vec<f64>, QualityError> {
     let degraded = setup.degradation(pan, &[setup.pan_gain]);
     let mut gram = Gram::new(ms.size()[2], true);
-    for (rows, _) in strips(ms.size(), 1) {
+    for (rows, _) in strips(&[ms, &degraded], 1) {
         gram.add(&ms.read(rows.clone())?, &degraded.read(rows.clone())?, rows);
     }
     Ok(gram.solve())
@@ -96,7 +96,7 @@ pub fn commutation(
     let wanted = setup.degradation(pan, &[setup.pan_gain]);
     let size = wanted.size();
     let (mut squares, mut differences) = (Squares::default(), Squares::default());
-    for (rows, _) in strips(size, 1) {
+    for (rows, _) in strips(&[&first, &second, &wanted], 1) {
         let (first, second) = (first.read(rows.clone())?, second.read(rows.clone())?);
         let wanted = wanted.read(rows.clone())?;
         let of_row = |y: usize| {

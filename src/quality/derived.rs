@@ -20,6 +20,11 @@ impl Rows for Resampled<'_> {
         [rows.output(), columns.output(), self.source.size()[2]]
     }
 
+    fn load(&self) -> usize {
+        let ([_, width, bands], (rows, _)) = (self.size(), &self.operators[0][0]);
+        width * bands + self.source.load() * rows.input.div_ceil(rows.output())
+    }
+
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
         let [_, width, bands] = self.size();
         // Which part of the source has a row. A circular border needs rows of both ends.
@@ -74,6 +79,11 @@ impl Rows for Blurred<'_> {
         self.source.size()
     }
 
+    fn load(&self) -> usize {
+        let [_, width, bands] = self.size();
+        width * bands + self.source.load()
+    }
+
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
         let [height, width, bands] = self.size();
         let source = self.source.read(rows.start.saturating_sub(RADIUS)..(rows.end + RADIUS).min(height))?;
@@ -96,6 +106,11 @@ impl Rows for PerPixel<'_> {
     fn size(&self) -> [usize; 3] {
         let [height, width, _] = self.source.size();
         [height, width, 1]
+    }
+
+    fn load(&self) -> usize {
+        let [_, width, bands] = self.size();
+        width * bands + self.source.load()
     }
 
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
@@ -124,6 +139,11 @@ pub struct Crop<'a> {
 impl Rows for Crop<'_> {
     fn size(&self) -> [usize; 3] {
         [self.rows.len(), self.columns.len(), self.source.size()[2]]
+    }
+
+    fn load(&self) -> usize {
+        let [_, width, bands] = self.size();
+        width * bands + self.source.load()
     }
 
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {

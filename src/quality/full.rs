@@ -97,8 +97,8 @@ pub fn full(
     let mut blocks = Vec::new();
     let mut gram = Gram::new(bands, false);
     let mut levels = [Level::default(); 2];
-    for (rows, read) in strips([height, width, bands], BLOCK) {
-        let images: [&dyn Rows; 5] = [&lms, &blurred, fused, pan, &smooth];
+    let images: [&dyn Rows; 5] = [&lms, &blurred, fused, pan, &smooth];
+    for (rows, read) in strips(&images, BLOCK) {
         let [lms, blurred, fused, pan, smooth] = images.map(|image| image.read(read.clone()));
         let (lms, blurred, fused, pan, smooth) = (lms?, blurred?, fused?, pan?, smooth?);
         gram.add(&fused, &pan, rows.clone());

@@ -9,6 +9,12 @@ use crate::raster::{Source, Window};
 pub trait Rows: Sync {
     /// Rows, columns and bands.
     fn size(&self) -> [usize; 3];
+    /// Values in memory per row while rows are read: its own, and of the images it is computed from.
+    fn load(&self) -> usize {
+        let [_, width, bands] = self.size();
+        width * bands
+    }
+
     /// Some of the rows.
     ///
     /// # Errors
@@ -128,13 +134,17 @@ fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize
     })
 }
 
-/// Values of one strip: what is held at once of each image, 8 MB.
-const STRIP: usize = 1 << 20;
+/// Values that all images together may hold at once: 64 MB. Blocks, and the rows that filters reach
+/// beyond a strip, come on top: 10,000 columns of 4 bands take three times as much.
+const STRIP: usize = 1 << 23;
 
-/// Splits rows into strips of whole blocks of 32. Where the last block is not whole and is mirrored,
-/// its strip comes with the rows above that the mirror needs: `(rows of the strip, rows to read)`.
-pub(super) fn strips([height, width, bands]: [usize; 3], block: usize) -> Vec<(Range<usize>, Range<usize>)> {
-    let step = (STRIP / (width * bands) / block).max(1) * block;
+/// Splits the rows of images of one height into strips of whole blocks. Where the last block is not
+/// whole and is mirrored, its strip comes with the rows above that the mirror needs:
+/// `(rows of the strip, rows to read)`.
+pub(super) fn strips(images: &[&dyn Rows], block: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let height = images[0].size()[0];
+    let load: usize = images.iter().map(|image| image.load()).sum();
+    let step = (STRIP / load / block).max(1) * block;
     let missing = height.next_multiple_of(block) - height;
     let strip = |start: usize| {
         let end = (start + step).min(height);
@@ -150,7 +160,7 @@ pub(super) fn strips([height, width, bands]: [usize; 3], block: usize) -> Vec<(R
 /// Those of reading.
 pub fn highest(image: &dyn Rows) -> Result<f32, QualityError> {
     let mut highest = f64::NEG_INFINITY;
-    for (rows, _) in strips(image.size(), 1) {
+    for (rows, _) in strips(&[image], 1) {
         highest = image.read(rows)?.data.into_iter().fold(highest, f64::max);
     }
     Ok(highest as f32)

@@ -69,7 +69,7 @@ pub(super) fn spectral(
     let algebra = Hypercomplex::new(bands);
     let mut total = RowSums { squares: vec![0.0; bands], values: vec![0.0; bands], ..RowSums::default() };
     let (mut q2n_map, mut levels) = (Vec::new(), [Level::default(); 2]);
-    for (rows, read) in strips(size, BLOCK) {
+    for (rows, read) in strips(&[image, reference], BLOCK) {
         let (image, reference) = (image.read(read.clone())?, reference.read(read)?);
         levels[0].add(&image, rows.clone());
         levels[1].add(&reference, rows.clone());

@@ -42,7 +42,7 @@ pub(super) fn structure(image: &dyn Rows, reference: &dyn Rows, peak: f64) -> Re
     let size @ [height, _, bands] = reference.size();
     let weights = gaussian();
     let (mut scc, mut ssim, mut q_avg) = ([0.0; 3], Sum::default(), Sum::default());
-    for (rows, _) in strips(size, BLOCK) {
+    for (rows, _) in strips(&[image, reference], BLOCK) {
         let read = rows.start.saturating_sub(SSIM_RADIUS)..(rows.end + BLOCK - 1).min(height);
         let (image, reference) = (image.read(read.clone())?, reference.read(read)?);
         let of_row = |i: usize| {

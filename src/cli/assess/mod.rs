@@ -19,14 +19,15 @@ use super::{CliError, Talk};
 /// Version of the JSON's layout.
 const SCHEMA: u32 = 1;
 
+/// What the numbers are, for the end of the help.
+const NOTE: &str = "The indices are those of the DLPan toolbox in double precision, in blocks of 32x32 pixels; blocks that \
+nodata reaches, by a filter or itself, are left out. The toolbox's upsampled MS sits half a PAN pixel off the true grid \
+of most pairs (a whole one for Landsat): published numbers have that in them, and an image that is true to its pixels \
+pays for it. --phase true judges without it, too. What is degraded again is always compared at the true phase.";
+
 /// Arguments of `assess`.
-///
-/// The indices are those of the DLPan toolbox in double precision, in blocks of 32x32 pixels. Blocks
-/// that nodata reaches, by a filter or itself, are left out. The toolbox's upsampled MS sits half a
-/// PAN pixel off the true grid of most pairs (a whole one for Landsat): published numbers have it in
-/// them, and an image that is true to its pixels pays for it. --phase true judges without it, too.
 #[derive(Args)]
-#[command(verbatim_doc_comment, group = ArgGroup::new("by").args(["pan", "truth"]).required(true))]
+#[command(after_help = NOTE, group = ArgGroup::new("by").args(["pan", "truth"]).required(true))]
 pub struct AssessArgs {
     /// Fused GeoTIFF to judge
     #[arg(long, value_name = "FILE")]
@@ -63,8 +64,6 @@ pub struct AssessArgs {
     /// also exactly where the georeference says
     #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
     phase: Phase,
-    #[command(flatten)]
-    geometry: GeometryArgs,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -74,6 +73,8 @@ pub struct AssessArgs {
     /// Replace existing maps
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    geometry: GeometryArgs,
 }
 
 /// Runs `assess`.
