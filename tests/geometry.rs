@@ -288,7 +288,7 @@ fn misplaced(pair: &Pair, pixel: f64) -> f64 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any ratio, offset, orientation and extent: MS lands on PAN to a ten-thousandth of a pixel,
+    /// Any ratio, offset, orientation and extent: MS lands on PAN to two thousandths of a pixel,
     /// and the parts say rightly where they come from.
     #[test]
     fn every_pair_lands_where_its_affine_maps_say(

@@ -88,7 +88,7 @@ fn fails(output: &Output, code: i32, words: &[&str]) {
 #[test]
 fn info_tells_grids_shift_values_and_needs() {
     let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
-    let files = Files::new(([200, 240], place(0.5)), ([50, 60], place(2.0)), 4, [1.5, -0.75]);
+    let files = Files::new(([200, 240], place(0.5)), ([50, 60], place(2.0)), 4, [1.8, -0.75]);
     let (found, code, said) = files.info(&[]);
     assert_eq!(
         (code, &found["problem"], found["verdict"].as_str()),
@@ -101,7 +101,7 @@ fn info_tells_grids_shift_values_and_needs() {
     );
     assert_eq!(found["area"]["pan"], serde_json::json!({ "x": 0, "y": 0, "width": 200, "height": 240 }));
     let near = |value: &Value, wanted: f64| (value.as_f64().expect("a number") - wanted).abs() < 0.1;
-    assert!(near(&found["shift"]["rows"], 1.5) && near(&found["shift"]["columns"], -0.75), "{}", found["shift"]);
+    assert!(near(&found["shift"]["rows"], 1.8) && near(&found["shift"]["columns"], -0.75), "{}", found["shift"]);
     assert_eq!((&found["pan"]["epsg"], &found["ms"]["sample"]), (&UTM.into(), &"u16".into()));
     assert!(matches!(found["pan"]["bits"].as_u64(), Some(11 | 12)), "{}", found["pan"]);
     assert_eq!(found["correlation"].as_array().map(Vec::len), Some(BANDS));
@@ -125,7 +125,7 @@ fn info_tells_grids_shift_values_and_needs() {
     fails(&output, 0, &["warning: W-SHIFT"]);
     fails(&files.fuse(&["--coregister"]), 0, &["PAN is taken to lie +1.", "(--coregister)"]);
     let fused = read(Path::new(&files.path("fused.tif"))).expect("readable");
-    // MS reaches from row 1.5 and to column 199.25 of PAN.
+    // MS reaches from row 1.8 and to column 199.25 of PAN.
     assert_eq!(fused.size(), [199, 238]);
     assert_eq!(fused.geo.affine().map(|a| a.at(0.0, 0.0)), Some([500_000.0, 3_999_999.0]));
     // interp23 is refused where the grids are not those it was made for.

@@ -148,29 +148,23 @@ fn shifts_that_vary_are_told_apart_and_refused() {
     near(measured(&pair).drift, [5.12, 2.56], 0.3);
 }
 
-/// What fusing makes of a pair, and plain upsampling: root mean square errors in DN, away from the border.
+/// Root mean square errors in DN of what fusing makes of a pair and of plain upsampling, away from the
+/// border; PAN starts at `[top, left]` of the square place.
 fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
-    let config = Config {
-        epochs: 60,
-        dam_epochs: 30,
-        width: 16,
-        ..Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands")
-    };
+    let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
+    let config = Config { epochs: 60, dam_epochs: 30, width: 16, ..config };
     let scale = Scale::of(pair, None).expect("11 bits");
     let device = Device::cpu(0);
     let observe = &mut |_: &method::Progress| std::ops::ControlFlow::Continue(());
     let fused = method::fuse(pair, &scale, &config, &device, Options::default(), observe).expect("it trains");
-    let (w, h) = (pair.pan.width, pair.pan.height);
-    let whole = place.pan.len() / (place.truth.len() / BANDS / place.pan.len()).max(1);
-    assert_eq!(whole, place.pan.len());
-    let side = (place.pan.len() as f64).sqrt() as usize; // square places
-    let inner = |image: &[f32], row: usize, column: usize, width: usize| -> Vec<f32> {
-        (8..h - 8)
-            .flat_map(|y| image[((row + y) * width + column + 8) * BANDS..][..(w - 16) * BANDS].to_vec())
-            .collect()
+    let [w, h] = pair.pan.size();
+    let side = place.pan.len().isqrt();
+    let inner = |image: &[f32], [top, left]: [usize; 2], width: usize| -> Vec<f32> {
+        let row = |y: usize| &image[((top + y) * width + left + 8) * BANDS..][..(w - 16) * BANDS];
+        (8..h - 8).flat_map(row).copied().collect()
     };
-    let truth = inner(&dn(&place.truth), top, left, side);
-    [&fused.hrms, &fused.lms].map(|image| f64::from(rmse(&inner(image, 0, 0, w), &truth) as f32))
+    let truth = inner(&dn(&place.truth), [top, left], side);
+    [&fused.hrms, &fused.lms].map(|image| rmse(&inner(image, [0, 0], w), &truth))
 }
 
 /// Landsat: sizes 2N−1, PixelIsPoint, first centres equal. The truth is known; the same pair taken to be
@@ -190,7 +184,7 @@ fn a_wrong_half_pixel_costs_what_the_right_phase_gives() {
         "RMSE at the true phase: {fused:.1} fused, {upsampled:.1} upsampled; half a pixel off: {fused_wrong:.1}, {upsampled_wrong:.1}"
     );
     assert!(fused < 0.85 * upsampled, "{fused} fused, {upsampled} upsampled");
-    assert!(fused_wrong > 1.1 * fused && upsampled_wrong > 1.2 * upsampled, "{fused_wrong} {upsampled_wrong}");
+    assert!(fused_wrong > 1.1 * fused && upsampled_wrong > 1.1 * upsampled, "{fused_wrong} {upsampled_wrong}");
 }
 
 /// Correcting a known shift brings the result closer to the truth.

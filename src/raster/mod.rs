@@ -19,7 +19,7 @@ mod pair;
 pub mod picture;
 mod product;
 mod read;
-pub mod register;
+mod register;
 mod scale;
 mod scene;
 mod storage;

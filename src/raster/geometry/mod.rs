@@ -61,7 +61,7 @@ pub struct GeometryOptions {
     pub assume_aligned: Option<Alignment>,
     /// Which area to fuse.
     pub extent: Extent,
-    /// How far PAN lies off MS, in PAN pixels: down, to the right; see [`register`](super::register).
+    /// How far PAN lies off MS, in PAN pixels: down, to the right; see [`Registration`](super::Registration).
     pub shift: [f64; 2],
     /// Take the nearest whole ratio if pixel sizes are a few per cent off it, to measure what cannot
     /// be fused.

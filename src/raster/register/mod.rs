@@ -32,7 +32,7 @@ const ROUNDS: usize = 10;
 /// Step, in PAN pixels, that ends it.
 const CONVERGED: f64 = 2e-3;
 /// A shift beyond this, in PAN pixels, is worth a warning: it shows in the result.
-pub const NOTABLE: f64 = 0.3;
+pub(super) const NOTABLE: f64 = 0.3;
 /// Spread and drift beyond these, in PAN pixels, cannot be put right by one shift.
 const MOST_SPREAD: f64 = 0.75;
 const MOST_DRIFT: f64 = 1.5;
@@ -42,7 +42,7 @@ const LEAST_FIT: f64 = 0.5;
 /// The shift of one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Local {
-    /// Centre of the window in PAN: row, column.
+    /// Centre of the window's texture in PAN: row, column.
     pub at: [f64; 2],
     /// How far PAN lies off MS, in PAN pixels: down, to the right.
     pub shift: [f64; 2],

@@ -56,7 +56,7 @@ pub(super) struct Patch {
     blurred: Vec<f32>,
     /// Rows and columns of MS on it.
     grids: [Grid; 2],
-    /// Centre in the PAN of the pair: row, column.
+    /// Centre of its texture in the PAN of the pair: row, column.
     pub(super) at: [f64; 2],
     /// `[h, w, C]`.
     ms: Vec<f32>,
@@ -96,11 +96,12 @@ impl Patch {
         let bands = ms.data.len() / (mw * mh);
         let pixel = |k: u32| ms.data[k as usize * bands..][..bands].iter().map(|v| f64::from(*v));
         let difference = |[from, to]: &[u32; 2]| pixel(*to).zip(pixel(*from)).map(|(b, a)| b - a).collect::<Vec<_>>();
+        let differences: Vec<f64> = neighbours.iter().flat_map(difference).collect();
         Self {
             blurred: blur(&pan.data, width, &kernel),
             grids,
-            at: [&part.rows, &part.columns].map(|span| 0.5 * (span.pan.start + span.pan.end - 1) as f64),
-            differences: neighbours.iter().flat_map(difference).collect(),
+            at: centre(&differences, &neighbours, part, [rows, columns]),
+            differences,
             known: (0..mw * mh).filter(|k| known[*k]).map(|k| k as u32).collect(),
             neighbours,
             features: bands,
@@ -163,6 +164,21 @@ impl Patch {
         let bands = self.ms.len() / samples.len();
         self.known.iter().for_each(|k| pixel(samples[*k as usize][0], &self.ms[*k as usize * bands..][..bands]));
     }
+}
+
+/// Where the differences are, on the whole: a shift that varies within a window is measured there.
+fn centre(differences: &[f64], neighbours: &[[u32; 2]], part: &Part, grids: [&Grid; 2]) -> [f64; 2] {
+    let (width, bands) = (part.columns.ms.len(), differences.len() / neighbours.len().max(1));
+    let mut sums = [0.0; 3];
+    for ([from, to], differences) in neighbours.iter().zip(differences.chunks_exact(bands.max(1))) {
+        let weight: f64 = differences.iter().map(|d| d * d).sum();
+        for k in [*from as usize, *to as usize] {
+            let row = grids[0].fine_at(part.rows.ms.start + k / width);
+            let column = grids[1].fine_at(part.columns.ms.start + k % width);
+            sums = [sums[0] + weight * row, sums[1] + weight * column, sums[2] + weight];
+        }
+    }
+    [sums[0] / sums[2], sums[1] / sums[2]]
 }
 
 /// Weights of four samples, of which the second and third surround a place, for its value and its slope.
