@@ -143,7 +143,7 @@ impl Band {
 
 /// Differences to the next pixel along x and along y; 0 at the far border.
 fn differences(x: &[f64], width: usize) -> [Plane; 2] {
-    let along_x = x.iter().enumerate().map(|(i, v)| if (i + 1) % width == 0 { 0.0 } else { x[i + 1] - v });
+    let along_x = x.iter().enumerate().map(|(i, v)| if (i + 1).is_multiple_of(width) { 0.0 } else { x[i + 1] - v });
     let along_y = x.iter().enumerate().map(|(i, v)| x.get(i + width).map_or(0.0, |next| next - v));
     [along_x.collect(), along_y.collect()]
 }
@@ -153,7 +153,7 @@ fn adjoint(z: &[Plane; 2], width: usize) -> Plane {
     let [zx, zy] = z;
     let last = |i: usize| i + width >= zy.len();
     let at = |i: usize| {
-        let x = if i % width == 0 { 0.0 } else { zx[i - 1] } - if (i + 1) % width == 0 { 0.0 } else { zx[i] };
+        let x = if i.is_multiple_of(width) { 0.0 } else { zx[i - 1] } - if (i + 1).is_multiple_of(width) { 0.0 } else { zx[i] };
         let y = if i < width { 0.0 } else { zy[i - width] } - if last(i) { 0.0 } else { zy[i] };
         x + y
     };

@@ -39,10 +39,10 @@ impl Rows for Resampled<'_> {
             part_of.extend(run.iter().map(|row| (*row, parts.len())));
             parts.push(self.source.read(run[0]..run[run.len() - 1] + 1)?);
         }
-        let mut horizontals: Vec<Vec<Vec<(usize, &[f64])>>> = Vec::new();
-        for terms in &self.operators {
-            horizontals.push(terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect());
-        }
+        let along_x = |terms: &Terms| -> Vec<Vec<_>> {
+            terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect()
+        };
+        let horizontals: Vec<_> = self.operators.iter().map(along_x).collect();
         let source_width = self.source.size()[1];
         Ok(Planes::fill([width, bands], rows, |band, y, out| {
             let operator = band.min(self.operators.len() - 1);
