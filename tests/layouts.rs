@@ -85,6 +85,7 @@ fn a_predictor_without_its_compression_is_ignored() {
     }
 }
 
+/// geotiffjs/geotiff.js#304: tiles of zero bytes, as GDAL's SPARSE_OK leaves them, end the reading.
 #[test]
 fn empty_tiles_are_nodata() {
     let fixture = Fixture { tile: Some([16, 16]), ..Fixture::new(Sample::U8, [32, 16, 1]) };

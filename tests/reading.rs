@@ -134,8 +134,7 @@ fn one_strip_does_not_mean_one_read() {
     assert_eq!(source.read(window).unwrap().data, [49.0, 49.0, 49.0, 50.0, 50.0, 50.0]);
 }
 
-/// 11-bit files of commercial providers (Maxar, Airbus) are packed when made with GDAL's NBITS; the
-/// `tiff` crate refuses them ("color type … unsupported").
+/// geotiffjs/geotiff.js#357 and #202: 11-bit scenes packed by GDAL's NBITS come out with wild values.
 #[test]
 fn packed_bits_are_read() {
     for bits in 1..16u8 {
@@ -156,6 +155,31 @@ fn packed_bits_are_read() {
             assert!(found.data == data, "{file:?}");
         }
     }
+}
+
+/// geotiffjs/geotiff.js#111: predictor and bands stored apart give wrong values together.
+#[test]
+fn eight_planes_of_lzw_with_predictor_are_read() {
+    for tile in [None, Some([16, 16])] {
+        let file =
+            Fixture { planar: true, compression: 5, predictor: 2, tile, ..Fixture::new(Sample::U16, [45, 31, 8]) };
+        let data = scene(Sample::U16, file.size);
+        assert!(parse(&file.bytes(&data), "p.tif").unwrap().data == data);
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_read_is_truncated() {
+    let file = Fixture { tile: Some([16, 16]), ..Fixture::new(Sample::U8, [64, 64, 1]) };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.tif");
+    fs::write(&path, file.bytes(&scene(Sample::U8, file.size))).unwrap();
+    let source = Source::open(&[&path]).unwrap();
+    let window = |y| Window { x: 0, y, width: 64, height: 16 };
+    source.read(window(0)).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(2048).unwrap();
+    let error = source.read(window(32)).unwrap_err();
+    assert!(matches!(error, RasterError::Truncated { .. }) && error.to_string().contains("tile 9 of 16"), "{error}");
 }
 
 #[test]
@@ -198,8 +222,8 @@ fn nodata_is_validity() {
     );
 }
 
-/// mapbox/rio-pansharpen#26 and OSGeo/gdal's pansharpening: a fourth or fifth band that is transparency must not
-/// be fused as a colour.
+/// rasterio/rasterio#1178: an alpha band behind four others is ignored. perrygeo/python-rasterstats#197:
+/// so is an internal mask.
 #[test]
 fn alpha_and_masks_are_validity() {
     let valid: Vec<bool> = (0..400).map(|i| i % 7 > 1).collect();
@@ -293,7 +317,8 @@ fn single_band_files_are_stacked() {
     assert!(matches!(Source::open(&none), Err(RasterError::Missing { .. })));
 }
 
-/// A file larger than 4 GiB of which nearly all is left out: places of more than 32 bits.
+/// locationtech/geotrellis#3616: places of more than 32 bits overflow. The file is larger than 4 GiB, and
+/// nearly all of it is left out.
 #[test]
 fn places_beyond_four_gigabytes_are_read() {
     const FAR: u64 = 5 << 30;

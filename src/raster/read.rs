@@ -170,8 +170,8 @@ impl Source {
     }
 
     /// Values and validity of a window. Only the chunks it touches are decoded, in parallel, and
-    /// about 32 MiB of them, at least a row of chunks, are kept for the next read: reading rows from
-    /// top to bottom or tiles with an overlap decodes each chunk once.
+    /// about 32 MiB of them, at least those of one row of chunks of the window, are kept for the
+    /// next read: reading whole rows from top to bottom decodes each chunk once.
     ///
     /// # Errors
     /// [`RasterError::Window`] if the window is empty or not within the image,
