@@ -27,13 +27,14 @@
 //!   `adam`, and `ceiling` for measuring); the shader has the same stem in `shaders/`.
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
-//! - [`method`]: settings, filter design, schedule, training, simulation, traces.
+//! - [`filter`]: MTF blur, decimation and upsampling as tables.
+//! - [`method`]: settings, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`quality`]: how close two images are.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → `kernels` →
-//! `graph`; `engine` runs graph values and names only `graph` and `kernels`.
+//! Calls go one way: command line → (`bench` →) `method` → {`raster`, `net`, `quality`} → {`kernels`, `filter`}
+//! → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
 //!
@@ -57,6 +58,7 @@
 
 pub mod bench;
 pub mod engine;
+pub mod filter;
 pub mod graph;
 pub mod kernels;
 pub mod method;

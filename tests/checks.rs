@@ -226,7 +226,7 @@ fn memory_is_shared_by_lifetimes() {
 #[test]
 fn memory_of_the_main_case() {
     let config = Config::new(Sensor::Generic, Profile::Trapan, 8).expect("valid");
-    let program = &method::build(Dims { h: 128, w: 128, bands: 8, ratio: 4 }, &config).program;
+    let program = &method::build(Dims::aligned(128, 128, 8, 4), &config).program;
     for (_, plan) in program.plans() {
         for (i, call) in plan.calls.iter().enumerate() {
             let written = call.kernel.args.iter().zip(&call.args).filter(|(arg, _)| arg.access == Access::Write);

@@ -1,7 +1,7 @@
-//! The banded operators of `method::filter` against the full 2-D textbook filters.
+//! The banded operators of `filter` against the full 2-D textbook filters.
 
+use trapan::filter::{self, Banded, Grid, Terms};
 use trapan::method::crops::ten_crop;
-use trapan::method::filter::{self, Banded, Terms};
 
 use crate::support::formula::{image, wave};
 use crate::support::textbook::{self, Degradation};
@@ -25,6 +25,10 @@ fn apply(terms: &[(Banded, Banded)], x: &ndarray::Array4<f64>) -> ndarray::Array
     y
 }
 
+fn degrade(gain: f64, ratio: usize, h: usize, w: usize) -> Terms {
+    filter::degrade(gain, Grid::aligned(h, ratio), Grid::aligned(w, ratio))
+}
+
 /// Gains from the blurriest PAN to the sharpest band, at every ratio; images smaller and
 /// larger than the 41 taps.
 #[test]
@@ -34,7 +38,7 @@ fn separable_degradation_is_the_full_kernel() {
         for gain in [0.11, 0.23, 0.30, 0.365] {
             let x = image([1, h, w, 1], 0.7, 0.1);
             let wanted = Degradation::new(&[gain], ratio).apply(x.view());
-            let found = apply(&filter::degrade(gain, ratio, h, w), &x);
+            let found = apply(&degrade(gain, ratio, h, w), &x);
             let label = format!("ratio {ratio} gain {gain} {h}×{w}");
             // Both sum up to 44² products of f64.
             report.all(&label, found.as_slice().expect("dense"), wanted.as_slice().expect("dense"), 1e-12);
@@ -47,10 +51,10 @@ fn separable_degradation_is_the_full_kernel() {
 fn ratio_2_needs_both_terms() {
     let x = image([1, 60, 60, 1], 2.9, 0.1);
     let exact = Degradation::new(&[0.35], 2).apply(x.view());
-    let one_term = apply(&filter::degrade(0.35, 2, 60, 60)[..1], &x);
+    let one_term = apply(&degrade(0.35, 2, 60, 60)[..1], &x);
     let worst = (&exact - &one_term).iter().fold(0.0f64, |a, e| a.max(e.abs()));
     assert!(worst > 1e-7, "the second term is worth {worst:e} only: leave it out");
-    assert_eq!(filter::degrade(0.35, 4, 60, 60).len(), 1, "ratio 4 needs one term");
+    assert_eq!(degrade(0.35, 4, 60, 60).len(), 1, "ratio 4 needs one term");
 }
 
 #[test]
@@ -59,8 +63,8 @@ fn upsampling_is_the_textbook() {
     for (ratio, n) in [(2, 13), (4, 9), (4, 24), (8, 5)] {
         let x = wave(n, 0.7, 0.1, 1.0);
         let operators: [(&str, Banded, textbook::Line); 2] = [
-            ("cubic", filter::upsample_cubic(n, ratio * n, ratio), textbook::cubic_upsampling),
-            ("interp23", filter::upsample_interp23(n, ratio * n, ratio), textbook::interp23),
+            ("cubic", filter::upsample_cubic(Grid::aligned(ratio * n, ratio)), textbook::cubic_upsampling),
+            ("interp23", filter::upsample_interp23(Grid::aligned(ratio * n, ratio)), textbook::interp23),
         ];
         for (name, banded, matrix) in operators {
             let wanted = matrix(n, ratio).dot(&ndarray::Array1::from(x.clone()));
@@ -80,11 +84,14 @@ fn upsampling_is_the_textbook() {
 fn transposed_operators_are_adjoint() {
     let mut report = Report::default();
     let cases: Vec<(&str, Terms)> = vec![
-        ("degrade 2", filter::degrade(0.3, 2, 22, 37)),
-        ("degrade 4", filter::degrade(0.22, 4, 28, 61)),
-        ("degrade 8", filter::degrade(0.15, 8, 40, 70)),
-        ("cubic", vec![(filter::upsample_cubic(9, 36, 4), filter::upsample_cubic(5, 20, 4))]),
-        ("interp23", vec![(filter::upsample_interp23(9, 36, 4), filter::upsample_interp23(15, 60, 4))]),
+        ("degrade 2", degrade(0.3, 2, 22, 37)),
+        ("degrade 4", degrade(0.22, 4, 28, 61)),
+        ("degrade 8", degrade(0.15, 8, 40, 70)),
+        ("cubic", vec![(filter::upsample_cubic(Grid::aligned(36, 4)), filter::upsample_cubic(Grid::aligned(20, 4)))]),
+        (
+            "interp23",
+            vec![(filter::upsample_interp23(Grid::aligned(36, 4)), filter::upsample_interp23(Grid::aligned(60, 4)))],
+        ),
     ];
     for (name, terms) in cases {
         let (rows, columns) = &terms[0];
@@ -102,9 +109,9 @@ fn transposed_operators_are_adjoint() {
 fn odd_sizes_are_covered() {
     let mut report = Report::default();
     for (h, w, ratio) in [(35, 50, 4), (33, 47, 2), (61, 90, 8)] {
-        let up = |to: usize| filter::upsample_cubic(to.div_ceil(ratio), to, ratio);
+        let up = |to: usize| filter::upsample_cubic(Grid::aligned(to, ratio));
         let flat = ndarray::Array4::ones((1, h, w, 1));
-        let low = apply(&filter::degrade(0.3, ratio, h, w), &flat);
+        let low = apply(&degrade(0.3, ratio, h, w), &flat);
         assert_eq!(low.dim(), (1, h.div_ceil(ratio), w.div_ceil(ratio), 1));
         let again = apply(&[(up(h), up(w))], &low);
         report.all(&format!("ratio {ratio}"), again.as_slice().expect("dense"), flat.as_slice().expect("dense"), 1e-12);

@@ -40,7 +40,7 @@ fn cases() -> Vec<Case> {
         let gains = floats(&golden["ms_gains"]);
         let pan_gain = float(&golden["pan_gain"]);
         let config = Config { pan_gain, ..Config::with_gains(Sensor::Generic, Profile::Trapan, gains) };
-        let model = Model::build(Dims { h: h / ratio, w: w / ratio, bands, ratio }, &config).expect("checks pass");
+        let model = Model::build(Dims::aligned(h / ratio, w / ratio, bands, ratio), &config).expect("checks pass");
         let (pan, ms) = pair(h, w, bands, ratio);
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect());
         let fusion = layers(&fusion_weights(bands));
@@ -161,7 +161,7 @@ fn lockstep(program: &Arc<Program>, plan: PlanId, i: usize, step: &Step, cpu: &m
 /// of the losses the same plans compute, in f64.
 #[test]
 fn phase_gradients_agree_with_finite_differences() {
-    let dims = Dims { h: 6, w: 7, bands: 3, ratio: 2 };
+    let dims = Dims::aligned(6, 7, 3, 2);
     let gains = vec![0.3, 0.34, 0.26];
     let config = Config {
         width: 5,
@@ -237,7 +237,7 @@ fn short(load: impl Fn(&Model) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>
         seed: 5,
         ..Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands")
     };
-    let model = Model::build(Dims { h: 16, w: 12, bands: 4, ratio: 4 }, &config).expect("checks pass");
+    let model = Model::build(Dims::aligned(16, 12, 4, 4), &config).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
     let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
     let mut engine = load(&model);
@@ -293,7 +293,7 @@ fn any_number_of_bands_trains() {
         let gains = vec![0.3; bands];
         let start = Config::with_gains(Sensor::Generic, Profile::Trapan, gains);
         let config = Config { epochs: 3, dam_epochs: 2, warm_up_epochs: 1, full_probability: 1.0, ..start };
-        let dims = Dims { h: 34, w: 37, bands, ratio };
+        let dims = Dims::aligned(34, 37, bands, ratio);
         let model = Model::build(dims, &config).expect("checks pass");
         let (pan, ms) = pair(34 * ratio, 37 * ratio, bands, ratio);
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
@@ -315,7 +315,7 @@ fn a_loss_that_is_not_finite_stops_the_training() {
     config.lr_full = 1e30;
     config.full_probability = 1.0;
     (config.epochs, config.dam_epochs) = (5, 1);
-    let model = Model::build(Dims { h: 16, w: 12, bands: 4, ratio: 4 }, &config).expect("checks pass");
+    let model = Model::build(Dims::aligned(16, 12, 4, 4), &config).expect("checks pass");
     let mut engine = on_cpu(1)(&model);
     let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
     let result = train(engine.as_mut(), &model, &config, &pan, &ms, &mut |_| ControlFlow::Continue(()));

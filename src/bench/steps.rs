@@ -20,7 +20,7 @@ pub struct Steps {
 }
 
 fn dims(side: usize, bands: usize) -> Dims {
-    Dims { h: side / RATIO, w: side / RATIO, bands, ratio: RATIO }
+    Dims::aligned(side / RATIO, side / RATIO, bands, RATIO)
 }
 
 fn plan(model: &Model, phase: Phase) -> PlanId {

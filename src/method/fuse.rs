@@ -28,7 +28,7 @@ pub struct Fused {
 
 /// Sizes of a pair.
 pub fn dims(pair: &Pair) -> Dims {
-    Dims { h: pair.ms.height, w: pair.ms.width, bands: pair.ms.bands, ratio: pair.ratio }
+    Dims::aligned(pair.ms.height, pair.ms.width, pair.ms.bands, pair.ratio)
 }
 
 /// Trains on a pair and fuses it, with `options` for the engine. `observe` hears of every epoch and may break off.

@@ -2,7 +2,6 @@
 
 pub mod config;
 pub mod crops;
-pub mod filter;
 mod fuse;
 pub mod model;
 pub mod scene;

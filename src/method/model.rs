@@ -5,34 +5,37 @@ use std::sync::Arc;
 
 use super::config::{Config, Reduced, Upsample};
 use super::crops::crop_size;
-use super::filter::{self, Banded, Terms};
+use crate::filter::{self, Banded, Grid, Terms};
 use crate::graph::{CheckError, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::resample::Axis;
 use crate::kernels::{adam, image, loss, resample};
 use crate::net::{Dam, Fusion, FusionShape};
 
-/// Sizes of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Sizes of a pair, and how its grids lie on each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dims {
-    /// Rows of MS.
-    pub h: usize,
-    /// Columns of MS.
-    pub w: usize,
+    /// MS on PAN, rows.
+    pub rows: Grid,
+    /// MS on PAN, columns; the same ratio.
+    pub columns: Grid,
     /// Bands of MS.
     pub bands: usize,
-    /// PAN pixels per MS pixel, along each axis.
-    pub ratio: usize,
 }
 
 impl Dims {
+    /// MS of `h × w` pixels, each covering `ratio × ratio` pixels of PAN.
+    pub fn aligned(h: usize, w: usize, bands: usize, ratio: usize) -> Self {
+        Self { rows: Grid::aligned(ratio * h, ratio), columns: Grid::aligned(ratio * w, ratio), bands }
+    }
+
     /// Shape of PAN.
     pub fn pan(&self) -> Shape {
-        Shape([1, self.h * self.ratio, self.w * self.ratio, 1])
+        Shape([1, self.rows.fine, self.columns.fine, 1])
     }
 
     /// Shape of MS.
     pub fn ms(&self) -> Shape {
-        Shape([1, self.h, self.w, self.bands])
+        Shape([1, self.rows.coarse, self.columns.coarse, self.bands])
     }
 }
 
@@ -144,10 +147,10 @@ impl Operator {
 }
 
 /// MTF blur and decimation for every gain; one entry if all gains are equal.
-fn degradations(gains: &[f64], ratio: usize, h: usize, w: usize) -> Vec<Terms> {
+fn degradations(gains: &[f64], rows: Grid, columns: Grid) -> Vec<Terms> {
     let same = gains.iter().all(|g| *g == gains[0]);
     let gains = if same { &gains[..1] } else { gains };
-    let mut bands: Vec<Terms> = gains.iter().map(|g| filter::degrade(*g, ratio, h, w)).collect();
+    let mut bands: Vec<Terms> = gains.iter().map(|g| filter::degrade(*g, rows, columns)).collect();
     // A band whose second term vanishes does without it only if all do.
     let terms = bands.iter().map(Vec::len).max().unwrap_or(1);
     for band in &mut bands {
@@ -158,12 +161,12 @@ fn degradations(gains: &[f64], ratio: usize, h: usize, w: usize) -> Vec<Terms> {
     bands
 }
 
-fn upsampling(kind: Upsample, ratio: usize, from: (usize, usize), to: (usize, usize)) -> Terms {
-    let axis = |from, to| match kind {
-        Upsample::Cubic => filter::upsample_cubic(from, to, ratio),
-        Upsample::Interp23 => filter::upsample_interp23(from, to, ratio),
+fn upsampling(kind: Upsample, rows: Grid, columns: Grid) -> Terms {
+    let axis = match kind {
+        Upsample::Cubic => filter::upsample_cubic,
+        Upsample::Interp23 => filter::upsample_interp23,
     };
-    vec![(axis(from.0, to.0), axis(from.1, to.1))]
+    vec![(axis(rows), axis(columns))]
 }
 
 /// Images that [`Model::prepare`] computes once.
@@ -203,9 +206,8 @@ impl Model {
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
     pub fn build(dims: Dims, config: &Config) -> Result<Self, Vec<CheckError>> {
-        let Dims { h, w, bands, ratio } = dims;
+        let Dims { rows, columns, bands } = dims;
         let (full, ms_shape) = (dims.pan(), dims.ms());
-        let (pan_h, pan_w) = (full.h(), full.w());
         let mut b = ProgramBuilder::new();
         let pan = b.tensor("pan", full, Role::Input);
         let ms = b.tensor("ms", ms_shape, Role::Input);
@@ -216,16 +218,16 @@ impl Model {
         let dam_grad = Dam::new(&mut b, "ddam", Role::Grad, bands, config.dam_width);
 
         let mut tables = Tables { program: &mut b, data: Vec::new() };
-        let up = tables.operator("up", &[upsampling(config.upsample, ratio, (h, w), (pan_h, pan_w))]);
-        let md = degradations(&config.ms_gains, ratio, pan_h, pan_w);
+        let up = tables.operator("up", &[upsampling(config.upsample, rows, columns)]);
+        let md = degradations(&config.ms_gains, rows, columns);
         let transposed: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();
         let md = tables.operator("md", &md);
         let md_adjoint = tables.operator("md_adjoint", &transposed);
-        let md_pan = tables.operator("md_pan", &[filter::degrade(config.pan_gain, ratio, pan_h, pan_w)]);
-        let (small_h, small_w) = (h.div_ceil(ratio), w.div_ceil(ratio));
+        let md_pan = tables.operator("md_pan", &[filter::degrade(config.pan_gain, rows, columns)]);
+        let (small_rows, small_columns) = (rows.coarser(), columns.coarser());
         let wald = (config.reduced == Reduced::Wald).then(|| {
-            let md = tables.operator("md_ms", &degradations(&config.ms_gains, ratio, h, w));
-            (md, tables.operator("up_ms", &[upsampling(config.upsample, ratio, (small_h, small_w), (h, w))]))
+            let md = tables.operator("md_ms", &degradations(&config.ms_gains, small_rows, small_columns));
+            (md, tables.operator("up_ms", &[upsampling(config.upsample, small_rows, small_columns)]))
         });
         let tables = tables.data;
 
@@ -246,7 +248,7 @@ impl Model {
         md_pan.shrink(&mut p, pan, "md_pan", images.rr_pan);
         match wald {
             Some((md_ms, up_ms)) => {
-                let rr_ms = p.activation("rr_ms", Shape([1, small_h, small_w, bands]));
+                let rr_ms = p.activation("rr_ms", Shape([1, small_rows.coarse, small_columns.coarse, bands]));
                 md_ms.shrink(&mut p, ms, "md_ms", rr_ms);
                 up_ms.grow(&mut p, rr_ms, "up_ms", None, images.rr_lms);
             }
@@ -255,7 +257,7 @@ impl Model {
         image::detail(&mut p, images.rr_pan, images.rr_lms, images.rr_d);
         let prepare = p.finish();
 
-        let (crop_h, crop_w) = crop_size(h, w);
+        let (crop_h, crop_w) = crop_size(ms_shape.h(), ms_shape.w());
         let crops = |n: usize, c: usize| Shape([n, crop_h, crop_w, c]);
 
         let moments = Moments::new(&mut b, "adam.dam", dam.whole);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::MethodError;
 use super::config::Sensor;
-use super::filter;
 use super::scene::{SceneError, SceneSpec, scene};
+use crate::filter::{self, Grid};
 use crate::raster::{GeoTags, Output, Pair, Raster, RasterError, Sample, write};
 
 /// What to simulate.
@@ -81,7 +81,8 @@ pub fn simulate(spec: &Spec) -> Result<Simulated, SimulateError> {
     }
     let scene = scene(&SceneSpec { width, height, bands, seed })?;
     let gains = sensor.ms_gains(bands)?;
-    let operators: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, ratio, height, width)).collect();
+    let [rows, columns] = [height, width].map(|fine| Grid::aligned(fine, ratio));
+    let operators: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
     let dn = |reflectance: &[f32]| -> Vec<f32> {
         reflectance.iter().map(|v| (v / FULL_SCALE * TOP).round().clamp(0.0, TOP)).collect()
     };

@@ -38,13 +38,13 @@ pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &O
 
 /// Everything that, with the pair and the steps, determines the training.
 fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> serde_json::Value {
-    let (crop_height, crop_width) = crop_size(dims.h, dims.w);
-    let crops = ten_crop(dims.h, dims.w).map(|[row, column, flip, _]| [row, column, flip]);
+    let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
+    let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
-        "ms_height": dims.h,
-        "ms_width": dims.w,
+        "ms_height": dims.rows.coarse,
+        "ms_width": dims.columns.coarse,
         "bands": dims.bands,
-        "ratio": dims.ratio,
+        "ratio": dims.rows.ratio,
         "offset": scale.offset,
         "scale": scale.scale,
         "ms_gains": config.ms_gains,

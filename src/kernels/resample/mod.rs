@@ -4,7 +4,7 @@
 //! cubic upsampling and interp23 are all such operators: borders are folded into
 //! the table (replicate: weights added onto the edge pixel; circular: positions
 //! wrap), and the adjoint is the transposed table. An image operator is two calls,
-//! one per axis. The tables are designed in `method::filter`.
+//! one per axis. The tables are designed in `filter`.
 
 mod cpu;
 mod reference;

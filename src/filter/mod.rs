@@ -1,0 +1,17 @@
+//! Image operators as tables: MTF blur, decimation, upsampling (method, sections 3 and 4).
+//!
+//! Everything the network trains through, and everything quality is measured through, is a
+//! [`Banded`] operator per axis, designed here in f64. Training runs them by
+//! [`kernels::resample`](crate::kernels::resample), the rest by [`apply`].
+
+mod banded;
+mod cubic;
+mod grid;
+mod interp23;
+mod mtf;
+
+pub use banded::{Banded, Terms, apply, transposed};
+pub use cubic::upsample_cubic;
+pub use grid::Grid;
+pub use interp23::upsample_interp23;
+pub use mtf::{TAPS, degrade, separable_kernels, training_kernel};
