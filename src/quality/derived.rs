@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::{Planes, QualityError, Rows};
 use crate::filter::{MetricBlur, RADIUS, Terms};
 
+/// First input position of one output, and its taps.
+type Taps<'a> = (usize, &'a [f64]);
+
 /// An image through a separable operator: upsampled, shrunk, degraded.
 pub struct Resampled<'a> {
     /// The image before.
@@ -39,7 +42,7 @@ impl Rows for Resampled<'_> {
             part_of.extend(run.iter().map(|row| (*row, parts.len())));
             parts.push(self.source.read(run[0]..run[run.len() - 1] + 1)?);
         }
-        let mut horizontals: Vec<Vec<Vec<(usize, &[f64])>>> = Vec::new();
+        let mut horizontals: Vec<Vec<Vec<Taps>>> = Vec::new();
         for terms in &self.operators {
             horizontals.push(terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect());
         }
