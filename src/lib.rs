@@ -31,7 +31,7 @@
 //! - [`method`]: settings, schedule, training, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`classical`]: fusion without training, to compare with.
-//! - [`quality`]: how close two images are.
+//! - [`quality`]: how good a fused image is, by its pair or by a truth; reads `raster`, row by row.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!

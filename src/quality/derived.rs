@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::{Planes, QualityError, Rows};
 use crate::filter::{MetricBlur, RADIUS, Terms};
 
+/// First input position of one output, and its taps.
+type Taps<'a> = (usize, &'a [f64]);
+
 /// An image through a separable operator: upsampled, shrunk, degraded.
 pub struct Resampled<'a> {
     /// The image before.
