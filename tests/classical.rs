@@ -144,7 +144,7 @@ fn masked_pixels_enter_no_statistic() {
     }
 }
 
-/// Every iteration comes closer to the limit, and the default ends near it.
+/// More iterations come closer to the limit, and the stopping rule lets enough of them run.
 #[test]
 fn total_variation_converges() {
     let case = Case::new(64, 64, 4, &[0.3; 4]);
@@ -157,7 +157,7 @@ fn total_variation_converges() {
     let distances: Vec<f64> = [0, 5, 20, 60, 200].map(|n| distance(&after(n))).to_vec();
     assert!(distances.is_sorted_by(|a, b| a > b), "no convergence: {distances:?}");
     let default = distance(&case.fuse(Method::Tv));
-    assert!(default < 0.3 * distances[0], "stops too early: {default} of {}", distances[0]);
+    assert!(default < distances[3], "stops too early: {default}, after 60 iterations {}", distances[3]);
 }
 
 #[test]

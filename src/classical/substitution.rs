@@ -4,6 +4,9 @@ use super::scene::{Plane, Scene};
 use super::solve::Normal;
 use super::stats::divide;
 
+/// An intensity whose variance is below this share of PAN's mean square is made of rounding errors.
+const NOTHING: f64 = 1e-20;
+
 /// `F_b = L_b · P' / I`, where I is the mean of the bands and P' PAN with I's mean and deviation.
 pub fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { lms, pan, valid, .. } = scene;
@@ -32,8 +35,10 @@ pub fn gsa(scene: &Scene<'_>) -> Vec<Plane> {
     let at = |i: usize| alpha[lms.len()] + (0..lms.len()).map(|b| alpha[b] * (lms[b][i] - means[b])).sum::<f64>();
     let intensity: Plane = (0..pan.len()).map(at).collect();
     let (mean, variance) = (valid.mean(&intensity), valid.covariance(&intensity, &intensity));
+    // A flat PAN is explained by rounding errors, whose gain would be anything.
+    let explains = variance > NOTHING * pan.iter().map(|p| p * p).sum::<f64>() / pan.len() as f64;
     let fused = |l: &Plane| {
-        let gain = divide(valid.covariance(&intensity, l), variance).unwrap_or(0.0);
+        let gain = if explains { valid.covariance(&intensity, l) / variance } else { 0.0 };
         let detail = pan.iter().zip(&intensity).map(|(p, i)| (p - mean_pan) - (i - mean));
         l.iter().zip(detail).map(|(l, d)| l + gain * d).collect()
     };

@@ -46,7 +46,8 @@ pub fn tv(scene: &Scene<'_>, settings: &TvSettings) -> Vec<Plane> {
             }
             band.step(goal, width, lambda, alpha)
         });
-        let (moved, size) = change.reduce(|| (0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+        // Summed in the order of bands, so that threads do not decide when to stop.
+        let (moved, size) = change.collect::<Vec<_>>().into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         if moved <= settings.tolerance.powi(2) * size {
             break;
         }
@@ -71,13 +72,14 @@ fn weights(scene: &Scene<'_>, shares: Option<&[f64]>) -> Vec<f64> {
     let trusted: Vec<usize> = (0..pan.len()).filter(|i| scene.ms_valid.at(*i)).collect();
     let at = |i: usize| scene.ms.iter().map(move |m| m[i]);
     let equal = vec![1.0; bands];
+    let known = shares.is_some();
     let shares = shares.unwrap_or(&equal);
     let mut scale = Normal::new(1);
     for i in &trusted {
         scale.add(&[at(*i).zip(shares).map(|(m, w)| m * w).sum()], pan[*i]);
     }
     let scale = scale.solve()[0].max(0.0);
-    if scene.inputs.tv.weights.is_some() {
+    if known {
         return shares.iter().map(|w| scale * w).collect();
     }
     let mut normal = Normal::new(bands);
