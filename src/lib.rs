@@ -29,7 +29,7 @@
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.
 //! - [`method`]: settings, schedule, training, simulation, traces.
-//! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
+//! - [`raster`]: GeoTIFF in and out, how a pair's grids lie on each other and by how much it is off, pictures.
 //! - [`quality`]: how close two images are.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.

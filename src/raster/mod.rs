@@ -1,9 +1,11 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
 //! [`Source`] reads windows of files as `[H, W, C]` arrays of f32, which hold every u8, u16 and i16
-//! exactly; [`read`] and [`write()`] move whole images. [`Pair`] checks that two images belong together. [`Scale`] maps
-//! their values to the 0..1 the networks work in. Nothing here interprets a coordinate system: its
-//! tags go from PAN to the output as they are.
+//! exactly; [`read`] and [`write()`] move whole images. [`Geometry`] says how two images lie on each
+//! other by their georeference, [`Registration`] by how much they are off it, [`Check`] what a user
+//! should know of both; [`Scene`] reads their common part as it is needed and [`Pair`] holds it.
+//! [`Scale`] maps values to the 0..1 the networks work in. Coordinate systems are compared and never
+//! transformed: their tags go from PAN to the output as they are.
 
 mod check;
 mod chunk;

@@ -91,7 +91,7 @@ impl Patch {
         };
         let pair =
             |from: usize, to: usize| (known[from] && known.get(to) == Some(&true)).then_some([from as u32, to as u32]);
-        let both = |k: usize| [if (k + 1) % mw > 0 { pair(k, k + 1) } else { None }, pair(k, k + mw)];
+        let both = |k: usize| [if k % mw + 1 < mw { pair(k, k + 1) } else { None }, pair(k, k + mw)];
         let neighbours: Vec<_> = (0..known.len()).flat_map(both).flatten().collect();
         let bands = ms.data.len() / (mw * mh);
         let pixel = |k: u32| ms.data[k as usize * bands..][..bands].iter().map(|v| f64::from(*v));
