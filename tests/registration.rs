@@ -168,7 +168,8 @@ fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
 }
 
 /// Landsat: sizes 2N−1, PixelIsPoint, first centres equal. The truth is known; the same pair taken to be
-/// area-aligned, half a pixel off, is visibly worse in both.
+/// area-aligned, half a pixel off, is visibly worse: RMSE 63.9 instead of 51.0 DN fused, 76.1 instead of 66.2
+/// upsampled.
 #[test]
 fn a_wrong_half_pixel_costs_what_the_right_phase_gives() {
     let place = place(127, 127, 8);
@@ -180,14 +181,12 @@ fn a_wrong_half_pixel_costs_what_the_right_phase_gives() {
     (wrong.rows.phase, wrong.columns.phase) = (0.5, 0.5);
     let [[fused, upsampled], [fused_wrong, upsampled_wrong]] =
         [&right, &wrong].map(|pair| errors(pair, &place, [0, 0]));
-    println!(
-        "RMSE at the true phase: {fused:.1} fused, {upsampled:.1} upsampled; half a pixel off: {fused_wrong:.1}, {upsampled_wrong:.1}"
-    );
     assert!(fused < 0.85 * upsampled, "{fused} fused, {upsampled} upsampled");
     assert!(fused_wrong > 1.1 * fused && upsampled_wrong > 1.1 * upsampled, "{fused_wrong} {upsampled_wrong}");
 }
 
-/// Correcting a known shift brings the result closer to the truth.
+/// Correcting a known shift brings the result closer to the truth: RMSE 69.3 instead of 126.6 DN fused,
+/// 95.5 instead of 135.2 upsampled.
 #[test]
 fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
     let (place, shift) = (place(192, 192, 9), [2.5, -1.25]);
@@ -207,9 +206,6 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
     near(measured(&corrected).shift, [0.0; 2], 0.05);
     let [fused_off, upsampled_off] = errors(&off, &place, [0, 0]);
     let [fused, upsampled] = errors(&corrected, &place, [2, 0]);
-    println!(
-        "RMSE corrected: {fused:.1} fused, {upsampled:.1} upsampled; 2.5 rows off: {fused_off:.1}, {upsampled_off:.1}"
-    );
     assert!(
         fused < 0.8 * fused_off && upsampled < 0.9 * upsampled_off,
         "{fused} {fused_off} {upsampled} {upsampled_off}"
