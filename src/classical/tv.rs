@@ -155,7 +155,8 @@ fn adjoint(z: &[Plane; 2], width: usize) -> Plane {
     let [zx, zy] = z;
     let last = |i: usize| i + width >= zy.len();
     let at = |i: usize| {
-        let x = if i.is_multiple_of(width) { 0.0 } else { zx[i - 1] } - if (i + 1).is_multiple_of(width) { 0.0 } else { zx[i] };
+        let x = if i.is_multiple_of(width) { 0.0 } else { zx[i - 1] }
+            - if (i + 1).is_multiple_of(width) { 0.0 } else { zx[i] };
         let y = if i < width { 0.0 } else { zy[i - width] } - if last(i) { 0.0 } else { zy[i] };
         x + y
     };

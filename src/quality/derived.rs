@@ -42,10 +42,7 @@ impl Rows for Resampled<'_> {
             part_of.extend(run.iter().map(|row| (*row, parts.len())));
             parts.push(self.source.read(run[0]..run[run.len() - 1] + 1)?);
         }
-        let along_x = |terms: &Terms| -> Vec<Vec<_>> {
-            terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect()
-        };
-        let horizontals: Vec<_> = self.operators.iter().map(along_x).collect();
+        let horizontals: Vec<_> = self.operators.iter().map(|terms| along_x(terms, width)).collect();
         let source_width = self.source.size()[1];
         Ok(Planes::fill([width, bands], rows, |band, y, out| {
             let operator = band.min(self.operators.len() - 1);
@@ -67,6 +64,11 @@ impl Rows for Resampled<'_> {
             }
         }))
     }
+}
+
+/// First input position and taps of the first `width` outputs along x, term by term.
+fn along_x(terms: &Terms, width: usize) -> Vec<Vec<Taps<'_>>> {
+    terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect()
 }
 
 /// An image blurred by the MTF that quality is measured with.

@@ -59,7 +59,6 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
 }
 
 /// The images on each other: their common part, and what is to be known.
-#[expect(clippy::type_complexity, reason = "three results of one look at three files")]
 fn pair<'a>(
     args: &AssessArgs,
     [pan, ms, fused]: [&'a Source; 3],
