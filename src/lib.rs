@@ -28,7 +28,7 @@
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.
-//! - [`method`]: settings, schedule, training, simulation, traces.
+//! - [`method`]: settings, schedule, training, checkpoints, inference in tiles, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`classical`]: fusion without training, to compare with.
 //! - [`quality`]: how good a fused image is, by its pair or by a truth; reads `raster`, row by row.

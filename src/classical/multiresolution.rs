@@ -18,7 +18,9 @@ pub fn full_scale(scene: &Scene<'_>) -> Vec<Plane> {
 pub fn high_pass_modulation(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { pan, valid, .. } = scene;
     per_band(scene, |l, low| {
-        let gain = divide(valid.covariance(l, low), valid.covariance(low, low));
+        // The interpolator ripples by 1e-4: of a flat PAN only that would vary in `low`.
+        let textured = valid.covariance(pan, pan) > 0.0;
+        let gain = divide(valid.covariance(l, low), valid.covariance(low, low)).filter(|_| textured);
         let Some(c) = gain.and_then(|g| divide(valid.mean(l), g)).map(|haze| haze - valid.mean(pan)) else {
             return l.clone();
         };

@@ -273,8 +273,9 @@ impl Run<'_> {
                 }
             }
         }
-        let all = 0..model.program.plan(model.prepare).calls.len();
-        self.engine.run(model.prepare, if both { all } else { model.prepare_dam.clone() }, &Step::default())?;
+        let (dam, all) = (model.prepare_dam.end, model.program.plan(model.prepare).calls.len());
+        let first = if self.shown.is_some_and(|(shown, _)| shown == sample) { dam } else { 0 };
+        self.engine.run(model.prepare, first..if both { all } else { dam }, &Step::default())?;
         self.shown = Some((sample, both));
         Ok(())
     }
