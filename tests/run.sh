@@ -16,7 +16,8 @@ install() {
 }
 
 has_software_vulkan() {
-    ls /usr/share/vulkan/icd.d/lvp_icd*.json /etc/vulkan/icd.d/lvp_icd*.json >/dev/null 2>&1 || return 1
+    compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null ||
+        compgen -G '/etc/vulkan/icd.d/lvp_icd*.json' >/dev/null || return 1
     { ldconfig -p 2>/dev/null || true; } | grep -q 'libvulkan\.so\.1'
 }
 
