@@ -163,6 +163,7 @@ fn the_scale_is_the_real_bit_depth() {
     assert_eq!(scale.normalise(&[-24.0, 488.0, 1000.0]), [0.0, 0.5, 1.0]);
     let dn: Vec<f32> = (0..=65535).map(|v| v as f32).collect();
     let scale = Scale::of(&pair(Sample::U16, 65535.0), None).unwrap();
-    let back = scale.restore(&scale.normalise(&dn));
+    let mut back = scale.normalise(&dn);
+    scale.restore(&mut back);
     assert!(dn.iter().zip(&back).all(|(a, b)| *a == b.round()), "every value comes back");
 }

@@ -41,7 +41,8 @@ pub struct OutputArgs {
     /// LEVEL, PREDICTOR, BLOCKSIZE, BIGTIFF, OVERVIEWS=AUTO|NONE, NUM_THREADS; repeatable
     #[arg(long = "co", value_name = "KEY=VALUE")]
     creation: Vec<String>,
-    /// Memory for tiles and strips of large scenes, as 500M or 4G [default: a quarter of the machine's]
+    /// Memory for tiles and strips of large scenes, as 500M or 4G [default: a quarter of the machine's, at
+    /// most 1.2G; more makes a wide scene some percent faster]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     max_memory: Option<u64>,
 }
@@ -87,10 +88,13 @@ impl OutputArgs {
             let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
             // A container may have less than its machine.
             let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-            system.total_memory().min(limit) / 4
+            (system.total_memory().min(limit) / 4).min(DEFAULT_MEMORY)
         })
     }
 }
+
+/// Enough for strips of 500 rows of a scene 20,000 pixels wide, in 8 bands.
+const DEFAULT_MEMORY: u64 = 1_200_000_000;
 
 /// A number of bytes with K, M, G or T, powers of 1000.
 fn bytes(text: &str) -> Result<u64, String> {

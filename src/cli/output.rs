@@ -26,6 +26,9 @@ pub fn write_scene(
         if let Some(collector) = &mut collector {
             collector.take(job.scene, &rows)?;
         }
+        if bands.iter().copied().eq(0..job.fitted.bands) {
+            return file.write_rows(&rows.hrms, rows.valid.as_deref());
+        }
         file.write_rows(&select(&rows.hrms, job.fitted.bands, &bands), rows.valid.as_deref())
     };
     let applied = progress::apply(job, &mut sink, talk)?;

@@ -116,8 +116,10 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     let bytes = |rows: usize| {
         // Three activations of the hidden width, images, their copies on the host.
         let tile = 4 * rows * columns * (3 * job.fitted.config.width + 6 * bands + 4);
-        // A strip read, one computed and one handed on; in and out, upsampled MS if it is wanted.
-        let strip = 4 * rows * width * (4 * (1 + bands / dims.rows.ratio) + 3 * bands * (1 + usize::from(job.lms)));
+        // Strips read, waiting and in work, in DN and normalised; fused ones computed and handed on.
+        let read = 1.0 + bands as f64 / (dims.rows.ratio * dims.rows.ratio) as f64;
+        let fused = bands * (1 + usize::from(job.lms));
+        let strip = (4.0 * (rows * width) as f64 * (4.0 * read + 2.0 * fused as f64)) as usize;
         (tile + strip) as u64
     };
     let rows = (SMALLEST..=LARGEST).rev().step_by(8).find(|rows| bytes(*rows) <= job.memory).unwrap_or(SMALLEST);
@@ -136,7 +138,8 @@ fn run(
     let columns = sharpener.columns();
     std::thread::scope(|scope| {
         let (read, ready) = sync_channel(1);
-        let (give, given) = sync_channel::<Rows>(1);
+        // Handed over: one strip is computed while the one before is taken, and none waits between.
+        let (give, given) = sync_channel::<Rows>(0);
         scope.spawn(move || {
             for span in strips {
                 // The other end is gone once something else has failed.
@@ -166,7 +169,10 @@ fn compute(
     for strip in ready {
         let Strip { span, pan, ms, valid } = strip?;
         let scale = &job.fitted.scale;
-        let [lms, hrms] = sharpener.strip(&span, &pan, &ms, job.lms)?.map(|x| scale.restore(&x));
+        let [mut lms, mut hrms] = sharpener.strip(&span, &pan, &ms, job.lms)?;
+        drop((pan, ms));
+        scale.restore(&mut lms);
+        scale.restore(&mut hrms);
         if !give(Rows { lms, hrms, valid }) {
             break;
         }

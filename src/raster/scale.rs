@@ -73,9 +73,9 @@ impl Scale {
         dn.iter().map(|v| ((f64::from(*v) - self.offset) / self.scale) as f32).collect()
     }
 
-    /// 0..1 to stored values, neither rounded nor clamped.
-    pub fn restore(&self, x: &[f32]) -> Vec<f32> {
-        x.iter().map(|v| (f64::from(*v) * self.scale + self.offset) as f32).collect()
+    /// 0..1 to stored values, in place, neither rounded nor clamped.
+    pub fn restore(&self, x: &mut [f32]) {
+        x.iter_mut().for_each(|v| *v = (f64::from(*v) * self.scale + self.offset) as f32);
     }
 }
 
