@@ -19,7 +19,7 @@ use super::output::write_scene;
 use super::report::{Finished, ReportArgs, Times};
 use super::{CliError, Talk, baseline, compare, profile, progress};
 
-/// A checkpoint is written this often: a second of a step or two is lost at most.
+/// A checkpoint is written this often: so much work is lost at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `fuse`.
@@ -89,8 +89,10 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
     if let Contender::Classical(method) = args.contender {
-        if args.compare || args.quality_gate {
-            let wanted = "trapan with --compare and --quality-gate".to_owned();
+        let trains = [args.compare, args.quality_gate, args.resume, args.profile];
+        if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
+            let wanted =
+                "trapan with --compare, --quality-gate, --resume, --profile, --save-model and --trace".to_owned();
             return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
         }
         return baseline::run(method, (&scene, &scale, &config), &creation, args, start, talk);

@@ -61,10 +61,12 @@ impl Fitted {
         if self.ratio != scene.ratio() {
             return misfit("ratio", self.ratio.to_string(), scene.ratio().to_string());
         }
-        let same = self.scale.bits.is_some() == scale.bits.is_some();
-        // A floating-point scene has a range of its own; one of another unit is orders away.
-        let near = (0.25..=4.0).contains(&(self.scale.scale / scale.scale));
-        if if self.scale.bits.is_some() { self.scale.bits != scale.bits } else { !(same && near) } {
+        let fits = match (self.scale.bits, scale.bits) {
+            // A floating-point scene has a range of its own; one of another unit is orders away.
+            (None, None) => (0.25..=4.0).contains(&(self.scale.scale / scale.scale)),
+            (own, other) => own == other,
+        };
+        if !fits {
             return misfit("value range", self.scale.to_string(), scale.to_string());
         }
         Ok(())
