@@ -64,8 +64,12 @@ fn fuses_without_training() {
     let error = |image: &[f32]| trapan::quality::rmse(image, &truth.data);
     assert!(error(&fused.data) < 0.9 * error(&lms.data), "{} {}", error(&fused.data), error(&lms.data));
 
-    let refused = pair.run("fuse", &["--method", "gsa", "--quality-gate", "-o", &pair.path("no.tif")]);
-    assert_eq!(refused.status.code(), Some(2));
+    // What only training can do is not silently left undone.
+    let (model, out) = (pair.path("m.safetensors"), pair.path("no.tif"));
+    for flags in [&["--quality-gate"][..], &["--resume"], &["--profile"], &["--save-model", &model]] {
+        let refused = pair.run("fuse", &[&["--method", "gsa", "-o", &out], flags].concat());
+        assert_eq!(refused.status.code(), Some(2), "{flags:?}");
+    }
 }
 
 #[test]
