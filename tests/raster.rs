@@ -141,7 +141,8 @@ fn the_scale_is_the_real_bit_depth() {
         let scale = Scale::of(&pair(Sample::U16, top), None).unwrap();
         let most = f32::exp2(bits as f32) - 1.0;
         assert_eq!((scale.bits, scale.declared, scale.offset), (Some(bits), false, 0.0));
-        assert_eq!((scale.scale, scale.range), (f64::from(most), [0.0, most]));
+        assert_eq!((scale.scale, scale.range), (f64::from(top), [0.0, most]));
+        assert_eq!((scale.by_depth().scale, scale.by_depth().range), (f64::from(most), [0.0, most]));
     }
     let mut declared = pair(Sample::U16, 900.0);
     declared.ms.bits = Some(11);

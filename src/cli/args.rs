@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use trapan::engine::{Device, DeviceChoice, Precision};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
-use trapan::raster::{Creation, Header, RasterError, check_output};
+use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
 
 use super::{CliError, Talk};
 
@@ -174,9 +174,11 @@ pub struct MethodArgs {
     /// MTF gain of PAN at Nyquist [default: the sensor's]
     #[arg(long, value_name = "G")]
     pan_gain: Option<f64>,
-    /// Bits of the values [default: declared in the files, else from the data]
+    /// Bits of the values; the networks then work in units of the largest value that these
+    /// allow [default: declared in the files, else from the data; units of the largest value
+    /// there is, with preset paper as if given]
     #[arg(long, value_name = "BITS")]
-    pub bit_depth: Option<u8>,
+    bit_depth: Option<u8>,
     /// Upsampling of MS [default: cubic; preset paper: interp23]
     #[arg(long, value_parser = named::<Upsample>(&["cubic", "interp23"]))]
     upsample: Option<Upsample>,
@@ -261,6 +263,18 @@ impl MethodArgs {
     /// The sensor asked for, else generic.
     pub fn sensor(&self) -> Sensor {
         self.sensor.unwrap_or(Sensor::Generic)
+    }
+
+    /// How the values of a scene are scaled.
+    pub fn scale(&self, scene: &Scene<'_>, survey: &Survey) -> Result<Scale, CliError> {
+        let scale = Scale::new(scene, survey, self.bit_depth)?;
+        Ok(if self.preset == Profile::Paper { scale.by_depth() } else { scale })
+    }
+
+    /// [`scale`](Self::scale) of a pair in memory.
+    pub fn scale_of(&self, pair: &Pair) -> Result<Scale, CliError> {
+        let scene = Scene::of(pair);
+        self.scale(&scene, &Survey::of(&scene)?)
     }
 
     /// The settings for `bands` bands, checked.

@@ -55,7 +55,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let pair = scene.pair()?;
-    let scale = Scale::of(&pair, args.method.bit_depth)?;
+    let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);
     let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
     let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;

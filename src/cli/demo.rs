@@ -9,7 +9,7 @@ use trapan::method::apply::Application;
 use trapan::method::simulate::simulate;
 use trapan::quality::{rmse, sam};
 use trapan::raster::picture::{Picture, Stretch, rgb_channels};
-use trapan::raster::{GeometryOptions, Scale, Scene, Survey};
+use trapan::raster::{GeometryOptions, Scene, Survey};
 use trapan::report::{Better, Column, Images, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
@@ -43,7 +43,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let scene = Scene::open(&file("pan.tif"), &[file("ms.tif")], &GeometryOptions::default())?;
     let survey = Survey::of(&scene)?;
     let config = args.method.config(scene.ms().bands)?;
-    let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
+    let scale = args.method.scale(&scene, &survey)?;
     let device = args.device.open(talk)?;
     let options = Options::default();
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, None, talk)?;

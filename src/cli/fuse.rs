@@ -85,7 +85,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
-    let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;
+    let scale = args.method.scale(&scene, &survey)?;
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
     if let Contender::Classical(method) = args.contender {

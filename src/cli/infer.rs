@@ -44,7 +44,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let fitted = Fitted::load(&args.model)?;
+    let mut fitted = Fitted::load(&args.model)?;
     let (scene, _) = args.input.open()?;
     args.output.check(&creation, scene.ms())?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
@@ -53,7 +53,10 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         return Err(CliError::Window { window, size: [all.width, all.height] });
     }
     let survey = Survey::of(&scene)?;
-    fitted.check(&scene, &Scale::new(&scene, &survey, fitted.scale.bits.filter(|_| fitted.scale.declared))?)?;
+    let scale = Scale::new(&scene, &survey, None)?;
+    fitted.check(&scene, &scale)?;
+    // Another scene may be brighter than the one it was trained on.
+    fitted.scale.range = scale.range;
     scene.warnings.iter().chain(&survey.warnings).for_each(|w| talk.say(format_args!("warning: {w}")));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];

@@ -61,12 +61,8 @@ impl Fitted {
         if self.ratio != scene.ratio() {
             return misfit("ratio", self.ratio.to_string(), scene.ratio().to_string());
         }
-        let fits = match (self.scale.bits, scale.bits) {
-            // A floating-point scene has a range of its own; one of another unit is orders away.
-            (None, None) => (0.25..=4.0).contains(&(self.scale.scale / scale.scale)),
-            (own, other) => own == other,
-        };
-        if !fits {
+        // Every scene has a range of its own; one of another unit or bit depth is further away.
+        if !(0.25..=4.0).contains(&(self.scale.scale / scale.scale)) {
             return misfit("value range", self.scale.to_string(), scale.to_string());
         }
         Ok(())

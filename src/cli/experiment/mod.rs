@@ -68,14 +68,14 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     let (scene, sensor) = args.input.open()?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
     let pair = scene.pair()?;
-    let scale = Scale::of(&pair, args.method.bit_depth)?;
+    let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &base, talk);
     let mut log = Log::open(&args.output)?;
     let files = [sha256(&pair.pan.path)?, sha256(&pair.ms.path)?];
     let key = |config: Config| Key {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pair: files.clone(),
-        geometry: format!("{:?} {:?} {:?}", pair.rows, pair.columns, scale.bits),
+        geometry: format!("{:?} {:?} {scale:?}", pair.rows, pair.columns),
         settings: config,
     };
     let seeds = |config: &Config| {
