@@ -38,18 +38,6 @@
 // dimension: then the bounds checks of WGSL fall out of the loops. Measured on lavapipe:
 // 10 and 12 GFLOP/s on two cores, the same without checks.
 
-struct Params {
-    n: u32,
-    h: u32,
-    w: u32,
-    ci: u32,
-    co: u32,
-    relu: u32,
-    add: u32,
-    mask: u32,
-    @size(16) rows: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [N, H, W, Ci]
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [3, 3, Ci, Co], [Co]
 @group(0) @binding(2) var<storage, read_write> y: array<f32>; // [N, H, W, Co]
@@ -77,28 +65,6 @@ const WEIGHT_TASKS = DEPTH * 9u * CO4;
 var<workgroup> image: array<array<array<vec4f, QUADS + 1u>, TILE_H + 2u>, DEPTH>;
 // [channel][tap][four output channels]; at the end, outputs on their way out
 var<workgroup> weights: array<array<array<vec4f, CO4>, 9>, DEPTH>;
-
-// The pixels of a workgroup.
-struct Tile {
-    exists: bool,
-    n: u32,
-    row: u32,
-    column: u32,
-}
-
-fn tile(index: u32) -> Tile {
-    let across = (params.w + TILE_W - 1u) / TILE_W;
-    let down = (params.h + TILE_H - 1u) / TILE_H;
-    let n = index / across / down;
-    return Tile(n < params.n, n, index / across % down * TILE_H, index % across * TILE_W);
-}
-
-const OUTSIDE = 0xffffffffu;
-
-// Number of a pixel in the stack of images, or OUTSIDE. Below zero wraps to outside.
-fn pixel(n: u32, row: u32, column: u32) -> u32 {
-    return select(OUTSIDE, (n * params.h + row) * params.w + column, row < params.h && column < params.w);
-}
 
 // What a thread loads: channel, row and quad of `image`, or channel, tap and quad of `weights`.
 fn image_task(t: u32) -> vec3u {
@@ -218,7 +184,7 @@ fn conv2d(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }
@@ -284,7 +250,7 @@ fn conv2d_grad_input(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }

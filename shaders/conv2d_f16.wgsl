@@ -135,7 +135,7 @@ fn conv2d_f16(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }
@@ -188,7 +188,7 @@ fn conv2d_grad_input_f16(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }

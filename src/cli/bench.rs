@@ -156,6 +156,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "trapan": env!("CARGO_PKG_VERSION"),
             "device": device.to_string(),
             "precision": args.device.precision.to_string(),
+            "convolution": args.device.convolution.to_string(),
             "side": side,
             "bands": BANDS,
             "ceilings": { "copy_gb_s": bandwidth, "fma_gflop_s": flops },

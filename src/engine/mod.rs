@@ -74,6 +74,12 @@ pub enum EngineError {
         /// What it would need.
         missing: String,
     },
+    /// The device has one form of convolutions.
+    #[error("{device} has its own form of convolutions; leave out --convolution")]
+    Convolution {
+        /// Device name.
+        device: String,
+    },
     /// Host data of the wrong length.
     #[error("tensor {tensor} has {wanted} elements, not {found}")]
     Length {
@@ -130,6 +136,41 @@ impl fmt::Display for Precision {
             Self::Auto => "auto",
             Self::F32 => "f32",
             Self::F16 => "f16",
+        })
+    }
+}
+
+/// How a GPU computes convolutions in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convolution {
+    /// By Winograd on a GPU, directly on a software driver.
+    #[default]
+    Auto,
+    /// As the sum of nine products.
+    Direct,
+    /// With half as many multiplications, where 32 channels come together; directly elsewhere.
+    Winograd,
+}
+
+impl FromStr for Convolution {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "auto" => Ok(Self::Auto),
+            "direct" => Ok(Self::Direct),
+            "winograd" => Ok(Self::Winograd),
+            _ => Err("must be auto, direct or winograd".into()),
+        }
+    }
+}
+
+impl fmt::Display for Convolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Direct => "direct",
+            Self::Winograd => "winograd",
         })
     }
 }

@@ -1,0 +1,588 @@
+// The three convolutions by Winograd's F(4, 3) along rows: optional forms behind the same
+// references, with half as many multiplications.
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>; // [N, H, W, Ci]
+@group(0) @binding(1) var<storage, read> w: array<vec4f>; // [3, 3, Ci, Co], [Co]
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [N, H, W, Co]
+@group(0) @binding(3) var<storage, read> add: array<vec4f>; // as the output, if params.add
+@group(0) @binding(4) var<storage, read> dy: array<vec4f>; // [N, H, W, Co]
+@group(0) @binding(5) var<storage, read> mask: array<vec4f>; // [N, H, W, Ci], if params.mask
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>; // [N, H, W, Ci]
+@group(0) @binding(7) var<storage, read_write> part: array<vec4f>; // [parts, weights and biases]
+
+const PLACES = 6u;
+// A warp of 32 threads per place.
+const THREADS = 32u * PLACES;
+
+// All that passes between threads, [slice][place][quad or run]. What slices are changes with
+// what is passed; each entry point says it.
+var<workgroup> slices: array<array<array<vec4f, 8>, PLACES>, 20>;
+
+// ---- transforms, with the points 0, ±P, ±Q and infinity ----
+
+const P = 0.625;
+const Q = 1.5;
+const P2 = P * P;
+const Q2 = Q * Q;
+// Products of the differences from a point to the others.
+const AT_0 = P2 * Q2;
+const AT_P = 2.0 * P2 * (P2 - Q2);
+const AT_Q = 2.0 * Q2 * (Q2 - P2);
+
+// One vec4 for each place.
+struct Six {
+    a: vec4f,
+    b: vec4f,
+    c: vec4f,
+    d: vec4f,
+    e: vec4f,
+    f: vec4f,
+}
+
+// Four pixels beside each other.
+struct Run {
+    a: vec4f,
+    b: vec4f,
+    c: vec4f,
+    d: vec4f,
+}
+
+// Three taps beside each other.
+struct Taps {
+    a: vec4f,
+    b: vec4f,
+    c: vec4f,
+}
+
+// Bᵀ x
+fn transform_input(x: Six) -> Six {
+    let g = x.e - P2 * x.c;
+    let h = x.d - P2 * x.b;
+    let r = x.e - Q2 * x.c;
+    let s = x.d - Q2 * x.b;
+    return Six(
+        P2 * Q2 * x.a - (P2 + Q2) * x.c + x.e,
+        P * s + r,
+        -P * s + r,
+        Q * h + g,
+        -Q * h + g,
+        P2 * Q2 * x.b - (P2 + Q2) * x.d + x.f,
+    );
+}
+
+// G w
+fn transform_weights(w: Taps) -> Six {
+    let p = 1.0 / AT_P * w.a + P2 / AT_P * w.c;
+    let q = 1.0 / AT_Q * w.a + Q2 / AT_Q * w.c;
+    return Six(
+        1.0 / AT_0 * w.a,
+        P / AT_P * w.b + p,
+        -P / AT_P * w.b + p,
+        Q / AT_Q * w.b + q,
+        -Q / AT_Q * w.b + q,
+        w.c,
+    );
+}
+
+// Aᵀ m
+fn transform_output(m: Six) -> Run {
+    let p = m.b + m.c;
+    let q = m.d + m.e;
+    let r = m.b - m.c;
+    let s = m.d - m.e;
+    return Run(m.a + p + q, P * r + Q * s, P2 * p + Q2 * q, P2 * P * r + Q2 * Q * s + m.f);
+}
+
+// A dy, the adjoint of `transform_output`
+fn transform_gradient(y: Run) -> Six {
+    let g = y.a + P2 * y.c;
+    let h = y.b + P2 * y.d;
+    let r = y.a + Q2 * y.c;
+    let s = y.b + Q2 * y.d;
+    return Six(y.a, P * h + g, -P * h + g, Q * s + r, -Q * s + r, y.d);
+}
+
+// Gᵀ du, the adjoint of `transform_weights`
+fn transform_back(u: Six) -> Taps {
+    let p = u.b + u.c;
+    let q = u.d + u.e;
+    let r = u.b - u.c;
+    let s = u.d - u.e;
+    return Taps(
+        1.0 / AT_0 * u.a + 1.0 / AT_P * p + 1.0 / AT_Q * q,
+        P / AT_P * r + Q / AT_Q * s,
+        P2 / AT_P * p + Q2 / AT_Q * q + u.f,
+    );
+}
+
+fn put_six(slice: u32, at: u32, v: Six) {
+    slices[slice][0][at] = v.a;
+    slices[slice][1][at] = v.b;
+    slices[slice][2][at] = v.c;
+    slices[slice][3][at] = v.d;
+    slices[slice][4][at] = v.e;
+    slices[slice][5][at] = v.f;
+}
+
+fn six(slice: u32, at: u32) -> Six {
+    return Six(
+        slices[slice][0][at],
+        slices[slice][1][at],
+        slices[slice][2][at],
+        slices[slice][3][at],
+        slices[slice][4][at],
+        slices[slice][5][at],
+    );
+}
+
+// Four channels of a pixel.
+fn x_at(pixel: u32, quad: u32) -> vec4f {
+    if pixel == OUTSIDE {
+        return vec4f();
+    }
+    return x[pixel * (params.ci / 4u) + quad];
+}
+
+fn dy_at(pixel: u32, quad: u32) -> vec4f {
+    if pixel == OUTSIDE {
+        return vec4f();
+    }
+    return dy[pixel * (params.co / 4u) + quad];
+}
+
+// ---- forward and input gradient ----
+
+const ROWS = 6u;
+const COLUMNS = 32u;
+// Slices of one quad of input channels: a row of the image each, from one above the tile,
+// [place][run of four columns]; from WEIGHTS on a channel and a tap row each, [place][quad of
+// outputs].
+const WEIGHTS = ROWS + 2u;
+const WEIGHT_TASKS = 96u;
+const IMAGE_TASKS = 8u * (ROWS + 2u);
+const OUTPUT_TASKS = 128u;
+
+// Sums of a thread at one place, before the transform: [row][two quads of output channels].
+struct Sums {
+    a: array<vec4f, ROWS>,
+    b: array<vec4f, ROWS>,
+}
+
+// Adds six rows of the image times eight output channels' weights.
+fn tap_row(sums: ptr<function, Sums>, slice: u32, local: u32, top: vec4f, bottom: vec2f) {
+    let a = slices[slice][local / 32u][local / 8u % 4u * 2u];
+    let b = slices[slice][local / 32u][local / 8u % 4u * 2u + 1u];
+    (*sums).a[0] += a * top.x;
+    (*sums).b[0] += b * top.x;
+    (*sums).a[1] += a * top.y;
+    (*sums).b[1] += b * top.y;
+    (*sums).a[2] += a * top.z;
+    (*sums).b[2] += b * top.z;
+    (*sums).a[3] += a * top.w;
+    (*sums).b[3] += b * top.w;
+    (*sums).a[4] += a * bottom.x;
+    (*sums).b[4] += b * bottom.x;
+    (*sums).a[5] += a * bottom.y;
+    (*sums).b[5] += b * bottom.y;
+}
+
+// Adds one input channel.
+fn channel(sums: ptr<function, Sums>, k: u32, local: u32, top: vec4f, bottom: vec4f) {
+    tap_row(sums, WEIGHTS + 3u * k, local, top, bottom.xy);
+    tap_row(sums, WEIGHTS + 3u * k + 1u, local, vec4f(top.yzw, bottom.x), bottom.yz);
+    tap_row(sums, WEIGHTS + 3u * k + 2u, local, vec4f(top.zw, bottom.xy), bottom.zw);
+}
+
+// Adds the four channels in workgroup memory.
+fn accumulate(sums: ptr<function, Sums>, local: u32) {
+    let place = local / 32u;
+    let run = local % 8u;
+    let a = slices[0][place][run];
+    let b = slices[1][place][run];
+    let c = slices[2][place][run];
+    let d = slices[3][place][run];
+    let e = slices[4][place][run];
+    let f = slices[5][place][run];
+    let g = slices[6][place][run];
+    let h = slices[7][place][run];
+    channel(sums, 0u, local, vec4f(a.x, b.x, c.x, d.x), vec4f(e.x, f.x, g.x, h.x));
+    channel(sums, 1u, local, vec4f(a.y, b.y, c.y, d.y), vec4f(e.y, f.y, g.y, h.y));
+    channel(sums, 2u, local, vec4f(a.z, b.z, c.z, d.z), vec4f(e.z, f.z, g.z, h.z));
+    channel(sums, 3u, local, vec4f(a.w, b.w, c.w, d.w), vec4f(e.w, f.w, g.w, h.w));
+}
+
+// Which weights a thread transforms: output quad, input channel of four, tap row.
+fn weight_task(t: u32) -> vec3u {
+    return vec3u(t % 8u, t / 8u % 4u, t / 32u);
+}
+
+fn put_weights(task: vec3u, taps: Taps) {
+    put_six(WEIGHTS + 3u * task.y + task.z, task.x, transform_weights(taps));
+}
+
+// First of the six pixels that give run t % 8 of row t / 8; one column left of the tile may
+// be outside, as may be the others.
+fn image_pixel(at: Tile, t: u32, i: u32) -> u32 {
+    return pixel(at.n, at.row + t / 8u - 1u, at.column + t % 8u * 4u + i - 1u);
+}
+
+fn put_image(t: u32, pixels: Six) {
+    put_six(t / 8u, t % 8u, transform_input(pixels));
+}
+
+// Puts two rows of all threads' sums where `outputs` finds them: a slice is now a row and a
+// quad of channels, [place][run]. Runs lie rotated, so that lanes hit different banks whether
+// they go through runs or through quads.
+fn stage(local: u32, a: vec4f, b: vec4f, below_a: vec4f, below_b: vec4f) {
+    let place = local / 32u;
+    let run = local % 8u;
+    let quad = local / 8u % 4u * 2u;
+    workgroupBarrier();
+    slices[quad][place][(run + quad) % 8u] = a;
+    slices[quad + 1u][place][(run + quad + 1u) % 8u] = b;
+    slices[quad + 8u][place][(run + quad) % 8u] = below_a;
+    slices[quad + 9u][place][(run + quad + 1u) % 8u] = below_b;
+    workgroupBarrier();
+}
+
+// Four pixels of a quad of channels: quad t % 8, run t / 8 % 8, row t / 64.
+fn outputs(t: u32) -> Run {
+    return transform_output(six(t / 64u * 8u + t % 8u, (t / 8u + t) % 8u));
+}
+
+fn output_pixel(at: Tile, pair: u32, t: u32, i: u32) -> u32 {
+    return pixel(at.n, at.row + 2u * pair + t / 64u, at.column + t / 8u % 8u * 4u + i);
+}
+
+// y = act(sum + b + add)
+fn write_y(pixel: u32, quad: u32, sum: vec4f) {
+    if pixel == OUTSIDE {
+        return;
+    }
+    let to = pixel * (params.co / 4u) + quad;
+    var v = sum + w[9u * params.ci * params.co / 4u + quad];
+    if params.add == 1u {
+        v += add[to];
+    }
+    if params.relu == 1u {
+        v = max(v, vec4f());
+    }
+    y[to] = v;
+}
+
+fn put_y(at: Tile, first: u32, pair: u32, t: u32) {
+    if t < OUTPUT_TASKS {
+        let v = outputs(t);
+        let quad = first + t % 8u;
+        write_y(output_pixel(at, pair, t, 0u), quad, v.a);
+        write_y(output_pixel(at, pair, t, 1u), quad, v.b);
+        write_y(output_pixel(at, pair, t, 2u), quad, v.c);
+        write_y(output_pixel(at, pair, t, 3u), quad, v.d);
+    }
+}
+
+// y = act(x ∗ w + b + add)
+@compute @workgroup_size(THREADS)
+fn conv2d_winograd(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = tile(group_index(group, groups), ROWS, COLUMNS);
+    if !at.exists {
+        return; // the whole workgroup
+    }
+    let first = group.z * 8u;
+    var sums: Sums;
+    for (var c = 0u; c < params.ci / 4u; c++) {
+        workgroupBarrier();
+        if local < WEIGHT_TASKS {
+            let task = weight_task(local);
+            let source = (3u * task.z * params.ci + 4u * c + task.y) * (params.co / 4u) + first + task.x;
+            let next = params.ci * params.co / 4u;
+            put_weights(task, Taps(w[source], w[source + next], w[source + 2u * next]));
+        } else if local < WEIGHT_TASKS + IMAGE_TASKS {
+            let t = local - WEIGHT_TASKS;
+            put_image(t, Six(
+                x_at(image_pixel(at, t, 0u), c),
+                x_at(image_pixel(at, t, 1u), c),
+                x_at(image_pixel(at, t, 2u), c),
+                x_at(image_pixel(at, t, 3u), c),
+                x_at(image_pixel(at, t, 4u), c),
+                x_at(image_pixel(at, t, 5u), c),
+            ));
+        }
+        workgroupBarrier();
+        accumulate(&sums, local);
+    }
+    stage(local, sums.a[0], sums.b[0], sums.a[1], sums.b[1]);
+    put_y(at, first, 0u, local);
+    stage(local, sums.a[2], sums.b[2], sums.a[3], sums.b[3]);
+    put_y(at, first, 1u, local);
+    stage(local, sums.a[4], sums.b[4], sums.a[5], sums.b[5]);
+    put_y(at, first, 2u, local);
+}
+
+// dx = sum + add, zero where mask ≤ 0
+fn write_dx(pixel: u32, quad: u32, sum: vec4f) {
+    if pixel == OUTSIDE {
+        return;
+    }
+    let to = pixel * (params.ci / 4u) + quad;
+    var v = sum;
+    if params.add == 1u {
+        v += add[to];
+    }
+    if params.mask == 1u {
+        v = select(vec4f(), v, mask[to] > vec4f());
+    }
+    dx[to] = v;
+}
+
+fn put_dx(at: Tile, first: u32, pair: u32, t: u32) {
+    if t < OUTPUT_TASKS {
+        let v = outputs(t);
+        let quad = first + t % 8u;
+        write_dx(output_pixel(at, pair, t, 0u), quad, v.a);
+        write_dx(output_pixel(at, pair, t, 1u), quad, v.b);
+        write_dx(output_pixel(at, pair, t, 2u), quad, v.c);
+        write_dx(output_pixel(at, pair, t, 3u), quad, v.d);
+    }
+}
+
+// One tap, from a channel of dy to four channels of dx from ci on.
+fn back_tap(tap: u32, ci: u32, co: u32) -> vec4f {
+    let next = params.co / 4u;
+    let at = ((8u - tap) * params.ci + ci) * next + co / 4u;
+    let k = co % 4u;
+    return vec4f(w[at][k], w[at + next][k], w[at + 2u * next][k], w[at + 3u * next][k]);
+}
+
+// dx = dy ∗ w with taps flipped and channels swapped, + add, masked.
+@compute @workgroup_size(THREADS)
+fn conv2d_grad_input_winograd(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = tile(group_index(group, groups), ROWS, COLUMNS);
+    if !at.exists {
+        return; // the whole workgroup
+    }
+    let first = group.z * 8u;
+    var sums: Sums;
+    for (var c = 0u; c < params.co / 4u; c++) {
+        workgroupBarrier();
+        if local < WEIGHT_TASKS {
+            let task = weight_task(local);
+            let ci = 4u * (first + task.x);
+            let co = 4u * c + task.y;
+            let tap = 3u * task.z;
+            put_weights(task, Taps(back_tap(tap, ci, co), back_tap(tap + 1u, ci, co), back_tap(tap + 2u, ci, co)));
+        } else if local < WEIGHT_TASKS + IMAGE_TASKS {
+            let t = local - WEIGHT_TASKS;
+            put_image(t, Six(
+                dy_at(image_pixel(at, t, 0u), c),
+                dy_at(image_pixel(at, t, 1u), c),
+                dy_at(image_pixel(at, t, 2u), c),
+                dy_at(image_pixel(at, t, 3u), c),
+                dy_at(image_pixel(at, t, 4u), c),
+                dy_at(image_pixel(at, t, 5u), c),
+            ));
+        }
+        workgroupBarrier();
+        accumulate(&sums, local);
+    }
+    stage(local, sums.a[0], sums.b[0], sums.a[1], sums.b[1]);
+    put_dx(at, first, 0u, local);
+    stage(local, sums.a[2], sums.b[2], sums.a[3], sums.b[3]);
+    put_dx(at, first, 1u, local);
+    stage(local, sums.a[4], sums.b[4], sums.a[5], sums.b[5]);
+    put_dx(at, first, 2u, local);
+}
+
+// ---- weight gradient ----
+
+const STRIP_ROWS = 2u;
+const STRIP_RUNS = 3u;
+// Slices: row · 3 + run of x, [place][quad of input channels], rows from one above the strip;
+// from GRADS on of dy, [place][quad of output channels].
+const GRADS = (STRIP_ROWS + 2u) * STRIP_RUNS;
+const X_TASKS = 8u * GRADS;
+const DY_TASKS = 8u * STRIP_ROWS * STRIP_RUNS;
+
+// Sums of a thread at one place for one tap row: [input channel][two quads of output channels].
+struct Outer {
+    a: array<vec4f, 4>,
+    b: array<vec4f, 4>,
+}
+
+fn add_outer(sums: ptr<function, Outer>, x: vec4f, a: vec4f, b: vec4f) {
+    (*sums).a[0] += a * x.x;
+    (*sums).b[0] += b * x.x;
+    (*sums).a[1] += a * x.y;
+    (*sums).b[1] += b * x.y;
+    (*sums).a[2] += a * x.z;
+    (*sums).b[2] += b * x.z;
+    (*sums).a[3] += a * x.w;
+    (*sums).b[3] += b * x.w;
+}
+
+// What a workgroup sums over and where its sums go, channels in quads.
+struct Block {
+    // First element of the partial sum, in vec4s.
+    part: u32,
+    ci: u32,
+    co: u32,
+    // After the last row of the stack of images.
+    end: u32,
+}
+
+// Where a strip is: first row of the stack of images, first column.
+struct Strip {
+    row: u32,
+    column: u32,
+}
+
+// Rows of a strip: all of one image and of one partial sum.
+fn height(block: Block, at: Strip) -> u32 {
+    return min(STRIP_ROWS, min(block.end - at.row, params.h - at.row % params.h));
+}
+
+fn next_strip(block: Block, at: Strip) -> Strip {
+    let column = at.column + 4u * STRIP_RUNS;
+    if column < params.w {
+        return Strip(at.row, column);
+    }
+    return Strip(at.row + height(block, at), 0u);
+}
+
+// The pixels that a thread transforms: six of x, or four of dy; zero after the last strip.
+fn fetch(block: Block, at: Strip, local: u32) -> Six {
+    if at.row >= block.end {
+        return Six();
+    }
+    let quad = local % 8u;
+    let n = at.row / params.h;
+    let top = at.row % params.h;
+    if local < X_TASKS {
+        let row = top + local / 8u / STRIP_RUNS - 1u;
+        let column = at.column + local / 8u % STRIP_RUNS * 4u - 1u;
+        return Six(
+            x_at(pixel(n, row, column), block.ci + quad),
+            x_at(pixel(n, row, column + 1u), block.ci + quad),
+            x_at(pixel(n, row, column + 2u), block.ci + quad),
+            x_at(pixel(n, row, column + 3u), block.ci + quad),
+            x_at(pixel(n, row, column + 4u), block.ci + quad),
+            x_at(pixel(n, row, column + 5u), block.ci + quad),
+        );
+    }
+    let t = (local - X_TASKS) / 8u;
+    if t / STRIP_RUNS >= height(block, at) {
+        return Six();
+    }
+    let row = top + t / STRIP_RUNS;
+    let column = at.column + t % STRIP_RUNS * 4u;
+    return Six(
+        dy_at(pixel(n, row, column), block.co + quad),
+        dy_at(pixel(n, row, column + 1u), block.co + quad),
+        dy_at(pixel(n, row, column + 2u), block.co + quad),
+        dy_at(pixel(n, row, column + 3u), block.co + quad),
+        vec4f(),
+        vec4f(),
+    );
+}
+
+// Writes half of the sums of one tap row, two input channels of every thread: a slice is now
+// an input channel, [place][quad of output channels], rotated as in `stage`.
+fn put_taps(block: Block, tap: u32, half: u32, local: u32, a: vec4f, b: vec4f, next_a: vec4f, next_b: vec4f) {
+    let place = local / 32u;
+    let ci = local % 8u;
+    let co = local / 8u % 4u * 2u;
+    workgroupBarrier();
+    slices[2u * ci][place][(co + ci) % 8u] = a;
+    slices[2u * ci][place][(co + ci + 1u) % 8u] = b;
+    slices[2u * ci + 1u][place][(co + ci) % 8u] = next_a;
+    slices[2u * ci + 1u][place][(co + ci + 1u) % 8u] = next_b;
+    workgroupBarrier();
+    if local < OUTPUT_TASKS {
+        let slice = local / 8u;
+        let quad = local % 8u;
+        let taps = transform_back(six(slice, (quad + slice / 2u) % 8u));
+        let channel = 4u * (block.ci + slice / 2u) + 2u * half + slice % 2u;
+        let to = block.part + (tap * params.ci + channel) * (params.co / 4u) + block.co + quad;
+        let next = params.ci * params.co / 4u;
+        part[to] = taps.a;
+        part[to + next] = taps.b;
+        part[to + 2u * next] = taps.c;
+    }
+}
+
+// part[p] = Σ over the p-th `rows` image rows of x[shifted] dyᵀ, per tap, and of dy
+@compute @workgroup_size(THREADS)
+fn conv2d_grad_weight_winograd(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let blocks = params.co / 32u;
+    let length = (9u * params.ci + 1u) * params.co / 4u;
+    let end = min((group.x + 1u) * params.rows, params.n * params.h);
+    let block = Block(group.x * length, group.y / blocks * 8u, group.y % blocks * 8u, end);
+    let place = local / 32u;
+    let ci = local % 8u;
+    let co = local / 8u % 4u * 2u;
+    var top: Outer;
+    var middle: Outer;
+    var bottom: Outer;
+    var bias = vec4f();
+    var at = Strip(group.x * params.rows, 0u);
+    var fetched = fetch(block, at, local);
+    while at.row < end {
+        workgroupBarrier();
+        if local < X_TASKS {
+            put_six(local / 8u, local % 8u, transform_input(fetched));
+        } else if local < X_TASKS + DY_TASKS {
+            bias += fetched.a + fetched.b + fetched.c + fetched.d;
+            let run = Run(fetched.a, fetched.b, fetched.c, fetched.d);
+            put_six(local / 8u, local % 8u, transform_gradient(run));
+        }
+        workgroupBarrier();
+        // The next strip travels while this one is summed.
+        at = next_strip(block, at);
+        fetched = fetch(block, at, local);
+        for (var run = 0u; run < STRIP_RUNS; run++) {
+            let second = slices[run + STRIP_RUNS][place][ci];
+            let third = slices[run + 2u * STRIP_RUNS][place][ci];
+            let a = slices[GRADS + run][place][co];
+            let b = slices[GRADS + run][place][co + 1u];
+            add_outer(&top, slices[run][place][ci], a, b);
+            add_outer(&middle, second, a, b);
+            add_outer(&bottom, third, a, b);
+            let below_a = slices[GRADS + STRIP_RUNS + run][place][co];
+            let below_b = slices[GRADS + STRIP_RUNS + run][place][co + 1u];
+            add_outer(&top, second, below_a, below_b);
+            add_outer(&middle, third, below_a, below_b);
+            add_outer(&bottom, slices[run + 3u * STRIP_RUNS][place][ci], below_a, below_b);
+        }
+    }
+    put_taps(block, 0u, 0u, local, top.a[0], top.b[0], top.a[1], top.b[1]);
+    put_taps(block, 0u, 1u, local, top.a[2], top.b[2], top.a[3], top.b[3]);
+    put_taps(block, 3u, 0u, local, middle.a[0], middle.b[0], middle.a[1], middle.b[1]);
+    put_taps(block, 3u, 1u, local, middle.a[2], middle.b[2], middle.a[3], middle.b[3]);
+    put_taps(block, 6u, 0u, local, bottom.a[0], bottom.b[0], bottom.a[1], bottom.b[1]);
+    put_taps(block, 6u, 1u, local, bottom.a[2], bottom.b[2], bottom.a[3], bottom.b[3]);
+    // Threads that read dy kept its sums, each of one quad of channels.
+    workgroupBarrier();
+    if local >= X_TASKS && local < X_TASKS + DY_TASKS {
+        slices[(local - X_TASKS) / 8u][0][local % 8u] = bias;
+    }
+    workgroupBarrier();
+    if local < 8u && block.ci == 0u {
+        var sum = vec4f();
+        for (var k = 0u; k < STRIP_ROWS * STRIP_RUNS; k++) {
+            sum += slices[k][0][local];
+        }
+        part[block.part + length - params.co / 4u + block.co + local] = sum;
+    }
+}
+
