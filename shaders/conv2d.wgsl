@@ -66,6 +66,13 @@ var<workgroup> image: array<array<array<vec4f, QUADS + 1u>, TILE_H + 2u>, DEPTH>
 // [channel][tap][four output channels]; at the end, outputs on their way out
 var<workgroup> weights: array<array<array<vec4f, CO4>, 9>, DEPTH>;
 
+const OUTSIDE = 0xffffffffu;
+
+// Number of a pixel in the stack of images, or OUTSIDE. Below zero wraps to outside.
+fn pixel(n: u32, row: u32, column: u32) -> u32 {
+    return select(OUTSIDE, (n * params.h + row) * params.w + column, row < params.h && column < params.w);
+}
+
 // What a thread loads: channel, row and quad of `image`, or channel, tap and quad of `weights`.
 fn image_task(t: u32) -> vec3u {
     return vec3u(t % DEPTH, t / DEPTH / (QUADS + 1u), t / DEPTH % (QUADS + 1u));

@@ -1,4 +1,4 @@
-// ---- shared by the f32 forms of the convolutions ----
+// ---- shared by the forms of the convolutions ----
 
 struct Params {
     n: u32,
@@ -10,13 +10,6 @@ struct Params {
     add: u32,
     mask: u32,
     @size(16) rows: u32,
-}
-
-const OUTSIDE = 0xffffffffu;
-
-// Number of a pixel in the stack of images, or OUTSIDE. Below zero wraps to outside.
-fn pixel(n: u32, row: u32, column: u32) -> u32 {
-    return select(OUTSIDE, (n * params.h + row) * params.w + column, row < params.h && column < params.w);
 }
 
 // The pixels of a workgroup.

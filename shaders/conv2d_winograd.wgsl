@@ -135,19 +135,46 @@ fn six(slice: u32, at: u32) -> Six {
     );
 }
 
-// Four channels of a pixel.
-fn x_at(pixel: u32, quad: u32) -> vec4f {
-    if pixel == OUTSIDE {
-        return vec4f();
-    }
-    return x[pixel * (params.ci / 4u) + quad];
+// Pixels beside each other in one row, of which a thread takes four channels each.
+struct Line {
+    // Whether the row is one of the image.
+    exists: bool,
+    // Column of the first; one left of the image wraps to far right of it.
+    column: u32,
+    // Element of the first, and from one to the next.
+    first: u32,
+    step: u32,
 }
 
-fn dy_at(pixel: u32, quad: u32) -> vec4f {
-    if pixel == OUTSIDE {
-        return vec4f();
+// `row` counts in the stack of images, `quad` among `quads` per pixel.
+fn line(exists: bool, row: u32, column: u32, quads: u32, quad: u32) -> Line {
+    return Line(exists, column, (row * params.w + column) * quads + quad, quads);
+}
+
+fn holds(line: Line, i: u32) -> bool {
+    return line.exists && line.column + i < params.w;
+}
+
+fn x_at(line: Line, i: u32) -> vec4f {
+    if holds(line, i) {
+        return x[line.first + i * line.step];
     }
-    return dy[pixel * (params.co / 4u) + quad];
+    return vec4f();
+}
+
+fn dy_at(line: Line, i: u32) -> vec4f {
+    if holds(line, i) {
+        return dy[line.first + i * line.step];
+    }
+    return vec4f();
+}
+
+fn six_x(line: Line) -> Six {
+    return Six(x_at(line, 0u), x_at(line, 1u), x_at(line, 2u), x_at(line, 3u), x_at(line, 4u), x_at(line, 5u));
+}
+
+fn six_dy(line: Line) -> Six {
+    return Six(dy_at(line, 0u), dy_at(line, 1u), dy_at(line, 2u), dy_at(line, 3u), dy_at(line, 4u), dy_at(line, 5u));
 }
 
 // ---- forward and input gradient ----
@@ -211,23 +238,29 @@ fn accumulate(sums: ptr<function, Sums>, local: u32) {
     channel(sums, 3u, local, vec4f(a.w, b.w, c.w, d.w), vec4f(e.w, f.w, g.w, h.w));
 }
 
-// Which weights a thread transforms: output quad, input channel of four, tap row.
+// Which weights a thread fetches: output quad, input channel of four, tap row.
 fn weight_task(t: u32) -> vec3u {
     return vec3u(t % 8u, t / 8u % 4u, t / 32u);
 }
 
-fn put_weights(task: vec3u, taps: Taps) {
-    put_six(WEIGHTS + 3u * task.y + task.z, task.x, transform_weights(taps));
+// The six pixels that a thread fetches for run t % 8 of row t / 8.
+fn image_line(at: Tile, t: u32, quads: u32, quad: u32) -> Line {
+    let row = at.row + t / 8u - 1u;
+    return line(row < params.h, at.n * params.h + row, at.column + t % 8u * 4u - 1u, quads, quad);
 }
 
-// First of the six pixels that give run t % 8 of row t / 8; one column left of the tile may
-// be outside, as may be the others.
-fn image_pixel(at: Tile, t: u32, i: u32) -> u32 {
-    return pixel(at.n, at.row + t / 8u - 1u, at.column + t % 8u * 4u + i - 1u);
-}
-
-fn put_image(t: u32, pixels: Six) {
-    put_six(t / 8u, t % 8u, transform_input(pixels));
+// Transforms what a thread has fetched, three taps or six pixels, for all to read.
+fn put(local: u32, fetched: Six) {
+    workgroupBarrier();
+    if local < WEIGHT_TASKS {
+        let task = weight_task(local);
+        let taps = Taps(fetched.a, fetched.b, fetched.c);
+        put_six(WEIGHTS + 3u * task.y + task.z, task.x, transform_weights(taps));
+    } else if local < WEIGHT_TASKS + IMAGE_TASKS {
+        let t = local - WEIGHT_TASKS;
+        put_six(t / 8u, t % 8u, transform_input(fetched));
+    }
+    workgroupBarrier();
 }
 
 // Puts two rows of all threads' sums where `outputs` finds them: a slice is now a row and a
@@ -250,17 +283,19 @@ fn outputs(t: u32) -> Run {
     return transform_output(six(t / 64u * 8u + t % 8u, (t / 8u + t) % 8u));
 }
 
-fn output_pixel(at: Tile, pair: u32, t: u32, i: u32) -> u32 {
-    return pixel(at.n, at.row + 2u * pair + t / 64u, at.column + t / 8u % 8u * 4u + i);
+// Their four pixels, in the pair-th two rows of the tile.
+fn output_line(at: Tile, pair: u32, t: u32, quads: u32, quad: u32) -> Line {
+    let row = at.row + 2u * pair + t / 64u;
+    return line(row < params.h, at.n * params.h + row, at.column + t / 8u % 8u * 4u, quads, quad);
 }
 
-// y = act(sum + b + add)
-fn write_y(pixel: u32, quad: u32, sum: vec4f) {
-    if pixel == OUTSIDE {
+// y = act(sum + add)
+fn write_y(line: Line, i: u32, sum: vec4f) {
+    if !holds(line, i) {
         return;
     }
-    let to = pixel * (params.co / 4u) + quad;
-    var v = sum + w[9u * params.ci * params.co / 4u + quad];
+    let to = line.first + i * line.step;
+    var v = sum;
     if params.add == 1u {
         v += add[to];
     }
@@ -272,13 +307,30 @@ fn write_y(pixel: u32, quad: u32, sum: vec4f) {
 
 fn put_y(at: Tile, first: u32, pair: u32, t: u32) {
     if t < OUTPUT_TASKS {
-        let v = outputs(t);
+        let quads = params.co / 4u;
         let quad = first + t % 8u;
-        write_y(output_pixel(at, pair, t, 0u), quad, v.a);
-        write_y(output_pixel(at, pair, t, 1u), quad, v.b);
-        write_y(output_pixel(at, pair, t, 2u), quad, v.c);
-        write_y(output_pixel(at, pair, t, 3u), quad, v.d);
+        let bias = w[9u * params.ci * quads + quad];
+        let run = outputs(t);
+        let line = output_line(at, pair, t, quads, quad);
+        write_y(line, 0u, run.a + bias);
+        write_y(line, 1u, run.b + bias);
+        write_y(line, 2u, run.c + bias);
+        write_y(line, 3u, run.d + bias);
     }
+}
+
+// What a thread transforms of input channels 4c.. for outputs 4first..
+fn fetch_x(at: Tile, first: u32, c: u32, local: u32) -> Six {
+    if 4u * c >= params.ci || local >= WEIGHT_TASKS + IMAGE_TASKS {
+        return Six();
+    }
+    if local < WEIGHT_TASKS {
+        let task = weight_task(local);
+        let next = params.ci * params.co / 4u;
+        let tap = (3u * task.z * params.ci + 4u * c + task.y) * (params.co / 4u) + first + task.x;
+        return Six(w[tap], w[tap + next], w[tap + 2u * next], vec4f(), vec4f(), vec4f());
+    }
+    return six_x(image_line(at, local - WEIGHT_TASKS, params.ci / 4u, c));
 }
 
 // y = act(x ∗ w + b + add)
@@ -294,25 +346,11 @@ fn conv2d_winograd(
     }
     let first = group.z * 8u;
     var sums: Sums;
+    var fetched = fetch_x(at, first, 0u, local);
     for (var c = 0u; c < params.ci / 4u; c++) {
-        workgroupBarrier();
-        if local < WEIGHT_TASKS {
-            let task = weight_task(local);
-            let source = (3u * task.z * params.ci + 4u * c + task.y) * (params.co / 4u) + first + task.x;
-            let next = params.ci * params.co / 4u;
-            put_weights(task, Taps(w[source], w[source + next], w[source + 2u * next]));
-        } else if local < WEIGHT_TASKS + IMAGE_TASKS {
-            let t = local - WEIGHT_TASKS;
-            put_image(t, Six(
-                x_at(image_pixel(at, t, 0u), c),
-                x_at(image_pixel(at, t, 1u), c),
-                x_at(image_pixel(at, t, 2u), c),
-                x_at(image_pixel(at, t, 3u), c),
-                x_at(image_pixel(at, t, 4u), c),
-                x_at(image_pixel(at, t, 5u), c),
-            ));
-        }
-        workgroupBarrier();
+        put(local, fetched);
+        // The next four channels travel while these are summed.
+        fetched = fetch_x(at, first, c + 1u, local);
         accumulate(&sums, local);
     }
     stage(local, sums.a[0], sums.b[0], sums.a[1], sums.b[1]);
@@ -324,11 +362,11 @@ fn conv2d_winograd(
 }
 
 // dx = sum + add, zero where mask ≤ 0
-fn write_dx(pixel: u32, quad: u32, sum: vec4f) {
-    if pixel == OUTSIDE {
+fn write_dx(line: Line, i: u32, sum: vec4f) {
+    if !holds(line, i) {
         return;
     }
-    let to = pixel * (params.ci / 4u) + quad;
+    let to = line.first + i * line.step;
     var v = sum;
     if params.add == 1u {
         v += add[to];
@@ -341,12 +379,12 @@ fn write_dx(pixel: u32, quad: u32, sum: vec4f) {
 
 fn put_dx(at: Tile, first: u32, pair: u32, t: u32) {
     if t < OUTPUT_TASKS {
-        let v = outputs(t);
-        let quad = first + t % 8u;
-        write_dx(output_pixel(at, pair, t, 0u), quad, v.a);
-        write_dx(output_pixel(at, pair, t, 1u), quad, v.b);
-        write_dx(output_pixel(at, pair, t, 2u), quad, v.c);
-        write_dx(output_pixel(at, pair, t, 3u), quad, v.d);
+        let run = outputs(t);
+        let line = output_line(at, pair, t, params.ci / 4u, first + t % 8u);
+        write_dx(line, 0u, run.a);
+        write_dx(line, 1u, run.b);
+        write_dx(line, 2u, run.c);
+        write_dx(line, 3u, run.d);
     }
 }
 
@@ -356,6 +394,28 @@ fn back_tap(tap: u32, ci: u32, co: u32) -> vec4f {
     let at = ((8u - tap) * params.ci + ci) * next + co / 4u;
     let k = co % 4u;
     return vec4f(w[at][k], w[at + next][k], w[at + 2u * next][k], w[at + 3u * next][k]);
+}
+
+// What a thread transforms of channels 4c.. of dy for channels 4first.. of dx.
+fn fetch_dy(at: Tile, first: u32, c: u32, local: u32) -> Six {
+    if 4u * c >= params.co || local >= WEIGHT_TASKS + IMAGE_TASKS {
+        return Six();
+    }
+    if local < WEIGHT_TASKS {
+        let task = weight_task(local);
+        let ci = 4u * (first + task.x);
+        let co = 4u * c + task.y;
+        let tap = 3u * task.z;
+        return Six(
+            back_tap(tap, ci, co),
+            back_tap(tap + 1u, ci, co),
+            back_tap(tap + 2u, ci, co),
+            vec4f(),
+            vec4f(),
+            vec4f(),
+        );
+    }
+    return six_dy(image_line(at, local - WEIGHT_TASKS, params.co / 4u, c));
 }
 
 // dx = dy ∗ w with taps flipped and channels swapped, + add, masked.
@@ -371,26 +431,10 @@ fn conv2d_grad_input_winograd(
     }
     let first = group.z * 8u;
     var sums: Sums;
+    var fetched = fetch_dy(at, first, 0u, local);
     for (var c = 0u; c < params.co / 4u; c++) {
-        workgroupBarrier();
-        if local < WEIGHT_TASKS {
-            let task = weight_task(local);
-            let ci = 4u * (first + task.x);
-            let co = 4u * c + task.y;
-            let tap = 3u * task.z;
-            put_weights(task, Taps(back_tap(tap, ci, co), back_tap(tap + 1u, ci, co), back_tap(tap + 2u, ci, co)));
-        } else if local < WEIGHT_TASKS + IMAGE_TASKS {
-            let t = local - WEIGHT_TASKS;
-            put_image(t, Six(
-                dy_at(image_pixel(at, t, 0u), c),
-                dy_at(image_pixel(at, t, 1u), c),
-                dy_at(image_pixel(at, t, 2u), c),
-                dy_at(image_pixel(at, t, 3u), c),
-                dy_at(image_pixel(at, t, 4u), c),
-                dy_at(image_pixel(at, t, 5u), c),
-            ));
-        }
-        workgroupBarrier();
+        put(local, fetched);
+        fetched = fetch_dy(at, first, c + 1u, local);
         accumulate(&sums, local);
     }
     stage(local, sums.a[0], sums.b[0], sums.a[1], sums.b[1]);
@@ -438,23 +482,25 @@ struct Block {
     end: u32,
 }
 
-// Where a strip is: first row of the stack of images, first column.
+// Where a strip is: first row in the stack of images and in its image, first column.
 struct Strip {
     row: u32,
+    top: u32,
     column: u32,
 }
 
 // Rows of a strip: all of one image and of one partial sum.
 fn height(block: Block, at: Strip) -> u32 {
-    return min(STRIP_ROWS, min(block.end - at.row, params.h - at.row % params.h));
+    return min(STRIP_ROWS, min(block.end - at.row, params.h - at.top));
 }
 
 fn next_strip(block: Block, at: Strip) -> Strip {
     let column = at.column + 4u * STRIP_RUNS;
     if column < params.w {
-        return Strip(at.row, column);
+        return Strip(at.row, at.top, column);
     }
-    return Strip(at.row + height(block, at), 0u);
+    let rows = height(block, at);
+    return Strip(at.row + rows, select(at.top + rows, 0u, at.top + rows == params.h), 0u);
 }
 
 // The pixels that a thread transforms: six of x, or four of dy; zero after the last strip.
@@ -463,34 +509,16 @@ fn fetch(block: Block, at: Strip, local: u32) -> Six {
         return Six();
     }
     let quad = local % 8u;
-    let n = at.row / params.h;
-    let top = at.row % params.h;
     if local < X_TASKS {
-        let row = top + local / 8u / STRIP_RUNS - 1u;
+        let row = local / 8u / STRIP_RUNS - 1u;
         let column = at.column + local / 8u % STRIP_RUNS * 4u - 1u;
-        return Six(
-            x_at(pixel(n, row, column), block.ci + quad),
-            x_at(pixel(n, row, column + 1u), block.ci + quad),
-            x_at(pixel(n, row, column + 2u), block.ci + quad),
-            x_at(pixel(n, row, column + 3u), block.ci + quad),
-            x_at(pixel(n, row, column + 4u), block.ci + quad),
-            x_at(pixel(n, row, column + 5u), block.ci + quad),
-        );
+        return six_x(line(at.top + row < params.h, at.row + row, column, params.ci / 4u, block.ci + quad));
     }
-    let t = (local - X_TASKS) / 8u;
-    if t / STRIP_RUNS >= height(block, at) {
-        return Six();
-    }
-    let row = top + t / STRIP_RUNS;
+    let t = local / 8u - GRADS;
+    let row = t / STRIP_RUNS;
     let column = at.column + t % STRIP_RUNS * 4u;
-    return Six(
-        dy_at(pixel(n, row, column), block.co + quad),
-        dy_at(pixel(n, row, column + 1u), block.co + quad),
-        dy_at(pixel(n, row, column + 2u), block.co + quad),
-        dy_at(pixel(n, row, column + 3u), block.co + quad),
-        vec4f(),
-        vec4f(),
-    );
+    let grads = line(row < height(block, at), at.row + row, column, params.co / 4u, block.co + quad);
+    return Six(dy_at(grads, 0u), dy_at(grads, 1u), dy_at(grads, 2u), dy_at(grads, 3u), vec4f(), vec4f());
 }
 
 // Writes half of the sums of one tap row, two input channels of every thread: a slice is now
@@ -535,7 +563,8 @@ fn conv2d_grad_weight_winograd(
     var middle: Outer;
     var bottom: Outer;
     var bias = vec4f();
-    var at = Strip(group.x * params.rows, 0u);
+    let start = group.x * params.rows;
+    var at = Strip(start, start % params.h, 0u);
     var fetched = fetch(block, at, local);
     while at.row < end {
         workgroupBarrier();
