@@ -512,12 +512,14 @@ fn fetch(block: Block, at: Strip, local: u32) -> Six {
     if local < X_TASKS {
         let row = local / 8u / STRIP_RUNS - 1u;
         let column = at.column + local / 8u % STRIP_RUNS * 4u - 1u;
-        return six_x(line(at.top + row < params.h, at.row + row, column, params.ci / 4u, block.ci + quad));
+        let exists = at.top + row < params.h && block.ci + quad < params.ci / 4u;
+        return six_x(line(exists, at.row + row, column, params.ci / 4u, block.ci + quad));
     }
     let t = local / 8u - GRADS;
     let row = t / STRIP_RUNS;
     let column = at.column + t % STRIP_RUNS * 4u;
-    let grads = line(row < height(block, at), at.row + row, column, params.co / 4u, block.co + quad);
+    let exists = row < height(block, at) && block.co + quad < params.co / 4u;
+    let grads = line(exists, at.row + row, column, params.co / 4u, block.co + quad);
     return Six(dy_at(grads, 0u), dy_at(grads, 1u), dy_at(grads, 2u), dy_at(grads, 3u), vec4f(), vec4f());
 }
 
@@ -533,9 +535,10 @@ fn put_taps(block: Block, tap: u32, half: u32, local: u32, a: vec4f, b: vec4f, n
     slices[2u * ci + 1u][place][(co + ci) % 8u] = next_a;
     slices[2u * ci + 1u][place][(co + ci + 1u) % 8u] = next_b;
     workgroupBarrier();
-    if local < OUTPUT_TASKS {
-        let slice = local / 8u;
-        let quad = local % 8u;
+    let slice = local / 8u;
+    let quad = local % 8u;
+    let exists = block.ci + slice / 2u < params.ci / 4u && block.co + quad < params.co / 4u;
+    if local < OUTPUT_TASKS && exists {
         let taps = transform_back(six(slice, (quad + slice / 2u) % 8u));
         let channel = 4u * (block.ci + slice / 2u) + 2u * half + slice % 2u;
         let to = block.part + (tap * params.ci + channel) * (params.co / 4u) + block.co + quad;
@@ -552,7 +555,7 @@ fn conv2d_grad_weight_winograd(
     @builtin(workgroup_id) group: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let blocks = params.co / 32u;
+    let blocks = (params.co + 31u) / 32u;
     let length = (9u * params.ci + 1u) * params.co / 4u;
     let end = min((group.x + 1u) * params.rows, params.n * params.h);
     let block = Block(group.x * length, group.y / blocks * 8u, group.y % blocks * 8u, end);
@@ -606,7 +609,7 @@ fn conv2d_grad_weight_winograd(
         slices[(local - X_TASKS) / 8u][0][local % 8u] = bias;
     }
     workgroupBarrier();
-    if local < 8u && block.ci == 0u {
+    if local < 8u && block.ci == 0u && block.co + local < params.co / 4u {
         var sum = vec4f();
         for (var k = 0u; k < STRIP_ROWS * STRIP_RUNS; k++) {
             sum += slices[k][0][local];

@@ -126,9 +126,9 @@ pub struct DeviceArgs {
     /// cooperative matrices); auto is f32
     #[arg(long, default_value = "auto", value_name = "PRECISION")]
     pub precision: Precision,
-    /// How a GPU computes f32 convolutions, to compare: direct, or winograd (half the
-    /// multiplications, where 32 channels come together); auto is winograd, on software drivers direct
-    #[arg(long, default_value = "auto", value_name = "FORM")]
+    /// How a GPU computes f32 convolutions: winograd (half the multiplications, where 32 channels
+    /// come together), or direct, to compare
+    #[arg(long, default_value = "winograd", value_name = "FORM")]
     pub convolution: Convolution,
     /// Compile GPU kernels anew, and keep none for the next start (they lie in `trapan` in the
     /// user's cache folder)

@@ -109,12 +109,13 @@ impl Device {
     /// The same device with its convolutions in a form.
     ///
     /// # Errors
-    /// [`EngineError::Convolution`] if it has no choice: the CPU engine goes by the channels.
+    /// [`EngineError::Convolution`] if it has no such choice: the CPU engine takes Winograd's
+    /// form wherever the channels fit.
     pub fn with_convolution(self, convolution: Convolution) -> Result<Self, EngineError> {
         match self {
             Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_convolution(convolution))),
-            Self::Cpu { .. } if convolution != Convolution::Auto => {
-                Err(EngineError::Convolution { device: self.to_string() })
+            Self::Cpu { .. } if convolution == Convolution::Direct => {
+                Err(EngineError::Convolution { device: self.to_string(), convolution })
             }
             Self::Cpu { .. } => Ok(self),
         }

@@ -74,11 +74,13 @@ pub enum EngineError {
         /// What it would need.
         missing: String,
     },
-    /// The device has one form of convolutions.
-    #[error("{device} has its own form of convolutions; leave out --convolution")]
+    /// The device cannot compute convolutions in the form asked for.
+    #[error("{device} has no choice of convolutions: leave out --convolution {convolution}")]
     Convolution {
         /// Device name.
         device: String,
+        /// What was asked for.
+        convolution: Convolution,
     },
     /// Host data of the wrong length.
     #[error("tensor {tensor} has {wanted} elements, not {found}")]
@@ -143,13 +145,11 @@ impl fmt::Display for Precision {
 /// How a GPU computes convolutions in f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Convolution {
-    /// By Winograd on a GPU, directly on a software driver.
+    /// With fewer multiplications where the channels fit, directly elsewhere.
     #[default]
-    Auto,
-    /// As the sum of nine products.
-    Direct,
-    /// With half as many multiplications, where 32 channels come together; directly elsewhere.
     Winograd,
+    /// As the sum of nine products, to compare.
+    Direct,
 }
 
 impl FromStr for Convolution {
@@ -157,10 +157,9 @@ impl FromStr for Convolution {
 
     fn from_str(s: &str) -> Result<Self, String> {
         match s {
-            "auto" => Ok(Self::Auto),
-            "direct" => Ok(Self::Direct),
             "winograd" => Ok(Self::Winograd),
-            _ => Err("must be auto, direct or winograd".into()),
+            "direct" => Ok(Self::Direct),
+            _ => Err("must be winograd or direct".into()),
         }
     }
 }
@@ -168,9 +167,8 @@ impl FromStr for Convolution {
 impl fmt::Display for Convolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Direct => "direct",
             Self::Winograd => "winograd",
+            Self::Direct => "direct",
         })
     }
 }

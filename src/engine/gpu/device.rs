@@ -117,12 +117,6 @@ impl Adapter {
             half: half(handle),
         }
     }
-
-    /// Whether convolutions are faster by Winograd: by count on GPUs, where multiplications
-    /// take most of the time.
-    fn prefers_winograd(&self) -> bool {
-        self.kind != Kind::Software
-    }
 }
 
 impl fmt::Display for Adapter {
@@ -253,7 +247,7 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
-        let forms = Forms { half: None, winograd: adapter.prefers_winograd() };
+        let forms = Forms { half: None, winograd: true };
         let shared = Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure };
         Ok(Self { shared: Arc::new(shared), cache: None, forms })
     }
@@ -283,12 +277,7 @@ impl Gpu {
 
     /// The same device with the convolutions in a form, where they are in f32.
     pub fn with_convolution(self, convolution: Convolution) -> Self {
-        let winograd = match convolution {
-            Convolution::Auto => self.adapter().prefers_winograd(),
-            Convolution::Direct => false,
-            Convolution::Winograd => true,
-        };
-        Self { forms: Forms { winograd, ..self.forms }, ..self }
+        Self { forms: Forms { winograd: convolution == Convolution::Winograd, ..self.forms }, ..self }
     }
 
     /// The forms of kernels it takes where they fit.
