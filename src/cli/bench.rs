@@ -87,8 +87,8 @@ impl Row {
 /// Below the table: how to read it.
 const NOTES: &str = "\
 FLOPs of convolutions are those of the direct sum; bytes are each tensor once. The roofline is the
-least time that the ceilings allow for them. More than 100 % is no mistake: the CPU's Winograd form
-multiplies up to 4 times less than the direct sum, and small tensors never leave the caches.
+least time that the ceilings allow for them. More than 100 % is no mistake: Winograd's forms multiply
+2 (GPU) to 4 (CPU) times less than the direct sum, and small tensors never leave the caches.
 Measure on an idle machine: the ceilings and the rest are not measured at one time.";
 
 /// Runs `bench`.
