@@ -34,7 +34,7 @@
 // their absent channels as zeros; directly 190, with workgroups of one warp.
 //
 // A full step of 8 bands: 16 calls of 63 us, 10 of 62 for weights, two of 21 with 8 channels
-// to sum, and one 32→8 direct of 50: 1.7 ms; with 0.3 for all the rest (see conv2d.wgsl) 2.0.
+// to sum, and one 32→8 direct of 50: 1.7 ms; with all the rest (see conv2d.wgsl) 2.1.
 //
 // 15,360 bytes of workgroup memory, which every device has. Lavapipe: a full step is twice as
 // fast as with the direct forms.
