@@ -222,8 +222,9 @@ fn entry_points_are_the_kernels() {
     assert_eq!(found, wanted, "entry points of the f16 forms with those they share a file with");
     let wanted: BTreeSet<&str> = kernels::ALL.iter().map(|k| k.family).collect();
     let files: BTreeSet<_> = files(&root().join("shaders")).iter().map(|p| stem(p)).collect();
-    let families =
-        wanted.into_iter().chain(["common", "conv2d_common", "conv2d_f16", "conv2d_winograd"]).map(str::to_owned);
+    let parts = ["common", "conv2d_common", "conv2d_f16"];
+    let winograd = ["conv2d_winograd", "conv2d_winograd_transform", "conv2d_winograd_weight"];
+    let families = wanted.into_iter().chain(parts).chain(winograd).map(str::to_owned);
     assert_eq!(files, families.collect(), "files in shaders/, and families");
 }
 

@@ -53,7 +53,12 @@ impl Params {
 const DIRECT: &str = wgsl!("conv2d.wgsl", "conv2d_common.wgsl");
 /// The f16 forms share bindings and bounds with the direct forms.
 const HALF: &str = wgsl!("conv2d.wgsl", "conv2d_f16.wgsl", "conv2d_common.wgsl");
-const WINOGRAD: &str = wgsl!("conv2d_winograd.wgsl", "conv2d_common.wgsl");
+const WINOGRAD: &str = wgsl!(
+    "conv2d_winograd.wgsl",
+    "conv2d_winograd_weight.wgsl",
+    "conv2d_winograd_transform.wgsl",
+    "conv2d_common.wgsl"
+);
 
 /// `y = act(x ∗ w + b + add)`, with `act` ReLU or nothing.
 pub static CONV2D: Kernel = Kernel {
