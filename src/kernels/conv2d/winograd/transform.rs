@@ -174,11 +174,12 @@ pub(super) fn transform_gradient<L: Level>(dy: &[f32], pitch: usize, to: &mut [f
     }
 }
 
-/// `G w Gᵀ` of `w [9, Ci, Co]` into `u [36, Ci, Co]`.
+/// `G w Gᵀ` of `w [9, Ci · Co]` into `u [36, at least Ci · Co]`.
 #[inline(always)]
 pub(super) fn transform_weights<L: Level>(w: &[f32], u: &mut [f32]) {
     let len = w.len() / 9;
-    assert!(u.len() == PLACES * len && w.len() == 9 * len && len.is_multiple_of(L::LANES));
+    let place = u.len() / PLACES;
+    assert!(place >= len && w.len() == 9 * len && len.is_multiple_of(L::LANES));
     for k in (0..len).step_by(L::LANES) {
         // SAFETY: whole registers, checked above.
         unsafe {
@@ -193,18 +194,19 @@ pub(super) fn transform_weights<L: Level>(w: &[f32], u: &mut [f32]) {
             for i in 0..IN {
                 let row = weight::<L>(row_of(&columns, i));
                 for (j, value) in row.into_iter().enumerate() {
-                    L::store(value, u.as_mut_ptr().add((i * IN + j) * len + k));
+                    L::store(value, u.as_mut_ptr().add((i * IN + j) * place + k));
                 }
             }
         }
     }
 }
 
-/// `Gᵀ du G` of `du [36, Ci·Co]` into `dw [9, Ci·Co]`.
+/// `Gᵀ du G` of `du [36, at least Ci · Co]` into `dw [9, Ci · Co]`.
 #[inline(always)]
 pub(super) fn transform_back<L: Level>(du: &[f32], dw: &mut [f32]) {
     let len = dw.len() / 9;
-    assert!(du.len() == PLACES * len && len.is_multiple_of(L::LANES));
+    let place = du.len() / PLACES;
+    assert!(place >= len && dw.len() == 9 * len && len.is_multiple_of(L::LANES));
     for k in (0..len).step_by(L::LANES) {
         // SAFETY: whole registers, checked above.
         unsafe {
@@ -212,7 +214,7 @@ pub(super) fn transform_back<L: Level>(du: &[f32], dw: &mut [f32]) {
             for (j, column) in columns.iter_mut().enumerate() {
                 let mut u = [L::splat(0.0); IN];
                 for (i, value) in u.iter_mut().enumerate() {
-                    *value = L::load(du.as_ptr().add((i * IN + j) * len + k));
+                    *value = L::load(du.as_ptr().add((i * IN + j) * place + k));
                 }
                 *column = weight_adjoint::<L>(u);
             }

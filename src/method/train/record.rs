@@ -1,0 +1,89 @@
+//! What a training tells: steps, and where it stands.
+
+use serde::{Deserialize, Serialize};
+
+/// Part of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Degradation network.
+    Dam,
+    /// Reduced-resolution steps.
+    Reduced,
+    /// Full-resolution steps.
+    Full,
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dam => "dam",
+            Self::Reduced => "reduced",
+            Self::Full => "full",
+        })
+    }
+}
+
+/// One optimiser step, as traces hold it: losses before the step's update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "lowercase")]
+pub enum StepRecord {
+    /// Degradation network on one crop.
+    Dam {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Sample, from 0.
+        sample: usize,
+        /// Crop, from 0, in the order of [`ten_crop`].
+        crop: usize,
+        /// Mean squared error.
+        loss: f32,
+    },
+    /// Fusion network on crops of the degraded pair.
+    Reduced {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Sample, from 0.
+        sample: usize,
+        /// Crops, from 0.
+        crops: Vec<usize>,
+        /// Mean squared error.
+        loss: f32,
+    },
+    /// Fusion network on the whole pair.
+    Full {
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Sample, from 0.
+        sample: usize,
+        /// Mean squared error to PAN through the degradation network.
+        spectral: f32,
+        /// Mean squared error to MS through the MTF.
+        spatial: f32,
+        /// `λ1 · spectral + λ2 · spatial`.
+        loss: f64,
+    },
+}
+
+/// Where a training stands; sent after every epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The degradation network, or the stage after it.
+    pub phase: Phase,
+    /// Whether only the warm-up branch runs.
+    pub warm_up: bool,
+    /// Epoch, from 1.
+    pub epoch: u32,
+    /// Epochs of this phase.
+    pub epochs: u32,
+    /// Steps done in this phase.
+    pub steps_done: usize,
+    /// Steps of this phase.
+    pub steps: usize,
+    /// Mean loss of the degradation network's epoch.
+    pub dam: Option<f64>,
+    /// Latest reduced loss.
+    pub reduced: Option<f64>,
+    /// Latest full loss.
+    pub full: Option<f64>,
+}

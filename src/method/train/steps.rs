@@ -1,0 +1,127 @@
+//! Single steps: a sample and crops on the engine, losses seen later, the best weights kept.
+
+use std::time::Instant;
+
+use super::{DAM, FUSION, Kept, Phase, Queued, Run, StepRecord};
+use crate::graph::{PlanId, Step};
+use crate::method::MethodError;
+use crate::method::crops::CROPS;
+
+impl Run<'_> {
+    /// Puts a sample on the engine and prepares it for one network or for both.
+    pub(super) fn show(&mut self, sample: usize, both: bool) -> Result<(), MethodError> {
+        if self.shown.is_some_and(|(shown, prepared)| shown == sample && (prepared || !both)) {
+            return Ok(());
+        }
+        let (model, values) = (self.model, &self.samples[sample]);
+        if self.shown.is_none_or(|(shown, _)| shown != sample) {
+            self.engine.write(model.pan, &values.pan)?;
+            self.engine.write(model.ms, &values.ms)?;
+            if let (Some(to), Some(from)) = (&model.weights, &values.weights) {
+                for (tensor, values) in [(to.pan, &from.pan), (to.ms, &from.ms), (to.reduced, &from.reduced)] {
+                    self.engine.write(tensor, values)?;
+                }
+            }
+        }
+        let (dam, all) = (model.prepare_dam.end, model.program.plan(model.prepare).calls.len());
+        let first = if self.shown.is_some_and(|(shown, _)| shown == sample) { dam } else { 0 };
+        self.engine.run(model.prepare, first..if both { all } else { dam }, &Step::default())?;
+        self.shown = Some((sample, both));
+        Ok(())
+    }
+
+    /// Runs update number `t` of a plan on the given crops.
+    pub(super) fn step(
+        &mut self,
+        plan: PlanId,
+        lr: f64,
+        t: u32,
+        crops: &[usize],
+        queued: Queued,
+    ) -> Result<(), MethodError> {
+        let mut step = self.config.adam.step(lr, t);
+        for (slot, crop) in step.crops.iter_mut().zip(crops) {
+            *slot = self.crops[*crop];
+        }
+        let calls = 0..self.model.program.plan(plan).calls.len();
+        self.engine.run(plan, calls, &step)?;
+        self.queued.push(queued);
+        if self.looked.elapsed() >= self.look { self.look() } else { Ok(()) }
+    }
+
+    /// Sees what the queued steps have logged, in their order.
+    pub(super) fn look(&mut self) -> Result<(), MethodError> {
+        let log = self.engine.watched()?;
+        self.looked = Instant::now();
+        let mut log = log.as_slice();
+        for queued in std::mem::take(&mut self.queued) {
+            let phase = queued.progress.phase;
+            let mut take = |len: usize| {
+                let (taken, rest) = log.split_at(len);
+                log = rest;
+                taken
+            };
+            let losses = take(if phase == Phase::Full { 2 } else { 1 });
+            let weights = match phase {
+                Phase::Dam => take(self.model.dam.whole.shape().len()),
+                Phase::Full => take(self.model.fusion.whole.shape().len()),
+                Phase::Reduced => &[],
+            };
+            if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
+                let value = f64::from(*loss);
+                return Err(MethodError::Diverged { phase, epoch: queued.progress.epoch, value });
+            }
+            self.seen(queued, losses, weights);
+        }
+        Ok(())
+    }
+
+    /// Records a step, keeps its weights if they are the best, and tells of the epoch.
+    fn seen(&mut self, queued: Queued, losses: &[f32], weights: &[f32]) {
+        let Queued { mut record, mut progress } = queued;
+        match &mut record {
+            StepRecord::Dam { epoch, loss, .. } => {
+                *loss = losses[0];
+                self.dam_losses.push(losses[0]);
+                if self.dam_losses.len() == CROPS {
+                    let mean = self.dam_losses.drain(..).map(f64::from).sum::<f64>() / CROPS as f64;
+                    self.keep(DAM, *epoch, mean, weights);
+                    progress.dam = Some(mean);
+                }
+            }
+            StepRecord::Reduced { loss, .. } => {
+                *loss = losses[0];
+                self.reduced = Some(f64::from(losses[0]));
+            }
+            StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
+                [*spectral, *spatial] = [losses[0], losses[1]];
+                *loss = self.config.lambda_spectral * f64::from(*spectral)
+                    + self.config.lambda_spatial * f64::from(*spatial);
+                self.full = Some(*loss);
+                self.keep(FUSION, *epoch, *loss, weights);
+            }
+        }
+        self.done.steps.push(record);
+        if progress.phase == Phase::Dam && progress.dam.is_none() {
+            return; // within an epoch
+        }
+        (progress.reduced, progress.full) = (self.reduced, self.full);
+        self.stop |= (self.observe)(&progress).is_break();
+    }
+
+    /// Keeps the weights if the mean loss over the latest look at every sample is the lowest so far:
+    /// one sample may be harder than another.
+    fn keep(&mut self, network: usize, epoch: u32, loss: f64, weights: &[f32]) {
+        let recent = &mut self.done.recent;
+        recent.push(loss);
+        if recent.len() < self.samples.len() {
+            return;
+        }
+        let mean = recent.iter().sum::<f64>() / recent.len() as f64;
+        recent.remove(0);
+        if self.kept[network].as_ref().is_none_or(|k| mean < k.loss) {
+            self.kept[network] = Some(Kept { epoch, loss: mean, weights: weights.to_vec() });
+            self.done.kept[network] = Some((epoch, mean));
+        }
+    }
+}
