@@ -4,8 +4,8 @@
 
 Checks every kernel (`trapan selftest`), measures kernels and steps (`trapan bench`), fuses a
 simulated pair with a cold and a warm cache of compiled kernels and once with times per
-kernel, each in f32 and, where the adapter has it, in f16; then, if PyTorch has CUDA, runs
-its steps and ours in turn (peers/compare.py). Build with `cargo build --release` first, or
+kernel, each in f32 with convolutions by Winograd and directly and, where the adapter has it,
+in f16; then, if PyTorch has CUDA, runs its steps and ours in turn (peers/compare.py). Build with `cargo build --release` first, or
 name another program in TRAPAN. --quick only shows that the script works.
 """
 
@@ -23,6 +23,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TRAPAN = os.environ.get("TRAPAN", str(HERE.parent / "target/release/trapan"))
 
+# What is measured, by the flags that ask for it.
+FORMS = {
+    "f32 winograd": ["--precision", "f32", "--convolution", "winograd"],
+    "f32 direct": ["--precision", "f32", "--convolution", "direct"],
+    "f16": ["--precision", "f16"],
+}
+
 
 def trapan(*args, check=True, **kwargs):
     command = [TRAPAN, *map(str, args)]
@@ -30,41 +37,41 @@ def trapan(*args, check=True, **kwargs):
     return subprocess.run(command, check=check, stdout=subprocess.PIPE, text=True, **kwargs)
 
 
-def fuse(args, folder, precision, cache, *flags):
+def fuse(args, folder, form, cache, *flags):
     """Seconds of the whole process."""
     epochs = ["--epochs", 2, "--warm-up-epochs", 1, "--dam-epochs", 2] if args.quick else []
     start = time.perf_counter()
     trapan(
         *("fuse", "--pan", folder / "pan.tif", "--ms", folder / "ms.tif", "-o", folder / "fused.tif"),
-        *("--overwrite", "--device", args.device, "--precision", precision, *epochs, *flags),
+        *("--overwrite", "--device", args.device, *FORMS[form], *epochs, *flags),
         env={**os.environ, "XDG_CACHE_HOME": str(cache)},
     )
     return time.perf_counter() - start
 
 
-def fusions(args, folder, precision):
-    cache, report = folder / f"cache-{precision}", folder / "report.json"
-    cold = fuse(args, folder, precision, cache)
-    warm = [fuse(args, folder, precision, cache) for _ in range(1 if args.quick else 5)]
+def fusions(args, folder, form):
+    cache, report = folder / f"cache {form}", folder / "report.json"
+    cold = fuse(args, folder, form, cache)
+    warm = [fuse(args, folder, form, cache) for _ in range(1 if args.quick else 5)]
     result = {"cold": cold, "warm": statistics.median(warm)}
     for name, flags in [("parts", []), ("profile", ["--profile"])]:
-        fuse(args, folder, precision, cache, "--report", report, *flags)
+        fuse(args, folder, form, cache, "--report", report, *flags)
         told = json.loads(report.read_text())
         result[name] = {key: told[key] for key in ["device", "seconds", "result", "profile"]}
     return result
 
 
-def measure(args, folder, precision):
-    """All numbers of one precision, or None where the adapter lacks it (exit code 5)."""
-    flags = ["--device", args.device, "--precision", precision]
+def measure(args, folder, form):
+    """All numbers of one form, or None where the adapter lacks it (exit code 5)."""
+    flags = ["--device", args.device, *FORMS[form]]
     test = trapan("selftest", *flags, check=False)
-    if precision == "f16" and test.returncode == 5:
+    if form == "f16" and test.returncode == 5:
         return None
     bench = trapan("bench", "--json", *flags, *(["--quick"] if args.quick else []))
     return {
         "selftest": test.stdout.strip().splitlines()[-1] if test.stdout else "did not run",
         "bench": json.loads(bench.stdout),
-        "fuse": fusions(args, folder, precision),
+        "fuse": fusions(args, folder, form),
     }
 
 
@@ -83,13 +90,23 @@ def by_kernel(profile):
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
+def forms(results):
+    """Kernels and steps, milliseconds in each form side by side."""
+    rows = {form: result["bench"]["kernels"] + result["bench"]["steps"] for form, result in results.items()}
+    lines = ["| ms | " + " | ".join(rows) + " |", "|---" * (1 + len(rows)) + "|"]
+    for same in zip(*rows.values()):
+        times = " | ".join(f"{row['seconds'] * 1e3:.3f}" for row in same)
+        lines.append(f"| {same[0]['name']} {same[0]['shape']} | {times} |")
+    return "\n".join(lines)
+
+
 def table(results):
-    lines = []
-    for precision, result in results.items():
+    lines = ["### Forms", "", forms(results), ""]
+    for form, result in results.items():
         bench, runs = result["bench"], result["fuse"]
         ceilings = bench["ceilings"]
         lines += [
-            f"### {precision}: {runs['parts']['device']}",
+            f"### {form}: {runs['parts']['device']}",
             "",
             f"self-test: {result['selftest']}; copy {ceilings['copy_gb_s']:.0f} GB/s, "
             f"fused multiply-adds {ceilings['fma_gflop_s']:.0f} GFLOP/s; "
@@ -126,8 +143,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         trapan("simulate", "-o", folder, "--size", args.size, "--bands", 8)
-        measured = {precision: measure(args, folder, precision) for precision in ["f32", "f16"]}
-    results = {precision: result for precision, result in measured.items() if result}
+        measured = {form: measure(args, folder, form) for form in FORMS}
+    results = {form: result for form, result in measured.items() if result}
     text = table(results)
     if "f16" not in results:
         text += "\nf16: the adapter lacks what it takes; `trapan devices` says what.\n"

@@ -1,5 +1,6 @@
 // 3×3 convolution, stride 1, zero padding 1, and its gradients. Channels last; `w` is
-// [3, 3, Ci, Co], then Co biases.
+// [3, 3, Ci, Co], then Co biases. These are the direct forms: for channels that do not fit
+// conv2d_winograd.wgsl, and to compare it with.
 //
 // Sizes from the host: CI and CO, the channels a workgroup of the weight gradient
 // takes (at most 32); the other two entry points use only CO, for their output.
@@ -13,10 +14,10 @@
 // lanes) on 2 reads of x (a window of 8 columns serves 3 taps × 4 pixels; 8 quads are 128
 // bytes in a row, which 4 groups share) and 6 of w (4 groups, which 8 quads share): 8 cycles
 // if equal addresses are read at once, 32 if 16-byte reads always take four turns: at worst
-// memory decides, by a third. To load a chunk takes about 310 instructions beside its 2304
-// FMAs, 13 %. About 75 registers: 6 workgroups, 24 warps to an SM, so that loads hide.
-// 2048 workgroups are 2.6 rounds of 132 SMs with 6 each, of which the last is half empty:
-// 86 %. Together 0.7 to 0.75 of the peak: 110 to 120 us.
+// memory decides, by a third. A chunk takes 2670 instructions for its 2304 FMAs and 450 to
+// load it, as a twin in CUDA compiles for sm_90: 74 %. 80 registers: 6 workgroups, 24 warps
+// to an SM, so that loads hide. 2048 workgroups are 2.6 rounds of 132 SMs with 6 each, of
+// which the last is half empty: 86 %. Together 0.63 of the peak: 130 us.
 // Eight by eight sums would take 9 reads for 192 FMAs, but leave 1.5 rounds, and in a
 // reduced step (8 crops of 64×64: 256 workgroups here) fewer workgroups than SMs: not taken
 // without a measurement.
@@ -25,30 +26,18 @@
 // as long as the sums; this way they are whole lines.
 //
 // Cost of `conv2d_grad_weight`: as many FMAs. A thread owns one input channel, 8 output
-// channels and all 9 taps: 72 sums, about 110 registers. Per pixel it reads one new column
-// of 3 x values and 8 of dy, 5 cycles against 18 of arithmetic. A strip of 32 pixels is 2304
-// FMAs of a thread beside 320 instructions to load it, whose 1000 cycles of waiting only
-// another workgroup on the SM hides: see `part_rows`. About 100 us.
+// channels and all 9 taps: 72 sums, 122 registers. Per pixel it reads one new column of 3 x
+// values and 8 of dy, 5 cycles against 18 of arithmetic. A strip of 32 pixels is 2304 FMAs of
+// a thread, in 2880 instructions, beside 630 to load it, whose 1000 cycles of waiting only
+// another workgroup on the SM hides: see `part_rows`. 135 us.
 //
-// A full step has 62 GFMA: 2.1 ms of an H200 that did nothing else, 2.9 so counted; with the
-// MLP 0.06, resampling 0.05, the rest of the images 0.05 and 50 launches of 3 us it comes to
-// 3.2 ms. Less than 2.5 takes fewer multiplications (Winograd) or f16.
+// A full step of these has 62 GFMA: 2.1 ms of an H200 that did nothing else, 3.7 so counted.
+// The MLP is 0.07, resampling 0.05, the rest of the images 0.05, sums of partial gradients
+// 0.03, and 50 launches of 3 us 0.15.
 //
 // Tiles of sums are indexed by literals only and workgroup arrays by one index per
 // dimension: then the bounds checks of WGSL fall out of the loops. Measured on lavapipe:
 // 10 and 12 GFLOP/s on two cores, the same without checks.
-
-struct Params {
-    n: u32,
-    h: u32,
-    w: u32,
-    ci: u32,
-    co: u32,
-    relu: u32,
-    add: u32,
-    mask: u32,
-    @size(16) rows: u32,
-}
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [N, H, W, Ci]
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [3, 3, Ci, Co], [Co]
@@ -77,21 +66,6 @@ const WEIGHT_TASKS = DEPTH * 9u * CO4;
 var<workgroup> image: array<array<array<vec4f, QUADS + 1u>, TILE_H + 2u>, DEPTH>;
 // [channel][tap][four output channels]; at the end, outputs on their way out
 var<workgroup> weights: array<array<array<vec4f, CO4>, 9>, DEPTH>;
-
-// The pixels of a workgroup.
-struct Tile {
-    exists: bool,
-    n: u32,
-    row: u32,
-    column: u32,
-}
-
-fn tile(index: u32) -> Tile {
-    let across = (params.w + TILE_W - 1u) / TILE_W;
-    let down = (params.h + TILE_H - 1u) / TILE_H;
-    let n = index / across / down;
-    return Tile(n < params.n, n, index / across % down * TILE_H, index % across * TILE_W);
-}
 
 const OUTSIDE = 0xffffffffu;
 
@@ -218,7 +192,7 @@ fn conv2d(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }
@@ -284,7 +258,7 @@ fn conv2d_grad_input(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }

@@ -14,7 +14,7 @@
 // Cost at 32→32, 512×512, T = 16: a subgroup reads four matrices (2 KB, 16 cycles of
 // workgroup memory) for 16 KFMA, 1024 FMA per cycle of an SM: 17 us of an H200. To load and
 // convert takes about as many instructions, and 67 MB of f32 images 16 us: 25 us expected,
-// against 110 for f32. Rows of workgroup memory are 48 and 80 bytes apart: 8 of 16 bytes
+// against 63 for f32 by Winograd. Rows of workgroup memory are 48 and 80 bytes apart: 8 of 16 bytes
 // touch all banks once. 25.4 KB, which the loader asks the adapter for.
 //
 // Gradients of a mean over all pixels are as small as one over their number: f16 has no
@@ -76,11 +76,27 @@ fn multiply(sums: ptr<function, Products>, job: Job) {
     }
 }
 
-// Where element t of `outgoing` goes: pixel or OUTSIDE, and channel from the workgroup's first.
-fn target_of(at: Tile, t: u32, pixels: u32, channels: u32) -> vec2u {
+// Puts one of the four matrices of sums, once all is written of the one before it.
+fn stage_quarter(sums: ptr<function, Products>, quarter: u32, job: u32, mine: bool) {
+    workgroupBarrier();
+    if mine {
+        let to = job * T * T;
+        switch quarter {
+            case 0u: { coopStoreT((*sums).aa, &outgoing[to], T); }
+            case 1u: { coopStoreT((*sums).ab, &outgoing[to], T); }
+            case 2u: { coopStoreT((*sums).ba, &outgoing[to], T); }
+            default: { coopStoreT((*sums).bb, &outgoing[to], T); }
+        }
+    }
+    workgroupBarrier();
+}
+
+// Where element t of `outgoing` goes, of that quarter of the sums: pixel or OUTSIDE, and channel
+// from the workgroup's first.
+fn target_of(at: Tile, t: u32, quarter: u32) -> vec2u {
     let job = job_place(t / (T * T));
-    let column = job.column + pixels + t / T % T;
-    return vec2u(pixel(at.n, at.row + job.row, at.column + column), job.channel + channels + t % T);
+    let column = job.column + quarter / 2u * T + t / T % T;
+    return vec2u(pixel(at.n, at.row + job.row, at.column + column), job.channel + quarter % 2u * T + t % T);
 }
 
 // The elements of `outgoing` that the jobs of a round have written.
@@ -88,9 +104,9 @@ fn round_end(round: u32, subgroups: u32) -> u32 {
     return min(round + subgroups, JOBS) * T * T;
 }
 
-fn put_half_y(at: Tile, first: u32, round: u32, subgroups: u32, local: u32, pixels: u32, channels: u32) {
+fn put_half_y(at: Tile, first: u32, round: u32, subgroups: u32, local: u32, quarter: u32) {
     for (var t = round * T * T + local; t < round_end(round, subgroups); t += HALF_THREADS) {
-        let to = target_of(at, t, pixels, channels);
+        let to = target_of(at, t, quarter);
         let c = first + to.y;
         if to.x != OUTSIDE && to.y < CO && c < params.co {
             var v = outgoing[t] + w[9u * params.ci * params.co + c];
@@ -105,9 +121,9 @@ fn put_half_y(at: Tile, first: u32, round: u32, subgroups: u32, local: u32, pixe
     }
 }
 
-fn put_half_dx(at: Tile, first: u32, round: u32, subgroups: u32, local: u32, pixels: u32, channels: u32) {
+fn put_half_dx(at: Tile, first: u32, round: u32, subgroups: u32, local: u32, quarter: u32) {
     for (var t = round * T * T + local; t < round_end(round, subgroups); t += HALF_THREADS) {
-        let to = target_of(at, t, pixels, channels);
+        let to = target_of(at, t, quarter);
         let c = first + to.y;
         if to.x != OUTSIDE && to.y < CO && c < params.ci {
             var v = outgoing[t] / unit();
@@ -135,7 +151,7 @@ fn conv2d_f16(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }
@@ -160,22 +176,10 @@ fn conv2d_f16(
             multiply(&sums, job_place(job));
         }
         let mine = round + subgroup < JOBS;
-        workgroupBarrier();
-        if mine { coopStoreT(sums.aa, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_y(at, first, round, subgroups, local, 0u, 0u);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.ab, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_y(at, first, round, subgroups, local, 0u, T);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.ba, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_y(at, first, round, subgroups, local, T, 0u);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.bb, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_y(at, first, round, subgroups, local, T, T);
+        for (var quarter = 0u; quarter < 4u; quarter++) {
+            stage_quarter(&sums, quarter, job, mine);
+            put_half_y(at, first, round, subgroups, local, quarter);
+        }
     }
 }
 
@@ -188,7 +192,7 @@ fn conv2d_grad_input_f16(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let at = tile(group_index(group, groups));
+    let at = tile(group_index(group, groups), TILE_H, TILE_W);
     if !at.exists {
         return; // the whole workgroup
     }
@@ -213,22 +217,10 @@ fn conv2d_grad_input_f16(
             multiply(&sums, job_place(job));
         }
         let mine = round + subgroup < JOBS;
-        workgroupBarrier();
-        if mine { coopStoreT(sums.aa, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_dx(at, first, round, subgroups, local, 0u, 0u);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.ab, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_dx(at, first, round, subgroups, local, 0u, T);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.ba, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_dx(at, first, round, subgroups, local, T, 0u);
-        workgroupBarrier();
-        if mine { coopStoreT(sums.bb, &outgoing[job * T * T], T); }
-        workgroupBarrier();
-        put_half_dx(at, first, round, subgroups, local, T, T);
+        for (var quarter = 0u; quarter < 4u; quarter++) {
+            stage_quarter(&sums, quarter, job, mine);
+            put_half_dx(at, first, round, subgroups, local, quarter);
+        }
     }
 }
 

@@ -546,4 +546,5 @@ fn a_precision_that_the_device_lacks_is_refused() {
         refused(&[command, "--device", "cpu", "--precision", "f16"], 5, &["CPU", "f16"]);
     }
     refused(&["selftest", "--precision", "f8"], 2, &["auto, f32 or f16"]);
+    refused(&["selftest", "--device", "cpu", "--convolution", "direct"], 5, &["CPU", "--convolution direct"]);
 }

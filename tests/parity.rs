@@ -1,12 +1,13 @@
 //! Rung 4: every case of every kernel on every GPU, against the f64 reference.
 //! Rung 6: the comparison fails where it must.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trapan::engine::gpu::{Gpu, GpuEngine, Pick, adapters};
-use trapan::engine::{CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
+use trapan::engine::gpu::{Gpu, GpuEngine, Pick, Shader, adapters};
+use trapan::engine::{Convolution, CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
 use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::{Compared, l2};
@@ -17,7 +18,8 @@ use crate::support::skipped;
 
 #[test]
 fn gpus_agree_with_the_reference() {
-    for gpu in gpus() {
+    for (gpu, convolution) in gpus().into_iter().flat_map(|gpu| FORMS.map(|form| (gpu.clone(), form))) {
+        let gpu = gpu.with_convolution(convolution);
         let (mut cases, mut failures) = (0, Vec::new());
         let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
             Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
@@ -28,9 +30,35 @@ fn gpus_agree_with_the_reference() {
                 failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
             }
         });
-        assert!(failures.is_empty(), "{gpu:?}: {} of {cases} cases fail:\n{}", failures.len(), failures.join("\n"));
+        let failed = failures.len();
+        assert!(failures.is_empty(), "{gpu:?} {convolution}: {failed} of {cases} cases fail:\n{}", failures.join("\n"));
         assert_eq!(cases, trials().count());
     }
+}
+
+const FORMS: [Convolution; 2] = [Convolution::Direct, Convolution::Winograd];
+
+/// That the forms differ, and that enough cases fit the second, for the test above to mean something.
+#[test]
+fn forms_are_taken_where_they_are_asked_for() {
+    let [direct, winograd] = FORMS.map(|form| {
+        let forms = software().clone().with_convolution(form).forms();
+        let entries = trials().map(|(_, trial)| Shader::choose(trial.call(), forms).entry);
+        entries.filter(|entry| entry.ends_with("_winograd")).fold(BTreeMap::new(), |mut counts, entry| {
+            *counts.entry(entry).or_insert(0) += 1;
+            counts
+        })
+    });
+    assert!(direct.is_empty(), "{direct:?}");
+    assert!(winograd.len() == 3 && winograd.values().all(|cases| *cases >= 9), "{winograd:?}");
+    assert!(gpus().into_iter().all(|gpu| gpu.forms().winograd), "devices open with the faster form");
+}
+
+#[test]
+fn the_cpu_takes_its_own_form() {
+    assert!(Device::cpu(1).with_convolution(Convolution::default()).is_ok());
+    let error = Device::cpu(1).with_convolution(Convolution::Direct).err().expect("no such choice");
+    assert!(error.to_string().contains("--convolution direct"), "{error}");
 }
 
 /// A form that no adapter here runs is still parsed, validated and translated in `shaders.rs`.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use naga::proc::{GlobalCtx, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Handle, Module, StorageAccess, StructMember, Type, TypeInner};
-use trapan::engine::gpu::shader;
+use trapan::engine::gpu::{Forms, Shader};
 use trapan::graph::{Access, Kernel, MAX_CROPS, Step};
 use trapan::kernels;
 use trapan::kernels::suite::Trial;
@@ -62,15 +62,18 @@ impl Variant {
     }
 }
 
-/// One variant per kernel and constants, parsed and validated with no optional capability.
+/// One variant per form and constants, parsed and validated with no optional capability.
 fn variants() -> Vec<Variant> {
     let mut seen = BTreeSet::new();
     let mut variants = Vec::new();
-    for (label, trial) in trials() {
-        let (text, entry) = shader(trial.call().kernel, &trial.call().launch().consts, None);
-        if seen.insert((trial.call().kernel.name, text.clone())) {
-            let (module, info) = validated(&label, &text, Capabilities::empty());
-            variants.push(Variant { label, trial, entry, module, info });
+    for winograd in [false, true] {
+        for (label, trial) in trials() {
+            let shader = Shader::choose(trial.call(), Forms { half: None, winograd });
+            let (text, entry) = (shader.text(), shader.entry);
+            if seen.insert((entry, text.clone())) {
+                let (module, info) = validated(&label, &text, Capabilities::empty());
+                variants.push(Variant { label: format!("{label}, {entry}"), trial, entry, module, info });
+            }
         }
     }
     variants
@@ -83,7 +86,8 @@ fn halves() -> Vec<Variant> {
     let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX;
     for size in [8, 16] {
         for (label, trial) in trials().filter(|(_, trial)| trial.call().kernel.half.is_some()) {
-            let (text, entry) = shader(trial.call().kernel, &trial.call().launch().consts, Some(size));
+            let shader = Shader::choose(trial.call(), Forms { half: Some(size), winograd: true });
+            let (text, entry) = (shader.text(), shader.entry);
             if seen.insert((entry, text.clone())) {
                 let label = format!("{label}, f16 {size}x{size}");
                 let (module, info) = validated(&label, &text, capabilities);
@@ -206,7 +210,8 @@ fn entry_points_are_the_kernels() {
     }
     let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for kernel in kernels::ALL {
-        wanted.entry(kernel.family).or_default().insert(kernel.entry.to_owned());
+        let entries = std::iter::once(kernel.entry).chain(kernel.winograd.map(|form| form.entry));
+        wanted.entry(kernel.family).or_default().extend(entries.map(str::to_owned));
     }
     assert_eq!(found, wanted, "entry points of the shaders, and registered kernels");
     let halves = halves();
@@ -217,7 +222,9 @@ fn entry_points_are_the_kernels() {
     assert_eq!(found, wanted, "entry points of the f16 forms with those they share a file with");
     let wanted: BTreeSet<&str> = kernels::ALL.iter().map(|k| k.family).collect();
     let files: BTreeSet<_> = files(&root().join("shaders")).iter().map(|p| stem(p)).collect();
-    let families = wanted.into_iter().chain(["common", "conv2d_f16"]).map(str::to_owned);
+    let parts = ["common", "conv2d_common", "conv2d_f16"];
+    let winograd = ["conv2d_winograd", "conv2d_winograd_transform", "conv2d_winograd_weight"];
+    let families = wanted.into_iter().chain(parts).chain(winograd).map(str::to_owned);
     assert_eq!(files, families.collect(), "files in shaders/, and families");
 }
 

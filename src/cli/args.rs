@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
-use trapan::engine::{Device, DeviceChoice, Precision};
+use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
 use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
@@ -126,6 +126,10 @@ pub struct DeviceArgs {
     /// cooperative matrices); auto is f32
     #[arg(long, default_value = "auto", value_name = "PRECISION")]
     pub precision: Precision,
+    /// How a GPU computes f32 convolutions: winograd (half the multiplications, where 32 channels
+    /// come together), or direct, to compare
+    #[arg(long, default_value = "winograd", value_name = "FORM")]
+    pub convolution: Convolution,
     /// Compile GPU kernels anew, and keep none for the next start (they lie in `trapan` in the
     /// user's cache folder)
     #[arg(long, env = "TRAPAN_NO_KERNEL_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
@@ -147,7 +151,7 @@ impl DeviceArgs {
     pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
         let start = Instant::now();
         let (device, why) = Device::open(self.device, self.threads)?;
-        let device = device.with_precision(self.precision)?;
+        let device = device.with_precision(self.precision)?.with_convolution(self.convolution)?;
         talk.say(format_args!("device: {device}, {why}"));
         talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
         if device.is_software() {

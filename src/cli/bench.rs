@@ -87,8 +87,8 @@ impl Row {
 /// Below the table: how to read it.
 const NOTES: &str = "\
 FLOPs of convolutions are those of the direct sum; bytes are each tensor once. The roofline is the
-least time that the ceilings allow for them. More than 100 % is no mistake: the CPU's Winograd form
-multiplies up to 4 times less than the direct sum, and small tensors never leave the caches.
+least time that the ceilings allow for them. More than 100 % is no mistake: Winograd's forms multiply
+2 (GPU) to 4 (CPU) times less than the direct sum, and small tensors never leave the caches.
 Measure on an idle machine: the ceilings and the rest are not measured at one time.";
 
 /// Runs `bench`.
@@ -156,6 +156,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "trapan": env!("CARGO_PKG_VERSION"),
             "device": device.to_string(),
             "precision": args.device.precision.to_string(),
+            "convolution": args.device.convolution.to_string(),
             "side": side,
             "bands": BANDS,
             "ceilings": { "copy_gb_s": bandwidth, "fma_gflop_s": flops },

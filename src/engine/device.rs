@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
-use super::{CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
+use super::{Convolution, CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
 use crate::graph::{Grain, Isa, Program};
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu`, `cpu:ISA` or `software`.
@@ -101,6 +101,21 @@ impl Device {
             Self::Cpu { .. } if precision == Precision::F16 => {
                 let (device, missing) = (self.to_string(), "the f16 kernels, which need a GPU".into());
                 Err(EngineError::Precision { device, precision, missing })
+            }
+            Self::Cpu { .. } => Ok(self),
+        }
+    }
+
+    /// The same device with its convolutions in a form.
+    ///
+    /// # Errors
+    /// [`EngineError::Convolution`] if it has no such choice: the CPU engine takes Winograd's
+    /// form wherever the channels fit.
+    pub fn with_convolution(self, convolution: Convolution) -> Result<Self, EngineError> {
+        match self {
+            Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_convolution(convolution))),
+            Self::Cpu { .. } if convolution == Convolution::Direct => {
+                Err(EngineError::Convolution { device: self.to_string(), convolution })
             }
             Self::Cpu { .. } => Ok(self),
         }

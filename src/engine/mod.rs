@@ -74,6 +74,14 @@ pub enum EngineError {
         /// What it would need.
         missing: String,
     },
+    /// The device cannot compute convolutions in the form asked for.
+    #[error("{device} has no choice of convolutions: leave out --convolution {convolution}")]
+    Convolution {
+        /// Device name.
+        device: String,
+        /// What was asked for.
+        convolution: Convolution,
+    },
     /// Host data of the wrong length.
     #[error("tensor {tensor} has {wanted} elements, not {found}")]
     Length {
@@ -130,6 +138,37 @@ impl fmt::Display for Precision {
             Self::Auto => "auto",
             Self::F32 => "f32",
             Self::F16 => "f16",
+        })
+    }
+}
+
+/// How a GPU computes convolutions in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convolution {
+    /// With fewer multiplications where the channels fit, directly elsewhere.
+    #[default]
+    Winograd,
+    /// As the sum of nine products, to compare.
+    Direct,
+}
+
+impl FromStr for Convolution {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "winograd" => Ok(Self::Winograd),
+            "direct" => Ok(Self::Direct),
+            _ => Err("must be winograd or direct".into()),
+        }
+    }
+}
+
+impl fmt::Display for Convolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Winograd => "winograd",
+            Self::Direct => "direct",
         })
     }
 }

@@ -236,14 +236,16 @@ pub struct Reference {
     pub f64: fn(&mut Args<'_, f64>),
 }
 
-/// Optional GPU form of a kernel on f16 matrices with f32 sums, put on the device like the
-/// f32 form and checked against the same reference. Results are f32.
+/// Another GPU form of a kernel for the calls it fits, with the same arguments and checked
+/// against the same reference. Results are f32.
 #[derive(Clone, Copy)]
-pub struct Half {
-    /// Shader text; the types of matrices and their size `T` are written before it.
+pub struct Form {
+    /// Shader text.
     pub source: &'static str,
     /// WGSL entry point.
     pub entry: &'static str,
+    /// Constants and grid of a call; `None` if the form does not fit its shapes.
+    pub launch: fn(&Shapes<'_>) -> Option<Launch>,
 }
 
 /// Values a test case gives to one argument instead of random ones.
@@ -304,8 +306,11 @@ pub struct Kernel {
     pub reference: Reference,
     /// Fast form, where it pays.
     pub cpu: Option<CpuFn>,
-    /// Form on f16 operands with f32 sums, where it pays.
-    pub half: Option<Half>,
+    /// Form on f16 matrices with f32 sums, where it pays; the types of matrices and their
+    /// size `T` are written before its text.
+    pub half: Option<Form>,
+    /// Form in f32 with fewer multiplications, where it pays.
+    pub winograd: Option<Form>,
     /// Test cases: odd shapes on purpose.
     pub cases: fn() -> Vec<Case>,
 }

@@ -14,7 +14,7 @@ mod step;
 mod tensor;
 
 pub use check::{CheckError, Limits};
-pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Half, Isa, Kernel, Launch, Real, Reference, Shapes};
+pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Form, Isa, Kernel, Launch, Real, Reference, Shapes};
 pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
 pub use step::{MAX_CROPS, Step};
 pub use tensor::{Role, Shape, Tensor, TensorInfo};

@@ -35,11 +35,11 @@ pub static ALL: &[&Kernel] = &[
     &ceiling::FMA_CHAIN,
 ];
 
-/// Text of a shader followed by the declarations all shaders share.
+/// Text of the files of a shader followed by the declarations all shaders share.
 macro_rules! wgsl {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         concat!(
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+            $(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),)+
             include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/common.wgsl"))
         )
     };

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::pipeline::Pipeline;
-use crate::engine::{EngineError, Precision};
+use super::pipeline::{Forms, Pipeline};
+use crate::engine::{Convolution, EngineError, Precision};
 use crate::graph::Limits;
 
 /// What sort of device an adapter is.
@@ -165,8 +165,8 @@ pub struct Gpu {
     shared: Arc<Shared>,
     /// Folder of compiled kernels.
     cache: Option<Arc<Path>>,
-    /// Size of f16 matrices, to compute with them where a kernel has a form for it.
-    half: Option<u32>,
+    /// Forms of kernels to take.
+    forms: Forms,
 }
 
 /// What the clones of a [`Gpu`] share.
@@ -247,8 +247,9 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
+        let forms = Forms { half: None, winograd: true };
         let shared = Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure };
-        Ok(Self { shared: Arc::new(shared), cache: None, half: None })
+        Ok(Self { shared: Arc::new(shared), cache: None, forms })
     }
 
     /// The same device, which keeps compiled kernels in a folder from one process to the
@@ -271,12 +272,17 @@ impl Gpu {
                 return Err(EngineError::Precision { device, precision, missing });
             }
         };
-        Ok(Self { half, ..self })
+        Ok(Self { forms: Forms { half, ..self.forms }, ..self })
     }
 
-    /// Size of f16 matrices to compute with, if any.
-    pub(super) fn half(&self) -> Option<u32> {
-        self.half
+    /// The same device with the convolutions in a form, where they are in f32.
+    pub fn with_convolution(self, convolution: Convolution) -> Self {
+        Self { forms: Forms { winograd: convolution == Convolution::Winograd, ..self.forms }, ..self }
+    }
+
+    /// The forms of kernels it takes where they fit.
+    pub fn forms(&self) -> Forms {
+        self.forms
     }
 
     /// Folder of compiled kernels, if they are to be kept and the driver hands them out.

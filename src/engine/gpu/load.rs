@@ -1,6 +1,6 @@
 //! Puts a program on a device: everything a run needs, made once.
 
-use super::pipeline::{Compiled, compile_all, key};
+use super::pipeline::{Compiled, Shader, compile_all};
 use super::{Gpu, Pipeline};
 use crate::engine::{EngineError, Loading};
 use crate::graph::{Call, Program, Step, Tensor};
@@ -115,8 +115,8 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
         .plans()
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
-                let launch = call.launch();
-                let Pipeline { compute, tensors } = &pipelines[&key(gpu, call.kernel, &launch.consts)];
+                let shader = Shader::choose(call, gpu.forms());
+                let Pipeline { compute, tensors } = &pipelines[&shader.key()];
                 let entries: Vec<_> = call
                     .kernel
                     .args
@@ -142,7 +142,7 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
                         entries: &entries,
                     }),
                     params: slots.next().expect("as many slots as calls"),
-                    grid: launch.grid,
+                    grid: shader.launch.grid,
                     label: call.label.clone(),
                     work: work(call),
                 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Gpu;
 use super::cache::Cache;
 use crate::engine::EngineError;
-use crate::graph::{Access, Kernel, Program};
+use crate::graph::{Access, Call, Form, Kernel, Launch, Program};
 
 /// A compiled kernel.
 #[derive(Clone)]
@@ -19,22 +19,59 @@ pub(super) struct Pipeline {
     pub tensors: wgpu::BindGroupLayout,
 }
 
-/// Shader text and entry point of a kernel with its constants: what the device compiles.
-/// `half` is the size of the f16 matrices to use, if the kernel has a form for them.
-pub fn shader(kernel: &Kernel, consts: &[(&'static str, u32)], half: Option<u32>) -> (String, &'static str) {
-    let mut text = String::new();
-    let form = half.and_then(|size| Some((size, kernel.half?)));
-    if let Some((size, _)) = form {
-        text.push_str("enable f16;\nenable wgpu_cooperative_matrix;\n");
-        for (name, number, role) in [("Left", "f16", "A"), ("Right", "f16", "B"), ("Product", "f32", "C")] {
-            writeln!(text, "alias {name} = coop_mat{size}x{size}<{number}, {role}>;").expect("writing to a string");
+/// The forms of kernels that a device takes where they fit a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// Those on f16 matrices of this size, 8 or 16.
+    pub half: Option<u32>,
+    /// Those in f32 with fewer multiplications.
+    pub winograd: bool,
+}
+
+/// What the device compiles and runs for a call: a form of its kernel with constants and grid.
+#[derive(Clone, Debug)]
+pub struct Shader {
+    source: &'static str,
+    /// WGSL entry point.
+    pub entry: &'static str,
+    /// Constants and grid.
+    pub launch: Launch,
+    half: Option<u32>,
+}
+
+impl Shader {
+    /// The first of f16, Winograd and direct that is wanted and fits.
+    pub fn choose(call: &Call, forms: Forms) -> Self {
+        let kernel = call.kernel;
+        let of = |form: Option<Form>, half: Option<u32>| {
+            let Form { source, entry, launch } = form?;
+            Some(Self { source, entry, launch: call.with_shapes(launch)?, half })
+        };
+        let half = || forms.half.and_then(|size| of(kernel.half, Some(size)));
+        let winograd = || forms.winograd.then(|| of(kernel.winograd, None)).flatten();
+        let direct = || Self { source: kernel.source, entry: kernel.entry, launch: call.launch(), half: None };
+        half().or_else(winograd).unwrap_or_else(direct)
+    }
+
+    /// The text, after its constants and the types of its matrices.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(size) = self.half {
+            text.push_str("enable f16;\nenable wgpu_cooperative_matrix;\n");
+            for (name, number, role) in [("Left", "f16", "A"), ("Right", "f16", "B"), ("Product", "f32", "C")] {
+                writeln!(text, "alias {name} = coop_mat{size}x{size}<{number}, {role}>;").expect("writing to a string");
+            }
         }
+        for (name, value) in self.launch.consts.iter().copied().chain(self.half.map(|size| ("T", size))) {
+            writeln!(text, "const {name}: u32 = {value}u;").expect("writing to a string");
+        }
+        text + self.source
     }
-    for (name, value) in consts.iter().copied().chain(form.map(|(size, _)| ("T", size))) {
-        writeln!(text, "const {name}: u32 = {value}u;").expect("writing to a string");
+
+    /// What it is stored under once compiled.
+    pub(super) fn key(&self) -> String {
+        format!("{} {:?} {:?}", self.entry, self.half, self.launch.consts)
     }
-    let (source, entry) = form.map_or((kernel.source, kernel.entry), |(_, half)| (half.source, half.entry));
-    (text + source, entry)
 }
 
 fn entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
@@ -48,29 +85,23 @@ pub(super) fn uniforms(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("uniforms"), entries: &entries })
 }
 
-/// What a compiled kernel is stored under: its form and constants.
-pub(super) fn key(gpu: &Gpu, kernel: &Kernel, consts: &[(&'static str, u32)]) -> String {
-    let half = gpu.half().filter(|_| kernel.half.is_some()).map_or(String::new(), |size| format!(" f16 {size}"));
-    format!("{}{half}{consts:?}", kernel.name)
-}
-
 /// Compiles what a program needs and the device's store does not have yet, on all cores:
 /// drivers take 10 to 500 ms per kernel, and take them side by side.
 pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<Compiled, EngineError> {
     let start = Instant::now();
     let mut missing = BTreeMap::new();
     for call in program.plans().flat_map(|(_, plan)| &plan.calls) {
-        let consts = call.launch().consts;
-        let key = key(gpu, call.kernel, &consts);
+        let shader = Shader::choose(call, gpu.forms());
+        let key = shader.key();
         if !gpu.pipelines().contains_key(&key) {
-            missing.insert(key, (call.kernel, shader(call.kernel, &consts, gpu.half())));
+            missing.insert(key, (call.kernel, shader.text(), shader.entry));
         }
     }
-    let texts = missing.iter().map(|(key, (_, (text, _)))| (key.as_str(), text.as_str()));
+    let texts = missing.iter().map(|(key, (_, text, _))| (key.as_str(), text.as_str()));
     let cache = gpu.cache().filter(|_| !missing.is_empty()).map(|folder| Cache::open(gpu, folder, texts));
     let compiled: Vec<Pipeline> = missing
         .par_iter()
-        .map(|(key, (kernel, shader))| compile(gpu, kernel, key, shader, cache.as_ref().map(Cache::handle)))
+        .map(|(key, (kernel, text, entry))| compile(gpu, kernel, key, (text, entry), cache.as_ref().map(Cache::handle)))
         .collect::<Result<_, _>>()?;
     let cached = cache.is_some_and(Cache::close);
     let kernels = compiled.len();
@@ -90,7 +121,7 @@ fn compile(
     gpu: &Gpu,
     kernel: &Kernel,
     label: &str,
-    (text, entry_point): &(String, &'static str),
+    (text, entry_point): (&str, &str),
     cache: Option<&wgpu::PipelineCache>,
 ) -> Result<Pipeline, EngineError> {
     let device = gpu.device();
@@ -112,8 +143,7 @@ fn compile(
         bind_group_layouts: &[Some(&tensors), Some(gpu.uniforms())],
         immediate_size: 0,
     });
-    let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(text.as_str().into()) };
+    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(label), source: wgpu::ShaderSource::Wgsl(text.into()) };
     // Indices stay checked. The counters that end a runaway loop would stand in the innermost
     // ones, and in the way of unrolling them.
     let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, int_div_checks: false, ..Default::default() };

@@ -63,6 +63,7 @@ pub static ADAM: Kernel = Kernel {
     reference: reference!(reference::adam_args),
     cpu: Some(cpu::adam),
     half: None,
+    winograd: None,
     cases,
 };
 

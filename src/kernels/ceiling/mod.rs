@@ -51,6 +51,7 @@ pub static COPY: Kernel = Kernel {
     reference: reference!(reference::copy_args),
     cpu: Some(cpu::copy),
     half: None,
+    winograd: None,
     cases: || cases(|p, x, y, _| copy(p, x, y)),
 };
 
@@ -69,6 +70,7 @@ pub static FMA_CHAIN: Kernel = Kernel {
     reference: reference!(reference::fma_chain_args),
     cpu: Some(cpu::fma_chain),
     half: None,
+    winograd: None,
     cases: || cases(fma_chain),
 };
 

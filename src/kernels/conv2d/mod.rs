@@ -14,9 +14,9 @@ use bytemuck::{Pod, Zeroable};
 pub use reference::{add, conv2d, conv2d_grad_input, conv2d_grad_weight, relu, relu_grad};
 
 use super::{grid, reference, same, same_if_present, wgsl};
-use crate::graph::{Arg, Case, Grain, Half, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
+use crate::graph::{Arg, Case, Form, Grain, Kernel, Launch, PlanBuilder, Role, Shape, Shapes, Tensor};
 
-/// Parameters of the three kernels; `struct Params` of `shaders/conv2d.wgsl`.
+/// Parameters of the three kernels; `struct Params` of `shaders/conv2d_common.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 pub struct Params {
@@ -50,14 +50,21 @@ impl Params {
     }
 }
 
-/// The f16 forms share parameters, bindings and bounds with the f32 forms.
-const HALF: &str = concat!(wgsl!("conv2d.wgsl"), include_str!("../../../shaders/conv2d_f16.wgsl"));
+const DIRECT: &str = wgsl!("conv2d.wgsl", "conv2d_common.wgsl");
+/// The f16 forms share bindings and bounds with the direct forms.
+const HALF: &str = wgsl!("conv2d.wgsl", "conv2d_f16.wgsl", "conv2d_common.wgsl");
+const WINOGRAD: &str = wgsl!(
+    "conv2d_winograd.wgsl",
+    "conv2d_winograd_weight.wgsl",
+    "conv2d_winograd_transform.wgsl",
+    "conv2d_common.wgsl"
+);
 
 /// `y = act(x ∗ w + b + add)`, with `act` ReLU or nothing.
 pub static CONV2D: Kernel = Kernel {
     name: "conv2d",
     family: "conv2d",
-    source: wgsl!("conv2d.wgsl"),
+    source: DIRECT,
     entry: "conv2d",
     args: &[Arg::read(0, "x"), Arg::read(1, "w"), Arg::maybe(3, "add"), Arg::write(2, "y")],
     shapes: |s| {
@@ -71,7 +78,12 @@ pub static CONV2D: Kernel = Kernel {
     flops: |s| 18 * s.get(3).len() * s.get(0).c(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
-    half: Some(Half { source: HALF, entry: "conv2d_f16" }),
+    half: Some(Form { source: HALF, entry: "conv2d_f16", launch: |s| Some(tiled(s.get(3))) }),
+    winograd: Some(Form {
+        source: WINOGRAD,
+        entry: "conv2d_winograd",
+        launch: |s| winograd_tiled(s.get(0).c(), s.get(3)),
+    }),
     cases: forward_cases,
 };
 
@@ -79,7 +91,7 @@ pub static CONV2D: Kernel = Kernel {
 pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
     name: "conv2d_grad_input",
     family: "conv2d",
-    source: wgsl!("conv2d.wgsl"),
+    source: DIRECT,
     entry: "conv2d_grad_input",
     args: &[Arg::read(4, "dy"), Arg::read(1, "w"), Arg::maybe(3, "add"), Arg::maybe(5, "mask"), Arg::write(6, "dx")],
     shapes: |s| {
@@ -94,7 +106,12 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
     flops: |s| 18 * s.get(4).len() * s.get(0).c(),
     reference: reference!(reference::grad_input),
     cpu: Some(cpu::grad_input),
-    half: Some(Half { source: HALF, entry: "conv2d_grad_input_f16" }),
+    half: Some(Form { source: HALF, entry: "conv2d_grad_input_f16", launch: |s| Some(tiled(s.get(4))) }),
+    winograd: Some(Form {
+        source: WINOGRAD,
+        entry: "conv2d_grad_input_winograd",
+        launch: |s| winograd_tiled(s.get(0).c(), s.get(4)),
+    }),
     cases: grad_input_cases,
 };
 
@@ -103,7 +120,7 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
 pub static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
     name: "conv2d_grad_weight",
     family: "conv2d",
-    source: wgsl!("conv2d.wgsl"),
+    source: DIRECT,
     entry: "conv2d_grad_weight",
     args: &[Arg::read(0, "x"), Arg::read(4, "dy"), Arg::write(7, "part")],
     shapes: |s| {
@@ -112,17 +129,20 @@ pub static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
         let parts = (x.n() * x.h()).div_ceil(p.rows as usize);
         same("part", part, Shape([parts, 1, 1, weight_len(x.c(), dy.c())]))
     },
-    launch: |s| {
-        let (x, dy, part) = (s.get(0), s.get(1), s.get(2));
-        let (ci, co) = (x.c().min(32), dy.c().min(32));
-        let blocks = x.c().div_ceil(ci) * dy.c().div_ceil(co);
-        Launch { consts: block_consts(ci, co), grid: [part.n() as u32, blocks as u32, 1] }
-    },
+    launch: blocked,
     terms: |s| (s.params::<Params>().rows as usize) * s.get(0).w(),
     flops: |s| 18 * s.get(1).len() * s.get(0).c(),
     reference: reference!(reference::grad_weight),
     cpu: Some(cpu::grad_weight),
-    half: Some(Half { source: HALF, entry: "conv2d_grad_weight_f16" }),
+    half: Some(Form { source: HALF, entry: "conv2d_grad_weight_f16", launch: |s| Some(blocked(s)) }),
+    winograd: Some(Form {
+        source: WINOGRAD,
+        entry: "conv2d_grad_weight_winograd",
+        launch: |s| {
+            let fits = [0, 1].iter().all(|i| s.get(*i).c().is_multiple_of(4));
+            fits.then(|| Launch { consts: Vec::new(), ..blocked(s) })
+        },
+    }),
     cases: grad_weight_cases,
 };
 
@@ -132,15 +152,38 @@ fn block_consts(ci: usize, co: usize) -> Vec<(&'static str, u32)> {
     vec![("CI", ci as u32), ("CO", co as u32)]
 }
 
+/// A weight gradient: a workgroup per partial sum and block of channels.
+fn blocked(s: &Shapes<'_>) -> Launch {
+    let (x, dy, part) = (s.get(0), s.get(1), s.get(2));
+    let (ci, co) = (x.c().min(32), dy.c().min(32));
+    let blocks = x.c().div_ceil(ci) * dy.c().div_ceil(co);
+    Launch { consts: block_consts(ci, co), grid: [part.n() as u32, blocks as u32, 1] }
+}
+
 /// Pixels of one workgroup's tile; `TILE_W` and `TILE_H` of the shader.
 const TILE: (usize, usize) = (32, 4);
 
 fn tiled(output: Shape) -> Launch {
     // CI is the weight gradient's alone: one value, so that layers share pipelines.
     let (ci, co) = (1, output.c().min(32));
-    let tiles = output.w().div_ceil(TILE.0) * output.h().div_ceil(TILE.1) * output.n();
-    let [x, y, _] = grid(tiles);
-    Launch { consts: block_consts(ci, co), grid: [x, y, output.c().div_ceil(co) as u32] }
+    Launch { consts: block_consts(ci, co), grid: tile_grid(output, TILE, co) }
+}
+
+fn tile_grid(output: Shape, tile: (usize, usize), channels: usize) -> [u32; 3] {
+    let [x, y, _] = grid(output.w().div_ceil(tile.0) * output.h().div_ceil(tile.1) * output.n());
+    [x, y, output.c().div_ceil(channels) as u32]
+}
+
+/// `COLUMNS` and `ROWS` of the Winograd shader, and the channels its workgroups make.
+const WINOGRAD_TILE: (usize, usize) = (32, 6);
+const WINOGRAD_CHANNELS: usize = 32;
+
+/// Channels come as whole vec4s. Fewer than 32 of the output would leave most threads without
+/// work: 65 us of an H200 for a layer 32→8, which the direct form counts to 50. (For a weight
+/// gradient it is the other way round: 65 us where workgroups of one warp take 190.)
+fn winograd_tiled(sums: usize, output: Shape) -> Option<Launch> {
+    let fits = sums.is_multiple_of(4) && output.c().is_multiple_of(WINOGRAD_CHANNELS);
+    fits.then(|| Launch { consts: Vec::new(), grid: tile_grid(output, WINOGRAD_TILE, WINOGRAD_CHANNELS) })
 }
 
 /// Adds `y = act(x ∗ w + b + add)`. `x [N,H,W,Ci]`, `y` and `add` `[N,H,W,Co]`.
@@ -199,7 +242,7 @@ fn part_rows(x: Shape, grain: Grain) -> usize {
 
 /// `[N, H, W, Ci]` and `Co` that separate plausible wrong formulas: H ≠ W, Ci ≠ Co,
 /// sizes off every tile, one-pixel images, more channels than one register block.
-const ODD: [([usize; 4], usize); 8] = [
+const ODD: [([usize; 4], usize); 10] = [
     ([1, 1, 1, 1], 1),
     ([1, 5, 7, 3], 2),
     ([2, 9, 17, 4], 32),
@@ -208,6 +251,8 @@ const ODD: [([usize; 4], usize); 8] = [
     ([3, 8, 31, 32], 5),
     ([1, 7, 19, 40], 16),
     ([1, 10, 11, 16], 48),
+    ([2, 7, 37, 32], 64),
+    ([1, 9, 26, 64], 32),
 ];
 
 fn image(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {

@@ -43,6 +43,7 @@ pub static DETAIL: Kernel = Kernel {
     reference: reference!(reference::detail_args),
     cpu: None,
     half: None,
+    winograd: None,
     cases: detail_cases,
 };
 
@@ -64,6 +65,7 @@ pub static CROP: Kernel = Kernel {
     reference: reference!(reference::crop_args),
     cpu: Some(cpu::crop),
     half: None,
+    winograd: None,
     cases: crop_cases,
 };
 

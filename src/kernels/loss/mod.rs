@@ -51,6 +51,7 @@ pub static L2: Kernel = Kernel {
     reference: reference!(reference::l2_args),
     cpu: Some(cpu::l2),
     half: None,
+    winograd: None,
     cases: l2_cases,
 };
 
@@ -72,6 +73,7 @@ pub static SUM_ROWS: Kernel = Kernel {
     reference: reference!(reference::sum_rows_args),
     cpu: Some(cpu::sum_rows),
     half: None,
+    winograd: None,
     cases: sum_rows_cases,
 };
 

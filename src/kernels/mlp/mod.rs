@@ -48,6 +48,7 @@ pub static MLP: Kernel = Kernel {
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
     half: None,
+    winograd: None,
     cases: || {
         cases(|p, x, w, _| {
             let y = output(p, "y", x.shape().with_c(1));
@@ -74,6 +75,7 @@ pub static MLP_GRAD_INPUT: Kernel = Kernel {
     reference: reference!(reference::grad_input),
     cpu: Some(cpu::grad_input),
     half: None,
+    winograd: None,
     cases: || {
         cases(|p, x, w, _| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);
@@ -102,6 +104,7 @@ pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
     reference: reference!(reference::grad_weight),
     cpu: Some(cpu::grad_weight),
     half: None,
+    winograd: None,
     cases: || {
         cases(|p, x, w, chunk| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);

@@ -80,6 +80,7 @@ pub static RESAMPLE: Kernel = Kernel {
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
     half: None,
+    winograd: None,
     cases,
 };
 
