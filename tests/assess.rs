@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::read;
+use trapan::raster::{Creation, Layout, read, write};
 
 use crate::support::{Report, float};
 
@@ -119,6 +119,50 @@ fn maps_lie_where_the_images_do() {
     assert_eq!(corner(&map("q2n")), Some((grid.at(20.0, 20.0), size.map(|s| 32.0 * s))));
     refused(place.by_pair(&["--maps", &maps]), 8, &["exists", "--overwrite"]);
     text(place.by_pair(&["--maps", &maps, "--overwrite"]));
+}
+
+/// Bands that hold nothing and values in another unit are named; no index is NaN.
+#[test]
+fn doubtful_input_is_named() {
+    let place = Place::new();
+    let change = |from: &str, to: &str, value: &dyn Fn(usize, f32) -> f32| {
+        let image = read(place.path(from).as_ref()).expect(from);
+        let data: Vec<f32> = image.data.iter().enumerate().map(|(i, v)| value(i % image.bands, *v)).collect();
+        let layout = Layout { geo: image.geo.clone(), ..Layout::new(image.size(), image.bands, image.sample) };
+        write(place.path(to).as_ref(), &layout, &data, None, &Creation::default(), false).expect("written");
+    };
+    for name in ["ms", "truth"] {
+        let level = |band, v| if band == 1 { 412.0 } else { v };
+        change(&format!("{name}.tif"), &format!("level_{name}.tif"), &level);
+        change(&format!("{name}.tif"), &format!("half_{name}.tif"), &|_, v| (v / 2.0).round());
+    }
+    let [pan, ms, fused] = ["pan.tif", "level_ms.tif", "level_truth.tif"].map(|name| place.path(name));
+    let found = json(trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--json"]));
+    let warning = found["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("band 2 of MS is 412"), "{warning}");
+    // Degraded with kernels of sum 1, the constant band comes back but for rounding.
+    assert!(float(&found["consistency"]["q2n"]) > 0.999, "{found}");
+    assert!((0.0..=1.0).contains(&float(&found["distortion"]["toolbox"]["hqnr"])), "{found}");
+
+    let found = json(trapan(&["assess", "--truth", &fused, "--fused", &place.path("truth.tif"), "--json"]));
+    assert!(found["warnings"][0].as_str().expect("a warning").contains("band 2 of the truth"), "{found}");
+    let scores = found["scores"].as_object().expect("scores");
+    let finite = |(name, v): (&String, &Value)| name == "psnr" || v.as_f64().is_some_and(f64::is_finite);
+    assert!(scores.iter().all(finite), "PSNR of the equal bands is infinite, and nothing else: {found}");
+
+    let half = json(place.by_truth("half_truth.tif", &["--json"]));
+    assert!((float(&half["scores"]["level"]) - 0.5).abs() < 1e-3, "{half}");
+    assert!(half["warnings"][0].as_str().expect("a warning").contains("times those of the truth"), "{half}");
+    assert_eq!(json(place.by_truth("truth.tif", &["--json"]))["warnings"], serde_json::json!([]));
+    // Reflectance against DN is further off than any fused image.
+    change("truth.tif", "eighth_truth.tif", &|_, v| (v / 8.0).round());
+    refused(place.by_truth("eighth_truth.tif", &[]), 4, &["bring both to one unit"]);
+    let small = place.path("small");
+    assert!(trapan(&["simulate", "-o", &small, "--size", "64"]).status.success());
+    let [pan, ms, fused] = ["pan", "ms", "truth"].map(|name| format!("{small}/{name}.tif"));
+    refused(trapan(&["assess", "--truth", &ms, "--fused", &ms]), 4, &["the truth is 16x16", "32 pixels"]);
+    let found = json(trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--json"]));
+    assert!(found["consistency"].is_null(), "MS is smaller than a block: {found}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScore
 use trapan::raster::{Geometry, Header, Source};
 
 use super::maps::Maps;
-use super::{AssessArgs, SCHEMA, misplaced, size};
+use super::{AssessArgs, SCHEMA, constant, misplaced, size};
 use crate::cli::{CliError, Talk};
 
 /// Everything there is to say.
@@ -28,6 +28,7 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         pan.header(),
         if fused_rows.window == pan_rows.window { [0; 2] } else { place },
     ));
+    warnings.extend(constant("MS", &quality::ranges(&ms_rows)?));
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
     let maps = args.maps.as_deref().map(|folder| Maps::create(folder, args.overwrite)).transpose()?;
 

@@ -91,6 +91,19 @@ fn size(header: &Header) -> String {
     format!("{}x{}x{}", header.width, header.height, header.bands)
 }
 
+/// Warnings on bands of a reference that are constant.
+fn constant(what: &str, ranges: &[[f64; 2]]) -> Vec<String> {
+    let bands = ranges.iter().enumerate().filter(|(_, [low, high])| low == high);
+    let warning = |(band, [value, _]): (usize, &[f64; 2])| {
+        format!(
+            "band {} of {what} is {value} wherever it is valid: by the toolbox's definition the slightest error there \
+             brings Q2n of all bands to 0; leave the band out of all images",
+            band + 1
+        )
+    };
+    bands.map(warning).collect()
+}
+
 /// A warning if the first pixel of an image is not where it should be on the grid of another, both
 /// georeferenced.
 fn misplaced(image: &Header, on: &Header, [x, y]: [usize; 2]) -> Option<String> {
