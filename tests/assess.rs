@@ -165,6 +165,43 @@ fn doubtful_input_is_named() {
     assert!(found["consistency"].is_null(), "MS is smaller than a block: {found}");
 }
 
+/// Where the toolbox's interpolator cannot double, the true phase is all there is, and nothing need be said.
+#[test]
+fn other_ratios_are_judged_at_the_true_phase() {
+    let place = Place::new();
+    let truth = read(place.path("truth.tif").as_ref()).expect("truth");
+    let pan = read(place.path("pan.tif").as_ref()).expect("PAN");
+    let (side, bands) = (96, truth.bands);
+    let at = |image: &[f32], bands: usize, y: usize, x: usize, b: usize| image[(y * 128 + x) * bands + b];
+    let fine = |image: &[f32], bands: usize| -> Vec<f32> {
+        (0..side * side * bands).map(|i| at(image, bands, i / bands / side, i / bands % side, i % bands)).collect()
+    };
+    let mean = |i: usize| -> f32 {
+        let (y, x, b) = (i / bands / 32 * 3, i / bands % 32 * 3, i % bands);
+        (0..9).map(|k| at(&truth.data, bands, y + k / 3, x + k % 3, b)).sum::<f32>() / 9.0
+    };
+    let save = |name: &str, side: usize, bands: usize, data: &[f32]| {
+        let layout = Layout::new([side, side], bands, truth.sample);
+        write(place.path(name).as_ref(), &layout, data, None, &Creation::default(), false).expect("written");
+        place.path(name)
+    };
+    let pan = save("pan3.tif", side, 1, &fine(&pan.data, 1));
+    let fused = save("fused3.tif", side, bands, &fine(&truth.data, bands));
+    let ms = save("ms3.tif", 32, bands, &(0..32 * 32 * bands).map(mean).collect::<Vec<_>>());
+    let pair = ["--pan", &pan, "--ms", &ms, "--assume-aligned"];
+    let assess = |extra: &[&str]| trapan(&[&["assess"], &pair[..], &["--fused", &fused], extra].concat());
+    for extra in [&["--json"][..], &["--json", "--phase", "true"]] {
+        let found = json(assess(extra));
+        assert!(found["distortion"]["toolbox"].is_null() && found["toolbox_offset"].is_null(), "{found}");
+        assert!(float(&found["distortion"]["true"]["hqnr"]) > 0.8, "{found}");
+    }
+    assert!(!text(assess(&[])).contains("The toolbox's upsampled MS"));
+    refused(assess(&["--phase", "toolbox"]), 2, &["ratio 3", "true phase"]);
+    let compare = |extra: &[&str]| trapan(&[&["compare", "--methods", "exp,gsa"], &pair[..], extra].concat());
+    assert!(text(compare(&[])).contains("MS upsampled to the true grid"));
+    refused(compare(&["--phase", "toolbox"]), 2, &["ratio 3"]);
+}
+
 #[test]
 fn refusals() {
     let place = Place::new();

@@ -22,9 +22,10 @@ pub struct CompareArgs {
     #[arg(long, value_delimiter = ',', value_parser = Contender::parser(), value_name = "NAME,…")]
     methods: Option<Vec<Contender>>,
     /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
-    /// off the true grid but comparable with published numbers, or exactly on it
-    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Phase,
+    /// off the true grid but comparable with published numbers, or exactly on it [default: toolbox; true
+    /// where the ratio is no power of 2, which the toolbox cannot do]
+    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
+    phase: Option<Phase>,
     /// Print the comparison as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -40,13 +41,14 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    Contest::check(scene.rows, scene.columns, args.phase)?;
+    let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
+    Contest::check(scene.rows, scene.columns, phase)?;
     let pair = scene.pair()?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     super::fuse::describe(&scene, &scale, &config, talk);
     let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
     let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
-    let judge = Judge::new(pair, &scale, &config, args.phase, talk);
+    let judge = Judge::new(pair, &scale, &config, phase, talk);
     let lines = judge.compare(&contenders, true, |pair| match &device {
         Some(device) => Ok(progress::fuse(pair, &scale, &config, device, Options::default(), talk)?.hrms),
         None => unreachable!("a device is opened wherever TRA-PAN takes part"),
@@ -54,7 +56,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     if args.json {
         println!("{:#}", serde_json::to_value(&lines).expect("results are plain values"));
     } else {
-        print(&table(&lines, args.phase));
+        print(&table(&lines, phase));
     }
     Ok(())
 }
@@ -109,43 +111,41 @@ pub fn table(lines: &[Line], phase: Phase) -> Table {
     }
 }
 
-/// Where the methods err and distort, as maps for the report: one kind after the other, all of a kind
-/// with one ramp.
+/// Where the methods err and distort, as maps for the report.
 pub fn maps(lines: &[Line]) -> Vec<Map> {
-    let kinds: [(&str, &str, &str, fn(&Line) -> Option<&Thumbnail>); 4] = [
-        (
-            "Error by Wald's protocol",
-            "DN",
-            "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without \
-             the border that the toolbox leaves out.",
-            |line| line.errors.as_ref(),
-        ),
-        (
-            "Spectral distortion Dλ",
-            "",
-            "Full resolution, per block of 32×32 pixels: 1 − Q2n of the upsampled and the blurred fused image.",
-            |line| Some(&line.distortions.d_lambda),
-        ),
-        (
-            "Spatial distortion Ds",
-            "",
-            "Full resolution, per block: how differently the bands resemble PAN before and after. The mean is more \
-             than the Ds of the table, where blocks cancel.",
-            |line| Some(&line.distortions.d_s),
-        ),
-        (
-            "Spectral angle, degraded again",
-            "°",
-            "The fused image brought back to the grid of MS, against MS.",
-            |line| Some(&line.distortions.angle),
-        ),
-    ];
-    let of_kind = |(name, unit, note, of): (&str, &str, &str, fn(&Line) -> Option<&Thumbnail>)| {
-        let shown: Vec<(&str, &Thumbnail)> =
-            lines.iter().filter_map(|line| Some((line.method.name(), of(line)?))).collect();
-        let ramp = Ramp::errors(&shown.iter().flat_map(|(_, map)| map.values()).collect::<Vec<_>>());
-        let map = |(method, shown)| Map::new(name, unit, shown, ramp).of_method(method).with_note(note);
-        shown.into_iter().map(map).collect::<Vec<_>>()
-    };
-    kinds.into_iter().flat_map(of_kind).collect()
+    let error = kind(
+        ["Error by Wald's protocol", "DN"],
+        "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without the \
+         border that the toolbox leaves out.",
+        lines,
+        |line| line.errors.as_ref(),
+    );
+    let d_lambda = kind(
+        ["Spectral distortion Dλ", ""],
+        "Full resolution, per block of 32×32 pixels: 1 − Q2n of the upsampled and the blurred fused image.",
+        lines,
+        |line| Some(&line.distortions.d_lambda),
+    );
+    let d_s = kind(
+        ["Spatial distortion Ds", ""],
+        "Full resolution, per block: how differently the bands resemble PAN before and after. The mean is more than \
+         the Ds of the table, where blocks cancel.",
+        lines,
+        |line| Some(&line.distortions.d_s),
+    );
+    let angle = kind(
+        ["Spectral angle, degraded again", "°"],
+        "The fused image brought back to the grid of MS, against MS.",
+        lines,
+        |line| Some(&line.distortions.angle),
+    );
+    [error, d_lambda, d_s, angle].concat()
+}
+
+/// Maps of one kind, one per method, with one ramp for all.
+fn kind([name, unit]: [&str; 2], note: &str, lines: &[Line], of: impl Fn(&Line) -> Option<&Thumbnail>) -> Vec<Map> {
+    let shown: Vec<(&str, &Thumbnail)> = lines.iter().filter_map(|l| Some((l.method.name(), of(l)?))).collect();
+    let ramp = Ramp::errors(&shown.iter().flat_map(|(_, map)| map.values()).collect::<Vec<_>>());
+    let map = |(method, shown)| Map::new(name, unit, shown, ramp).of_method(method).with_note(note);
+    shown.into_iter().map(map).collect()
 }

@@ -32,7 +32,11 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
     let maps = args.maps.as_deref().map(|folder| Maps::create(folder, args.overwrite)).transpose()?;
 
-    let phases = if args.phase == Phase::Toolbox { vec![Phase::Toolbox] } else { vec![Phase::Toolbox, Phase::True] };
+    let possible = Phase::of_ratio(setup.rows.ratio);
+    let phases = match args.phase {
+        Some(Phase::True) if possible == Phase::Toolbox => vec![Phase::Toolbox, Phase::True],
+        phase => vec![phase.unwrap_or(possible)],
+    };
     let mut scores = Vec::new();
     for phase in phases {
         let (found, blocks) = quality::full(&pan_rows, &ms_rows, &fused_rows, &Setup { phase, ..setup.clone() })?;
@@ -98,10 +102,12 @@ fn consistency(
     Ok(Some(found))
 }
 
-/// By how many PAN pixels the toolbox's upsampled MS is off the true grid, along rows and columns.
-fn off(setup: &Setup) -> [f64; 2] {
+/// By how many PAN pixels the toolbox's upsampled MS is off the true grid, along rows and columns, if the
+/// toolbox can upsample it.
+fn off(setup: &Setup) -> Option<[f64; 2]> {
     let of = |grid: &Grid| grid.ratio as f64 / 2.0 - grid.phase;
-    [of(&setup.rows), of(&setup.columns)]
+    let possible = Phase::of_ratio(setup.rows.ratio) == Phase::Toolbox;
+    possible.then(|| [of(&setup.rows), of(&setup.columns)])
 }
 
 fn name(phase: Phase) -> &'static str {
@@ -167,12 +173,13 @@ fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findi
     line("degradations, how far from commuting", "best", &[]);
     line("  DN (root mean square)", "0", &[format!("{:.4}", commutation.rms)]);
     line("  of the deviation of PAN", "0", &[format!("{:.2} %", 100.0 * commutation.relative)]);
-    let [y, x] = off(setup);
-    println!(
-        "\nThe toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images that"
-    );
-    println!(
-        "are true to their pixels pay for it. --phase true judges at the true phase as well. The response of PAN in"
-    );
-    println!("the commutation is fitted linearly to this pair (least squares), not that of a trained network.");
+    println!();
+    if let Some([y, x]) = off(setup) {
+        println!(
+            "The toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images"
+        );
+        println!("that are true to their pixels pay for it. --phase true judges at the true phase as well.");
+    }
+    println!("The response of PAN in the commutation is fitted linearly to this pair (least squares), not that of a");
+    println!("trained network.");
 }

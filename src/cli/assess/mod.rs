@@ -61,9 +61,10 @@ pub struct AssessArgs {
     #[arg(long, value_name = "G")]
     pan_gain: Option<f64>,
     /// Where MS is upsampled to for the distortions: as the toolbox does, half a PAN pixel off; true:
-    /// also exactly where the georeference says
-    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Phase,
+    /// also exactly where the georeference says [default: toolbox; true where the ratio is no power of 2,
+    /// which the toolbox cannot do]
+    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
+    phase: Option<Phase>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
