@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use trapan::method::Fitted;
 use trapan::raster::{Creation, Layout, read, write};
 
 use crate::support::{Report, float};
@@ -163,6 +164,43 @@ fn doubtful_input_is_named() {
     refused(trapan(&["assess", "--truth", &ms, "--fused", &ms]), 4, &["the truth is 16x16", "32 pixels"]);
     let found = json(trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--json"]));
     assert!(found["consistency"].is_null(), "MS is smaller than a block: {found}");
+}
+
+/// The trained degradation network as the response of PAN: section 10 of the method with its own g.
+#[test]
+fn degradations_commute_by_a_trained_response() {
+    let place = Place::new();
+    let [pan, ms, out, model] = ["pan.tif", "ms.tif", "fused.tif", "m.safetensors"].map(|name| place.path(name));
+    let short = ["--epochs", "2", "--warm-up-epochs", "1", "--dam-epochs", "60", "--device", "cpu"];
+    let files = ["--pan", &pan, "--ms", &ms, "-o", &out, "--save-model", &model];
+    text(trapan(&[&["fuse"], &files[..], &short].concat()));
+    let found = json(place.by_pair(&["--json", "--model", &model]));
+    assert_eq!(found["commutation"]["response"], "trained");
+    let [trained, linear] =
+        [&found, &json(place.by_pair(&["--json"]))].map(|found| float(&found["commutation"]["relative"]));
+    assert!(trained > 0.0 && trained < 0.5 && trained != linear, "{trained} {linear}");
+
+    // The response is the network's, in DN.
+    let fitted = Fitted::load(model.as_ref()).expect("networks");
+    let layer = |x: &[f64], layer: &trapan::net::Layer| -> Vec<f64> {
+        let row = |(weights, bias): (&[f32], &f32)| {
+            weights.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>() + f64::from(*bias)
+        };
+        layer.weight.chunks_exact(x.len()).zip(&layer.bias).map(row).collect()
+    };
+    let sigmoid = |x: Vec<f64>| -> Vec<f64> { x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect() };
+    let dn = [310.0, 420.0, 530.0, 640.0];
+    let (offset, scale) = (fitted.scale.offset, fitted.scale.scale);
+    let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &fitted.dam[0]));
+    let wanted = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
+    let given = fitted.response()(&dn);
+    assert!((given - wanted).abs() < 1e-9 * wanted.abs(), "{given} {wanted}");
+
+    let eight = place.path("eight");
+    assert!(trapan(&["simulate", "-o", &eight, "--size", "128", "--bands", "8"]).status.success());
+    let [pan, ms, fused] = ["pan", "ms", "truth"].map(|name| format!("{eight}/{name}.tif"));
+    let other = trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--model", &model]);
+    refused(other, 4, &["bands", "4", "8"]);
 }
 
 /// Where the toolbox's interpolator cannot double, the true phase is all there is, and nothing need be said.

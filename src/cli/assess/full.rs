@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use trapan::filter::Grid;
+use trapan::method::{Fitted, MethodError};
 use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
 use trapan::raster::{Geometry, Header, Source};
 
@@ -47,13 +48,24 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         }
         scores.push((phase, found));
     }
-    let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;
-    let g = |bands: &[f64]| bands.iter().chain([&1.0]).zip(&response).map(|(v, weight)| v * weight).sum();
-    let findings = Findings {
-        scores,
-        consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?,
-        commutation: quality::commutation(&pan_rows, &fused_rows, &setup, &g)?,
+    let commutation = match &args.model {
+        Some(path) => {
+            let fitted = Fitted::load(path)?;
+            let bands = setup.ms_gains.len();
+            if fitted.bands != bands {
+                let (model, scene) = (fitted.bands.to_string(), bands.to_string());
+                return Err(MethodError::Misfit { what: "bands", model, scene }.into());
+            }
+            quality::commutation(&pan_rows, &fused_rows, &setup, &fitted.response())?
+        }
+        None => {
+            let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;
+            let g = |bands: &[f64]| bands.iter().chain([&1.0]).zip(&response).map(|(v, weight)| v * weight).sum();
+            quality::commutation(&pan_rows, &fused_rows, &setup, &g)?
+        }
     };
+    let findings =
+        Findings { scores, consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?, commutation };
     if args.json {
         println!("{:#}", report(args, &setup, &findings, &warnings));
     } else {
@@ -133,7 +145,7 @@ fn report(args: &AssessArgs, setup: &Setup, findings: &Findings, warnings: &[Str
         "toolbox_offset": off(setup),
         "distortion": scores,
         "consistency": findings.consistency,
-        "commutation": { "response": "linear", "rms": findings.commutation.rms, "relative": findings.commutation.relative },
+        "commutation": { "response": if args.model.is_some() { "trained" } else { "linear" }, "rms": findings.commutation.rms, "relative": findings.commutation.relative },
         "warnings": warnings,
     })
 }
@@ -180,6 +192,10 @@ fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findi
         );
         println!("that are true to their pixels pay for it. --phase true judges at the true phase as well.");
     }
-    println!("The response of PAN in the commutation is fitted linearly to this pair (least squares), not that of a");
-    println!("trained network.");
+    if args.model.is_none() {
+        println!(
+            "The response of PAN in the commutation is fitted linearly to this pair (least squares); --model takes"
+        );
+        println!("that of a trained network.");
+    }
 }

@@ -65,6 +65,10 @@ pub struct AssessArgs {
     /// which the toolbox cannot do]
     #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
     phase: Option<Phase>,
+    /// With --pan: networks that `trapan fuse --save-model` wrote; how far the degradations are from
+    /// commuting is then found by the trained response of PAN [default: one fitted linearly to the pair]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "truth")]
+    model: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
