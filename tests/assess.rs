@@ -4,7 +4,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::read;
+use trapan::method::Fitted;
+use trapan::raster::{Creation, Layout, read, write};
 
 use crate::support::{Report, float};
 
@@ -119,6 +120,124 @@ fn maps_lie_where_the_images_do() {
     assert_eq!(corner(&map("q2n")), Some((grid.at(20.0, 20.0), size.map(|s| 32.0 * s))));
     refused(place.by_pair(&["--maps", &maps]), 8, &["exists", "--overwrite"]);
     text(place.by_pair(&["--maps", &maps, "--overwrite"]));
+}
+
+/// Bands that hold nothing and values in another unit are named; no index is NaN.
+#[test]
+fn doubtful_input_is_named() {
+    let place = Place::new();
+    let change = |from: &str, to: &str, value: &dyn Fn(usize, f32) -> f32| {
+        let image = read(place.path(from).as_ref()).expect(from);
+        let data: Vec<f32> = image.data.iter().enumerate().map(|(i, v)| value(i % image.bands, *v)).collect();
+        let layout = Layout { geo: image.geo.clone(), ..Layout::new(image.size(), image.bands, image.sample) };
+        write(place.path(to).as_ref(), &layout, &data, None, &Creation::default(), false).expect("written");
+    };
+    for name in ["ms", "truth"] {
+        let level = |band, v| if band == 1 { 412.0 } else { v };
+        change(&format!("{name}.tif"), &format!("level_{name}.tif"), &level);
+        change(&format!("{name}.tif"), &format!("half_{name}.tif"), &|_, v| (v / 2.0).round());
+    }
+    let [pan, ms, fused] = ["pan.tif", "level_ms.tif", "level_truth.tif"].map(|name| place.path(name));
+    let found = json(trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--json"]));
+    let warning = found["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("band 2 of MS is 412"), "{warning}");
+    // Degraded with kernels of sum 1, the constant band comes back but for rounding.
+    assert!(float(&found["consistency"]["q2n"]) > 0.999, "{found}");
+    assert!((0.0..=1.0).contains(&float(&found["distortion"]["toolbox"]["hqnr"])), "{found}");
+
+    let found = json(trapan(&["assess", "--truth", &fused, "--fused", &place.path("truth.tif"), "--json"]));
+    assert!(found["warnings"][0].as_str().expect("a warning").contains("band 2 of the truth"), "{found}");
+    let scores = found["scores"].as_object().expect("scores");
+    let finite = |(name, v): (&String, &Value)| name == "psnr" || v.as_f64().is_some_and(f64::is_finite);
+    assert!(scores.iter().all(finite), "PSNR of the equal bands is infinite, and nothing else: {found}");
+
+    let half = json(place.by_truth("half_truth.tif", &["--json"]));
+    assert!((float(&half["scores"]["level"]) - 0.5).abs() < 1e-3, "{half}");
+    assert!(half["warnings"][0].as_str().expect("a warning").contains("times those of the truth"), "{half}");
+    assert_eq!(json(place.by_truth("truth.tif", &["--json"]))["warnings"], serde_json::json!([]));
+    // Reflectance against DN is further off than any fused image.
+    change("truth.tif", "eighth_truth.tif", &|_, v| (v / 8.0).round());
+    refused(place.by_truth("eighth_truth.tif", &[]), 4, &["bring both to one unit"]);
+    let small = place.path("small");
+    assert!(trapan(&["simulate", "-o", &small, "--size", "64"]).status.success());
+    let [pan, ms, fused] = ["pan", "ms", "truth"].map(|name| format!("{small}/{name}.tif"));
+    refused(trapan(&["assess", "--truth", &ms, "--fused", &ms]), 4, &["the truth is 16x16", "32 pixels"]);
+    let found = json(trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--json"]));
+    assert!(found["consistency"].is_null(), "MS is smaller than a block: {found}");
+}
+
+/// The trained degradation network as the response of PAN: section 10 of the method with its own g.
+#[test]
+fn degradations_commute_by_a_trained_response() {
+    let place = Place::new();
+    let [pan, ms, out, model] = ["pan.tif", "ms.tif", "fused.tif", "m.safetensors"].map(|name| place.path(name));
+    let short = ["--epochs", "2", "--warm-up-epochs", "1", "--dam-epochs", "60", "--device", "cpu"];
+    let files = ["--pan", &pan, "--ms", &ms, "-o", &out, "--save-model", &model];
+    text(trapan(&[&["fuse"], &files[..], &short].concat()));
+    let found = json(place.by_pair(&["--json", "--model", &model]));
+    assert_eq!(found["commutation"]["response"], "trained");
+    let [trained, linear] =
+        [&found, &json(place.by_pair(&["--json"]))].map(|found| float(&found["commutation"]["relative"]));
+    assert!(trained > 0.0 && trained < 0.5 && trained != linear, "{trained} {linear}");
+
+    // The response is the network's, in DN.
+    let fitted = Fitted::load(model.as_ref()).expect("networks");
+    let layer = |x: &[f64], layer: &trapan::net::Layer| -> Vec<f64> {
+        let row = |(weights, bias): (&[f32], &f32)| {
+            weights.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>() + f64::from(*bias)
+        };
+        layer.weight.chunks_exact(x.len()).zip(&layer.bias).map(row).collect()
+    };
+    let sigmoid = |x: Vec<f64>| -> Vec<f64> { x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect() };
+    let dn = [310.0, 420.0, 530.0, 640.0];
+    let (offset, scale) = (fitted.scale.offset, fitted.scale.scale);
+    let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &fitted.dam[0]));
+    let wanted = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
+    let given = fitted.response()(&dn);
+    assert!((given - wanted).abs() < 1e-9 * wanted.abs(), "{given} {wanted}");
+
+    let eight = place.path("eight");
+    assert!(trapan(&["simulate", "-o", &eight, "--size", "128", "--bands", "8"]).status.success());
+    let [pan, ms, fused] = ["pan", "ms", "truth"].map(|name| format!("{eight}/{name}.tif"));
+    let other = trapan(&["assess", "--pan", &pan, "--ms", &ms, "--fused", &fused, "--model", &model]);
+    refused(other, 4, &["bands", "4", "8"]);
+}
+
+/// Where the toolbox's interpolator cannot double, the true phase is all there is, and nothing need be said.
+#[test]
+fn other_ratios_are_judged_at_the_true_phase() {
+    let place = Place::new();
+    let truth = read(place.path("truth.tif").as_ref()).expect("truth");
+    let pan = read(place.path("pan.tif").as_ref()).expect("PAN");
+    let (side, bands) = (96, truth.bands);
+    let at = |image: &[f32], bands: usize, y: usize, x: usize, b: usize| image[(y * 128 + x) * bands + b];
+    let fine = |image: &[f32], bands: usize| -> Vec<f32> {
+        (0..side * side * bands).map(|i| at(image, bands, i / bands / side, i / bands % side, i % bands)).collect()
+    };
+    let mean = |i: usize| -> f32 {
+        let (y, x, b) = (i / bands / 32 * 3, i / bands % 32 * 3, i % bands);
+        (0..9).map(|k| at(&truth.data, bands, y + k / 3, x + k % 3, b)).sum::<f32>() / 9.0
+    };
+    let save = |name: &str, side: usize, bands: usize, data: &[f32]| {
+        let layout = Layout::new([side, side], bands, truth.sample);
+        write(place.path(name).as_ref(), &layout, data, None, &Creation::default(), false).expect("written");
+        place.path(name)
+    };
+    let pan = save("pan3.tif", side, 1, &fine(&pan.data, 1));
+    let fused = save("fused3.tif", side, bands, &fine(&truth.data, bands));
+    let ms = save("ms3.tif", 32, bands, &(0..32 * 32 * bands).map(mean).collect::<Vec<_>>());
+    let pair = ["--pan", &pan, "--ms", &ms, "--assume-aligned"];
+    let assess = |extra: &[&str]| trapan(&[&["assess"], &pair[..], &["--fused", &fused], extra].concat());
+    for extra in [&["--json"][..], &["--json", "--phase", "true"]] {
+        let found = json(assess(extra));
+        assert!(found["distortion"]["toolbox"].is_null() && found["toolbox_offset"].is_null(), "{found}");
+        assert!(float(&found["distortion"]["true"]["hqnr"]) > 0.8, "{found}");
+    }
+    assert!(!text(assess(&[])).contains("The toolbox's upsampled MS"));
+    refused(assess(&["--phase", "toolbox"]), 2, &["ratio 3", "true phase"]);
+    let compare = |extra: &[&str]| trapan(&[&["compare", "--methods", "exp,gsa"], &pair[..], extra].concat());
+    assert!(text(compare(&[])).contains("MS upsampled to the true grid"));
+    refused(compare(&["--phase", "toolbox"]), 2, &["ratio 3"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::read;
+use trapan::raster::{Creation, Layout, read, write};
 
 /// Training that ends at once.
 const SHORT: [&str; 8] = ["--epochs", "2", "--dam-epochs", "1", "--warm-up-epochs", "1", "--device", "cpu"];
@@ -105,6 +105,87 @@ fn the_gate_judges_a_bad_training() {
     assert_eq!(output.status.code(), Some(9), "{said}");
     assert!(said.contains("is better than the trained result") && said.contains("--method"), "{said}");
     assert!(read(Path::new(&out)).is_ok(), "the file is written all the same");
+}
+
+/// The report of a comparison has the maps of every method, of one kind under one ramp.
+#[test]
+fn the_report_shows_where_methods_err() {
+    let pair = Pair::new();
+    let (out, report) = (pair.path("fused.tif"), pair.path("report.json"));
+    let args = [&["-o", out.as_str(), "--compare", "--quality-gate", "--report", &report], &SHORT[..]].concat();
+    let output = pair.run("fuse", &args);
+    assert_eq!(output.status.code(), Some(9), "so short a training is worth nothing");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report).expect("a report")).expect("JSON");
+    let warnings = report["warnings"].as_array().expect("a list");
+    assert!(warnings.iter().any(|w| w.as_str().is_some_and(|w| w.contains("better than the trained"))), "{warnings:?}");
+    let rows = report["tables"][1]["rows"].as_array().expect("the comparison");
+    let columns = report["tables"][1]["columns"].as_array().expect("columns");
+    let column = |name: &str| columns.iter().position(|c| c["name"] == name).expect("a column of that name");
+    let maps = report["maps"].as_array().expect("maps");
+    let kinds: Vec<&[Value]> = maps.chunk_by(|a, b| a["name"] == b["name"]).collect();
+    assert_eq!(kinds.len(), 4, "{maps:?}");
+    for kind in kinds {
+        assert_eq!(
+            kind.iter().map(|m| &m["method"]).collect::<Vec<_>>(),
+            rows.iter().map(|r| &r["name"]).collect::<Vec<_>>()
+        );
+        for map in kind {
+            let (mean, high) = (map["mean"].as_f64().expect("a mean"), map["ramp"]["high"].as_f64().expect("an end"));
+            assert!(0.0 < mean && mean < high, "{map}");
+            assert_eq!(map["ramp"], kind[0]["ramp"], "comparable at a glance");
+        }
+    }
+    // The mean over the blocks of a scene of whole blocks is the index; so are the angles of all pixels.
+    for (kind, name) in [(1, "Dλ"), (3, "R-SAM")] {
+        for (map, row) in maps[kind * rows.len()..].iter().zip(rows) {
+            let [mean, index] = [&map["mean"], &row["values"][column(name)]].map(|v| v.as_f64().expect("a number"));
+            assert!((mean - index).abs() < 1e-5 * index, "{name} of {}: {mean} and {index}", row["name"]);
+        }
+    }
+    let time = rows[7]["values"][column("time")].as_f64().expect("seconds");
+    let alternation = report["seconds"]["alternation"].as_f64().expect("seconds");
+    assert!(time > alternation, "the time of a trained method has the training in it");
+}
+
+/// What cannot be judged is refused before the training; where only judging shows it, all is written.
+#[test]
+fn pairs_that_cannot_be_judged() {
+    let pair = Pair::new();
+    let small = pair.path("small");
+    assert!(pair.trapan("simulate", &["-o", &small, "--size", "64"]).status.success());
+    let (pan, ms, out) = (format!("{small}/pan.tif"), format!("{small}/ms.tif"), pair.path("fused.tif"));
+    for flag in ["--compare", "--quality-gate"] {
+        let args = [&["--pan", &pan, "--ms", &ms, "-o", &out, flag], &SHORT[..]].concat();
+        let output = pair.trapan("fuse", &args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("MS is 16x16: the indices need 32 pixels"), "{said}");
+        assert!(!Path::new(&out).exists(), "before the training");
+    }
+    assert_eq!(pair.trapan("compare", &["--pan", &pan, "--ms", &ms]).status.code(), Some(4));
+
+    // Nodata in every block.
+    let image = read(Path::new(&pair.path("pan.tif"))).expect("PAN");
+    let valid: Vec<bool> = (0..image.data.len()).map(|i| i % image.width % 32 >= 2).collect();
+    let layout = Layout { nodata: Some(0.0), geo: image.geo.clone(), ..Layout::new(image.size(), 1, image.sample) };
+    let (holes, ms, report) = (pair.path("holes.tif"), pair.path("ms.tif"), pair.path("report.json"));
+    write(Path::new(&holes), &layout, &image.data, Some(&valid), &Creation::default(), false).expect("written");
+    let files = ["--pan", holes.as_str(), "--ms", &ms, "-o", &out];
+    let output = pair.trapan("fuse", &[&files[..], &["--compare", "--report", &report], &SHORT[..]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("there is nothing to judge") && Path::new(&out).exists(), "{said}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(report).expect("a report")).expect("JSON");
+    assert_eq!(report["maps"], serde_json::json!([]));
+    let last = report["warnings"].as_array().and_then(|w| w.last()?.as_str());
+    assert!(last.is_some_and(|w| w.contains("there is nothing to judge")), "{last:?}");
+
+    // The plan knows of nodata.
+    let plan = |pan: &str| {
+        let output = pair.trapan("fuse", &["--pan", pan, "--ms", &ms, "-o", "none.tif", "--dump-plan"]);
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(plan(&holes).contains("weight.pan") && !plan(&pair.path("pan.tif")).contains("weight.pan"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub fn run(
     raster::write(&output.output, &layout, &written, valid.as_deref(), creation, output.overwrite)?;
     let collected = if args.reports.wanted() {
         let lms = method::baseline(Method::Exp, &pair, config)?;
-        let mut collector = Collector::new([0..scene.rows.fine, 0..scene.columns.fine], pair.ms.bands);
+        let mut collector = Collector::new([0..scene.rows.fine, 0..scene.columns.fine], pair.ms.bands, scale.range);
         collector.take(scene, &Rows { lms, hrms, valid })?;
         Some(collector)
     } else {

@@ -1,20 +1,16 @@
-//! `trapan compare`, `fuse --compare` and `fuse --quality-gate`.
-
-use std::time::Instant;
+//! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
-use serde::Serialize;
-use trapan::classical::Method;
-use trapan::engine::{Device, Options};
-use trapan::method::apply::{Application, Rows};
-use trapan::method::{self, Config, Contest, Fitted, FullResult};
-use trapan::quality::{Phase, ReducedScores};
-use trapan::raster::{Pair, Scale, Scene};
-use trapan::report::{Better, Column, Row, Table};
+use trapan::engine::Options;
+use trapan::method::{Contest, FullResult};
+use trapan::quality::{Phase, ReducedScores, Thumbnail};
+use trapan::raster::Scale;
+use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
 use super::contender::Contender;
 use super::inputs::InputArgs;
+use super::judge::{Judge, Line};
 use super::{CliError, Talk, progress, table};
 
 /// Arguments of `compare`.
@@ -26,9 +22,10 @@ pub struct CompareArgs {
     #[arg(long, value_delimiter = ',', value_parser = Contender::parser(), value_name = "NAME,…")]
     methods: Option<Vec<Contender>>,
     /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
-    /// off the true grid but comparable with published numbers, or exactly on it
-    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Phase,
+    /// off the true grid but comparable with published numbers, or exactly on it [default: toolbox; true
+    /// where the ratio is no power of 2, which the toolbox cannot do]
+    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
+    phase: Option<Phase>,
     /// Print the comparison as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -38,145 +35,30 @@ pub struct CompareArgs {
     method: MethodArgs,
 }
 
-/// What a method achieves; nothing at reduced resolution if the pair is too small to train there.
-#[derive(Serialize)]
-pub struct Line {
-    method: Contender,
-    #[serde(flatten)]
-    at_full: FullResult,
-    reduced: Option<ReducedScores>,
-    seconds: f64,
-}
-
 /// Runs `compare`.
 #[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
+    let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
+    Contest::check(scene.rows, scene.columns, phase)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);
     let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
     let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
-    let judge = Judge::new(pair, &scale, &config, args.phase, talk);
-    let lines = judge.compare(&contenders, |pair| match &device {
+    let judge = Judge::new(pair, &scale, &config, phase, talk);
+    let lines = judge.compare(&contenders, true, |pair| match &device {
         Some(device) => Ok(progress::fuse(pair, &scale, &config, device, Options::default(), talk)?.hrms),
         None => unreachable!("a device is opened wherever TRA-PAN takes part"),
     })?;
     if args.json {
         println!("{:#}", serde_json::to_value(&lines).expect("results are plain values"));
     } else {
-        print(&table(&lines));
+        print(&table(&lines, phase));
     }
     Ok(())
-}
-
-/// Closed-form methods that a trained result must not fall behind.
-const CLOSED_FORM: [Method; 5] = [Method::Brovey, Method::Gsa, Method::MtfGlpFs, Method::MtfGlpHpmR, Method::BdsdPc];
-
-/// Networks trained on the pair.
-pub struct Trained<'a> {
-    pub fitted: &'a Fitted,
-    pub device: &'a Device,
-}
-
-impl Trained<'_> {
-    /// The fused image in memory.
-    fn hrms(&self, pair: &Pair, talk: Talk) -> Result<Vec<f32>, CliError> {
-        let scene = Scene::of(pair);
-        let part = [0..scene.rows.fine, 0..scene.columns.fine];
-        let Self { fitted, device } = *self;
-        let (options, memory) = (Options::default(), u64::MAX);
-        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
-        let mut hrms = Vec::new();
-        let mut collect = |rows: Rows| {
-            hrms.extend(rows.hrms);
-            Ok(())
-        };
-        progress::apply(&job, &mut collect, talk)?;
-        Ok(hrms)
-    }
-}
-
-/// A pair in memory and how to judge what is made of it.
-pub struct Judge<'a> {
-    pair: Pair,
-    scale: &'a Scale,
-    config: &'a Config,
-    phase: Phase,
-    talk: Talk,
-}
-
-impl<'a> Judge<'a> {
-    pub fn new(pair: Pair, scale: &'a Scale, config: &'a Config, phase: Phase, talk: Talk) -> Self {
-        Self { pair, scale, config, phase, talk }
-    }
-
-    fn contest(&self) -> Contest<'_> {
-        Contest::new(&self.pair, self.scale, self.config, self.phase)
-    }
-
-    /// Compares what was trained with the classical methods; trains on the reduced pair.
-    pub fn beside(&self, trained: &Trained<'_>) -> Result<Vec<Line>, CliError> {
-        let contenders: Vec<Contender> = Contender::all().collect();
-        self.compare(&contenders, |pair| match std::ptr::eq(pair, &self.pair) {
-            true => trained.hrms(pair, self.talk),
-            false => {
-                let options = Options::default();
-                Ok(progress::fuse(pair, self.scale, self.config, trained.device, options, self.talk)?.hrms)
-            }
-        })
-    }
-
-    /// Fuses by every method at both resolutions and judges the results; `trapan` fuses by training.
-    fn compare(
-        &self,
-        contenders: &[Contender],
-        trapan: impl Fn(&Pair) -> Result<Vec<f32>, CliError>,
-    ) -> Result<Vec<Line>, CliError> {
-        let contest = self.contest();
-        let fuse = |pair: &Pair, contender: Contender| match contender {
-            Contender::Trapan => trapan(pair),
-            Contender::Classical(method) => Ok(method::baseline(method, pair, self.config)?),
-        };
-        let mut lines = Vec::new();
-        for contender in contenders.iter().copied() {
-            self.talk.detail(format_args!("{} …", contender.name()));
-            let start = Instant::now();
-            let fused = fuse(&self.pair, contender)?;
-            let seconds = start.elapsed().as_secs_f64();
-            let at_full = contest.full(&fused)?;
-            let reduced = if contender != Contender::Trapan || contest.is_trainable() {
-                Some(contest.against_truth(&fuse(&contest.reduced, contender)?)?)
-            } else {
-                let [w, h] = contest.reduced.ms.size();
-                self.talk.say(format_args!("note: no training at reduced resolution, where MS is only {w}x{h}"));
-                None
-            };
-            lines.push(Line { method: contender, at_full, reduced, seconds });
-        }
-        Ok(lines)
-    }
-
-    /// Fails if a closed-form method is better than what was trained, both in HQNR and in consistency.
-    pub fn gate(&self, trained: &Trained<'_>) -> Result<(), CliError> {
-        let contest = self.contest();
-        let own = contest.full(&trained.hrms(&self.pair, self.talk)?)?;
-        let mut better: Option<(Method, FullResult)> = None;
-        for method in CLOSED_FORM {
-            let result = contest.full(&method::baseline(method, &self.pair, self.config)?)?;
-            if result.beats(&own) && better.is_none_or(|(_, best)| result.full.hqnr > best.full.hqnr) {
-                better = Some((method, result));
-            }
-        }
-        let Some((method, result)) = better else {
-            self.talk.say("quality gate passed: no closed-form method is better both in HQNR and in consistency");
-            return Ok(());
-        };
-        let both = |value: fn(&FullResult) -> f64| [value(&own), value(&result)];
-        Err(CliError::Gate { method, hqnr: both(|r| r.full.hqnr), consistency: both(|r| r.consistency.ergas) })
-    }
 }
 
 /// Prints a comparison.
@@ -187,7 +69,7 @@ pub fn print(table: &Table) {
 }
 
 /// The comparison as a table, for a terminal and for the report.
-pub fn table(lines: &[Line]) -> Table {
+pub fn table(lines: &[Line], phase: Phase) -> Table {
     use Better::{Higher, Lower, Neither};
     let columns = [
         ("HQNR", "", Higher, 4),
@@ -213,13 +95,57 @@ pub fn table(lines: &[Line]) -> Table {
         values.extend([reduced(|r| r.scc), reduced(|r| r.psnr), reduced(|r| r.ssim), Some(line.seconds)]);
         Row { name: line.method.name().to_owned(), values, own: line.method == Contender::Trapan }
     };
+    let place = match phase {
+        Phase::Toolbox => "MS upsampled as the DLPan toolbox does, half a PAN pixel off the true grid of most pairs",
+        Phase::True => "MS upsampled to the true grid",
+    };
     Table {
         title: "Comparison of methods".to_owned(),
-        note: "HQNR, Dλ, Ds: full resolution, no reference. R-…: the result degraded again, against MS. The others: \
-               Wald's protocol, the pair degraded by its ratio and fused, against MS."
-            .to_owned(),
+        note: format!(
+            "HQNR, Dλ, Ds: full resolution, no reference, {place}. R-…: the result degraded again, against MS. The \
+             others: Wald's protocol, the pair degraded by its ratio and fused, against MS."
+        ),
         rows_are: "method".to_owned(),
         columns: columns.map(|(name, unit, better, decimals)| Column::new(name, unit, better, decimals)).into(),
         rows: lines.iter().map(row).collect(),
     }
+}
+
+/// Where the methods err and distort, as maps for the report.
+pub fn maps(lines: &[Line]) -> Vec<Map> {
+    let error = kind(
+        ["Error by Wald's protocol", "DN"],
+        "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without the \
+         border that the toolbox leaves out.",
+        lines,
+        |line| line.errors.as_ref(),
+    );
+    let d_lambda = kind(
+        ["Spectral distortion Dλ", ""],
+        "Full resolution, per block of 32×32 pixels: 1 − Q2n of the upsampled and the blurred fused image.",
+        lines,
+        |line| Some(&line.distortions.d_lambda),
+    );
+    let d_s = kind(
+        ["Spatial distortion Ds", ""],
+        "Full resolution, per block: how differently the bands resemble PAN before and after. The mean is more than \
+         the Ds of the table, where blocks cancel.",
+        lines,
+        |line| Some(&line.distortions.d_s),
+    );
+    let angle = kind(
+        ["Spectral angle, degraded again", "°"],
+        "The fused image brought back to the grid of MS, against MS.",
+        lines,
+        |line| Some(&line.distortions.angle),
+    );
+    [error, d_lambda, d_s, angle].concat()
+}
+
+/// Maps of one kind, one per method, with one ramp for all.
+fn kind([name, unit]: [&str; 2], note: &str, lines: &[Line], of: impl Fn(&Line) -> Option<&Thumbnail>) -> Vec<Map> {
+    let shown: Vec<(&str, &Thumbnail)> = lines.iter().filter_map(|l| Some((l.method.name(), of(l)?))).collect();
+    let ramp = Ramp::errors(&shown.iter().flat_map(|(_, map)| map.values()).collect::<Vec<_>>());
+    let map = |(method, shown)| Map::new(name, unit, shown, ramp).of_method(method).with_note(note);
+    shown.into_iter().map(map).collect()
 }

@@ -16,6 +16,7 @@ mod geometry;
 mod infer;
 mod info;
 mod inputs;
+mod judge;
 mod output;
 mod profile;
 mod progress;

@@ -21,7 +21,7 @@ pub fn write_scene(
     let bands = args.bands(job.fitted.bands)?;
     let layout = Layout { range: scale.range, ..Layout::fused(&pan, &job.scene.ms().select(&bands)) };
     let mut file = CogWriter::create(&args.output, &layout, creation, args.overwrite)?;
-    let mut collector = job.lms.then(|| Collector::new(job.part.clone(), job.fitted.bands));
+    let mut collector = job.lms.then(|| Collector::new(job.part.clone(), job.fitted.bands, scale.range));
     let mut sink = |rows: Rows| -> Result<(), RasterError> {
         if let Some(collector) = &mut collector {
             collector.take(job.scene, &rows)?;

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::Config;
-use crate::filter::{self, Terms};
-use crate::quality::{self, Consistency, FullScores, Image, Phase, QualityError, ReducedScores, Reference, Setup};
+use crate::filter::{self, Grid, Terms};
+use crate::quality::{
+    self, BLOCK, Consistency, FullScores, Image, Phase, QualityError, ReducedScores, Reference, Setup, Thumbnail,
+};
 use crate::raster::{Header, Pair, Raster, Sample, Scale, least_ms};
 
 /// What a method achieves on a pair.
@@ -21,6 +23,17 @@ impl FullResult {
     pub fn beats(&self, other: &Self) -> bool {
         self.full.hqnr > other.full.hqnr && self.consistency.ergas < other.consistency.ergas
     }
+}
+
+/// Where a fused image is distorted, judged without reference.
+#[derive(Clone, Debug)]
+pub struct FullMaps {
+    /// Spectral distortion of each block.
+    pub d_lambda: Thumbnail,
+    /// Spatial distortion of each block.
+    pub d_s: Thumbnail,
+    /// Spectral angle in degrees between MS and the image degraded again.
+    pub angle: Thumbnail,
 }
 
 /// A pair, its copy one resolution lower, and how to judge.
@@ -59,6 +72,18 @@ impl<'a> Contest<'a> {
         Self { pair, scale, valid, setup, reduced }
     }
 
+    /// Finds out, before a long computation, whether fused images of a pair with these grids can be judged.
+    ///
+    /// # Errors
+    /// [`QualityError::TooSmall`] if MS is smaller than a block; [`QualityError::Ratio`].
+    pub fn check(rows: Grid, columns: Grid, phase: Phase) -> Result<(), QualityError> {
+        let size = [rows.coarse, columns.coarse];
+        if size[0].min(size[1]) < BLOCK {
+            return Err(QualityError::TooSmall { what: "MS", size, least: BLOCK });
+        }
+        phase.check(rows.ratio)
+    }
+
     /// Whether the reduced pair is large enough to train on.
     pub fn is_trainable(&self) -> bool {
         let ms = &self.reduced.ms;
@@ -69,28 +94,40 @@ impl<'a> Contest<'a> {
     ///
     /// # Errors
     /// Those of [`quality::full()`] and [`quality::consistency()`].
-    pub fn full(&self, fused: &[f32]) -> Result<FullResult, QualityError> {
+    pub fn full(&self, fused: &[f32]) -> Result<(FullResult, FullMaps), QualityError> {
         let fused = self.as_written(fused);
         let size = [self.pair.pan.height, self.pair.pan.width];
         let pan = Image { data: &self.pair.pan.data, valid: self.valid.as_deref(), size };
         let fused = Image { data: &fused, ..pan };
         let ms = image(&self.pair.ms);
-        Ok(FullResult {
-            full: quality::full(&pan, &ms, &fused, &self.setup)?.0,
-            consistency: quality::consistency(&ms, &fused, &self.setup)?,
-        })
+        let (full, blocks) = quality::full(&pan, &ms, &fused, &self.setup)?;
+        let mut angle = Thumbnail::new(ms.size);
+        let consistency = quality::consistency_maps(&ms, &fused, &self.setup, &mut |pixels| {
+            angle.add(pixels.rows, &pixels.sam);
+            Ok(())
+        })?;
+        let [d_lambda, d_s] = [&blocks.d_lambda, &blocks.d_s].map(|values| Thumbnail::of(blocks.size, values));
+        Ok((FullResult { full, consistency }, FullMaps { d_lambda, d_s, angle }))
     }
 
-    /// Judges a fused image `[h, w, C]` of the reduced pair against MS.
+    /// Judges a fused image `[h, w, C]` of the reduced pair against MS. With a map of the errors, root mean
+    /// square over the bands, of what was judged.
     ///
     /// # Errors
     /// Those of [`quality::reduced()`].
-    pub fn against_truth(&self, fused: &[f32]) -> Result<ReducedScores, QualityError> {
+    pub fn against_truth(&self, fused: &[f32]) -> Result<(ReducedScores, Thumbnail), QualityError> {
         let fused = self.as_written(fused);
         let truth = image(&self.pair.ms);
         let fused = Image { data: &fused, valid: self.reduced.pan.valid.as_deref(), ..truth };
         let peak = f64::from(self.scale.range[1]);
-        quality::reduced(&truth, &fused, &Reference { ratio: self.pair.ratio(), peak, cut: true })
+        let setup = Reference { ratio: self.pair.ratio(), peak, cut: true };
+        let [top, left, bottom, right] = setup.window(truth.size);
+        let mut errors = Thumbnail::new([bottom - top, right - left]);
+        let (scores, _) = quality::reduced_maps(&truth, &fused, &setup, &mut |pixels| {
+            errors.add(pixels.rows, &pixels.error);
+            Ok(())
+        })?;
+        Ok((scores, errors))
     }
 
     /// Within the range of the data, and whole numbers where MS has them.

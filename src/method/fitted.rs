@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError};
+use crate::kernels::mlp;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
 use crate::raster::{Scale, Scene, write_atomically};
 
@@ -66,6 +67,16 @@ impl Fitted {
             return misfit("value range", self.scale.to_string(), scale.to_string());
         }
         Ok(())
+    }
+
+    /// How PAN responds to the bands of a pixel by the degradation network: `[C]` to a value, all in DN.
+    pub fn response(&self) -> impl Fn(&[f64]) -> f64 + Sync + use<> {
+        let flat: Vec<f64> = net::import(&self.dam).into_iter().map(f64::from).collect();
+        let (bands, width, offset, scale) = (self.bands, self.config.dam_width, self.scale.offset, self.scale.scale);
+        move |dn| {
+            let x: Vec<f64> = dn.iter().map(|v| (v - offset) / scale).collect();
+            mlp::mlp(&x, &mlp::Weights::new(&flat, bands, width)) * scale + offset
+        }
     }
 
     /// Writes a safetensors file, weights in PyTorch names and layout.

@@ -1,13 +1,15 @@
 //! From a scene to trained networks.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fitted::Fitted;
+use super::sample::Sample;
 use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
-use crate::graph::Grain;
+use crate::graph::{Grain, Program};
 use crate::raster::{Scale, Scene, Survey};
 
 /// What a training did.
@@ -50,11 +52,7 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
-    config.check(scene.ms().bands)?;
-    config.check_grids(&scene.rows, &scene.columns)?;
-    let dims = windows::window_dims(scene, config);
-    let windows = windows::choose(scene, &survey.cells, &dims, config);
-    let samples = windows::samples(scene, survey, scale, &dims, &windows)?;
+    let (dims, windows, samples) = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device| {
         let start = Instant::now();
@@ -84,6 +82,38 @@ pub fn learn(
         dam,
     };
     Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
+}
+
+/// What a training sees: sizes of its windows, their places, their images.
+fn prepare(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<(Dims, Vec<Place>, Vec<Sample>), MethodError> {
+    config.check(scene.ms().bands)?;
+    config.check_grids(&scene.rows, &scene.columns)?;
+    let dims = windows::window_dims(scene, config);
+    let windows = windows::choose(scene, &survey.cells, &dims, config);
+    let samples = windows::samples(scene, survey, scale, &dims, &windows)?;
+    Ok((dims, windows, samples))
+}
+
+/// The program that [`learn`] would run, with weights if its windows have nodata.
+///
+/// # Errors
+/// Settings out of range, what reading reports.
+///
+/// # Panics
+/// If the program does not pass its own checks: a mistake of this crate.
+pub fn program(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<Arc<Program>, MethodError> {
+    let (dims, _, samples) = prepare(scene, survey, scale, config)?;
+    Ok(build(dims, config, samples[0].weights.is_some(), Grain::default()).program)
 }
 
 /// Whether a GPU cannot go on, where another device might.

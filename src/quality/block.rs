@@ -71,12 +71,13 @@ impl Hypercomplex {
 
     /// Q2n of one block. Means, standard deviations and the cross covariance say it all, because the
     /// product is linear in both factors. Bands are normalised by the reference's mean and deviation;
-    /// added ones are 1 everywhere, as the toolbox's zeros are after its normalisation.
+    /// added ones are 1 everywhere, as the toolbox's zeros are after its normalisation. A constant band of
+    /// the reference has deviation 0, in the toolbox eps: any error there brings Q2n to 0. Here errors of
+    /// rounding do not.
     pub fn q2n(&self, reference: &[Centred], image: &[Centred]) -> f64 {
-        let deviation = |x: &Centred| match x.covariance(x).sqrt() {
-            0.0 => f64::EPSILON,
-            deviation => deviation,
-        };
+        /// Share of the mean that rounding may leave as the deviation of a constant band.
+        const ROUNDING: f64 = 1e-12;
+        let deviation = |x: &Centred| x.covariance(x).sqrt().max(ROUNDING * x.mean.abs()).max(f64::EPSILON);
         let deviations: Vec<f64> = reference.iter().map(deviation).collect();
         let mut product = vec![0.0; self.dimension];
         let (mut variance, mut square) = (0.0, self.dimension as f64 - reference.len() as f64);

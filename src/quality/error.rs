@@ -19,8 +19,10 @@ pub enum QualityError {
         wanted: [usize; 3],
     },
     /// A side is shorter than one block.
-    #[error("the images are {}x{}: the metrics need {least} pixels along each side at least", size[1], size[0])]
+    #[error("{what} is {}x{}: the indices need {least} pixels along each side at least", size[1], size[0])]
     TooSmall {
+        /// Which image.
+        what: &'static str,
         /// Rows and columns.
         size: [usize; 2],
         /// The side of a block.

@@ -22,6 +22,21 @@ pub enum Phase {
     True,
 }
 
+impl Phase {
+    /// The toolbox's where it is possible: its interpolator only doubles.
+    pub fn of_ratio(ratio: usize) -> Self {
+        if ratio.is_power_of_two() { Self::Toolbox } else { Self::True }
+    }
+
+    /// Whether MS can be upsampled so.
+    ///
+    /// # Errors
+    /// [`QualityError::Ratio`].
+    pub fn check(self, ratio: usize) -> Result<(), QualityError> {
+        if self == Self::Toolbox && !ratio.is_power_of_two() { Err(QualityError::Ratio { ratio }) } else { Ok(()) }
+    }
+}
+
 /// The pair's geometry and the sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
@@ -175,11 +190,8 @@ impl Setup {
         same_shape("PAN", pan, [wanted[0], wanted[1], 1])?;
         same_shape("MS", ms, [self.rows.coarse, self.columns.coarse, bands])?;
         same_shape("the fused image", fused, wanted)?;
-        large_enough(wanted)?;
-        let ratio = self.rows.ratio;
-        if self.phase == Phase::Toolbox && !ratio.is_power_of_two() {
-            return Err(QualityError::Ratio { ratio });
-        }
+        large_enough("the fused image", wanted)?;
+        self.phase.check(self.rows.ratio)?;
         let mut gains = self.ms_gains.iter().chain([&self.pan_gain]);
         if self.ms_gains.len() != bands || !gains.all(|g| *g > 0.0 && *g < 1.0) {
             return Err(QualityError::Gains { found: self.ms_gains.len(), bands });
@@ -193,7 +205,7 @@ pub(super) fn same_shape(what: &'static str, image: &dyn Rows, wanted: [usize; 3
     if found == wanted { Ok(()) } else { Err(QualityError::Shape { what, found, wanted }) }
 }
 
-pub(super) fn large_enough([height, width, _]: [usize; 3]) -> Result<(), QualityError> {
+pub(super) fn large_enough(what: &'static str, [height, width, _]: [usize; 3]) -> Result<(), QualityError> {
     let size = [height, width];
-    if height.min(width) < BLOCK { Err(QualityError::TooSmall { size, least: BLOCK }) } else { Ok(()) }
+    if height.min(width) < BLOCK { Err(QualityError::TooSmall { what, size, least: BLOCK }) } else { Ok(()) }
 }

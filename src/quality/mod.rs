@@ -21,6 +21,7 @@ mod regression;
 mod rows;
 mod spectral;
 mod structure;
+mod thumbnail;
 mod unit;
 
 pub use block::BLOCK;
@@ -29,8 +30,9 @@ pub use derived::{Blurred, Crop, PerPixel, Resampled};
 pub use error::QualityError;
 pub use full::{BlockMaps, FullScores, Phase, Setup, full};
 pub use reduced::{ReducedScores, Reference, reduced, reduced_maps};
-pub use rows::{FileRows, Image, Planes, Rows, highest};
+pub use rows::{FileRows, Image, Planes, Rows, ranges};
 pub use spectral::PixelErrors;
+pub use thumbnail::Thumbnail;
 
 /// Root mean square difference over all pixels and bands, in the images' unit.
 ///

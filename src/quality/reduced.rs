@@ -44,6 +44,8 @@ pub struct ReducedScores {
     pub q_avg: f64,
     /// Root mean square error over all bands, in the images' unit.
     pub rmse: f64,
+    /// Root mean square of the fused image over that of the truth; far from 1 they are in different units.
+    pub level: f64,
     /// Pixels compared.
     pub pixels: usize,
     /// Pixels left out because they are invalid.
@@ -91,6 +93,7 @@ pub fn reduced_maps(
         ssim: likeness.ssim,
         q_avg: likeness.q_avg,
         rmse: mean(&mut errors.mse.iter().copied()).sqrt(),
+        level: errors.level,
         pixels: errors.pixels[0],
         pixels_left_out: errors.pixels[1] - errors.pixels[0],
         blocks: errors.blocks[0],

@@ -154,14 +154,18 @@ pub(super) fn strips(images: &[&dyn Rows], block: usize) -> Vec<(Range<usize>, R
     (0..height).step_by(step).map(strip).collect()
 }
 
-/// The highest valid value of an image.
+/// The lowest and the highest valid value of each band; infinite, the wrong way round, without one.
 ///
 /// # Errors
 /// Those of reading.
-pub fn highest(image: &dyn Rows) -> Result<f32, QualityError> {
-    let mut highest = f64::NEG_INFINITY;
+pub fn ranges(image: &dyn Rows) -> Result<Vec<[f64; 2]>, QualityError> {
+    let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; image.size()[2]];
     for (rows, _) in strips(&[image], 1) {
-        highest = image.read(rows)?.data.into_iter().fold(highest, f64::max);
+        let planes = image.read(rows)?;
+        for (range, band) in ranges.iter_mut().zip(planes.data.chunks_exact(planes.rows.len() * planes.width)) {
+            // NaN is neither the lower nor the higher of two numbers.
+            *range = band.iter().fold(*range, |[low, high], v| [low.min(*v), high.max(*v)]);
+        }
     }
-    Ok(highest as f32)
+    Ok(ranges)
 }

@@ -13,6 +13,8 @@ use super::{Planes, QualityError, Rows};
 /// How far an image is from its reference.
 #[derive(Clone, Debug)]
 pub(super) struct Spectral {
+    /// Root mean square of the image over that of the reference.
+    pub level: f64,
     pub q2n: f64,
     pub sam: f64,
     /// Mean squared error of each band.
@@ -65,7 +67,7 @@ pub(super) fn spectral(
 ) -> Result<Spectral, QualityError> {
     let size @ [height, width, bands] = reference.size();
     same_shape(names[0], image, size)?;
-    large_enough(size)?;
+    large_enough(names[1], size)?;
     let algebra = Hypercomplex::new(bands);
     let mut total = RowSums { squares: vec![0.0; bands], values: vec![0.0; bands], ..RowSums::default() };
     let (mut q2n_map, mut levels) = (Vec::new(), [Level::default(); 2]);
@@ -94,13 +96,14 @@ pub(super) fn spectral(
         };
         q2n_map.extend(corners.par_iter().map(q2n).collect::<Vec<_>>());
     }
-    same_unit(levels, names)?;
+    let level = same_unit(levels, names)?;
     let valid: Vec<f64> = q2n_map.iter().flatten().copied().collect();
     if valid.is_empty() {
         return Err(QualityError::NothingValid { blocks: q2n_map.len(), side: BLOCK });
     }
     let per_pixel = |sums: &[f64]| sums.iter().map(|sum| sum / total.pixels as f64).collect();
     Ok(Spectral {
+        level,
         q2n: valid.iter().sum::<f64>() / valid.len() as f64,
         sam: total.angles / total.angled.max(1) as f64,
         mse: per_pixel(&total.squares),

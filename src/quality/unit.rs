@@ -33,11 +33,11 @@ impl Level {
     }
 }
 
-/// Checks that an image and what it is compared with are not blank and in one unit. Images without a
-/// valid pixel are in any unit.
-pub(super) fn same_unit(levels: [Level; 2], [what, reference]: [&'static str; 2]) -> Result<(), QualityError> {
+/// Checks that an image and what it is compared with are not blank and in one unit; gives the quotient of
+/// their levels. Images without a valid pixel are in any unit.
+pub(super) fn same_unit(levels: [Level; 2], [what, reference]: [&'static str; 2]) -> Result<f64, QualityError> {
     if levels.iter().any(|level| level.count == 0) {
-        return Ok(());
+        return Ok(1.0);
     }
     let [found, wanted] = levels.map(Level::value);
     for (level, what) in [(found, what), (wanted, reference)] {
@@ -48,5 +48,5 @@ pub(super) fn same_unit(levels: [Level; 2], [what, reference]: [&'static str; 2]
     if found.max(wanted) > FACTOR * found.min(wanted) {
         return Err(QualityError::Unit { what, found, reference, wanted });
     }
-    Ok(())
+    Ok(found / wanted)
 }

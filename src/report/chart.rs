@@ -76,7 +76,7 @@ impl Chart {
             names => names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect(),
         };
         let rows = match self.axis {
-            Axis::Linear => linear_ticks(y0, y1, 4),
+            Axis::Linear => linear_ticks(y0, y1, 5),
             Axis::Log => log_ticks(y0, y1),
         };
         let slanted = self.x_labels.iter().any(|name| name.chars().count() > 3);

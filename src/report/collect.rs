@@ -16,6 +16,7 @@ pub struct Collector {
     width: usize,
     bands: usize,
     columns: Range<usize>,
+    range: [f32; 2],
     /// Row of the scene that comes next, and the end.
     rows: Range<usize>,
     /// Sums and number of the valid pixels of the row under way: PAN, upsampled, fused.
@@ -29,15 +30,15 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// For rows and columns of a scene of `bands` MS bands.
-    pub fn new(part: [Range<usize>; 2], bands: usize) -> Self {
+    /// For rows and columns of a scene of `bands` MS bands, whose fused values are written within `range`.
+    pub fn new(part: [Range<usize>; 2], bands: usize, range: [f32; 2]) -> Self {
         let [rows, columns] = part;
         let step = rows.len().max(columns.len()).div_ceil(MOST);
         let width = columns.len().div_ceil(step);
         let first = rows.start;
         let (sums, counts) = (vec![0.0; width * (1 + 2 * bands)], vec![0; width]);
         let [pan, lms, fused] = [(); 3].map(|()| Vec::new());
-        Self { step, width, bands, columns, rows, sums, counts, pan, lms, fused, valid: Vec::new(), first }
+        Self { step, width, bands, columns, range, rows, sums, counts, pan, lms, fused, valid: Vec::new(), first }
     }
 
     /// Takes the next rows.
@@ -54,7 +55,9 @@ impl Collector {
                 if rows.valid.as_ref().is_none_or(|v| v[at]) {
                     let sums = &mut self.sums[x / self.step * (1 + 2 * self.bands)..];
                     let bands = at * self.bands..(at + 1) * self.bands;
-                    let values = pan[at..=at].iter().chain(&rows.lms[bands.clone()]).chain(&rows.hrms[bands]);
+                    let [low, high] = self.range;
+                    let fused = rows.hrms[bands.clone()].iter().map(|v| v.clamp(low, high));
+                    let values = pan[at..=at].iter().chain(&rows.lms[bands]).copied().chain(fused);
                     sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
                     self.counts[x / self.step] += 1;
                 }

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
+use crate::quality::Thumbnail;
 use crate::raster::picture::{Picture, PictureError};
-
-/// Longest side of a map's picture, px: maps are for places and shapes, GeoTIFFs for values.
-const MOST: usize = 256;
 
 /// From values to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -69,11 +67,14 @@ fn blue_white_red(t: f32) -> [u8; 3] {
     end.map(|c| (247.0 + (c as f32 - 247.0) * share).round() as u8)
 }
 
-/// A map `[height, width]` over the area of PAN.
+/// A map over the area of PAN. In the JSON report it has no values: `trapan assess --maps` writes them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Map {
-    /// Heading, e.g. `Spectral angle`.
+    /// Heading, e.g. `Spectral angle`. Maps of one name that follow each other are shown side by side, with the
+    /// legend of the first: they must have one ramp.
     pub name: String,
+    /// The method it judges, where there is one map for each.
+    pub method: Option<String>,
     /// What it shows; may be empty.
     pub note: String,
     /// Unit, e.g. `°`; empty without one.
@@ -86,31 +87,17 @@ pub struct Map {
     pub mean: Option<f64>,
     /// Colours.
     pub ramp: Ramp,
-    /// Values `[height, width]`; what is not finite is not there. In the JSON report: see the GeoTIFF instead.
+    /// Values `[height, width]`, NaN where there are none.
     #[serde(skip)]
     values: Vec<f32>,
 }
 
 impl Map {
-    /// A map of `values` `[height, width]`, NaN where there is no value.
-    ///
-    /// # Errors
-    /// [`PictureError::Shape`] if the values do not have the size.
-    pub fn new(
-        name: impl Into<String>,
-        unit: impl Into<String>,
-        [width, height]: [usize; 2],
-        values: Vec<f32>,
-        ramp: Ramp,
-    ) -> Result<Self, PictureError> {
-        let (expected, seen) = (width * height, values.len());
-        if expected != seen {
-            return Err(PictureError::Shape { what: "map", width, height, bands: 1, expected, seen });
-        }
-        let finite = values.iter().filter(|v| v.is_finite());
-        let (sum, count) = finite.fold((0.0, 0usize), |(sum, n), v| (sum + f64::from(*v), n + 1));
-        let mean = (count > 0).then(|| sum / count as f64);
-        Ok(Self { name: name.into(), note: String::new(), unit: unit.into(), width, height, mean, ramp, values })
+    /// A map of what a thumbnail shows.
+    pub fn new(name: impl Into<String>, unit: impl Into<String>, shown: &Thumbnail, ramp: Ramp) -> Self {
+        let ([height, width], mean, values) = (shown.size, shown.mean(), shown.values());
+        let (name, unit) = (name.into(), unit.into());
+        Self { name, method: None, note: String::new(), unit, width, height, mean, ramp, values }
     }
 
     /// With a sentence on what it shows.
@@ -118,22 +105,19 @@ impl Map {
         Self { note: note.into(), ..self }
     }
 
-    /// The map as a PNG of bounded size, each pixel the mean of the values there, transparent without any.
+    /// As one of several, of this method.
+    pub fn of_method(self, method: impl Into<String>) -> Self {
+        Self { method: Some(method.into()), ..self }
+    }
+
+    /// The map as a PNG, transparent where there is no value.
     ///
     /// # Errors
     /// [`PictureError::Size`] if a side is zero.
     pub fn png(&self) -> Result<Vec<u8>, PictureError> {
-        let step = self.width.max(self.height).div_ceil(MOST).max(1);
-        let (width, height) = (self.width.div_ceil(step), self.height.div_ceil(step));
-        let (mut rgb, mut there) = (Vec::new(), Vec::new());
-        for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
-            let rows = row * step..((row + 1) * step).min(self.height);
-            let columns = column * step..((column + 1) * step).min(self.width);
-            let values = rows.flat_map(|y| &self.values[y * self.width..][columns.clone()]);
-            let (sum, count) = values.filter(|v| v.is_finite()).fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0f32));
-            there.push(count > 0.0);
-            rgb.extend(self.ramp.colour(sum / count.max(1.0)));
-        }
-        Picture { width, height, rgb }.png(there.contains(&false).then_some(&there[..]))
+        let there: Vec<bool> = self.values.iter().map(|v| v.is_finite()).collect();
+        let rgb = self.values.iter().flat_map(|v| self.ramp.colour(if v.is_finite() { *v } else { 0.0 })).collect();
+        let picture = Picture { width: self.width, height: self.height, rgb };
+        picture.png(there.contains(&false).then_some(&there[..]))
     }
 }

@@ -17,6 +17,7 @@ use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
 use crate::method::{Config, Learned};
+use crate::quality::Thumbnail;
 use crate::raster::{Header, RasterError, Scale, sha256};
 
 /// Longest side of the overview pictures on the page, px. With [`DETAIL`] the page stays below 7 MB
@@ -249,7 +250,7 @@ impl Report {
             },
             spectra: sample(images, run.colours),
             tables: vec![bands::table(&names, images)],
-            added: added(&overview, images.bands)?,
+            added: added(&overview, images.bands),
             maps: Vec::new(),
             bands: names,
             overview: pictures(&overview, run.colours)?,
@@ -335,16 +336,16 @@ fn notes(config: &Config) -> Vec<String> {
 }
 
 /// Where fusing has changed the upsampled image, and by how much.
-fn added(view: &View, bands: usize) -> Result<Map, ReportError> {
+fn added(view: &View, bands: usize) -> Map {
     let change = |(i, (fused, lms)): (usize, (&[f32], &[f32]))| {
         let sum: f32 = fused.iter().zip(lms).map(|(f, l)| (f - l).powi(2)).sum();
         if view.valid.as_ref().is_none_or(|v| v[i]) { (sum / bands as f32).sqrt() } else { f32::NAN }
     };
     let pixels = view.fused.chunks_exact(bands).zip(view.lms.chunks_exact(bands));
     let values: Vec<f32> = pixels.enumerate().map(change).collect();
-    let ramp = Ramp::errors(&values);
-    let map = Map::new("Added detail", "DN", [view.width, view.height], values, ramp)?;
-    Ok(map.with_note("Fused less upsampled image, root mean square over the bands."))
+    let shown = Thumbnail::of([view.height, view.width], &values);
+    let map = Map::new("Added detail", "DN", &shown, Ramp::errors(&shown.values()));
+    map.with_note("Fused less upsampled image, root mean square over the bands.")
 }
 
 fn as_object<S: Serializer>(pairs: &[(&'static str, f64)], serializer: S) -> Result<S::Ok, S::Error> {

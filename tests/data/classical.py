@@ -1,7 +1,8 @@
 """The methods of trapan::classical, once more and plainly, in NumPy float64.
 
     classical.py [OUT]                     writes classical.json for the tests
-    classical.py --check PAN MS FUSED …    compares fused files, METHOD=FILE, with this script's
+    classical.py --check PAN MS GAINS PAN_GAIN UPSAMPLE [phase=P] [shares=W,W,…] METHOD=FILE …
+                                           compares fused files of a 32-bit pair with this script's
 
 Inputs of the JSON are closed formulas, which the tests make again; images are summed up by a digest.
 """
@@ -301,21 +302,24 @@ def formula(case):
     return Pair(pan, ms, case["gains"], case["pan_gain"], case["upsample"], case.get("phase"), valid, case.get("shares"))
 
 
-def check(pan, ms, fused, gains, pan_gain, upsample):
+def check(pan, ms, gains, pan_gain, upsample, entries):
     import rasterio
     read = lambda path: rasterio.open(path).read().transpose(1, 2, 0).astype(float)
-    pair = Pair(read(pan)[..., 0], read(ms), gains, pan_gain, upsample)
-    for entry in fused:
-        name, path = entry.split("=", 1)
-        wanted, found = METHODS[name](pair), read(path)
-        scale = np.abs(wanted).max()
-        print(f"{name:14} worst {np.abs(found - wanted).max() / scale:.1e} of the largest value {scale:.1f}")
+    numbers = lambda text: [float(v) for v in text.split(",")]
+    entries = dict(entry.split("=", 1) for entry in entries)
+    phase, shares = (numbers(entries.pop(name)) if name in entries else None for name in ("phase", "shares"))
+    pan, ms = read(pan)[..., 0], read(ms)
+    pair = Pair(pan, ms, numbers(gains), float(pan_gain), upsample, phase and phase[0], shares=shares)
+    # Written files are within the range of the pair.
+    ends = min(0, pan.min(), ms.min()), max(pan.max(), ms.max())
+    for name, path in entries.items():
+        wanted, found = np.clip(METHODS[name](pair), *ends), read(path)
+        print(f"{name:14} worst {np.abs(found - wanted).max() / ends[1]:.1e} of the largest value {ends[1]:.1f}", flush=True)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--check"]:
-        pan, ms, gains, pan_gain, upsample = sys.argv[2:7]
-        check(pan, ms, sys.argv[7:], [float(g) for g in gains.split(",")], float(pan_gain), upsample)
+        check(*sys.argv[2:7], sys.argv[7:])
     else:
         out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("classical.json")
         cases = [case | {name: digest(f(formula(case))) for name, f in METHODS.items()} for case in CASES]

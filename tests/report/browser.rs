@@ -167,7 +167,7 @@ fn page(dir: &Path) -> PathBuf {
     run(&["simulate", "-o", ".", "--size", "192", "--height", "160"]);
     let short = ["--epochs", "8", "--dam-epochs", "5", "--warm-up-epochs", "2", "--device", "cpu", "--width", "8"];
     let files = ["--pan", "pan.tif", "--ms", "ms.tif", "-o", "fused.tif", "--report", "a.html", "--report", "a.json"];
-    run(&[&["fuse"], &files[..], &short, &["--quicklook", "looks"]].concat());
+    run(&[&["fuse"], &files[..], &short, &["--quicklook", "looks", "--compare"]].concat());
     dir.join("a.html")
 }
 
@@ -192,7 +192,8 @@ fn a_browser_shows_the_page_and_the_slider_moves() {
     let path = page(dir.path());
     let text = std::fs::read_to_string(&path).expect("the page is there");
     super::html::check(&text);
-    for part in ["Degradation network", "warm-up", "kept", "Settings", "The MTF of sensor generic is not known"] {
+    let parts = ["Degradation network", "warm-up", "kept", "Settings", "The MTF of sensor generic is not known"];
+    for part in parts.into_iter().chain(["Comparison of methods", "Map: Spatial distortion Ds, gsa"]) {
         assert!(text.contains(part), "{part} is not on the page");
     }
     assert!(dir.path().join("looks/fused.png").exists() && dir.path().join("a.json").exists());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use trapan::quality::Thumbnail;
 use trapan::raster::picture::{Picture, Stretch};
 use trapan::raster::{Header, Raster, Sample, Scale};
 use trapan::report::{
@@ -73,11 +74,12 @@ impl Scene {
         })
         .expect("a report");
         report.tables.push(comparison());
-        let values = vec![0.5, f32::NAN, f32::INFINITY, 2.0, -1.0, 0.0];
-        let ramp = Ramp::errors(&values);
-        report.maps.push(Map::new("Spectral angle", "°", [3, 2], values, ramp).expect("a map"));
-        let nothing = Map::new("Nothing", "", [2, 1], vec![f32::NAN; 2], Ramp::Diverging { limit: 0.0 });
-        report.maps.push(nothing.expect("a map without values"));
+        let values = [0.5, f32::NAN, f32::INFINITY, 2.0, -1.0, 0.0];
+        let (ramp, shown) = (Ramp::errors(&values), Thumbnail::of([2, 3], &values));
+        let map = |method: &str| Map::new("Spectral angle", "°", &shown, ramp).of_method(method);
+        report.maps.extend(["gsa", "exp"].map(map));
+        let nothing = Thumbnail::of([1, 2], &[f32::NAN; 2]);
+        report.maps.push(Map::new("Nothing", "", &nothing, Ramp::Diverging { limit: 0.0 }));
         report
     }
 }
@@ -129,7 +131,27 @@ fn ramps_end_where_they_say() {
     assert_eq!(ramp.colour(99.0), ramp.colour(3.0));
     let [red, _, blue] = Ramp::Diverging { limit: 2.0 }.colour(-2.0);
     assert!(blue > red);
-    assert!(Map::new("m", "", [2, 2], vec![0.0; 3], ramp).is_err(), "sizes that do not fit");
+}
+
+/// A thumbnail of a large image is made of means, whatever the strips its rows come in.
+#[test]
+fn thumbnails_are_bounded() {
+    let [height, width] = [7, 600];
+    let values: Vec<f32> = (0..height * width).map(|i| if i == 0 { f32::NAN } else { (i % width) as f32 }).collect();
+    let mut shown = Thumbnail::new([height, width]);
+    for rows in [0..2, 2..3, 3..7] {
+        shown.add(rows.clone(), &values[rows.start * width..rows.end * width]);
+    }
+    assert_eq!(shown.size, [3, 200], "means of 3×3");
+    assert_eq!(shown.values(), Thumbnail::of([height, width], &values).values());
+    // Columns 0, 1, 2 of rows 0, 1, 2 without the first value, which is 0 where it is there.
+    assert_eq!(shown.values()[0], 9.0 / 8.0);
+    assert_eq!(shown.values()[2 * 200 + 199], 598.0, "a last row of one");
+    let mean = values[1..].iter().map(|v| f64::from(*v)).sum::<f64>() / (values.len() - 1) as f64;
+    assert_eq!(shown.mean(), Some(mean));
+    let map = Map::new("m", "", &shown, Ramp::errors(&shown.values()));
+    assert_eq!([map.width, map.height], [200, 3]);
+    assert_eq!(Thumbnail::of([2, 2], &[f32::NAN; 4]).mean(), None);
 }
 
 #[test]
@@ -242,7 +264,8 @@ fn the_json_has_the_layout_of_its_version() {
     assert_eq!((&report["settings"], &report["losses"]), (&Value::Null, &Value::Null), "nothing was trained");
     assert_eq!(report["tables"][1]["title"], "Methods");
     assert_eq!(report["maps"][0]["mean"], serde_json::json!(0.375), "over the finite values");
-    assert_eq!(report["maps"][1]["mean"], Value::Null);
+    assert_eq!(report["maps"][1]["method"], "exp");
+    assert_eq!(report["maps"][2]["mean"], Value::Null);
     let spectra = report["spectra"].as_array().expect("a list");
     assert!(spectra.len() > 2, "a scene of many greys");
     let scene = Scene::new();
@@ -283,5 +306,7 @@ fn the_page_is_whole_safe_and_asks_for_nothing() {
         assert!(page.contains(text), "{text} is not on the page");
     }
     assert_eq!(page.matches("class=\"best\"").count(), 2, "two best values");
+    assert_eq!(page.matches("<h3>Spectral angle</h3>").count(), 1, "maps of one kind stand together");
+    assert_eq!(page.matches("class=\"own\"").count(), 2, "one row and one map are of the method itself");
     assert!(page.contains("&lt;script&gt;alert(1)"), "names are escaped");
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::json;
 use trapan::filter::Grid;
+use trapan::method::{Fitted, MethodError};
 use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
 use trapan::raster::{Geometry, Header, Source};
 
 use super::maps::Maps;
-use super::{AssessArgs, SCHEMA, misplaced, size};
+use super::{AssessArgs, SCHEMA, constant, misplaced, size};
 use crate::cli::{CliError, Talk};
 
 /// Everything there is to say.
@@ -28,10 +29,15 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         pan.header(),
         if fused_rows.window == pan_rows.window { [0; 2] } else { place },
     ));
+    warnings.extend(constant("MS", &quality::ranges(&ms_rows)?));
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
     let maps = args.maps.as_deref().map(|folder| Maps::create(folder, args.overwrite)).transpose()?;
 
-    let phases = if args.phase == Phase::Toolbox { vec![Phase::Toolbox] } else { vec![Phase::Toolbox, Phase::True] };
+    let possible = Phase::of_ratio(setup.rows.ratio);
+    let phases = match args.phase {
+        Some(Phase::True) if possible == Phase::Toolbox => vec![Phase::Toolbox, Phase::True],
+        phase => vec![phase.unwrap_or(possible)],
+    };
     let mut scores = Vec::new();
     for phase in phases {
         let (found, blocks) = quality::full(&pan_rows, &ms_rows, &fused_rows, &Setup { phase, ..setup.clone() })?;
@@ -42,13 +48,24 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         }
         scores.push((phase, found));
     }
-    let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;
-    let g = |bands: &[f64]| bands.iter().chain([&1.0]).zip(&response).map(|(v, weight)| v * weight).sum();
-    let findings = Findings {
-        scores,
-        consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?,
-        commutation: quality::commutation(&pan_rows, &fused_rows, &setup, &g)?,
+    let commutation = match &args.model {
+        Some(path) => {
+            let fitted = Fitted::load(path)?;
+            let bands = setup.ms_gains.len();
+            if fitted.bands != bands {
+                let (model, scene) = (fitted.bands.to_string(), bands.to_string());
+                return Err(MethodError::Misfit { what: "bands", model, scene }.into());
+            }
+            quality::commutation(&pan_rows, &fused_rows, &setup, &fitted.response())?
+        }
+        None => {
+            let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;
+            let g = |bands: &[f64]| bands.iter().chain([&1.0]).zip(&response).map(|(v, weight)| v * weight).sum();
+            quality::commutation(&pan_rows, &fused_rows, &setup, &g)?
+        }
     };
+    let findings =
+        Findings { scores, consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?, commutation };
     if args.json {
         println!("{:#}", report(args, &setup, &findings, &warnings));
     } else {
@@ -97,10 +114,12 @@ fn consistency(
     Ok(Some(found))
 }
 
-/// By how many PAN pixels the toolbox's upsampled MS is off the true grid, along rows and columns.
-fn off(setup: &Setup) -> [f64; 2] {
+/// By how many PAN pixels the toolbox's upsampled MS is off the true grid, along rows and columns, if the
+/// toolbox can upsample it.
+fn off(setup: &Setup) -> Option<[f64; 2]> {
     let of = |grid: &Grid| grid.ratio as f64 / 2.0 - grid.phase;
-    [of(&setup.rows), of(&setup.columns)]
+    let possible = Phase::of_ratio(setup.rows.ratio) == Phase::Toolbox;
+    possible.then(|| [of(&setup.rows), of(&setup.columns)])
 }
 
 fn name(phase: Phase) -> &'static str {
@@ -126,7 +145,7 @@ fn report(args: &AssessArgs, setup: &Setup, findings: &Findings, warnings: &[Str
         "toolbox_offset": off(setup),
         "distortion": scores,
         "consistency": findings.consistency,
-        "commutation": { "response": "linear", "rms": findings.commutation.rms, "relative": findings.commutation.relative },
+        "commutation": { "response": if args.model.is_some() { "trained" } else { "linear" }, "rms": findings.commutation.rms, "relative": findings.commutation.relative },
         "warnings": warnings,
     })
 }
@@ -166,12 +185,17 @@ fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findi
     line("degradations, how far from commuting", "best", &[]);
     line("  DN (root mean square)", "0", &[format!("{:.4}", commutation.rms)]);
     line("  of the deviation of PAN", "0", &[format!("{:.2} %", 100.0 * commutation.relative)]);
-    let [y, x] = off(setup);
-    println!(
-        "\nThe toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images that"
-    );
-    println!(
-        "are true to their pixels pay for it. --phase true judges at the true phase as well. The response of PAN in"
-    );
-    println!("the commutation is fitted linearly to this pair (least squares), not that of a trained network.");
+    println!();
+    if let Some([y, x]) = off(setup) {
+        println!(
+            "The toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images"
+        );
+        println!("that are true to their pixels pay for it. --phase true judges at the true phase as well.");
+    }
+    if args.model.is_none() {
+        println!(
+            "The response of PAN in the commutation is fitted linearly to this pair (least squares); --model takes"
+        );
+        println!("that of a trained network.");
+    }
 }

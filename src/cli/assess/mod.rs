@@ -61,9 +61,14 @@ pub struct AssessArgs {
     #[arg(long, value_name = "G")]
     pan_gain: Option<f64>,
     /// Where MS is upsampled to for the distortions: as the toolbox does, half a PAN pixel off; true:
-    /// also exactly where the georeference says
-    #[arg(long, default_value = "toolbox", value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Phase,
+    /// also exactly where the georeference says [default: toolbox; true where the ratio is no power of 2,
+    /// which the toolbox cannot do]
+    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
+    phase: Option<Phase>,
+    /// With --pan: networks that `trapan fuse --save-model` wrote; how far the degradations are from
+    /// commuting is then found by the trained response of PAN [default: one fitted linearly to the pair]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "truth")]
+    model: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -89,6 +94,19 @@ pub fn run(args: &AssessArgs, talk: Talk) -> Result<(), CliError> {
 /// `512x512x4`.
 fn size(header: &Header) -> String {
     format!("{}x{}x{}", header.width, header.height, header.bands)
+}
+
+/// Warnings on bands of a reference that are constant.
+fn constant(what: &str, ranges: &[[f64; 2]]) -> Vec<String> {
+    let bands = ranges.iter().enumerate().filter(|(_, [low, high])| low == high);
+    let warning = |(band, [value, _]): (usize, &[f64; 2])| {
+        format!(
+            "band {} of {what} is {value} wherever it is valid: by the toolbox's definition the slightest error there \
+             brings Q2n of all bands to 0; leave the band out of all images",
+            band + 1
+        )
+    };
+    bands.map(warning).collect()
 }
 
 /// A warning if the first pixel of an image is not where it should be on the grid of another, both

@@ -1,5 +1,6 @@
 //! `trapan assess --truth`: judging by a known truth.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::json;
@@ -7,15 +8,21 @@ use trapan::quality::{self, BLOCK, FileRows, PixelErrors, QualityError, ReducedS
 use trapan::raster::{self, Source, Window};
 
 use super::maps::Maps;
-use super::{AssessArgs, SCHEMA, misplaced, size};
+use super::{AssessArgs, SCHEMA, constant, misplaced, size};
 use crate::cli::{CliError, Talk};
+
+/// Quotient of the levels of two images in one unit. Another bit depth makes a factor of 2 at least; what the
+/// classical methods make of five real pairs lies between 0.94 and 1.02.
+const SAME_UNIT: RangeInclusive<f64> = 0.67..=1.5;
 
 pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> {
     let (truth, fused) = (Source::open(&[truth])?, Source::open(&[&args.fused])?);
     let (truth_rows, fused_rows) = (FileRows::whole(&truth), FileRows::whole(&fused));
-    let warnings: Vec<String> = misplaced(fused.header(), truth.header(), [0; 2]).into_iter().collect();
-    warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
-    let peak = raster::peak(truth.header(), quality::highest(&truth_rows)?, args.bit_depth)?.into();
+    let mut warnings: Vec<String> = misplaced(fused.header(), truth.header(), [0; 2]).into_iter().collect();
+    let ranges = quality::ranges(&truth_rows)?;
+    warnings.extend(constant("the truth", &ranges));
+    let highest = ranges.iter().map(|[_, high]| *high).fold(f64::NEG_INFINITY, f64::max) as f32;
+    let peak = raster::peak(truth.header(), highest, args.bit_depth)?.into();
     let setup = Reference { ratio: args.ratio, peak, cut: !args.whole };
     let [height, width, _] = truth_rows.size();
     let [top, left, bottom, right] = setup.window([height, width]);
@@ -34,6 +41,13 @@ pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> 
     } else {
         quality::reduced(&truth_rows, &fused_rows, &setup)?
     };
+    if !SAME_UNIT.contains(&scores.level) {
+        warnings.push(format!(
+            "the values of the fused image are {:.3} times those of the truth (root mean square): bring both to one unit",
+            scores.level
+        ));
+    }
+    warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
     if args.json {
         let report = json!({
             "schema": SCHEMA,

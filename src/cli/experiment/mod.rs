@@ -67,6 +67,8 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let (scene, sensor) = args.input.open()?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
+    let phase = Phase::of_ratio(scene.ratio());
+    Contest::check(scene.rows, scene.columns, phase)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &base, talk);
@@ -95,7 +97,7 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     }
     if !missing.is_empty() {
         let device = args.device.open(talk)?;
-        let contest = Contest::new(&pair, &scale, &base, Phase::default());
+        let contest = Contest::new(&pair, &scale, &base, phase);
         for (i, key) in missing.iter().enumerate() {
             talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             let start = Instant::now();
@@ -122,7 +124,7 @@ fn train(
     talk: Talk,
 ) -> Result<Option<Scores>, CliError> {
     match progress::fuse(pair, scale, config, device, Options::default(), talk) {
-        Ok(fused) => Ok(Some(contest.full(&fused.hrms)?.into())),
+        Ok(fused) => Ok(Some(contest.full(&fused.hrms)?.0.into())),
         Err(CliError::Method(error @ MethodError::Diverged { .. })) => {
             talk.say(format_args!("warning: {error}"));
             Ok(None)

@@ -132,38 +132,69 @@ fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
     }
 }
 
-/// Maps with their legends.
+/// Maps with their legends; those of one name side by side, with one legend.
 pub fn maps(report: &Report) -> Markup {
     html! {
         @if !report.maps.is_empty() {
-            section { h2 { "Maps" } div.grid.three { @for map in &report.maps { (one_map(map)) } } }
+            section {
+                h2 { "Maps" }
+                @for kind in report.maps.chunk_by(|a, b| a.name == b.name) {
+                    h3 { (kind[0].name) }
+                    div.grid.many { @for map in kind {
+                        figure.own[map.method.as_ref() == Some(&report.method)] {
+                            (frame(map))
+                            figcaption { @if let Some(method) = &map.method { b { (method) } " " } (mean(map)) }
+                        }
+                    } }
+                    div.common { (legend(&kind[0])) }
+                    p.caption { (kind[0].note) }
+                }
+            }
         }
     }
 }
 
 fn one_map(map: &Map) -> Markup {
-    // A map without extent has no picture.
-    let Ok(png) = map.png() else { return html! {} };
+    html! {
+        figure {
+            (frame(map))
+            figcaption { b { (map.name) } ", " (mean(map)) (legend(map)) (map.note) }
+        }
+    }
+}
+
+fn frame(map: &Map) -> Markup {
+    let of = map.method.as_ref().map(|method| format!(", {method}")).unwrap_or_default();
+    html! {
+        div.frame {
+            // A map without extent has no picture.
+            @if let Ok(png) = map.png() {
+                img.pixels src=(data(&png)) alt={ "Map: " (map.name) (of) } style={ "aspect-ratio: " (map.width) " / " (map.height) };
+            }
+        }
+    }
+}
+
+fn mean(map: &Map) -> String {
+    map.mean.map_or("no values".into(), |mean| format!("mean {}", with_unit(mean, &map.unit)))
+}
+
+fn with_unit(value: f64, unit: &str) -> String {
+    format!("{}{}{unit}", number(value), if unit.is_empty() || unit == "°" { "" } else { " " })
+}
+
+/// The colours and what they stand for.
+fn legend(map: &Map) -> Markup {
     let [low, high] = map.ramp.ends();
     let stop = |i: u8| {
         let [r, g, b] = map.ramp.colour(low + (high - low) * f32::from(i) / 8.0);
         format!("rgb({r} {g} {b})")
     };
     let stops: Vec<String> = (0..=8).map(stop).collect();
-    let mean = map.mean.map(|mean| format!("mean {} {}", number(mean), map.unit));
     let more = if matches!(map.ramp, Ramp::Sequential { .. }) { "≥ " } else { "" };
     html! {
-        figure {
-            div.frame {
-                img.pixels src=(data(&png)) alt={ "Map: " (map.name) } style={ "aspect-ratio: " (map.width) " / " (map.height) };
-            }
-            figcaption {
-                b { (map.name) } @if let Some(mean) = mean { ", " (mean) }
-                div.ramp style={ "background: linear-gradient(to right, " (stops.join(", ")) ")" } {}
-                div.ends { span { (number(low.into())) } span { (more) (number(high.into())) " " (map.unit) } }
-                (map.note)
-            }
-        }
+        div.ramp style={ "background: linear-gradient(to right, " (stops.join(", ")) ")" } {}
+        div.ends { span { (number(low.into())) } span { (more) (with_unit(high.into(), &map.unit)) } }
     }
 }
 

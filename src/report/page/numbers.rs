@@ -44,14 +44,14 @@ pub fn table(table: &Table) -> Markup {
 
 fn head(column: &Column) -> Markup {
     let (arrow, words) = match column.better {
-        Better::Higher => (" ↑", "higher is better"),
-        Better::Lower => (" ↓", "lower is better"),
+        Better::Higher => ("↑ ", "higher is better"),
+        Better::Lower => ("↓ ", "lower is better"),
         Better::Neither => ("", ""),
     };
     html! {
         th scope="col" title=[(!words.is_empty()).then_some(words)] {
-            (column.name) (arrow)
-            @if !column.unit.is_empty() { " " span.unit { (column.unit) } }
+            // A name may break at its spaces only.
+            (column.name.replace('-', "\u{2011}")) " " span.unit { (arrow) (column.unit) }
         }
     }
 }
