@@ -54,10 +54,14 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
+    let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
+    if contenders.contains(&Contender::Trapan) {
+        config.check_grids(&scene.rows, &scene.columns)?;
+    }
+    let scene = args.input.check(scene)?;
     let pair = scene.pair()?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     super::fuse::describe(&scene, &scale, &config, talk);
-    let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
     let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
     let judge = Judge::new(pair, &scale, &config, args.phase, talk);
     let lines = judge.compare(&contenders, |pair| match &device {

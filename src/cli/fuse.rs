@@ -69,8 +69,11 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let (mut scene, sensor) = args.input.open()?;
+    let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
+    if args.contender == Contender::Trapan {
+        config.check_grids(&scene.rows, &scene.columns)?;
+    }
     if args.dump_plan {
         dump_plan(&scene, &config);
         return Ok(());
@@ -83,6 +86,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
+    let mut scene = args.input.check(scene)?;
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = Scale::new(&scene, &survey, args.method.bit_depth)?;

@@ -52,7 +52,8 @@ impl Fitted {
     /// Whether it may be applied to a scene.
     ///
     /// # Errors
-    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on.
+    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on; those of
+    /// [`Config::check_grids`].
     pub fn check(&self, scene: &Scene<'_>, scale: &Scale) -> Result<(), MethodError> {
         let misfit = |what, model: String, scene: String| Err(MethodError::Misfit { what, model, scene });
         if self.bands != scene.ms().bands {
@@ -69,7 +70,7 @@ impl Fitted {
         if !fits {
             return misfit("value range", self.scale.to_string(), scale.to_string());
         }
-        Ok(())
+        self.config.check_grids(&scene.rows, &scene.columns)
     }
 
     /// Writes a safetensors file, weights in PyTorch names and layout.

@@ -67,6 +67,8 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let (scene, sensor) = args.input.open()?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
+    base.check_grids(&scene.rows, &scene.columns)?;
+    let scene = args.input.check(scene)?;
     let pair = scene.pair()?;
     let scale = Scale::of(&pair, args.method.bit_depth)?;
     super::fuse::describe(&scene, &scale, &base, talk);
