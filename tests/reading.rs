@@ -257,6 +257,36 @@ fn alpha_and_masks_are_validity() {
     assert_eq!(parse(&overview, "o.tif").unwrap().valid, None);
 }
 
+/// GDAL writes masks beside the file unless told otherwise (GDAL_TIFF_INTERNAL_MASK): one for all bands,
+/// or one for each.
+#[test]
+fn masks_beside_the_file_are_validity() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, beside) = (folder.path().join("s.tif"), folder.path().join("s.tif.msk"));
+    let values = scene(Sample::U16, [20, 20, 3]);
+    fs::write(&path, Fixture::new(Sample::U16, [20, 20, 3]).bytes(&values)).unwrap();
+    assert_eq!(read(&path).unwrap().valid, None);
+    let opaque = |i: usize, band: usize| (i + band) % 7 > 1;
+    for bands in [1, 3] {
+        let mask = Fixture { planar: true, compression: 8, ..Fixture::new(Sample::U8, [20, 20, bands]) };
+        let opacity = (0..400 * bands).map(|k| if opaque(k / bands, k % bands) { 255.0 } else { 0.0 });
+        fs::write(&beside, mask.bytes(&opacity.collect::<Vec<_>>())).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!((found.bands, &found.data), (3, &values));
+        assert_eq!(found.valid, Some((0..400).map(|i| (0..bands).all(|band| opaque(i, band))).collect()), "{bands}");
+    }
+    // A mask inside the file goes before.
+    let inside: Vec<bool> = (0..400).map(|i| i != 5).collect();
+    fs::write(&path, Fixture { mask: Some(inside.clone()), ..Fixture::new(Sample::U16, [20, 20, 3]) }.bytes(&values))
+        .unwrap();
+    assert_eq!(read(&path).unwrap().valid, Some(inside));
+    // One that does not fit is named, not left out.
+    fs::write(&path, Fixture::new(Sample::U16, [20, 20, 3]).bytes(&values)).unwrap();
+    fs::write(&beside, Fixture::new(Sample::U8, [10, 20, 1]).bytes(&[1.0; 200])).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("s.tif.msk") && error.contains("another size"), "{error}");
+}
+
 /// Writes single-band files b0.tif, b1.tif, … and gives their paths.
 fn bands(folder: &Path, files: &[(Fixture, Vec<f32>)]) -> Vec<PathBuf> {
     let write = |(i, (file, data)): (usize, &(Fixture, Vec<f32>))| {
