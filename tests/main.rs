@@ -15,6 +15,7 @@ mod golden;
 mod gradients;
 mod info;
 mod layouts;
+mod models;
 mod parity;
 mod products;
 mod quality;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use trapan::raster::{Kind, Product, RasterError, Sample};
 
 use crate::fixture::{Fixture, scene};
+use crate::support::memory::largest_request;
 
 /// Writes small images, and texts where a text is given.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -178,6 +179,13 @@ fn other_folders_are_refused() {
     assert!(matches!(Product::open(&dir.path().join("scene.tar"), &[]), Err(RasterError::Unreadable { .. })));
 }
 
+/// A product or an error, for little memory: the files have some hundred bytes.
+fn opens_or_says_why(folder: &Path) -> Result<(), TestCaseError> {
+    let (found, largest) = largest_request(|| Product::open(folder, &[]));
+    prop_assert!(largest <= 1 << 16, "{largest} bytes asked for: {found:?}");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -196,10 +204,10 @@ proptest! {
         for (name, content) in [("LC08_MTL.json", &bytes[..]), ("LC08_B8.TIF", b"II"), ("LC08_B2.TIF", b"II")] {
             fs::write(dir.path().join(name), content).unwrap();
         }
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
         fs::rename(dir.path().join("LC08_MTL.json"), dir.path().join("LC08_MTL.txt")).unwrap();
         fs::write(dir.path().join("LC08_MTL.txt"), &text).unwrap();
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
         let dir = tempfile::tempdir().unwrap();
         for part in ["a_PAN", "a_MUL"] {
             fs::create_dir(dir.path().join(part)).unwrap();
@@ -207,6 +215,6 @@ proptest! {
                 fs::write(dir.path().join(part).join(name), content).unwrap();
             }
         }
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
     }
 }

@@ -9,9 +9,11 @@ use std::{
 };
 
 use proptest::prelude::*;
-use trapan::raster::{Block, Item, Kind, Raster, RasterError, Sample, Source, Window, read};
+use trapan::raster::{
+    Block, Geometry, GeometryOptions, Header, Item, Kind, Raster, RasterError, Sample, Source, Window, read,
+};
 
-use crate::fixture::{Fixture, parse, scene};
+use crate::fixture::{Fixture, parse, scene, utm};
 
 fn source(fixture: &Fixture, data: &[f32]) -> Source {
     Source::from_bytes(fixture.bytes(data), Path::new("some.tif")).unwrap_or_else(|e| panic!("{fixture:?}: {e}"))
@@ -422,17 +424,20 @@ fn what_the_file_says_is_kept() {
     );
 }
 
+/// Numbers that mean something in a list of geokeys: ids, places of values, codes.
+const GEO_KEYS: [u16; 12] = [0, 1, 2, 1024, 1025, 2048, 3072, 3076, 4326, 32630, 32767, 34736];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Metadata and geokeys of any bytes at all.
+    /// Metadata and geokeys of any bytes at all, read and matched with those of another file.
     #[test]
     fn odd_metadata_never_panics(
         pieces in prop::collection::vec(prop::sample::select(vec![
             "<Item", " name=\"", "DESCRIPTION", "NBITS", "\"", " sample=\"", "0", "99999999999999999999", ">", "</Item>",
             "&amp;", "&lt;", "<", "é", " role=\"", "colorinterp", "STATISTICS_", "11", "<GDALMetadata>", "\u{0}",
         ]), 0..40),
-        keys in prop::collection::vec(any::<u16>(), 0..24),
+        keys in prop::collection::vec(prop_oneof![any::<u16>(), prop::sample::select(GEO_KEYS.to_vec())], 0..24),
         numbers in prop::collection::vec(any::<u64>(), 0..20),
         nodata in "\\PC{0,12}",
     ) {
@@ -443,7 +448,10 @@ proptest! {
         }
         if let Ok(found) = parse(&file.bytes(&scene(Sample::U8, file.size)), "odd.tif") {
             prop_assert_eq!((found.descriptions.len(), found.metadata.colours.len()), (2, 2));
-            let _ = (found.geo.affine(), found.geo.pixel_is_point());
+            let _ = (found.geo.affine(), found.geo.pixel_is_point(), found.geo.epsg());
+            let other = Header { geo: utm(), ..found.header.clone() };
+            let options = GeometryOptions::default();
+            let _ = (Geometry::of(&found, &other, &options), Geometry::of(&other, &found, &options));
         }
     }
 }

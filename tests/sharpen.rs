@@ -118,13 +118,13 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
 }
 
 /// A scene in memory and networks for it.
-struct Simulated {
-    pair: Pair,
-    fitted: Fitted,
+pub struct Simulated {
+    pub pair: Pair,
+    pub fitted: Fitted,
 }
 
 impl Simulated {
-    fn of(dims: &Dims) -> Self {
+    pub fn of(dims: &Dims) -> Self {
         let raster = |shape: Shape, seed: f32| {
             let header = Header::new("memory.tif", Sample::F32, [shape.w(), shape.h(), shape.c()]);
             Raster::new(header, image(shape.len(), seed))
@@ -267,12 +267,12 @@ fn what_rests_on_nodata_counts_nothing() {
     assert!(zeros(&weights.reduced) > zeros(&weights.ms), "the reduced pair reaches further");
 }
 
-fn config(epochs: u32) -> Config {
+pub fn config(epochs: u32) -> Config {
     let start = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("any bands");
     Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
 }
 
-fn samples(dims: &Dims, count: usize) -> Vec<Window> {
+pub fn samples(dims: &Dims, count: usize) -> Vec<Window> {
     let sample = |k: usize| Window {
         pan: image(dims.pan().len(), k as f32),
         ms: image(dims.ms().len(), 10.0 + k as f32),
@@ -302,7 +302,7 @@ fn nodata_does_not_enter_the_training() {
 }
 
 /// Trains; breaks off after `epochs` reports.
-fn run(
+pub fn run(
     dims: &Dims,
     config: &Config,
     samples: &[Window],

@@ -98,8 +98,9 @@ impl Fitted {
             return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
         }
         config.check(bands).map_err(|e| bad(e.to_string()))?;
-        let finite = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0;
-        if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !finite || means.iter().any(|m| !m.is_finite()) {
+        let [low, high] = scale.range;
+        let usable = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0 && low <= high;
+        if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !usable || means.iter().any(|m| !m.is_finite()) {
             return Err(bad("its metadata contradict each other".into()));
         }
         let shape = FusionShape { bands, width: config.width, blocks: config.blocks };
