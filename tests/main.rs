@@ -30,4 +30,5 @@ mod sharpen;
 mod startup;
 mod support;
 mod training;
+mod values;
 mod writing;
