@@ -259,8 +259,7 @@ fn alpha_and_masks_are_validity() {
     assert_eq!(parse(&overview, "o.tif").unwrap().valid, None);
 }
 
-/// GDAL writes masks beside the file unless told otherwise (GDAL_TIFF_INTERNAL_MASK): one for all bands,
-/// or one for each.
+/// rasterio/rasterio#1191: masks beside the file (GDAL's `.msk`) are lost: one for all bands, or one for each.
 #[test]
 fn masks_beside_the_file_are_validity() {
     let folder = tempfile::tempdir().unwrap();

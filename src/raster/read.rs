@@ -11,6 +11,7 @@ use super::{
     image::{Image, Slot},
     input::Input,
     metadata,
+    mosaic::{self, Tile},
     storage::Storage,
 };
 
@@ -32,6 +33,8 @@ const MAX_VALUES: u64 = 4096;
 pub struct Source {
     header: Header,
     parts: Vec<Part>,
+    /// Files side by side, instead of `parts`.
+    tiles: Vec<Tile>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
 }
@@ -113,7 +116,12 @@ impl Source {
         let values = vec![nodata.map(|n| n as f32); bands.len()];
         let fill = nodata.unwrap_or(0.0) as f32;
         let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
-        Ok(Self { header, parts: vec![part], nodata: values })
+        Ok(Self { header, parts: vec![part], tiles: Vec::new(), nodata: values })
+    }
+
+    /// The whole that tiles make, whose first corner the header is of.
+    pub(super) fn of_tiles(header: Header, tiles: Vec<Tile>) -> Self {
+        Self { header, parts: Vec::new(), tiles, nodata: Vec::new() }
     }
 
     /// Appends the bands of another source.
@@ -157,6 +165,7 @@ impl Source {
     pub fn assume_nodata(&mut self, nodata: f64) {
         self.header.nodata = self.header.nodata.or(Some(nodata));
         self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+        self.tiles.iter_mut().for_each(|tile| tile.source.assume_nodata(nodata));
     }
 
     /// Takes this for the number of significant bits if the files do not state one.
@@ -194,6 +203,9 @@ impl Source {
             return Err(self.too_large(window));
         }
         data.resize(pixels * stride, 0.0);
+        if !self.tiles.is_empty() {
+            return mosaic::read(&self.tiles, window, bands, data);
+        }
         let (mut offset, mut extra) = (0, bands);
         for part in &self.parts {
             let band = |band| {
@@ -228,8 +240,9 @@ impl Source {
     pub fn read_all(&self) -> Result<Raster, RasterError> {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
-        let size: u64 = self.parts.iter().map(|part| part.image.size()).sum();
-        let most = self.parts.iter().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        let parts = || self.parts.iter().chain(self.tiles.iter().flat_map(|tile| &tile.source.parts));
+        let size: u64 = parts().map(|part| part.image.size()).sum();
+        let most = parts().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
