@@ -523,6 +523,9 @@ fn product_folders_are_fused() {
     ok(&[&["fuse", &folder, "--bands", "B4,B3", "-o", &out], &SHORT[..]].concat());
     let fused = read(out.as_ref()).expect("the output is there");
     assert_eq!((fused.bands, fused.size(), fused.nodata), (2, [64, 64], Some(0.0)));
+    let told = ok(&["info", &folder, "--bands", "B4,B3", "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!((&told["ms"]["bands"], &told["ms"]["descriptions"][0]), (&2.into(), &"Red".into()));
     refused(&["fuse", &folder, "--bands", "B11", "-o", "x.tif"], 3, &["no 30 m reflective band B11"]);
     refused(&["fuse", &pair.path("."), "-o", "x.tif"], 3, &["--pan and --ms"]);
     refused(&["fuse", "-o", "x.tif"], 2, &["--pan"]);

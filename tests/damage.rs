@@ -1,53 +1,12 @@
 //! Files that cannot be read, and damaged ones: what is said, and that nothing else happens.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    fs,
-};
+use std::fs;
 
 use proptest::prelude::*;
 use trapan::raster::{self, Creation, Kind, RasterError, Sample, read, write};
 
 use crate::fixture::{Fixture, SAMPLES, parse, scene};
-
-/// Largest single request of this thread, so that a test can see what a damaged file makes us allocate.
-struct Watched;
-
-thread_local! {
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-fn note(size: usize) {
-    // A thread that is ending has no cell any more, and no test to report to.
-    let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
-}
-
-// SAFETY: every request goes to the system allocator unchanged.
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(size);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.realloc(at, layout, size) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watched = Watched;
+use crate::support::memory::largest_request;
 
 /// Reads a file with these bytes; the error must be an input error that names the file.
 fn refused(name: &str, bytes: &[u8]) -> RasterError {
@@ -180,21 +139,10 @@ fn corpus() -> Vec<(Vec<u8>, usize)> {
     files
 }
 
-thread_local! {
-    /// Where the reader's parallel parts run on the thread whose requests are watched.
-    static ALONE: rayon::ThreadPool =
-        rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().unwrap();
-}
-
 /// Reads damaged bytes: any answer but a panic or an allocation beyond what the documentation of
 /// the reader allows (so many values per stored byte, each of them an f32).
 fn survives(bytes: &[u8], most: usize) -> Result<(), TestCaseError> {
-    let (found, largest) = ALONE.with(|pool| {
-        pool.install(|| {
-            LARGEST.set(0);
-            (parse(bytes, "some.tif"), LARGEST.get())
-        })
-    });
+    let (found, largest) = largest_request(|| parse(bytes, "some.tif"));
     if let Ok(found) = found {
         prop_assert_eq!(found.data.len(), found.width * found.height * found.bands);
         prop_assert!(found.valid.as_ref().is_none_or(|v| v.len() == found.width * found.height));

@@ -86,6 +86,7 @@ fn any_fraction_of_a_pixel_is_kept() {
     }
 }
 
+/// jblindsay/whitebox_next_gen#36: the place of south-up files is silently lost.
 #[test]
 fn south_up_and_west_up_images_are_flipped() {
     let pan = north_up(0.5, [1000.0, 2000.0], false);

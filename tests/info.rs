@@ -120,6 +120,12 @@ fn info_tells_grids_shift_values_and_needs() {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 
+    // One file is no pair, and files have no bands to choose among.
+    let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).output().expect("it starts");
+    fails(&run(&["info", &files.path("pan.tif")]), 2, &["pan.tif is one file: name PAN and MS"]);
+    let [pan, ms] = ["pan.tif", "ms.tif"].map(|name| files.path(name));
+    fails(&run(&["info", &pan, &ms, "--bands", "B2"]), 2, &["--bands chooses among the files of a product folder"]);
+
     // fuse warns of the same, and corrects it when told to.
     let output = files.fuse(&[]);
     fails(&output, 0, &["warning: W-SHIFT"]);
@@ -131,6 +137,23 @@ fn info_tells_grids_shift_values_and_needs() {
     // interp23 is refused where the grids are not those it was made for.
     fails(&files.fuse(&["--coregister", "--preset", "paper"]), 2, &["interp23", "cubic on this pair"]);
     fails(&files.fuse(&["--preset", "paper"]), 0, &[]);
+}
+
+/// A pair whose phase the published codes were not made for is refused before a pixel is read: these have none
+/// that could be read.
+#[test]
+fn interp23_is_refused_at_once() {
+    let place = |pixel, at| tags((pixel, [500_000.0 + at, 4_000_000.0 - at], UTM));
+    let files = Files::new(([64, 64], place(15.0, 7.5)), ([32, 32], place(30.0, 0.0)), 2, [0.0; 2]);
+    for name in ["pan.tif", "ms.tif"] {
+        let mut bytes = std::fs::read(files.path(name)).expect("readable");
+        // Our writer puts pixels behind everything else.
+        let half = bytes.len() / 2;
+        bytes[half..].fill(0xff);
+        std::fs::write(files.path(name), bytes).expect("writable");
+    }
+    fails(&files.fuse(&["--preset", "paper"]), 2, &["interp23", "cubic on this pair"]);
+    fails(&files.fuse(&[]), 3, &["damaged TIFF"]);
 }
 
 /// OSGeo/gdal#11889 scaled down, rio-pansharpen#25's odd sizes, and a part of PAN without MS.

@@ -3,9 +3,10 @@
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
-use trapan::raster::{Kind, Product, RasterError, Sample};
+use trapan::raster::{Kind, Product, RasterError, Sample, Window};
 
 use crate::fixture::{Fixture, scene};
+use crate::support::memory::largest_request;
 
 /// Writes small images, and texts where a text is given.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -49,7 +50,7 @@ fn landsat_scenes_are_found() {
     let dir = folder(&listed);
     let product = Product::open(dir.path(), &[]).unwrap();
     assert_eq!(product.satellite.as_deref(), Some("LANDSAT_8"));
-    assert_eq!(product.pan, dir.path().join(format!("{L8}_B8.TIF")));
+    assert_eq!(product.pan, [dir.path().join(format!("{L8}_B8.TIF"))]);
     assert_eq!(names(&product), [2, 3, 4, 5, 6, 7].map(|b| format!("{L8}_B{b}.TIF")));
     let [pan, ms] = product.sources().unwrap();
     assert_eq!((pan.header().bands, ms.header().bands, product.nodata), (1, 6, Some(0.0)));
@@ -74,7 +75,7 @@ fn landsat_metadata_know_renamed_files() {
                \"FILE_NAME_BAND_1\": \"blue.tif\", \"FILE_NAME_BAND_3\": \"../red.tif\"}, \"IMAGE_ATTRIBUTES\": {\"SPACECRAFT_ID\": \"LANDSAT_7\"}}}";
     let dir = folder(&[("LE07_MTL.json", mtl), ("LE07_MTL.txt", "x"), ("pan.tif", ""), ("blue.tif", "")]);
     let product = Product::open(dir.path(), &[]).unwrap();
-    assert_eq!((product.pan, &product.ms[..]), (dir.path().join("pan.tif"), &[dir.path().join("blue.tif")][..]));
+    assert_eq!((product.pan, &product.ms[..]), (vec![dir.path().join("pan.tif")], &[dir.path().join("blue.tif")][..]));
     assert_eq!((product.satellite.as_deref(), &product.names[..]), (Some("LANDSAT_7"), &["Blue".to_owned()][..]));
     refused(folder(&[("LC09_MTL.json", "{\"a\"")]).path(), &[], &["LC09_MTL.json", "not the JSON"]);
 }
@@ -107,7 +108,7 @@ fn maxar_deliveries_are_found() {
     let one = "numTiles = 1;\nBEGIN_GROUP = TILE_1\n\tfilename = \"26JUL10-M2AS-5001_01_P001.TIF\";\nEND_GROUP = TILE_1\nEND;";
     let dir = folder(&[(&pan, ""), (&mul, ""), (&imd, IMD), (&til, one)]);
     let product = Product::open(dir.path(), &[]).unwrap();
-    assert_eq!((product.pan.clone(), product.ms.clone()), (dir.path().join(&pan), vec![dir.path().join(&mul)]));
+    assert_eq!((product.pan.clone(), product.ms.clone()), (vec![dir.path().join(&pan)], vec![dir.path().join(&mul)]));
     assert_eq!((product.satellite.as_deref(), product.bits, product.nodata), (Some("WV02"), None, Some(0.0)));
     assert_eq!(product.names, ["Coastal", "Blue", "Green"]);
     let [_, ms] = product.sources().unwrap();
@@ -123,24 +124,9 @@ fn maxar_deliveries_are_found() {
 
 #[test]
 fn maxar_deliveries_that_cannot_be_fused_say_how() {
-    let tiles = folder(&[
-        ("a_PAN/x_R1C1.TIF", ""),
-        ("a_PAN/x_R1C2.TIF", ""),
-        ("a_MUL/y_R1C1.TIF", ""),
-        ("a_MUL/y_R1C2.TIF", ""),
-        ("a_PAN/x.TIL", "filename = \"x_R1C1.TIF\";\nfilename = \"x_R1C2.TIF\";"),
-    ]);
-    let at = |name: &str| tiles.path().join(name).display().to_string();
-    let join = format!("gdal_translate {} {}", at("a_PAN/x.TIL"), at("pan.tif"));
-    let build = format!(
-        "gdalbuildvrt {} {} && gdal_translate {} {}",
-        at("ms.vrt"),
-        at("a_MUL/*.TIF"),
-        at("ms.vrt"),
-        at("ms.tif")
-    );
-    let fuse = format!("trapan fuse --pan {} --ms {} -o fused.tif", at("pan.tif"), at("ms.tif"));
-    refused(tiles.path(), &[], &["in tiles (x.TIL in 2, y_R1C1.TIF in 2)", &join, &build, &fuse]);
+    let listed = "filename = \"x_R1C1.TIF\";\nfilename = \"x_R1C2.TIF\";";
+    let tile = folder(&[("a_PAN/x_R1C1.TIF", ""), ("a_MUL/y.TIF", ""), ("a_PAN/x.TIL", listed)]);
+    refused(tile.path(), &[], &["x.TIL names 2 tiles, and 1 are there"]);
     refused(folder(&[("a_MUL/y.TIF", "")]).path(), &[], &["a_MUL but no folder of the other kind"]);
     refused(folder(&[("a_MUL/y.TIF", ""), ("a_PAN/readme", "x")]).path(), &[], &["no image (*.TIF)"]);
     let several = folder(&[("a_MUL/y.TIF", ""), ("b_MUL/y.TIF", ""), ("a_PAN/x.TIF", ""), ("b_PAN/x.TIF", "")]);
@@ -154,6 +140,60 @@ fn maxar_deliveries_that_cannot_be_fused_say_how() {
     refused(jp2.path(), &[], &["y.JP2 is JP2, which is not read", &line]);
 }
 
+/// sertit/eoreader#242: large Maxar images come in tiles, with a list that may contradict them. Here they are of
+/// different sizes, one is missing, and no window of the whole differs from that of one file.
+#[test]
+fn maxar_tiles_are_one_image() {
+    let size = [50, 41];
+    let whole = scene(Sample::U16, [size[0], size[1], 3]);
+    let tile = |[x, y, w, h]: [usize; 4], pixel: f64| {
+        let place = [0.0, 0.0, 0.0, 5e5 + x as f64 * pixel, 4e6 - y as f64 * pixel, 0.0].map(f64::to_bits);
+        let file = Fixture::new(Sample::U16, [w, h, 3]).with(33922, 12, &place).with(33550, 12, &[pixel.to_bits(); 3]);
+        let values = (y..y + h).flat_map(|row| &whole[(row * size[0] + x) * 3..][..w * 3]).copied().collect::<Vec<_>>();
+        file.bytes(&values)
+    };
+    let dir = folder(&[("a_PAN/x.TIF", ""), ("a_MUL/readme", "x")]);
+    let path = |name: &str| dir.path().join("a_MUL").join(name);
+    let write = |name: &str, place, pixel| fs::write(path(name), tile(place, pixel)).unwrap();
+    write("y_R1C1.TIF", [0, 0, 30, 20], 2.0);
+    write("y_R1C2.TIF", [30, 0, 20, 20], 2.0);
+    write("y_R2C2.TIF", [30, 20, 20, 21], 2.0);
+    let product = Product::open(dir.path(), &[]).unwrap();
+    assert_eq!((product.ms.len(), product.ms_tiled), (3, true));
+    let [_, ms] = product.sources().unwrap();
+    let header = ms.header();
+    assert_eq!((header.size(), header.bands, header.others.len()), (size, 3, 2));
+    assert_eq!(header.geo.affine().unwrap().at(0.0, 0.0), [5e5, 4e6]);
+    for window in
+        [header.window(), Window { x: 7, y: 11, width: 40, height: 25 }, Window { x: 31, y: 21, width: 3, height: 2 }]
+    {
+        let found = ms.read(window).unwrap();
+        for k in 0..window.width * window.height {
+            let (row, column) = (window.y + k / window.width, window.x + k % window.width);
+            let there = row < 20 || column >= 30;
+            assert_eq!(found.valid.as_ref().is_none_or(|v| v[k]), there, "{row}, {column}");
+            let wanted = &whole[(row * size[0] + column) * 3..][..3];
+            assert!(!there || &found.data[3 * k..][..3] == wanted, "{row}, {column}");
+        }
+    }
+    assert_eq!(ms.read_all().unwrap().data.len(), whole.len());
+    // Tiles that cannot be placed are named.
+    let refused = |words: &[&str]| {
+        let error = Product::open(dir.path(), &[]).unwrap().sources().map(|_| ()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    write("y_R2C2.TIF", [30, 20, 20, 21], 2.1);
+    refused(&["y_R2C2.TIF", "off the grid", "y_R1C1.TIF"]);
+    fs::write(path("y_R2C2.TIF"), Fixture::new(Sample::U16, [20, 21, 3]).bytes(&whole[..20 * 21 * 3])).unwrap();
+    refused(&["y_R2C2.TIF", "no georeference"]);
+    fs::write(path("y_R2C2.TIF"), Fixture::new(Sample::U8, [20, 21, 3]).bytes(&[1.0; 20 * 21 * 3])).unwrap();
+    refused(&["y_R2C2.TIF", "3 bands of type u8, not 3 of u16"]);
+    let far = [0.0, 0.0, 0.0, 9e6, 4e6, 0.0].map(f64::to_bits);
+    let file = Fixture::new(Sample::U16, [20, 21, 3]).with(33922, 12, &far).with(33550, 12, &[2f64.to_bits(); 3]);
+    fs::write(path("y_R2C2.TIF"), file.bytes(&whole[..20 * 21 * 3])).unwrap();
+    refused(&["y_R1C1.TIF", "leave most of"]);
+}
+
 #[test]
 fn gaofen_scenes_are_found() {
     let name = "GF2_PMS1_E113.9_N22.5_20261012_L1A0002080000";
@@ -161,7 +201,7 @@ fn gaofen_scenes_are_found() {
     let rpb = format!("{name}-MSS1.rpb");
     let dir = folder(&[(&pan, ""), (&ms, ""), (&rpb, "x")]);
     let product = Product::open(dir.path(), &[]).unwrap();
-    assert_eq!((product.pan, product.ms), (dir.path().join(&pan), vec![dir.path().join(&ms)]));
+    assert_eq!((product.pan, product.ms), (vec![dir.path().join(&pan)], vec![dir.path().join(&ms)]));
     assert_eq!((product.satellite.as_deref(), product.names.len()), (Some("GF2"), 4));
     fs::remove_file(dir.path().join(&ms)).unwrap();
     refused(dir.path(), &[], &["only GF2_PMS1", "-PAN1.tiff is there"]);
@@ -176,6 +216,13 @@ fn other_folders_are_refused() {
     assert!(matches!(none, RasterError::Missing { .. }), "{none}");
     let dir = folder(&[("scene.tar", "x")]);
     assert!(matches!(Product::open(&dir.path().join("scene.tar"), &[]), Err(RasterError::Unreadable { .. })));
+}
+
+/// A product or an error, for little memory: the files have some hundred bytes.
+fn opens_or_says_why(folder: &Path) -> Result<(), TestCaseError> {
+    let (found, largest) = largest_request(|| Product::open(folder, &[]));
+    prop_assert!(largest <= 1 << 16, "{largest} bytes asked for: {found:?}");
+    Ok(())
 }
 
 proptest! {
@@ -196,10 +243,10 @@ proptest! {
         for (name, content) in [("LC08_MTL.json", &bytes[..]), ("LC08_B8.TIF", b"II"), ("LC08_B2.TIF", b"II")] {
             fs::write(dir.path().join(name), content).unwrap();
         }
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
         fs::rename(dir.path().join("LC08_MTL.json"), dir.path().join("LC08_MTL.txt")).unwrap();
         fs::write(dir.path().join("LC08_MTL.txt"), &text).unwrap();
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
         let dir = tempfile::tempdir().unwrap();
         for part in ["a_PAN", "a_MUL"] {
             fs::create_dir(dir.path().join(part)).unwrap();
@@ -207,6 +254,6 @@ proptest! {
                 fs::write(dir.path().join(part).join(name), content).unwrap();
             }
         }
-        let _ = Product::open(dir.path(), &[]);
+        opens_or_says_why(dir.path())?;
     }
 }

@@ -9,9 +9,11 @@ use std::{
 };
 
 use proptest::prelude::*;
-use trapan::raster::{Block, Item, Kind, Raster, RasterError, Sample, Source, Window, read};
+use trapan::raster::{
+    Block, Geometry, GeometryOptions, Header, Item, Kind, Raster, RasterError, Sample, Source, Window, read,
+};
 
-use crate::fixture::{Fixture, parse, scene};
+use crate::fixture::{Fixture, parse, scene, utm};
 
 fn source(fixture: &Fixture, data: &[f32]) -> Source {
     Source::from_bytes(fixture.bytes(data), Path::new("some.tif")).unwrap_or_else(|e| panic!("{fixture:?}: {e}"))
@@ -257,6 +259,35 @@ fn alpha_and_masks_are_validity() {
     assert_eq!(parse(&overview, "o.tif").unwrap().valid, None);
 }
 
+/// rasterio/rasterio#1191: masks beside the file (GDAL's `.msk`) are lost: one for all bands, or one for each.
+#[test]
+fn masks_beside_the_file_are_validity() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, beside) = (folder.path().join("s.tif"), folder.path().join("s.tif.msk"));
+    let values = scene(Sample::U16, [20, 20, 3]);
+    fs::write(&path, Fixture::new(Sample::U16, [20, 20, 3]).bytes(&values)).unwrap();
+    assert_eq!(read(&path).unwrap().valid, None);
+    let opaque = |i: usize, band: usize| (i + band) % 7 > 1;
+    for bands in [1, 3] {
+        let mask = Fixture { planar: true, compression: 8, ..Fixture::new(Sample::U8, [20, 20, bands]) };
+        let opacity = (0..400 * bands).map(|k| if opaque(k / bands, k % bands) { 255.0 } else { 0.0 });
+        fs::write(&beside, mask.bytes(&opacity.collect::<Vec<_>>())).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!((found.bands, &found.data), (3, &values));
+        assert_eq!(found.valid, Some((0..400).map(|i| (0..bands).all(|band| opaque(i, band))).collect()), "{bands}");
+    }
+    // A mask inside the file goes before.
+    let inside: Vec<bool> = (0..400).map(|i| i != 5).collect();
+    fs::write(&path, Fixture { mask: Some(inside.clone()), ..Fixture::new(Sample::U16, [20, 20, 3]) }.bytes(&values))
+        .unwrap();
+    assert_eq!(read(&path).unwrap().valid, Some(inside));
+    // One that does not fit is named, not left out.
+    fs::write(&path, Fixture::new(Sample::U16, [20, 20, 3]).bytes(&values)).unwrap();
+    fs::write(&beside, Fixture::new(Sample::U8, [10, 20, 1]).bytes(&[1.0; 200])).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("s.tif.msk") && error.contains("another size"), "{error}");
+}
+
 /// Writes single-band files b0.tif, b1.tif, … and gives their paths.
 fn bands(folder: &Path, files: &[(Fixture, Vec<f32>)]) -> Vec<PathBuf> {
     let write = |(i, (file, data)): (usize, &(Fixture, Vec<f32>))| {
@@ -392,17 +423,20 @@ fn what_the_file_says_is_kept() {
     );
 }
 
+/// Numbers that mean something in a list of geokeys: ids, places of values, codes.
+const GEO_KEYS: [u16; 12] = [0, 1, 2, 1024, 1025, 2048, 3072, 3076, 4326, 32630, 32767, 34736];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Metadata and geokeys of any bytes at all.
+    /// Metadata and geokeys of any bytes at all, read and matched with those of another file.
     #[test]
     fn odd_metadata_never_panics(
         pieces in prop::collection::vec(prop::sample::select(vec![
             "<Item", " name=\"", "DESCRIPTION", "NBITS", "\"", " sample=\"", "0", "99999999999999999999", ">", "</Item>",
             "&amp;", "&lt;", "<", "é", " role=\"", "colorinterp", "STATISTICS_", "11", "<GDALMetadata>", "\u{0}",
         ]), 0..40),
-        keys in prop::collection::vec(any::<u16>(), 0..24),
+        keys in prop::collection::vec(prop_oneof![any::<u16>(), prop::sample::select(GEO_KEYS.to_vec())], 0..24),
         numbers in prop::collection::vec(any::<u64>(), 0..20),
         nodata in "\\PC{0,12}",
     ) {
@@ -413,7 +447,10 @@ proptest! {
         }
         if let Ok(found) = parse(&file.bytes(&scene(Sample::U8, file.size)), "odd.tif") {
             prop_assert_eq!((found.descriptions.len(), found.metadata.colours.len()), (2, 2));
-            let _ = (found.geo.affine(), found.geo.pixel_is_point());
+            let _ = (found.geo.affine(), found.geo.pixel_is_point(), found.geo.epsg());
+            let other = Header { geo: utm(), ..found.header.clone() };
+            let options = GeometryOptions::default();
+            let _ = (Geometry::of(&found, &other, &options), Geometry::of(&other, &found, &options));
         }
     }
 }

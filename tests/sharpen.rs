@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use trapan::engine::{CpuEngine, Device, Options};
 use trapan::graph::{Isa, Shape};
-use trapan::method::apply::{Application, Rows, apply};
+use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
     Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
-    train, windows,
+    learn, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -95,14 +95,36 @@ fn a_part_has_the_bytes_of_the_whole() {
     }
 }
 
+/// A GPU that is lost in the middle, really: the rest is computed on a new device in smaller tiles, where
+/// tiles are as small as they get on the CPU, and what comes out is what would have come.
+#[test]
+fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
+    let dims = dims(48, 16, 1, 4, 1.5, 0);
+    let all = [0..dims.rows.fine, 0..dims.columns.fine];
+    let scene = Simulated::of(&dims);
+    let undisturbed = scene.apply(&Device::cpu(2), all.clone(), u64::MAX);
+    // Tiles of some more rows than the least, and of the least there are.
+    for (memory, then) in [(5_000_000, "went on with tiles of 64x128"), (0, "went on on the CPU")] {
+        let gpu = software().reopen().expect("the adapter is still there");
+        let device = Device::Gpu(gpu.clone());
+        let (fused, applied, ends) = scene.apply_watched(&device, all.clone(), memory, &mut || gpu.lose());
+        assert!(ends.len() > 1 && ends[0] < dims.rows.fine, "{ends:?}: lost after the first of several strips");
+        assert_eq!(applied.notes.len(), 1, "{:?}", applied.notes);
+        assert!(applied.notes[0].contains("device lost") && applied.notes[0].ends_with(then), "{:?}", applied.notes);
+        assert_eq!(fused.len(), undisturbed.len());
+        let far = fused.iter().zip(&undisturbed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-5, "{then}: {far} off the CPU's pixels");
+    }
+}
+
 /// A scene in memory and networks for it.
-struct Simulated {
-    pair: Pair,
-    fitted: Fitted,
+pub struct Simulated {
+    pub pair: Pair,
+    pub fitted: Fitted,
 }
 
 impl Simulated {
-    fn of(dims: &Dims) -> Self {
+    pub fn of(dims: &Dims) -> Self {
         let raster = |shape: Shape, seed: f32| {
             let header = Header::new("memory.tif", Sample::F32, [shape.w(), shape.h(), shape.c()]);
             Raster::new(header, image(shape.len(), seed))
@@ -118,16 +140,32 @@ impl Simulated {
     }
 
     fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
+        self.apply_watched(device, part, memory, &mut || ()).0
+    }
+
+    /// With what is done after each strip; what was applied, and where the strips ended.
+    fn apply_watched(
+        &self,
+        device: &Device,
+        part: [Range<usize>; 2],
+        memory: u64,
+        after: &mut dyn FnMut(),
+    ) -> (Vec<f32>, Applied, Vec<usize>) {
         let scene = Scene::of(&self.pair);
         let (fitted, options) = (&self.fitted, Options::default());
         let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
-        let mut whole = Vec::new();
+        let (mut whole, mut ends) = (Vec::new(), Vec::new());
         let mut sink = |rows: Rows| {
             whole.extend(rows.hrms);
             Ok(())
         };
-        apply(&job, &mut sink, &mut |_| ControlFlow::Continue(())).expect("applies");
-        whole
+        let observe = &mut |end| {
+            ends.push(end);
+            after();
+            ControlFlow::Continue(())
+        };
+        let applied = apply(&job, &mut sink, observe).expect("applies");
+        (whole, applied, ends)
     }
 }
 
@@ -229,12 +267,12 @@ fn what_rests_on_nodata_counts_nothing() {
     assert!(zeros(&weights.reduced) > zeros(&weights.ms), "the reduced pair reaches further");
 }
 
-fn config(epochs: u32) -> Config {
+pub fn config(epochs: u32) -> Config {
     let start = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("any bands");
     Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
 }
 
-fn samples(dims: &Dims, count: usize) -> Vec<Window> {
+pub fn samples(dims: &Dims, count: usize) -> Vec<Window> {
     let sample = |k: usize| Window {
         pan: image(dims.pan().len(), k as f32),
         ms: image(dims.ms().len(), 10.0 + k as f32),
@@ -264,7 +302,7 @@ fn nodata_does_not_enter_the_training() {
 }
 
 /// Trains; breaks off after `epochs` reports.
-fn run(
+pub fn run(
     dims: &Dims,
     config: &Config,
     samples: &[Window],
@@ -303,6 +341,39 @@ fn a_resumed_training_ends_with_the_same_bytes() {
         checkpoints.remove().expect("a checkpoint to remove");
         assert!(!path.exists());
     }
+}
+
+/// A GPU that is lost in the middle of a training, after it has left a checkpoint: the CPU trains anew, and
+/// is not stopped by the checkpoint, which is no good to it.
+#[test]
+fn a_training_goes_on_without_its_gpu() {
+    let dims = Dims::aligned(16, 18, 3, 4);
+    let Simulated { pair, fitted } = Simulated::of(&dims);
+    let scene = Scene::of(&pair);
+    let survey = Survey::of(&scene).expect("something is valid");
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("out.tif.checkpoint");
+    let learned = |device: &Device, checkpoints: Option<&mut Checkpoints>, after: &mut dyn FnMut()| {
+        let observe = &mut |_: &Progress| {
+            after();
+            ControlFlow::Continue(())
+        };
+        learn(&scene, &survey, &fitted.scale, &config(3), device, Options::default(), checkpoints, observe)
+            .expect("trains")
+    };
+    let cpu = learned(&Device::cpu(0), None, &mut || ());
+    let gpu = software().reopen().expect("the adapter is still there");
+    let mut left = false;
+    let mut checkpoints = Checkpoints::new(&path, Duration::ZERO);
+    let found = learned(&Device::Gpu(gpu.clone()), Some(&mut checkpoints), &mut || {
+        left |= path.exists();
+        if left {
+            gpu.lose();
+        }
+    });
+    assert!(left, "lost after a checkpoint");
+    assert!(matches!(&found.notes[..], [note] if note.contains("device lost") && note.ends_with("on the CPU instead")));
+    assert_eq!((&found.device, found.fitted), (&cpu.device, cpu.fitted));
 }
 
 #[test]

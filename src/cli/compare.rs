@@ -4,7 +4,6 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::method::{Contest, FullResult};
 use trapan::quality::{Phase, ReducedScores, Thumbnail};
-use trapan::raster::Scale;
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
@@ -43,10 +42,14 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
+    let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
+    if contenders.contains(&Contender::Trapan) {
+        config.check_grids(&scene.rows, &scene.columns)?;
+    }
+    let scene = args.input.check(scene)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);
-    let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
     let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
     let judge = Judge::new(pair, &scale, &config, phase, talk);
     let lines = judge.compare(&contenders, true, |pair| match &device {

@@ -1,5 +1,7 @@
 //! One error for all commands, with its exit code.
 
+use std::path::PathBuf;
+
 use trapan::classical::{ClassicalError, Method};
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
@@ -58,6 +60,17 @@ pub enum CliError {
         /// Bands of the image.
         bands: usize,
     },
+    /// One file where there should be two, or a folder.
+    #[error("{path} is one file: name PAN and MS, or the folder of a product", path = .path.display())]
+    OneFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Bands of files that are not a product's.
+    #[error(
+        "--bands chooses among the files of a product folder; of files that are named, name others, or choose by --out-bands"
+    )]
+    BandsOfFiles,
     /// A window beyond the scene.
     #[error(
         "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
@@ -105,7 +118,12 @@ impl CliError {
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
             Self::Report(ReportError::File(e)) => raster(e),
-            Self::Report(_) | Self::Rgb { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
+            Self::Report(_)
+            | Self::Rgb { .. }
+            | Self::OneFile { .. }
+            | Self::BandsOfFiles
+            | Self::Window { .. }
+            | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }

@@ -75,8 +75,11 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let (mut scene, sensor) = args.input.open()?;
+    let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
+    if args.contender == Contender::Trapan {
+        config.check_grids(&scene.rows, &scene.columns)?;
+    }
     args.output.check(&creation, scene.ms())?;
     args.reports.check(scene.ms().bands, args.output.overwrite)?;
     if args.compare || args.quality_gate {
@@ -88,6 +91,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
+    let mut scene = args.input.check(scene)?;
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = args.method.scale(&scene, &survey)?;

@@ -47,6 +47,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let mut fitted = Fitted::load(&args.model)?;
     let (scene, _) = args.input.open()?;
     args.output.check(&creation, scene.ms())?;
+    let scene = args.input.check(scene)?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {

@@ -1,7 +1,5 @@
 //! `trapan info`: what is to be known of a pair before fusing it.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde_json::{Value, json};
 use trapan::engine::gpu::adapters;
@@ -11,10 +9,10 @@ use trapan::method::Config;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
 use trapan::raster::{
-    Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen, Source,
+    Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
 };
 
-use super::geometry::GeometryArgs;
+use super::inputs::{Files, PairArgs};
 use super::{CliError, Talk};
 
 /// Version of the JSON's layout.
@@ -23,33 +21,20 @@ const SCHEMA: u32 = 1;
 /// Arguments of `info`.
 #[derive(Args)]
 pub struct InfoArgs {
-    /// Panchromatic GeoTIFF, then the multispectral one, or several with a band each
-    #[arg(value_name = "PAN MS", num_args = 2.., required_unless_present_all = ["pan", "ms"], conflicts_with_all = ["pan", "ms"])]
-    files: Vec<PathBuf>,
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE", requires = "ms")]
-    pan: Option<PathBuf>,
-    /// Multispectral GeoTIFF, or several with a band each
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "pan")]
-    ms: Vec<PathBuf>,
+    #[command(flatten)]
+    pair: PairArgs,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    geometry: GeometryArgs,
 }
 
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
 #[expect(clippy::print_stdout, reason = "the report is the command's output")]
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
-    let (pan, ms) = match &args.pan {
-        Some(pan) => (pan, &args.ms[..]),
-        None => (&args.files[0], &args.files[1..]),
-    };
-    let (pan, ms) = (Source::open(&[pan])?, Source::open(ms)?);
+    let Files { pan, ms, .. } = args.pair.open()?;
     let headers = [pan.header().clone(), ms.header().clone()];
-    let options = args.geometry.options();
+    let options = args.pair.geometry.options();
     let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], &options) {
         Ok(geometry) => (Some(geometry), None),
         // Measured all the same, where the ratio is nearly whole.

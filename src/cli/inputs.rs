@@ -4,79 +4,58 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trapan::method::config::Sensor;
-use trapan::raster::{Check, Geometry, GeometryOptions, Product, RasterError, Scene, Source};
+use trapan::raster::{Check, Geometry, GeometryOptions, Product, Scene, Source};
 
+use super::CliError;
 use super::geometry::GeometryArgs;
 
-/// Which files.
+/// Which files, and how they lie on each other.
 #[derive(Args)]
-pub struct InputArgs {
+pub struct PairArgs {
     /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
-    /// *_MUL) or GF-1/2; instead of --pan and --ms
-    #[arg(value_name = "PRODUCT_DIR", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
-    product: Option<PathBuf>,
+    /// *_MUL) or GF-1/2; or the PAN file and the MS file or files, as with --pan and --ms
+    #[arg(value_name = "PRODUCT_DIR | PAN MS", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
+    files: Vec<PathBuf>,
     /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE", required_unless_present = "product")]
+    #[arg(long, value_name = "FILE", required_unless_present = "files")]
     pan: Option<PathBuf>,
     /// Multispectral GeoTIFF of the same area, 1 to 16 bands, or several files whose bands follow
     /// each other
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "product")]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
     ms: Vec<PathBuf>,
     /// Bands of a Landsat product to fuse [default: B2 to B7; Landsat 7: B1 to B5, B7]
-    #[arg(long, value_delimiter = ',', value_name = "B4,B3,…", requires = "product")]
+    #[arg(long, value_delimiter = ',', value_name = "B4,B3,…", requires = "files")]
     bands: Vec<String>,
     /// Value of pixels without data, for files that do not state one
     #[arg(long, allow_negative_numbers = true, value_name = "VALUE")]
     nodata: Option<f64>,
     #[command(flatten)]
-    geometry: GeometryArgs,
-    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
-    #[arg(long, help_heading = "Geometry")]
-    coregister: bool,
+    pub geometry: GeometryArgs,
 }
 
 /// The two images, opened.
-struct Files {
-    pan: Source,
-    ms: Source,
-    sensor: Option<Sensor>,
+pub struct Files {
+    pub pan: Source,
+    pub ms: Source,
+    /// The preset of a product's sensor, if there is one.
+    pub sensor: Option<Sensor>,
 }
 
-impl InputArgs {
-    /// Opens, matches and checks the files, or those of the product, and registers them if asked; what is
-    /// to be known is among the scene's warnings. With the product's sensor, if it has a preset.
-    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), RasterError> {
-        let open = |options: &GeometryOptions| {
-            let Files { pan, ms, sensor } = self.files()?;
-            let geometry = Geometry::of(pan.header(), ms.header(), options)?;
-            Ok::<_, RasterError>((Scene::new(pan, ms, geometry), sensor))
-        };
-        let options = self.geometry.options();
-        let (mut scene, sensor) = open(&options)?;
-        let mut check = Check::of(&scene)?;
-        if self.coregister {
-            let options = check.corrected(&options)?;
-            (scene, _) = open(&options)?;
-            check = Check::of(&scene)?;
-            let [down, right] = options.shift;
-            scene
-                .warnings
-                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
-        }
-        scene.warnings.extend(check.warnings);
-        Ok((scene, sensor))
-    }
-
-    fn files(&self) -> Result<Files, RasterError> {
-        let (mut inputs, nodata) = match (&self.product, &self.pan) {
-            (Some(folder), _) => {
+impl PairArgs {
+    /// Opens the files, or those of the product.
+    pub fn open(&self) -> Result<Files, CliError> {
+        let (mut inputs, nodata) = match &self.files[..] {
+            [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
+            [folder] => {
                 let product = Product::open(folder, &self.bands)?;
                 let [pan, ms] = product.sources()?;
                 let sensor = product.satellite.as_deref().and_then(sensor);
                 (Files { pan, ms, sensor }, product.nodata)
             }
-            (None, pan) => {
-                let pan = Source::open(&pan.iter().collect::<Vec<_>>())?;
+            [_, _, ..] if !self.bands.is_empty() => return Err(CliError::BandsOfFiles),
+            [pan, ms @ ..] => (Files { pan: Source::open(&[pan])?, ms: Source::open(ms)?, sensor: None }, None),
+            [] => {
+                let pan = Source::open(&self.pan.iter().collect::<Vec<_>>())?;
                 (Files { pan, ms: Source::open(&self.ms)?, sensor: None }, None)
             }
         };
@@ -85,6 +64,46 @@ impl InputArgs {
             inputs.ms.assume_nodata(nodata);
         }
         Ok(inputs)
+    }
+}
+
+/// The pair to work on.
+#[derive(Args)]
+pub struct InputArgs {
+    #[command(flatten)]
+    pair: PairArgs,
+    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
+    #[arg(long, help_heading = "Geometry")]
+    coregister: bool,
+}
+
+impl InputArgs {
+    /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
+    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
+        self.matched(&self.pair.geometry.options())
+    }
+
+    fn matched(&self, options: &GeometryOptions) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
+        let Files { pan, ms, sensor } = self.pair.open()?;
+        let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+        Ok((Scene::new(pan, ms, geometry), sensor))
+    }
+
+    /// Checks what [`open`](Self::open) gave, and registers it if asked; what is to be known is among the
+    /// scene's warnings.
+    pub fn check(&self, mut scene: Scene<'static>) -> Result<Scene<'static>, CliError> {
+        let mut check = Check::of(&scene)?;
+        if self.coregister {
+            let options = check.corrected(&self.pair.geometry.options())?;
+            (scene, _) = self.matched(&options)?;
+            check = Check::of(&scene)?;
+            let [down, right] = options.shift;
+            scene
+                .warnings
+                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+        }
+        scene.warnings.extend(check.warnings);
+        Ok(scene)
     }
 }
 

@@ -96,17 +96,26 @@ pub fn apply(
             });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
-            Err(error) if lost(&device, &error) && tile[0].min(tile[1]) > SMALLEST => {
-                tile = tile.map(|side| (side / 2).max(SMALLEST));
-                notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
-            }
-            Err(error) if lost(&device, &error) => {
-                (device, tile) = (Device::cpu(0), tile_size(job, &dims));
-                notes.push(format!("{error}: went on on the CPU"));
-            }
+            Err(error) if lost(&device, &error) => match smaller(&device, tile) {
+                Some(next) => {
+                    (device, tile) = next;
+                    notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
+                }
+                None => {
+                    (device, tile) = (Device::cpu(0), tile_size(job, &dims));
+                    notes.push(format!("{error}: went on on the CPU"));
+                }
+            },
             Err(error) => return Err(error),
         }
     }
+}
+
+/// A fresh device on the same adapter with tiles of half the size; `None` where that helps no more.
+fn smaller(device: &Device, tile: [usize; 2]) -> Option<(Device, [usize; 2])> {
+    let Device::Gpu(gpu) = device else { return None };
+    let half = tile.map(|side| (side / 2).max(SMALLEST).min(side));
+    (half != tile).then(|| gpu.reopen().ok()).flatten().map(|gpu| (Device::Gpu(gpu), half))
 }
 
 /// Rows and columns of tiles that the memory holds: flat ones first, since strips are as wide as the scene.

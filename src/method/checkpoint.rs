@@ -52,12 +52,14 @@ pub struct Checkpoints {
     path: PathBuf,
     every: Duration,
     last: Instant,
+    /// Whether the file is of the training that goes on now.
+    own: bool,
 }
 
 impl Checkpoints {
     /// Checkpoints at `path`, written at the end of an epoch when `every` has passed.
     pub fn new(path: &Path, every: Duration) -> Self {
-        Self { path: path.to_owned(), every, last: Instant::now() }
+        Self { path: path.to_owned(), every, last: Instant::now(), own: false }
     }
 
     /// Whether it is time to save.
@@ -66,7 +68,7 @@ impl Checkpoints {
     }
 
     /// The checkpoint on disk, if there is one.
-    pub(super) fn load(&self, identity: &str) -> Result<Option<Checkpoint>, MethodError> {
+    pub(super) fn load(&mut self, identity: &str) -> Result<Option<Checkpoint>, MethodError> {
         if !self.path.exists() {
             return Ok(None);
         }
@@ -77,6 +79,7 @@ impl Checkpoints {
             return Err(MethodError::OtherRun { path: self.path.clone() });
         }
         let tensors = tensors.into_iter().map(|(name, _, data)| (name, data)).collect();
+        self.own = true;
         Ok(Some(Checkpoint { position: header.position, tensors }))
     }
 
@@ -87,8 +90,13 @@ impl Checkpoints {
             checkpoint.tensors.iter().map(|(name, data)| (name.clone(), vec![data.len()], data.clone())).collect();
         let bytes = weights_file::encode(&meta, &tensors);
         write_atomically(&self.path, true, |file| file.write_all(&bytes))?;
-        self.last = Instant::now();
+        (self.last, self.own) = (Instant::now(), true);
         Ok(())
+    }
+
+    /// Drops what the training so far has written, if anything: another device goes through other values.
+    pub(super) fn restart(&mut self) -> Result<(), MethodError> {
+        if std::mem::take(&mut self.own) { self.remove() } else { Ok(()) }
     }
 
     /// Removes the checkpoint: the run it belongs to has ended.

@@ -53,7 +53,8 @@ impl Fitted {
     /// Whether it may be applied to a scene.
     ///
     /// # Errors
-    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on.
+    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on; those of
+    /// [`Config::check_grids`].
     pub fn check(&self, scene: &Scene<'_>, scale: &Scale) -> Result<(), MethodError> {
         let misfit = |what, model: String, scene: String| Err(MethodError::Misfit { what, model, scene });
         if self.bands != scene.ms().bands {
@@ -66,7 +67,7 @@ impl Fitted {
         if !(0.25..=4.0).contains(&(self.scale.scale / scale.scale)) {
             return misfit("value range", self.scale.to_string(), scale.to_string());
         }
-        Ok(())
+        self.config.check_grids(&scene.rows, &scene.columns)
     }
 
     /// How PAN responds to the bands of a pixel by the degradation network: `[C]` to a value, all in DN.
@@ -104,8 +105,9 @@ impl Fitted {
             return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
         }
         config.check(bands).map_err(|e| bad(e.to_string()))?;
-        let finite = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0;
-        if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !finite || means.iter().any(|m| !m.is_finite()) {
+        let [low, high] = scale.range;
+        let usable = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0 && low <= high;
+        if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !usable || means.iter().any(|m| !m.is_finite()) {
             return Err(bad("its metadata contradict each other".into()));
         }
         let shape = FusionShape { bands, width: config.width, blocks: config.blocks };

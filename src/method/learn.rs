@@ -54,22 +54,23 @@ pub fn learn(
 ) -> Result<Learned, MethodError> {
     let (dims, windows, samples) = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
-    let mut run = |device: &Device| {
+    let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
         let model = build(dims, config, samples[0].weights.is_some(), device.grain());
         let mut engine = device.load(model.program.clone(), options)?;
         let (load_time, loading) = (start.elapsed(), engine.loading());
-        let job = Job { model: &model, config, samples: &samples, checkpoints: checkpoints.as_deref_mut(), look: LOOK };
+        let job = Job { model: &model, config, samples: &samples, checkpoints, look: LOOK };
         let outcome = train(engine.as_mut(), job, observe)?;
         Ok((outcome, engine.name(), load_time, loading, engine.timings()?))
     };
-    let result = run(device).or_else(|error| match lost(device, &error) {
-        true => {
+    let result = match run(device, checkpoints.as_deref_mut()) {
+        Err(error) if lost(device, &error) => {
             notes.push(format!("{error}: the training ran on the CPU instead"));
-            run(&Device::cpu(0))
+            checkpoints.iter_mut().try_for_each(|c| c.restart())?;
+            run(&Device::cpu(0), checkpoints)
         }
-        false => Err(error),
-    });
+        result => result,
+    };
     let (outcome, device, load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
     let fitted = Fitted {

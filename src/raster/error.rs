@@ -274,13 +274,9 @@ pub(super) fn translate(options: &str, path: &Path) -> String {
 /// The line of a GDAL program that remedies a file: options, then input and a new name beside it.
 pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    gdal_to(program, options, path, &path.with_file_name(format!("{stem}_fixed.tif")))
-}
-
-/// [`gdal`] to a given name.
-pub(super) fn gdal_to(program: &str, options: &str, path: &Path, out: &Path) -> String {
     let space = if options.is_empty() { "" } else { " " };
-    format!("{program}{space}{options} {} {}", quoted(path), quoted(out))
+    let out = path.with_file_name(format!("{stem}_fixed.tif"));
+    format!("{program}{space}{options} {} {}", quoted(path), quoted(&out))
 }
 
 /// A path as a shell takes it.

@@ -16,6 +16,7 @@ mod image;
 mod input;
 
 mod metadata;
+mod mosaic;
 mod pair;
 pub mod picture;
 mod product;
@@ -142,7 +143,7 @@ impl std::fmt::Display for Window {
 pub struct Header {
     /// Where it is read from, the first file of several; names it in errors.
     pub path: PathBuf,
-    /// Further files whose bands follow those of the first.
+    /// Further files: of bands that follow those of the first, or of tiles beside it.
     pub others: Vec<PathBuf>,
     /// Columns.
     pub width: usize,

@@ -11,6 +11,7 @@ use super::{
     image::{Image, Slot},
     input::Input,
     metadata,
+    mosaic::{self, Tile},
     storage::Storage,
 };
 
@@ -22,7 +23,7 @@ const MAX_VALUES: u64 = 4096;
 
 /// An image in one or several files, of which windows can be read from any thread.
 ///
-/// Reads: the first image of each file and its mask; u8, u16, i16 or f32, also packed in 1 to 15
+/// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or f32, also packed in 1 to 15
 /// bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW, deflate,
 /// ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
 /// files) become nodata, or 0 without a nodata tag.
@@ -32,6 +33,8 @@ const MAX_VALUES: u64 = 4096;
 pub struct Source {
     header: Header,
     parts: Vec<Part>,
+    /// Files side by side, instead of `parts`.
+    tiles: Vec<Tile>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
 }
@@ -51,8 +54,8 @@ impl Source {
     /// # Errors
     /// All input errors of [`RasterError`]; [`RasterError::Stack`] if the files do not fit.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, RasterError> {
-        let inputs = paths.iter().map(|path| Input::open(path.as_ref()));
-        Self::stack(inputs.collect::<Result<_, _>>()?)
+        let inputs = paths.iter().map(|path| Ok((Input::open(path.as_ref())?, sidecar(path.as_ref())?)));
+        Self::stack(inputs.collect::<Result<_, RasterError>>()?)
     }
 
     /// [`open`](Self::open) for the bytes of one file; `path` is its name in errors.
@@ -60,22 +63,23 @@ impl Source {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, RasterError> {
-        Self::stack(vec![Input::new(bytes, path)?])
+        Self::stack(vec![(Input::new(bytes, path)?, None)])
     }
 
-    fn stack(inputs: Vec<Input>) -> Result<Self, RasterError> {
+    /// Files, each with that of its mask, if it has one.
+    fn stack(inputs: Vec<(Input, Option<Input>)>) -> Result<Self, RasterError> {
         let mut files = inputs.into_iter();
-        let Some(first) = files.next() else {
+        let Some((first, mask)) = files.next() else {
             return Err(RasterError::Missing { path: "(no file given)".into() });
         };
-        let mut source = Self::single(first)?;
-        for file in files {
-            source.add(Self::single(file)?)?;
+        let mut source = Self::single(first, mask)?;
+        for (file, mask) in files {
+            source.add(Self::single(file, mask)?)?;
         }
         Ok(source)
     }
 
-    fn single(input: Input) -> Result<Self, RasterError> {
+    fn single(input: Input, sidecar: Option<Input>) -> Result<Self, RasterError> {
         let input = Arc::new(input);
         let (tiff, mask) = Directory::image_and_mask(&input)?;
         let storage = Storage::read(&tiff)?;
@@ -98,20 +102,26 @@ impl Source {
             alpha,
             nodata,
         };
-        let mask = match mask {
-            None => None,
-            Some(mask) => {
-                let mask = Storage::read(&mask)?;
-                if mask.window() != storage.window() || mask.bands != 1 {
-                    return Err(input.damaged("its mask has another size than the image".into()));
-                }
-                Some(Image::new(input.clone(), mask))
+        let window = storage.window();
+        let mask = match (mask, sidecar) {
+            // As GDAL has it: a mask inside the file goes before one beside it.
+            (Some(mask), _) => Some(Image::new(input.clone(), mask_storage(&mask, window, 1)?)),
+            (None, Some(file)) => {
+                let file = Arc::new(file);
+                let storage = mask_storage(&Directory::image_and_mask(&file)?.0, window, storage.bands)?;
+                Some(Image::new(file, storage))
             }
+            (None, None) => None,
         };
         let values = vec![nodata.map(|n| n as f32); bands.len()];
         let fill = nodata.unwrap_or(0.0) as f32;
         let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
-        Ok(Self { header, parts: vec![part], nodata: values })
+        Ok(Self { header, parts: vec![part], tiles: Vec::new(), nodata: values })
+    }
+
+    /// The whole that tiles make, whose first corner the header is of.
+    pub(super) fn of_tiles(header: Header, tiles: Vec<Tile>) -> Self {
+        Self { header, parts: Vec::new(), tiles, nodata: Vec::new() }
     }
 
     /// Appends the bands of another source.
@@ -155,6 +165,7 @@ impl Source {
     pub fn assume_nodata(&mut self, nodata: f64) {
         self.header.nodata = self.header.nodata.or(Some(nodata));
         self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+        self.tiles.iter_mut().for_each(|tile| tile.source.assume_nodata(nodata));
     }
 
     /// Takes this for the number of significant bits if the files do not state one.
@@ -183,7 +194,7 @@ impl Source {
         }
         let pixels = window.width * window.height;
         let alphas = self.parts.iter().filter(|part| part.alpha.is_some()).count();
-        let masks = self.parts.iter().filter(|part| part.mask.is_some()).count();
+        let masks: usize = self.parts.iter().flat_map(|part| &part.mask).map(|mask| mask.storage.bands).sum();
         // Bands, then alphas and masks, which become validity.
         let stride = bands + alphas + masks;
         let values = (pixels as u64).saturating_mul(stride as u64);
@@ -192,6 +203,9 @@ impl Source {
             return Err(self.too_large(window));
         }
         data.resize(pixels * stride, 0.0);
+        if !self.tiles.is_empty() {
+            return mosaic::read(&self.tiles, window, bands, data);
+        }
         let (mut offset, mut extra) = (0, bands);
         for part in &self.parts {
             let band = |band| {
@@ -203,8 +217,9 @@ impl Source {
             let slots: Vec<Slot> = (0..part.image.storage.bands).map(band).collect();
             part.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &part.mask {
-                mask.read(window, &[Slot { band: 0, at: extra, fill: 0.0 }], &mut data, stride)?;
-                extra += 1;
+                let slot = |band| Slot { band, at: extra + band, fill: 0.0 };
+                mask.read(window, &(0..mask.storage.bands).map(slot).collect::<Vec<_>>(), &mut data, stride)?;
+                extra += mask.storage.bands;
             }
         }
         let valid = validity(&mut data, bands, stride, &self.nodata);
@@ -225,8 +240,9 @@ impl Source {
     pub fn read_all(&self) -> Result<Raster, RasterError> {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
-        let size: u64 = self.parts.iter().map(|part| part.image.size()).sum();
-        let most = self.parts.iter().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        let parts = || self.parts.iter().chain(self.tiles.iter().flat_map(|tile| &tile.source.parts));
+        let size: u64 = parts().map(|part| part.image.size()).sum();
+        let most = parts().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
@@ -267,6 +283,23 @@ pub(super) fn validity(data: &mut [f32], bands: usize, stride: usize, nodata: &[
         *valid &= opacity.iter().all(|v| *v != 0.0);
     });
     valid.contains(&false).then_some(valid)
+}
+
+/// GDAL's mask beside a file: `scene.tif.msk`.
+fn sidecar(path: &Path) -> Result<Option<Input>, RasterError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".msk");
+    let mask = Path::new(&name);
+    if mask.is_file() { Input::open(mask).map(Some) } else { Ok(None) }
+}
+
+/// How a mask is stored: one for all bands of an image or, in a file of its own, one for each of them.
+fn mask_storage(mask: &Directory<'_>, image: Window, bands: usize) -> Result<Storage, RasterError> {
+    let storage = Storage::read(mask)?;
+    if storage.window() != image || ![1, bands].contains(&storage.bands) {
+        return Err(mask.damaged("the mask has another size than the image".into()));
+    }
+    Ok(storage)
 }
 
 /// The band that is transparency: ExtraSamples describes the last bands, 1 and 2 are kinds of alpha.

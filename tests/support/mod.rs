@@ -2,6 +2,7 @@
 
 pub mod devices;
 pub mod formula;
+pub mod memory;
 pub mod oracle;
 pub mod session;
 pub mod textbook;

@@ -172,6 +172,7 @@ pub struct Gpu {
 /// What the clones of a [`Gpu`] share.
 struct Shared {
     adapter: Adapter,
+    handle: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
     uniforms: wgpu::BindGroupLayout,
@@ -208,10 +209,10 @@ impl Gpu {
             return Err(EngineError::NoAdapter { wanted: pick.to_string(), found });
         };
         let (adapter, handle) = found.swap_remove(index);
-        Self::connect(adapter, &handle)
+        Self::connect(adapter, handle)
     }
 
-    fn connect(adapter: Adapter, handle: &wgpu::Adapter) -> Result<Self, EngineError> {
+    fn connect(adapter: Adapter, handle: wgpu::Adapter) -> Result<Self, EngineError> {
         let refuse = |reason: String| EngineError::Open { adapter: adapter.to_string(), reason };
         let (memory, threads) = (adapter.workgroup_memory, adapter.workgroup_threads);
         if memory < 16 << 10 || threads < 256 {
@@ -248,8 +249,25 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
         let forms = Forms { half: None, winograd: true };
-        let shared = Shared { adapter, device, queue, uniforms, pipelines: Mutex::default(), failure };
+        let shared = Shared { adapter, handle, device, queue, uniforms, pipelines: Mutex::default(), failure };
         Ok(Self { shared: Arc::new(shared), cache: None, forms })
+    }
+
+    /// A new device on the same adapter, with the same cache and precision: a device that failed once
+    /// stays so.
+    ///
+    /// # Errors
+    /// [`EngineError::Open`] if the adapter is gone.
+    pub fn reopen(&self) -> Result<Self, EngineError> {
+        let Shared { adapter, handle, .. } = &*self.shared;
+        let Self { cache, forms, .. } = self.clone();
+        Ok(Self { cache, forms, ..Self::connect(adapter.clone(), handle.clone())? })
+    }
+
+    /// Takes the device away, as the reset of a driver does: everything on it and its clones fails from
+    /// here on. For tests of what happens then.
+    pub fn lose(&self) {
+        self.device().destroy();
     }
 
     /// The same device, which keeps compiled kernels in a folder from one process to the

@@ -42,7 +42,7 @@ impl Run<'_> {
 
     /// Goes back to where the checkpoint was taken, if there is one.
     pub(super) fn resume(&mut self) -> Result<(), MethodError> {
-        let Some(saving) = &self.saving else { return Ok(()) };
+        let Some(saving) = &mut self.saving else { return Ok(()) };
         let Some(Checkpoint { position, mut tensors }) = saving.files.load(&saving.identity)? else { return Ok(()) };
         for (name, tensor) in self.trained() {
             self.engine.write(tensor, &tensors.remove(&name).unwrap_or_default())?;

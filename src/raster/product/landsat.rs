@@ -80,7 +80,7 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         names.push((*name).to_owned());
     }
     // Level-1 pixels without data are 0, which old files do not state.
-    Ok(Some(Product { satellite: Some(satellite), pan, ms, names, bits: None, nodata: Some(0.0) }))
+    Ok(Some(Product { satellite: Some(satellite), pan: vec![pan], ms, names, nodata: Some(0.0), ..Product::default() }))
 }
 
 /// "LANDSAT_8" of LC08.

@@ -6,20 +6,19 @@ mod odl;
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    RasterError, Source,
-    error::{quoted, translate},
-};
+use super::{RasterError, Source, error::translate};
 
 /// What a product folder holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Product {
     /// Name of the satellite as its metadata or file names give it: "LANDSAT_8", "WV02", "GF2", ….
     pub satellite: Option<String>,
-    /// The panchromatic file.
-    pub pan: PathBuf,
-    /// The multispectral files, one of several bands or one per band.
+    /// The panchromatic file, or its tiles.
+    pub pan: Vec<PathBuf>,
+    /// The multispectral files: one of several bands, one per band, or tiles.
     pub ms: Vec<PathBuf>,
+    /// Whether those are tiles.
+    pub ms_tiled: bool,
     /// Names of the MS bands, for files without them; empty if unknown.
     pub names: Vec<String>,
     /// Significant bits of the values, if the metadata state them.
@@ -63,9 +62,10 @@ impl Product {
     /// Opens PAN and MS, with the names and bits that the metadata add to them.
     ///
     /// # Errors
-    /// Those of [`Source::open`].
+    /// Those of [`Source::open`] and [`Source::mosaic`].
     pub fn sources(&self) -> Result<[Source; 2], RasterError> {
-        let mut sources = [Source::open(&[&self.pan])?, Source::open(&self.ms)?];
+        let ms = if self.ms_tiled { Source::mosaic(&self.ms)? } else { Source::open(&self.ms)? };
+        let mut sources = [Source::mosaic(&self.pan)?, ms];
         sources.iter_mut().for_each(|source| source.assume_bits(self.bits));
         sources[1].assume_names(&self.names);
         Ok(sources)
@@ -157,10 +157,5 @@ fn gaofen(folder: &Folder) -> Result<Option<Product>, RasterError> {
     };
     let satellite = name(pan).split('_').next().map(str::to_uppercase);
     let names = ["Blue", "Green", "Red", "NIR"].map(String::from).to_vec();
-    Ok(Some(Product { satellite, pan: pan.clone(), ms: vec![ms.clone()], names, ..Product::default() }))
-}
-
-/// A line for the user who has to name the files himself.
-fn fuse_line(pan: &Path, ms: &Path) -> String {
-    format!("trapan fuse --pan {} --ms {} -o fused.tif", quoted(pan), quoted(ms))
+    Ok(Some(Product { satellite, pan: vec![pan.clone()], ms: vec![ms.clone()], names, ..Product::default() }))
 }
