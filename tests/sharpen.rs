@@ -1,16 +1,18 @@
 //! Scenes larger than a tile, and trainings of several samples, with nodata, interrupted and resumed.
 
 use std::ops::{ControlFlow, Range};
+use std::process::Command;
 use std::time::Duration;
 
-use trapan::engine::{CpuEngine, Device, Options};
+use trapan::engine::gpu::Gpu;
+use trapan::engine::{CpuEngine, Device, EngineError, Options};
 use trapan::graph::{Isa, Shape};
 use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
-    learn, train, windows,
+    Checkpoints, Dims, Fitted, Job, MethodError, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener,
+    Validity, learn, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -115,6 +117,46 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
         let far = fused.iter().zip(&undisturbed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 1e-5, "{then}: {far} off the CPU's pixels");
     }
+}
+
+/// A GPU without memory for a tile says so, and takes a smaller one: in a process that may not have more
+/// memory than it has already, as the software device takes its from there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_gpu_without_memory_takes_smaller_tiles() {
+    let child = ["sharpen::child_runs_out_of_memory", "--exact", "--ignored", "--nocapture"];
+    let ended = Command::new(std::env::current_exe().expect("this test")).args(child).output().expect("it starts");
+    assert!(
+        ended.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by a_gpu_without_memory_takes_smaller_tiles"]
+fn child_runs_out_of_memory() {
+    let gpu = software();
+    let dims = Dims::aligned(250, 250, 1, 4);
+    let weights: Vec<Layer> = layers(&fusion_weights(1));
+    let network = (FusionShape { bands: 1, width: 32, blocks: 4 }, &weights[..]);
+    let load = |gpu: &Gpu, side: usize| {
+        let device = Device::Gpu(gpu.clone());
+        let all = [0..dims.rows.fine, 0..dims.columns.fine];
+        Sharpener::new(&device, Options::default(), &dims, Upsample::Cubic, network, all, [side; 2]).map(|_| ())
+    };
+    load(gpu, 200).expect("there is memory");
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = pages.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    // 200 MB more, of which a tile of 1000x1000 would take 400.
+    let limit = format!("--as={}", pages * 4096 + 200_000_000);
+    let limited = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), &limit]).status();
+    assert!(limited.is_ok_and(|status| status.success()), "these tests need prlimit: apt install util-linux");
+    let error = load(gpu, 1000).expect_err("there is no memory");
+    assert!(matches!(error, MethodError::Engine(EngineError::OutOfMemory { .. })), "{error}");
+    load(gpu, 200).expect("there is memory for this");
 }
 
 /// A scene in memory and networks for it.

@@ -164,8 +164,12 @@ impl Info {
 }
 
 fn file_line(header: &Header, seen: Option<&Seen>) -> String {
+    let more = match header.others.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
     let mut parts = vec![format!(
-        "{}: {}x{}x{} {}",
+        "{}{more}: {}x{}x{} {}",
         header.path.display(),
         header.width,
         header.height,

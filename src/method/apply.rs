@@ -8,7 +8,7 @@ use super::fitted::Fitted;
 use super::learn::lost;
 use super::sharpen::Span;
 use super::{Dims, MethodError, Sharpener};
-use crate::engine::{Device, Options, Timing};
+use crate::engine::{Device, EngineError, Options, Timing};
 use crate::raster::{Block, RasterError, Scene, fill};
 
 /// Largest side of a tile: an activation of 32 channels then fits in 128 MiB, the least binding that a
@@ -96,7 +96,7 @@ pub fn apply(
             });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
-            Err(error) if lost(&device, &error) => match smaller(&device, tile) {
+            Err(error) if lost(&device, &error) => match smaller(&device, tile, &error) {
                 Some(next) => {
                     (device, tile) = next;
                     notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
@@ -111,11 +111,16 @@ pub fn apply(
     }
 }
 
-/// A fresh device on the same adapter with tiles of half the size; `None` where that helps no more.
-fn smaller(device: &Device, tile: [usize; 2]) -> Option<(Device, [usize; 2])> {
+/// Tiles of half the size, on a fresh device where this one has failed, which it stays; `None` where that
+/// helps no more.
+fn smaller(device: &Device, tile: [usize; 2], error: &MethodError) -> Option<(Device, [usize; 2])> {
     let Device::Gpu(gpu) = device else { return None };
     let half = tile.map(|side| (side / 2).max(SMALLEST).min(side));
-    (half != tile).then(|| gpu.reopen().ok()).flatten().map(|gpu| (Device::Gpu(gpu), half))
+    let gpu = match error {
+        MethodError::Engine(EngineError::Device { .. }) => gpu.reopen().ok()?,
+        _ => gpu.clone(),
+    };
+    (half != tile).then_some((Device::Gpu(gpu), half))
 }
 
 /// Rows and columns of tiles that the memory holds: flat ones first, since strips are as wide as the scene.
