@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use trapan::engine::{CpuEngine, Device, Options};
+use trapan::filter::Grid;
 use trapan::graph::{Isa, Shape};
 use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
@@ -166,6 +167,13 @@ fn networks_come_back_from_their_file() {
         let error = other.check(&scene, &fitted.scale).expect_err("refused").to_string();
         assert!(error.contains(what), "{error}");
     }
+    // The codes' interpolator belongs to grids that lie as its own.
+    let paper = Config { upsample: Upsample::Interp23, ..fitted.config.clone() };
+    let paper = Fitted { config: paper, ..fitted.clone() };
+    paper.check(&scene, &fitted.scale).expect("area-aligned");
+    let between = Simulated { pair: Pair { rows: Grid { phase: 1.2, ..pair.rows }, ..pair.clone() }, fitted: paper };
+    let error = between.fitted.check(&Scene::of(&between.pair), &fitted.scale).expect_err("refused").to_string();
+    assert!(error.contains("interp23"), "{error}");
     // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
     let whole = std::fs::read(&path).expect("a file");
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().expect("eight")) as usize;
