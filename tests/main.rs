@@ -12,6 +12,7 @@ mod filters;
 mod fixture;
 mod geometry;
 mod golden;
+mod gpu_failures;
 mod gradients;
 mod info;
 mod layouts;

@@ -1,18 +1,17 @@
 //! Scenes larger than a tile, and trainings of several samples, with nodata, interrupted and resumed.
 
 use std::ops::{ControlFlow, Range};
-use std::process::Command;
 use std::time::Duration;
 
-use trapan::engine::gpu::Gpu;
-use trapan::engine::{CpuEngine, Device, EngineError, Options};
+use trapan::engine::{CpuEngine, Device, Options};
+use trapan::filter::Grid;
 use trapan::graph::{Isa, Shape};
 use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Fitted, Job, MethodError, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener,
-    Validity, learn, train, windows,
+    Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
+    train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -50,7 +49,7 @@ fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -
 }
 
 /// MS of `h × w` on a PAN of its own size and phase.
-fn dims(h: usize, w: usize, bands: usize, ratio: usize, phase: f64, cut: usize) -> Dims {
+pub fn dims(h: usize, w: usize, bands: usize, ratio: usize, phase: f64, cut: usize) -> Dims {
     let mut dims = Dims::aligned(h, w, bands, ratio);
     for grid in [&mut dims.rows, &mut dims.columns] {
         (grid.phase, grid.fine) = (phase, grid.fine - cut);
@@ -97,68 +96,6 @@ fn a_part_has_the_bytes_of_the_whole() {
     }
 }
 
-/// A GPU that is lost in the middle, really: the rest is computed on a new device in smaller tiles, where
-/// tiles are as small as they get on the CPU, and what comes out is what would have come.
-#[test]
-fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
-    let dims = dims(48, 16, 1, 4, 1.5, 0);
-    let all = [0..dims.rows.fine, 0..dims.columns.fine];
-    let scene = Simulated::of(&dims);
-    let undisturbed = scene.apply(&Device::cpu(2), all.clone(), u64::MAX);
-    // Tiles of some more rows than the least, and of the least there are.
-    for (memory, then) in [(5_000_000, "went on with tiles of 64x128"), (0, "went on on the CPU")] {
-        let gpu = software().reopen().expect("the adapter is still there");
-        let device = Device::Gpu(gpu.clone());
-        let (fused, applied, ends) = scene.apply_watched(&device, all.clone(), memory, &mut || gpu.lose());
-        assert!(ends.len() > 1 && ends[0] < dims.rows.fine, "{ends:?}: lost after the first of several strips");
-        assert_eq!(applied.notes.len(), 1, "{:?}", applied.notes);
-        assert!(applied.notes[0].contains("device lost") && applied.notes[0].ends_with(then), "{:?}", applied.notes);
-        assert_eq!(fused.len(), undisturbed.len());
-        let far = fused.iter().zip(&undisturbed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(far < 1e-5, "{then}: {far} off the CPU's pixels");
-    }
-}
-
-/// A GPU without memory for a tile says so, and takes a smaller one: in a process that may not have more
-/// memory than it has already, as the software device takes its from there.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_gpu_without_memory_takes_smaller_tiles() {
-    let child = ["sharpen::child_runs_out_of_memory", "--exact", "--ignored", "--nocapture"];
-    let ended = Command::new(std::env::current_exe().expect("this test")).args(child).output().expect("it starts");
-    assert!(
-        ended.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&ended.stdout),
-        String::from_utf8_lossy(&ended.stderr)
-    );
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-#[ignore = "run by a_gpu_without_memory_takes_smaller_tiles"]
-fn child_runs_out_of_memory() {
-    let gpu = software();
-    let dims = Dims::aligned(250, 250, 1, 4);
-    let weights: Vec<Layer> = layers(&fusion_weights(1));
-    let network = (FusionShape { bands: 1, width: 32, blocks: 4 }, &weights[..]);
-    let load = |gpu: &Gpu, side: usize| {
-        let device = Device::Gpu(gpu.clone());
-        let all = [0..dims.rows.fine, 0..dims.columns.fine];
-        Sharpener::new(&device, Options::default(), &dims, Upsample::Cubic, network, all, [side; 2]).map(|_| ())
-    };
-    load(gpu, 200).expect("there is memory");
-    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: u64 = pages.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
-    // 200 MB more, of which a tile of 1000x1000 would take 400.
-    let limit = format!("--as={}", pages * 4096 + 200_000_000);
-    let limited = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), &limit]).status();
-    assert!(limited.is_ok_and(|status| status.success()), "these tests need prlimit: apt install util-linux");
-    let error = load(gpu, 1000).expect_err("there is no memory");
-    assert!(matches!(error, MethodError::Engine(EngineError::OutOfMemory { .. })), "{error}");
-    load(gpu, 200).expect("there is memory for this");
-}
-
 /// A scene in memory and networks for it.
 pub struct Simulated {
     pub pair: Pair,
@@ -181,12 +118,12 @@ impl Simulated {
         Self { pair, fitted: Fitted { config, bands: dims.bands, ratio: dims.rows.ratio, scale, means, fusion, dam } }
     }
 
-    fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
+    pub fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
         self.apply_watched(device, part, memory, &mut || ()).0
     }
 
     /// With what is done after each strip; what was applied, and where the strips ended.
-    fn apply_watched(
+    pub fn apply_watched(
         &self,
         device: &Device,
         part: [Range<usize>; 2],
@@ -230,6 +167,13 @@ fn networks_come_back_from_their_file() {
         let error = other.check(&scene, &fitted.scale).expect_err("refused").to_string();
         assert!(error.contains(what), "{error}");
     }
+    // The codes' interpolator belongs to grids that lie as its own.
+    let paper = Config { upsample: Upsample::Interp23, ..fitted.config.clone() };
+    let paper = Fitted { config: paper, ..fitted.clone() };
+    paper.check(&scene, &fitted.scale).expect("area-aligned");
+    let between = Simulated { pair: Pair { rows: Grid { phase: 1.2, ..pair.rows }, ..pair.clone() }, fitted: paper };
+    let error = between.fitted.check(&Scene::of(&between.pair), &fitted.scale).expect_err("refused").to_string();
+    assert!(error.contains("interp23"), "{error}");
     // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
     let whole = std::fs::read(&path).expect("a file");
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().expect("eight")) as usize;
@@ -383,39 +327,6 @@ fn a_resumed_training_ends_with_the_same_bytes() {
         checkpoints.remove().expect("a checkpoint to remove");
         assert!(!path.exists());
     }
-}
-
-/// A GPU that is lost in the middle of a training, after it has left a checkpoint: the CPU trains anew, and
-/// is not stopped by the checkpoint, which is no good to it.
-#[test]
-fn a_training_goes_on_without_its_gpu() {
-    let dims = Dims::aligned(16, 18, 3, 4);
-    let Simulated { pair, fitted } = Simulated::of(&dims);
-    let scene = Scene::of(&pair);
-    let survey = Survey::of(&scene).expect("something is valid");
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("out.tif.checkpoint");
-    let learned = |device: &Device, checkpoints: Option<&mut Checkpoints>, after: &mut dyn FnMut()| {
-        let observe = &mut |_: &Progress| {
-            after();
-            ControlFlow::Continue(())
-        };
-        learn(&scene, &survey, &fitted.scale, &config(3), device, Options::default(), checkpoints, observe)
-            .expect("trains")
-    };
-    let cpu = learned(&Device::cpu(0), None, &mut || ());
-    let gpu = software().reopen().expect("the adapter is still there");
-    let mut left = false;
-    let mut checkpoints = Checkpoints::new(&path, Duration::ZERO);
-    let found = learned(&Device::Gpu(gpu.clone()), Some(&mut checkpoints), &mut || {
-        left |= path.exists();
-        if left {
-            gpu.lose();
-        }
-    });
-    assert!(left, "lost after a checkpoint");
-    assert!(matches!(&found.notes[..], [note] if note.contains("device lost") && note.ends_with("on the CPU instead")));
-    assert_eq!((&found.device, found.fitted), (&cpu.device, cpu.fitted));
 }
 
 #[test]
