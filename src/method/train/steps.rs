@@ -114,7 +114,9 @@ impl Run<'_> {
     fn keep(&mut self, network: usize, epoch: u32, loss: f64, weights: &[f32]) {
         let recent = &mut self.done.recent;
         recent.push(loss);
-        if recent.len() < self.samples.len() {
+        // A training shorter than one look at each sample goes by what it has seen at its end.
+        let steps = if network == DAM { self.config.dam_epochs as usize } else { usize::MAX };
+        if recent.len() < self.samples.len().min(steps) {
             return;
         }
         let mean = recent.iter().sum::<f64>() / recent.len() as f64;
