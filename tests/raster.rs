@@ -155,6 +155,11 @@ fn the_scale_is_the_real_bit_depth() {
         let error = Scale::of(&declared, Some(bits)).unwrap_err();
         assert!(matches!(error, RasterError::BitDepth { max: 900.0, .. }), "{error}");
     }
+    let mut fire = pair(Sample::U16, 900.0);
+    fire.ms.data[7] = 9000.0;
+    let scale = Scale::of(&fire, None).unwrap();
+    assert!((1.49 * 900.0..1.6 * 900.0).contains(&scale.scale), "one hot pixel set the unit: {scale}");
+    assert_eq!((scale.bits, scale.range), (Some(14), [0.0, 16383.0]), "and keeps its value");
     let reflectance = Scale::of(&pair(Sample::F32, 0.8), None).unwrap();
     assert_eq!((reflectance.bits, reflectance.offset, reflectance.range), (None, 0.0, [0.0, 0.8]));
     let mut signed = pair(Sample::I16, 1000.0);

@@ -14,6 +14,8 @@ const ROWS: usize = 256;
 pub struct Survey {
     /// Smallest and largest valid value of PAN and of MS.
     pub ranges: [[f32; 2]; 2],
+    /// What 99.9 % of the positive valid values of PAN and MS do not exceed, at most 6 % too large.
+    pub high: f32,
     /// Mean of the valid values of PAN, then of each band of MS.
     pub means: Vec<f32>,
     /// Invalid pixels of PAN and of MS.
@@ -46,6 +48,38 @@ struct Band {
     sum: f64,
 }
 
+/// How many positive values there are of each size: exponent and four bits of the fraction make a bin.
+#[derive(Clone)]
+struct Sizes(Vec<u64>);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self(vec![0; 1 << 12])
+    }
+}
+
+impl Sizes {
+    /// Bits of a float below a bin's.
+    const BELOW: u32 = 19;
+
+    fn add(&mut self, value: f32) {
+        if value > 0.0 {
+            self.0[(value.to_bits() >> Self::BELOW) as usize] += 1;
+        }
+    }
+
+    /// The upper end of the bin that holds a quantile.
+    fn quantile(&self, share: f64) -> f32 {
+        let mut below = share * self.0.iter().sum::<u64>() as f64;
+        let holds = |count: &u64| {
+            below -= *count as f64;
+            below <= 0.0
+        };
+        let bin = self.0.iter().position(holds).unwrap_or(self.0.len() - 1);
+        f32::from_bits(((bin as u32 + 1) << Self::BELOW) - 1)
+    }
+}
+
 impl Survey {
     /// Goes through a scene once, strip by strip.
     ///
@@ -54,11 +88,12 @@ impl Survey {
     /// what reading gives.
     pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
         let (pan, ms) = (scene.pan(), scene.ms());
+        let mut sizes = Sizes::default();
         let mut ms_bands = vec![Band::default(); ms.bands];
         let mut ms_valid: Option<Vec<bool>> = None;
         for rows in strips(ms.height) {
             let Block { data, valid } = scene.read_ms(rows.clone(), 0..ms.width)?;
-            count(&data, valid.as_deref(), &mut ms_bands);
+            count(&data, valid.as_deref(), &mut ms_bands, &mut sizes);
             if let Some(valid) = valid {
                 let all = ms_valid.get_or_insert_with(|| vec![true; ms.width * ms.height]);
                 all[rows.start * ms.width..rows.end * ms.width].copy_from_slice(&valid);
@@ -69,7 +104,7 @@ impl Survey {
         let mut cells = Cells::new(pan.width, pan.height);
         for rows in strips(pan.height) {
             let Block { data, valid } = scene.read_pan(rows.clone(), 0..pan.width)?;
-            count(&data, valid.as_deref(), &mut pan_bands);
+            count(&data, valid.as_deref(), &mut pan_bands, &mut sizes);
             pan_invalid += valid.as_ref().map_or(0, |v| v.iter().filter(|v| !**v).count());
             let valid = scene.valid(rows.clone(), valid.as_deref(), 0, ms_valid.as_deref());
             cells.add(rows.start, pan.width, &data, valid.as_deref());
@@ -100,7 +135,7 @@ impl Survey {
                 .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
         };
         let ranges = [range(&pan_bands), range(&ms_bands)];
-        Ok(Self { ranges, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+        Ok(Self { ranges, high: sizes.quantile(0.999), means, invalid: [pan_invalid, ms_invalid], cells, warnings })
     }
 }
 
@@ -116,26 +151,28 @@ fn strips(height: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 
 /// Adds `[n, C]` values to the statistics: rows of pixels side by side, then one after the other, so
 /// that the sums do not depend on the threads.
-fn count(data: &[f32], valid: Option<&[bool]>, bands: &mut [Band]) {
+fn count(data: &[f32], valid: Option<&[bool]>, bands: &mut [Band], sizes: &mut Sizes) {
     const PIXELS: usize = 1 << 14;
     let c = bands.len();
-    let parts: Vec<Vec<Band>> = data
+    let parts: Vec<(Vec<Band>, Sizes)> = data
         .par_chunks(PIXELS * c)
         .enumerate()
         .map(|(k, values)| {
-            let mut part = vec![Band::default(); c];
+            let (mut part, mut sizes) = (vec![Band::default(); c], Sizes::default());
             for (i, pixel) in values.chunks_exact(c).enumerate() {
                 if valid.is_none_or(|v| v[k * PIXELS + i]) {
                     for (band, v) in part.iter_mut().zip(pixel) {
                         band.range = [band.range[0].min(*v), band.range[1].max(*v)];
                         band.sum += f64::from(*v);
+                        sizes.add(*v);
                     }
                 }
             }
-            part
+            (part, sizes)
         })
         .collect();
-    for part in parts {
+    for (part, part_sizes) in parts {
+        sizes.0.iter_mut().zip(part_sizes.0).for_each(|(all, count)| *all += count);
         for (all, band) in bands.iter_mut().zip(part) {
             all.range = [all.range[0].min(band.range[0]), all.range[1].max(band.range[1])];
             all.sum += band.sum;
