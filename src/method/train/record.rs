@@ -34,7 +34,7 @@ pub enum StepRecord {
         epoch: u32,
         /// Sample, from 0.
         sample: usize,
-        /// Crop, from 0, in the order of [`ten_crop`].
+        /// Crop, from 0, in the order of [`ten_crop`](crate::method::crops::ten_crop).
         crop: usize,
         /// Mean squared error.
         loss: f32,
