@@ -1,8 +1,18 @@
-//! Crops as row copies, one task per crop.
+//! The difference by rows of pixels; crops as row copies, one task per crop.
 
 use rayon::prelude::*;
 
 use crate::graph::{Args, Isa};
+
+pub(super) fn detail(args: &mut Args<'_, f32>, _: Isa) {
+    let (w, c) = (args.shape(1).w(), args.shape(1).c());
+    let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
+    rows.zip(args.write(2).par_chunks_mut(w * c)).for_each(|((pan, lms), d)| {
+        for ((pan, lms), d) in pan.iter().zip(lms.chunks_exact(c)).zip(d.chunks_exact_mut(c)) {
+            d.iter_mut().zip(lms).for_each(|(d, lms)| *d = pan - lms);
+        }
+    });
+}
 
 pub(super) fn crop(args: &mut Args<'_, f32>, _: Isa) {
     let (x, y) = (args.shape(0), args.shape(1));

@@ -41,7 +41,7 @@ pub static DETAIL: Kernel = Kernel {
     terms: |_| 1,
     flops: |s| s.get(2).len(),
     reference: reference!(reference::detail_args),
-    cpu: None,
+    cpu: Some(cpu::detail),
     half: None,
     winograd: None,
     cases: detail_cases,
