@@ -155,7 +155,7 @@ impl DeviceArgs {
         talk.say(format_args!("device: {device}, {why}"));
         talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
         if device.is_software() {
-            talk.say("warning: this is a software driver, 15 to 20 times slower than --device cpu");
+            talk.say("warning: this is a software driver, some 40 times slower than --device cpu");
         }
         Ok(device)
     }

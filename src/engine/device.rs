@@ -140,7 +140,7 @@ impl Device {
         }
     }
 
-    /// Whether it is a software driver: correct, but 15 to 20 times slower than the CPU engine.
+    /// Whether it is a software driver: correct, but some 40 times slower than the CPU engine.
     pub fn is_software(&self) -> bool {
         matches!(self, Self::Gpu(gpu) if gpu.adapter().kind == Kind::Software)
     }
