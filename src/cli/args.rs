@@ -180,7 +180,7 @@ pub struct MethodArgs {
     pan_gain: Option<f64>,
     /// Bits of the values; the networks then work in units of the largest value that these
     /// allow [default: declared in the files, else from the data; units of the largest value
-    /// there is, with preset paper as if given]
+    /// there is but for outliers, with preset paper as if given]
     #[arg(long, value_name = "BITS")]
     bit_depth: Option<u8>,
     /// Upsampling of MS [default: cubic; preset paper: interp23]
@@ -271,14 +271,16 @@ impl MethodArgs {
 
     /// How the values of a scene are scaled.
     pub fn scale(&self, scene: &Scene<'_>, survey: &Survey) -> Result<Scale, CliError> {
-        let scale = Scale::new(scene, survey, self.bit_depth)?;
-        Ok(if self.preset == Profile::Paper { scale.by_depth() } else { scale })
+        Ok(self.unit(Scale::new(scene, survey, self.bit_depth)?))
     }
 
     /// [`scale`](Self::scale) of a pair in memory.
     pub fn scale_of(&self, pair: &Pair) -> Result<Scale, CliError> {
-        let scene = Scene::of(pair);
-        self.scale(&scene, &Survey::of(&scene)?)
+        Ok(self.unit(Scale::of(pair, self.bit_depth)?))
+    }
+
+    fn unit(&self, scale: Scale) -> Scale {
+        if self.preset == Profile::Paper { scale.by_depth() } else { scale }
     }
 
     /// The settings for `bands` bands, checked.

@@ -54,10 +54,13 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         return Err(CliError::Window { window, size: [all.width, all.height] });
     }
     let survey = Survey::of(&scene)?;
-    let scale = Scale::new(&scene, &survey, None)?;
+    // A model in units of its bit depth is for scenes of that depth.
+    let depth = fitted.scale.bits.filter(|_| fitted.scale == fitted.scale.by_depth());
+    let scale = Scale::new(&scene, &survey, depth)?;
     fitted.check(&scene, &scale)?;
-    // Another scene may be brighter than the one it was trained on.
-    fitted.scale.range = scale.range;
+    // Another scene may be brighter than the one it was trained on, or darker.
+    let ([low, high], own) = (scale.range, &mut fitted.scale.range);
+    *own = [own[0].min(low), own[1].max(high)];
     scene.warnings.iter().chain(&survey.warnings).for_each(|w| talk.say(format_args!("warning: {w}")));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];

@@ -53,7 +53,7 @@ impl Fitted {
     /// Whether it may be applied to a scene.
     ///
     /// # Errors
-    /// [`MethodError::Misfit`]: other bands, another ratio, values beyond those it was trained on; those of
+    /// [`MethodError::Misfit`]: other bands, another ratio, values of another unit; those of
     /// [`Config::check_grids`].
     pub fn check(&self, scene: &Scene<'_>, scale: &Scale) -> Result<(), MethodError> {
         let misfit = |what, model: String, scene: String| Err(MethodError::Misfit { what, model, scene });
