@@ -543,6 +543,21 @@ fn product_folders_are_fused() {
 }
 
 #[test]
+fn a_model_fuses_its_own_scene_as_the_training_did() {
+    let pair = Pair::new(&[]);
+    let [pan, ms, out, again, model] =
+        ["pan.tif", "ms.tif", "out.tif", "again.tif", "m.safetensors"].map(|name| pair.path(name));
+    // Whatever the values are scaled by: their largest, or one of a depth they do not fill.
+    for scale in [&[][..], &["--bit-depth", "16"], &["--preset", "paper"]] {
+        let fuse = ["fuse", &pan, &ms, "-o", &out, "--save-model", &model, "--overwrite"];
+        ok(&[&fuse[..], &SHORT, scale].concat());
+        ok(&["infer", &pan, &ms, "--model", &model, "-o", &again, "--overwrite", "--device", "cpu"]);
+        let [fused, inferred] = [&out, &again].map(|path| read(path.as_ref()).expect("a raster").data);
+        assert_eq!(fused, inferred, "{scale:?}");
+    }
+}
+
+#[test]
 fn a_precision_that_the_device_lacks_is_refused() {
     Pair::new(&[]).refused(&["--precision", "f16"], 5, &["f16", "lacks", "--precision auto"]);
     for command in ["selftest", "bench"] {

@@ -1,4 +1,4 @@
-//! From stored values (DN) to the 0..1 the networks work in, and back.
+//! From stored values (DN) to about 0..1, which the networks work in; outliers lie beyond, and back.
 
 use serde::{Deserialize, Serialize};
 
