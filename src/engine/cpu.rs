@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::timing::{Times, Timing};
 use super::{Engine, EngineError, Loading, Options};
-use crate::graph::{Access, Args, Call, Isa, PlanId, Program, Step, Tensor};
+use crate::graph::{Access, Args, Call, Floats, Isa, PlanId, Program, Step, Tensor};
 
 /// Runs plans on the CPU with the kernels' fast forms, or their references.
 ///
@@ -14,7 +14,7 @@ use crate::graph::{Access, Args, Call, Isa, PlanId, Program, Step, Tensor};
 /// threads gives the same bits.
 pub struct CpuEngine {
     program: Arc<Program>,
-    buffers: Vec<Vec<f32>>,
+    buffers: Vec<Floats>,
     log: Vec<f32>,
     pool: Arc<rayon::ThreadPool>,
     isa: Isa,
@@ -34,7 +34,7 @@ impl CpuEngine {
             .num_threads(threads)
             .build()
             .map_err(|e| EngineError::Threads { threads, reason: e.to_string() })?;
-        let buffers = program.buffers().iter().map(|len| vec![0.0; *len]).collect();
+        let buffers = program.buffers().iter().map(|len| Floats::zeros(*len)).collect();
         let times = options.profile.then(|| Times::new(&program));
         let pool = Arc::new(pool);
         Ok(Self { program, buffers, log: Vec::new(), pool, isa: Isa::best(), fast: true, options, times })
@@ -58,7 +58,7 @@ impl CpuEngine {
         // Written buffers leave the table while the call runs, so that it can hold
         // them mutably beside the read ones; the checks forbid a buffer on both sides.
         let places: Vec<_> = call.args.iter().map(|t| t.map(|t| (t.shape(), self.program.place(t)))).collect();
-        let mut taken: Vec<Option<Vec<f32>>> = call
+        let mut taken: Vec<Option<Floats>> = call
             .kernel
             .args
             .iter()

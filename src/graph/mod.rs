@@ -7,6 +7,7 @@
 //! build time what they would have guarded.
 
 mod check;
+mod floats;
 mod kernel;
 mod memory;
 mod plan;
@@ -14,6 +15,7 @@ mod step;
 mod tensor;
 
 pub use check::{CheckError, Limits};
+pub(crate) use floats::Floats;
 pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Form, Isa, Kernel, Launch, Real, Reference, Shapes};
 pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
 pub use step::{MAX_CROPS, Step};

@@ -1,4 +1,5 @@
-//! The transforms of F(4×4, 3×3), in one dimension and on tiles.
+//! The transforms of F(4×4, 3×3): in one dimension, and passes of them over lines of pixels.
+//! Passes take any channels that fill registers of their level.
 //!
 //! Loops instead of `array::from_fn` wherever registers are handled, as in
 //! [`Tile`](crate::kernels::tile::Tile).
@@ -110,7 +111,7 @@ unsafe fn weight_adjoint<L: Level>(u: [L::V; 6]) -> [L::V; 3] {
 
 /// Value `i` of every column.
 #[inline(always)]
-pub(super) fn row_of<V: Copy, const R: usize, const C: usize>(columns: &[[V; R]; C], i: usize) -> [V; C] {
+fn row_of<V: Copy, const R: usize, const C: usize>(columns: &[[V; R]; C], i: usize) -> [V; C] {
     let mut row = [columns[0][0]; C];
     for (value, column) in row.iter_mut().zip(columns) {
         *value = column[i];
@@ -118,56 +119,131 @@ pub(super) fn row_of<V: Copy, const R: usize, const C: usize>(columns: &[[V; R];
     row
 }
 
-/// `Bᵀ x B` of one tile: `x [6 rows at `pitch`, 6, c]` to `to [place, .., c]`.
+/// `Bᵀ` down the columns: six rows to six lines `pitch` apart.
 #[inline(always)]
-pub(super) fn transform_input<L: Level>(x: &[f32], pitch: usize, c: usize, to: &mut [f32], place: usize) {
-    assert!(x.len() >= (IN - 1) * pitch + IN * c && to.len() >= (PLACES - 1) * place + c);
-    for v in (0..c).step_by(L::LANES) {
-        // SAFETY: the largest indices are checked above; c is a multiple of LANES.
+pub(super) fn input_columns<L: Level>(rows: [&[f32]; IN], to: &mut [f32], pitch: usize) {
+    let len = rows[0].len();
+    assert!(rows.iter().all(|row| row.len() == len) && len.is_multiple_of(L::LANES));
+    assert!(to.len() >= (IN - 1) * pitch + len);
+    for k in (0..len).step_by(L::LANES) {
+        // SAFETY: the largest indices are checked above.
         unsafe {
-            let (x, to) = (x.as_ptr().add(v), to.as_mut_ptr().add(v));
-            let mut columns = [[L::splat(0.0); IN]; IN];
-            for (j, column) in columns.iter_mut().enumerate() {
-                for (i, value) in column.iter_mut().enumerate() {
-                    *value = L::load(x.add(i * pitch + j * c));
-                }
-                *column = input::<L>(*column);
+            let mut d = [L::splat(0.0); IN];
+            for (value, row) in d.iter_mut().zip(rows) {
+                *value = L::load(row.as_ptr().add(k));
             }
-            for i in 0..IN {
-                let row = input::<L>(row_of(&columns, i));
-                for (j, value) in row.into_iter().enumerate() {
-                    L::store(value, to.add((i * IN + j) * place));
+            for (i, value) in input::<L>(d).into_iter().enumerate() {
+                L::store(value, to.as_mut_ptr().add(i * pitch + k));
+            }
+        }
+    }
+}
+
+/// `B` along a line of `count` tiles, `[4 · count + 2, c]`, to six places `[.., c]`.
+#[inline(always)]
+pub(super) fn input_row<L: Level>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
+    assert!(line.len() >= (OUT * count + 2) * c && c.is_multiple_of(L::LANES));
+    assert!(to.len() >= (IN - 1) * place + count * c);
+    for t in 0..count {
+        for v in (0..c).step_by(L::LANES) {
+            // SAFETY: the largest indices are checked above.
+            unsafe {
+                let (from, to) = (line.as_ptr().add(t * OUT * c + v), to.as_mut_ptr().add(t * c + v));
+                let mut d = [L::splat(0.0); IN];
+                for (j, value) in d.iter_mut().enumerate() {
+                    *value = L::load(from.add(j * c));
+                }
+                for (j, value) in input::<L>(d).into_iter().enumerate() {
+                    L::store(value, to.add(j * place));
                 }
             }
         }
     }
 }
 
-/// `A dy Aᵀ` of one tile: `dy [4 rows at `pitch`, 4, c]` to `to [place, .., c]`; adds the
-/// tile's pixels to `sum [c]`.
+/// `A` along `count` tiles at six places `[.., c]`, to a line of `[4 · count, c]`.
 #[inline(always)]
-pub(super) fn transform_gradient<L: Level>(dy: &[f32], pitch: usize, to: &mut [f32], place: usize, sum: &mut [f32]) {
-    let c = sum.len();
-    assert!(dy.len() >= (OUT - 1) * pitch + OUT * c && to.len() >= (PLACES - 1) * place + c);
-    for v in (0..c).step_by(L::LANES) {
-        // SAFETY: the largest indices are checked above; c is a multiple of LANES.
-        unsafe {
-            let (dy, to, sum) = (dy.as_ptr().add(v), to.as_mut_ptr().add(v), sum.as_mut_ptr().add(v));
-            let mut total = L::load(sum);
-            let mut columns = [[L::splat(0.0); IN]; OUT];
-            for (j, column) in columns.iter_mut().enumerate() {
-                let mut dy_column = [L::splat(0.0); OUT];
-                for (i, value) in dy_column.iter_mut().enumerate() {
-                    *value = L::load(dy.add(i * pitch + j * c));
-                    total = L::add(total, *value);
+pub(super) fn output_row<L: Level>(m: &[f32], place: usize, c: usize, count: usize, to: &mut [f32]) {
+    assert!(m.len() >= (IN - 1) * place + count * c && c.is_multiple_of(L::LANES));
+    assert!(to.len() >= OUT * count * c);
+    for t in 0..count {
+        for v in (0..c).step_by(L::LANES) {
+            // SAFETY: the largest indices are checked above.
+            unsafe {
+                let (from, to) = (m.as_ptr().add(t * c + v), to.as_mut_ptr().add(t * OUT * c + v));
+                let mut places = [L::splat(0.0); IN];
+                for (j, value) in places.iter_mut().enumerate() {
+                    *value = L::load(from.add(j * place));
                 }
-                *column = output_adjoint::<L>(dy_column);
+                for (j, value) in output::<L>(places).into_iter().enumerate() {
+                    L::store(value, to.add(j * c));
+                }
             }
-            L::store(total, sum);
-            for i in 0..IN {
-                let row = output_adjoint::<L>(row_of(&columns, i));
-                for (j, value) in row.into_iter().enumerate() {
-                    L::store(value, to.add((i * IN + j) * place));
+        }
+    }
+}
+
+/// `A` down the columns of a gradient: four rows to six lines `pitch` apart; adds all pixels
+/// to `sum [c]`.
+#[inline(always)]
+pub(super) fn gradient_columns<L: Level>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
+    // Whole pixels at a time where that takes two registers: 128 bytes apart and one by one
+    // they cost twice as much.
+    if sum.len().is_multiple_of(2 * L::LANES) {
+        gradient_columns_by::<L, 2>(rows, to, pitch, sum);
+    } else {
+        gradient_columns_by::<L, 1>(rows, to, pitch, sum);
+    }
+}
+
+#[inline(always)]
+fn gradient_columns_by<L: Level, const N: usize>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
+    let (len, c) = (rows[0].len(), sum.len());
+    assert!(rows.iter().all(|row| row.len() == len) && len.is_multiple_of(c) && c.is_multiple_of(N * L::LANES));
+    assert!(to.len() >= (IN - 1) * pitch + len);
+    for v in (0..c).step_by(N * L::LANES) {
+        // SAFETY: the largest indices are checked above.
+        unsafe {
+            let mut totals = [L::splat(0.0); N];
+            for (n, total) in totals.iter_mut().enumerate() {
+                *total = L::load(sum.as_ptr().add(v + n * L::LANES));
+            }
+            for k in (v..len).step_by(c) {
+                for (n, total) in totals.iter_mut().enumerate() {
+                    let k = k + n * L::LANES;
+                    let mut dy = [L::splat(0.0); OUT];
+                    for (value, row) in dy.iter_mut().zip(rows) {
+                        *value = L::load(row.as_ptr().add(k));
+                        *total = L::add(*total, *value);
+                    }
+                    for (i, value) in output_adjoint::<L>(dy).into_iter().enumerate() {
+                        L::store(value, to.as_mut_ptr().add(i * pitch + k));
+                    }
+                }
+            }
+            for (n, total) in totals.into_iter().enumerate() {
+                L::store(total, sum.as_mut_ptr().add(v + n * L::LANES));
+            }
+        }
+    }
+}
+
+/// `Aᵀ` along a line of `count` tiles of a gradient, `[4 · count, c]`, to six places `[.., c]`.
+#[inline(always)]
+pub(super) fn gradient_row<L: Level>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
+    assert!(line.len() >= OUT * count * c && c.is_multiple_of(L::LANES));
+    assert!(to.len() >= (IN - 1) * place + count * c);
+    for t in 0..count {
+        for v in (0..c).step_by(L::LANES) {
+            // SAFETY: the largest indices are checked above.
+            unsafe {
+                let (from, to) = (line.as_ptr().add(t * OUT * c + v), to.as_mut_ptr().add(t * c + v));
+                let mut dy = [L::splat(0.0); OUT];
+                for (j, value) in dy.iter_mut().enumerate() {
+                    *value = L::load(from.add(j * c));
+                }
+                for (j, value) in output_adjoint::<L>(dy).into_iter().enumerate() {
+                    L::store(value, to.add(j * place));
                 }
             }
         }

@@ -1,0 +1,97 @@
+//! The weight and bias gradient of the convolution.
+
+use std::ops::Range;
+
+use super::prefetch::Soon;
+use super::transform::{gradient_columns, gradient_row, input_row, transform_back};
+use super::{Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, register_tiles, side, with_scratch};
+use crate::graph::Isa;
+use crate::kernels::conv2d::cpu::Pair;
+use crate::kernels::isa::{Level, dispatch};
+
+/// Tiles summed at once. Half as many load and store the sums too often, twice as many leave
+/// the first cache; both cost a tenth.
+const BATCH: usize = 16;
+
+/// Weight and bias gradient over some rows of the stacked images, into `part`.
+pub(in crate::kernels::conv2d) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], isa: Isa) {
+    let (ci, co, chunk) = (pair.ci, pair.co, Chunk::new(pair.w));
+    let lines = chunk.down * IN * (chunk.line(ci) + chunk.line(co) + SKEW);
+    let len = lines + IN * BATCH * (ci + co) + PLACES * (ci * co + SKEW);
+    with_scratch(len, chunk.line(ci.max(co)), |scratch, zeros| {
+        dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
+    });
+}
+
+#[inline(always)]
+fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]) {
+    let (h, w, ci, co) = (pair.h, pair.w, pair.ci, pair.co);
+    let (tiles, chunk) = (w.div_ceil(OUT), Chunk::new(w));
+    let (x, dy) = (Stack { data: pair.x, w, c: ci }, Stack { data: pair.dy, w, c: co });
+    let (dw, db) = part.split_at_mut(9 * ci * co);
+    let (x_pitch, dy_pitch, place) = (chunk.line(ci), chunk.line(co) + SKEW, ci * co + SKEW);
+    let (x_lines, rest) = scratch.split_at_mut(chunk.down * IN * x_pitch);
+    let (dy_lines, rest) = rest.split_at_mut(chunk.down * IN * dy_pitch);
+    let (du, rest) = rest.split_at_mut(PLACES * place);
+    let (v, d) = rest.split_at_mut(IN * BATCH * ci);
+    let (v_place, d_place) = (BATCH * ci, BATCH * co);
+    db.fill(0.0);
+    let (mut top, mut begun) = (rows.start, false);
+    while top < rows.end {
+        // Chunks lie within one image and within the part.
+        let image = top / h * h..(top / h + 1) * h;
+        let bottom = (top + chunk.down * OUT).min(image.end).min(rows.end);
+        let down = (bottom - top).div_ceil(OUT);
+        for first in (0..tiles).step_by(chunk.across) {
+            let count = chunk.across.min(tiles - first);
+            let (left, right) = (first * OUT, ((first + count) * OUT).min(w));
+            for r in 0..down {
+                let top = top + r * OUT;
+                let lines = &mut x_lines[r * IN * x_pitch..][..IN * x_pitch];
+                input_lines::<L>(x, &image, top, (first, count), zeros, lines, x_pitch);
+                let lines = &mut dy_lines[r * IN * dy_pitch..][..IN * dy_pitch];
+                let rows = dy.rows(top as isize, &(top..bottom), (left, right), zeros);
+                for line in lines.chunks_exact_mut(dy_pitch) {
+                    line[(right - left) * co..count * OUT * co].fill(0.0);
+                }
+                side!(L, co, gradient_columns(rows, lines, dy_pitch, db));
+            }
+            // The next chunk: to the right, else below, where two rows of x are known already.
+            let times = PLACES * down * count.div_ceil(BATCH) * side!(L, co, register_tiles(ci, co));
+            let across = chunk.across;
+            let mut soon = if first + count < tiles {
+                let next = (first + count, across);
+                [
+                    Soon::new(x, (top.max(1) - 1, bottom - top + 2), next, times),
+                    Soon::new(dy, (top, bottom - top), next, times),
+                ]
+            } else {
+                let rows = (chunk.down * OUT).min(rows.end - bottom);
+                [
+                    Soon::new(x, (bottom + 1, rows), (0, across), times),
+                    Soon::new(dy, (bottom, rows), (0, across), times),
+                ]
+            };
+            for (i, du) in du.chunks_exact_mut(IN * place).enumerate() {
+                for r in 0..down {
+                    let x_line = &x_lines[(r * IN + i) * x_pitch..][..x_pitch];
+                    let dy_line = &dy_lines[(r * IN + i) * dy_pitch..][..dy_pitch];
+                    for t in (0..count).step_by(BATCH) {
+                        let some = BATCH.min(count - t);
+                        side!(L, ci, input_row(&x_line[t * OUT * ci..], ci, some, v, v_place));
+                        side!(L, co, gradient_row(&dy_line[t * OUT * co..], co, some, d, d_place));
+                        let add = begun || r > 0 || t > 0;
+                        for (j, du) in du.chunks_exact_mut(place).enumerate() {
+                            let (v, d) = (&v[j * v_place..][..some * ci], &d[j * d_place..][..some * co]);
+                            let (du, sizes) = (&mut du[..ci * co], (ci, co, some));
+                            side!(L, co, multiply(v, (1, ci), d, du, sizes, add, &mut soon));
+                        }
+                    }
+                }
+            }
+            begun = true;
+        }
+        top = bottom;
+    }
+    transform_back::<L>(du, dw);
+}
