@@ -18,6 +18,8 @@ pub(super) trait Level {
     const LANES: usize;
     /// Registers: how large a tile may be.
     const REGISTERS: usize;
+    /// Whether `fma` is one instruction, rounded once.
+    const FMA: bool;
     /// `[v; LANES]`.
     unsafe fn splat(v: f32) -> Self::V;
     /// Reads `LANES` floats; alignment does not matter.
@@ -56,6 +58,7 @@ mod x86 {
         type Narrow = Avx2;
         const LANES: usize = 16;
         const REGISTERS: usize = 32;
+        const FMA: bool = true;
         #[inline(always)]
         unsafe fn splat(v: f32) -> __m512 {
             unsafe { _mm512_set1_ps(v) }
@@ -99,6 +102,7 @@ mod x86 {
         type Narrow = Avx2;
         const LANES: usize = 8;
         const REGISTERS: usize = 16;
+        const FMA: bool = true;
         #[inline(always)]
         unsafe fn splat(v: f32) -> __m256 {
             unsafe { _mm256_set1_ps(v) }
@@ -149,6 +153,7 @@ mod neon {
         type Narrow = Portable;
         const LANES: usize = 4;
         const REGISTERS: usize = 32;
+        const FMA: bool = true;
         #[inline(always)]
         unsafe fn splat(v: f32) -> float32x4_t {
             vdupq_n_f32(v)
@@ -190,6 +195,7 @@ impl Level for Portable {
     type Narrow = Portable;
     const LANES: usize = 4;
     const REGISTERS: usize = 16;
+    const FMA: bool = false;
     #[inline(always)]
     unsafe fn splat(v: f32) -> [f32; 4] {
         [v; 4]
