@@ -161,7 +161,7 @@ fn padded<'b>(x: &[f32], (w, c): (usize, usize), x0: usize, p: usize, border: &'
 
 /// Epilogue of one pixel whose first channel is element `at` of the output.
 #[inline(always)]
-fn finish(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
+pub(super) fn finish(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
     y.copy_from_slice(sums);
     if let Some(add) = job.add {
         y.iter_mut().zip(&add[at..]).for_each(|(y, a)| *y += a);

@@ -5,10 +5,12 @@ use std::cell::Cell;
 use rayon::prelude::*;
 
 use super::prefetch::Soon;
-use super::transform::{input_row, output, output_row, transform_weights};
-use super::{Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, register_tiles, side, with_scratch};
+use super::transform::{input_row, output, output_columns, output_row, transform_weights};
+use super::{
+    Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
+};
 use crate::graph::{Floats, Isa};
-use crate::kernels::conv2d::cpu::Job;
+use crate::kernels::conv2d::cpu::{self, Job};
 use crate::kernels::isa::{Level, dispatch};
 
 /// Tiles multiplied at once: what a register tile takes, so that a line's six places of
@@ -23,16 +25,18 @@ thread_local! {
 impl Job<'_> {
     /// The convolution by tiles. Chunks are independent tasks.
     pub(in crate::kernels::conv2d) fn run_winograd(&self, isa: Isa, y: &mut [f32]) {
-        let place = self.ci * self.co + SKEW;
+        let (ci, co) = (padded(self.ci), padded(self.co));
+        let place = ci * co + SKEW;
         let mut weights = WEIGHTS.take();
         if weights.len() != PLACES * place {
             weights = Floats::zeros(PLACES * place);
         }
-        let (job, w, u) = (self, self.weights, &mut weights[..]);
+        let wide = self.padded_weights();
+        let (job, w, u) = (self, wide.as_deref().unwrap_or(self.weights), &mut weights[..]);
         dispatch!(isa, transform_weights(w: &[f32], u: &mut [f32]));
         let (u, row, chunk) = (&weights[..], self.w * self.co, Chunk::new(self.w));
-        let lines = chunk.down * IN * (chunk.line(self.ci) + chunk.line(self.co) + SKEW);
-        let len = lines + IN * BATCH * (self.ci + self.co);
+        let lines = chunk.down * IN * (chunk.line(ci) + chunk.line(co) + SKEW);
+        let len = lines + IN * (BATCH * (ci + co) + chunk.line(ci.max(co)));
         y.par_chunks_mut(self.h * row).enumerate().for_each(|(n, y)| {
             y.par_chunks_mut(chunk.down * OUT * row).enumerate().for_each(|(i, y)| {
                 let at = (n, i * chunk.down * OUT);
@@ -42,6 +46,19 @@ impl Job<'_> {
             });
         });
         WEIGHTS.set(weights);
+    }
+
+    /// The weights with padded channels on both sides, if that makes a difference.
+    fn padded_weights(&self) -> Option<Vec<f32>> {
+        let (ci, co) = (padded(self.ci), padded(self.co));
+        if (ci, co) == (self.ci, self.co) {
+            return None;
+        }
+        let mut wide = vec![0.0; 9 * ci * co];
+        for (to, from) in wide.chunks_exact_mut(ci * co).zip(self.weights.chunks_exact(self.ci * self.co)) {
+            repack(from, self.co, &mut to[..self.ci * co], co);
+        }
+        Some(wide)
     }
 }
 
@@ -55,32 +72,33 @@ fn tile_rows<L: Level>(
     scratch: &mut [f32],
     zeros: &[f32],
 ) {
-    let (h, w, ci, co) = (job.h, job.w, job.ci, job.co);
-    let (tiles, chunk, rows) = (w.div_ceil(OUT), Chunk::new(w), y.len() / (w * co));
+    let (h, w, ci, co) = (job.h, job.w, padded(job.ci), padded(job.co));
+    let (tiles, chunk, rows) = (w.div_ceil(OUT), Chunk::new(w), y.len() / (w * job.co));
     let (inside, top, down) = (n * h..(n + 1) * h, n * h + top, rows.div_ceil(OUT));
-    let x = Stack { data: job.x, w, c: ci };
+    let x = Stack { data: job.x, w, c: job.ci };
     let (x_pitch, y_pitch) = (chunk.line(ci), chunk.line(co) + SKEW);
     let (x_lines, rest) = scratch.split_at_mut(chunk.down * IN * x_pitch);
     let (y_lines, rest) = rest.split_at_mut(chunk.down * IN * y_pitch);
-    let (v, m) = rest.split_at_mut(IN * BATCH * ci);
+    let (v, rest) = rest.split_at_mut(IN * BATCH * ci);
+    let (m, wide) = rest.split_at_mut(IN * BATCH * co);
     let (v_place, m_place) = (BATCH * ci, BATCH * co);
     for first in (0..tiles).step_by(chunk.across) {
         let count = chunk.across.min(tiles - first);
         for (r, lines) in x_lines.chunks_exact_mut(IN * x_pitch).take(down).enumerate() {
-            input_lines::<L>(x, &inside, top + r * OUT, (first, count), zeros, lines, x_pitch);
+            input_lines::<L>(x, &inside, top + r * OUT, (first, count), zeros, wide, (lines, x_pitch));
         }
         // What is read when this chunk is finished, and the input of the next one: to the
         // right, else below, likely on this thread, where two of its rows are known already.
         let times = PLACES * down * count.div_ceil(BATCH) * side!(L, co, register_tiles(BATCH, co));
         let [add, mask] = [job.add, job.mask].map(|read| {
             let rows = (top, if read.is_some() { rows } else { 0 });
-            Soon::new(Stack { data: read.unwrap_or(&[]), w, c: co }, rows, (first, count), times)
+            Soon::new(Stack { data: read.unwrap_or(&[]), w, c: job.co }, rows, (first, count), times)
         });
         let next =
             if first + count < tiles { (top.max(1) - 1, rows + 2, first + count) } else { (top + rows + 1, rows, 0) };
         let mut soon = [
             Soon::new(x, (next.0, next.1), (next.2, chunk.across), times),
-            Soon::new(Stack { data: y, w, c: co }, (0, rows), (first, count), times),
+            Soon::new(Stack { data: y, w, c: job.co }, (0, rows), (first, count), times),
             add,
             mask,
         ];
@@ -102,7 +120,12 @@ fn tile_rows<L: Level>(
         }
         for (r, lines) in y_lines.chunks_exact(IN * y_pitch).take(down).enumerate() {
             let at = (top + r * OUT, r * OUT, first * OUT);
-            side!(L, co, finish(job, lines, y_pitch, at, (count * OUT).min(w - first * OUT), y));
+            let width = (count * OUT).min(w - first * OUT);
+            if co == job.co {
+                side!(L, co, finish(job, (lines, y_pitch), at, width, y));
+            } else {
+                side!(L, co, finish_padded(job, (lines, y_pitch), at, width, wide, y));
+            }
         }
     }
 }
@@ -112,8 +135,7 @@ fn tile_rows<L: Level>(
 #[inline(always)]
 fn finish<L: Level>(
     job: &Job<'_>,
-    lines: &[f32],
-    pitch: usize,
+    (lines, pitch): (&[f32], usize),
     (row, y_row, left): (usize, usize, usize),
     width: usize,
     y: &mut [f32],
@@ -152,5 +174,31 @@ fn finish<L: Level>(
                 }
             }
         }
+    }
+}
+
+/// The same where channels are padded, by way of `wide`: `[4, width, padded Co]`, then a row
+/// without the padding.
+#[inline(always)]
+fn finish_padded<L: Level>(
+    job: &Job<'_>,
+    (lines, pitch): (&[f32], usize),
+    (row, y_row, left): (usize, usize, usize),
+    width: usize,
+    wide: &mut [f32],
+    y: &mut [f32],
+) {
+    let (w, co) = (job.w, job.co);
+    let (rows, len) = ((y.len() / (w * co) - y_row).min(OUT), width * padded(co));
+    let (wide, narrow) = wide.split_at_mut(OUT * len);
+    let sums = &mut narrow[..width * co];
+    output_columns::<L>(lines, pitch, len, wide);
+    for (i, wide) in wide.chunks_exact(len).take(rows).enumerate() {
+        repack(wide, padded(co), sums, co);
+        for (k, bias) in job.bias.iter().enumerate() {
+            sums[k..].iter_mut().step_by(co).for_each(|sum| *sum += bias);
+        }
+        let (from, to) = (((row + i) * w + left) * co, ((y_row + i) * w + left) * co);
+        cpu::finish(job, from, sums, &mut y[to..][..width * co]);
     }
 }

@@ -68,15 +68,45 @@ fn with_scratch<R>(len: usize, zeros: usize, f: impl FnOnce(&mut [f32], &[f32]) 
     })
 }
 
-/// The instruction set whose registers, or halves of them on one side, the channels fill, if
-/// there is one: then the transforms pay.
+/// The instruction set whose registers the channels of one side fill, if there is one: then
+/// the transforms pay. The other side's are [`padded`].
 pub(super) fn isa(ci: usize, co: usize, best: Isa) -> Option<Isa> {
-    let fills = |lanes: usize| ci.is_multiple_of(lanes) && co.is_multiple_of(lanes);
+    let fills = |lanes: usize| ci.is_multiple_of(lanes) || co.is_multiple_of(lanes);
     match best {
-        Isa::Avx512 if fills(8) && (ci.is_multiple_of(16) || co.is_multiple_of(16)) => Some(best),
+        Isa::Avx512 if fills(16) => Some(best),
         Isa::Avx512 | Isa::Avx2 if fills(8) => Some(Isa::Avx2),
         Isa::Portable if fills(8) => Some(best),
         _ => None,
+    }
+}
+
+/// Channels in lines and tiles: whole registers, or halves of them. Images of 4 bands take as
+/// long as of 8, half of what the direct sum takes.
+fn padded(channels: usize) -> usize {
+    channels.next_multiple_of(8)
+}
+
+/// Copies `[.., from]` channels as `[.., to]`: zeros where there are more, cut where fewer.
+fn repack(image: &[f32], from: usize, packed: &mut [f32], to: usize) {
+    /// In steps known to the compiler: as calls, the copies took as long as the transforms.
+    fn copy<const N: usize>(image: &[f32], from: usize, packed: &mut [f32], to: usize) {
+        for (packed, pixel) in packed.chunks_exact_mut(to).zip(image.chunks_exact(from)) {
+            packed[..N].copy_from_slice(&pixel[..N]);
+        }
+    }
+    if from < to {
+        packed.fill(0.0);
+    }
+    match from.min(to) {
+        1 => copy::<1>(image, from, packed, to),
+        2 => copy::<2>(image, from, packed, to),
+        3 => copy::<3>(image, from, packed, to),
+        4 => copy::<4>(image, from, packed, to),
+        common => {
+            for (packed, pixel) in packed.chunks_exact_mut(to).zip(image.chunks_exact(from)) {
+                packed[..common].copy_from_slice(&pixel[..common]);
+            }
+        }
     }
 }
 
@@ -145,10 +175,24 @@ impl<'a> Stack<'a> {
         }
         rows
     }
+
+    /// Rows as lines have them; through `wide`, `[N, columns, padded c]`, if they differ.
+    fn padded_rows<'s, const N: usize>(self, rows: [&'s [f32]; N], wide: &'s mut [f32]) -> [&'s [f32]; N] {
+        let to = padded(self.c);
+        if to == self.c {
+            return rows;
+        }
+        let len = rows[0].len() / self.c * to;
+        for (row, wide) in rows.iter().zip(wide.chunks_exact_mut(len)) {
+            repack(row, self.c, wide, to);
+        }
+        let mut wide = wide.chunks_exact(len);
+        rows.map(|_| wide.next().expect("as many as rows"))
+    }
 }
 
 /// `Bᵀ` down the columns of `count` tiles from tile `first` on, whose output begins at row
-/// `top`: six lines of `[4 · count + 2, c]`, zero beyond the image.
+/// `top`: six lines of `[4 · count + 2, padded c]`, zero beyond the image.
 #[inline(always)]
 fn input_lines<L: Level>(
     x: Stack<'_>,
@@ -156,18 +200,19 @@ fn input_lines<L: Level>(
     top: usize,
     (first, count): (usize, usize),
     zeros: &[f32],
-    lines: &mut [f32],
-    pitch: usize,
+    wide: &mut [f32],
+    (lines, pitch): (&mut [f32], usize),
 ) {
+    let c = padded(x.c);
     let (left, right) = ((first * OUT).saturating_sub(1), ((first + count) * OUT + 1).min(x.w));
-    let rows = x.rows(top as isize - 1, inside, (left, right), zeros);
-    let before = (left + 1 - first * OUT) * x.c;
-    let (after, end) = (before + rows[0].len(), (OUT * count + 2) * x.c);
+    let rows = x.padded_rows(x.rows(top as isize - 1, inside, (left, right), zeros), wide);
+    let before = (left + 1 - first * OUT) * c;
+    let (after, end) = (before + rows[0].len(), (OUT * count + 2) * c);
     for line in lines.chunks_mut(pitch).take(IN) {
         line[..before].fill(0.0);
         line[after..end].fill(0.0);
     }
-    side!(L, x.c, input_columns(rows, &mut lines[before..], pitch));
+    side!(L, c, input_columns(rows, &mut lines[before..], pitch));
 }
 
 /// Rows, and registers per row, of the tile of sums for so many columns. Eight sums at least

@@ -183,6 +183,24 @@ pub(super) fn output_row<L: Level>(m: &[f32], place: usize, c: usize, count: usi
     }
 }
 
+/// `Aᵀ` down the columns: `len` elements of six lines `pitch` apart to four rows `[4, len]`.
+#[inline(always)]
+pub(super) fn output_columns<L: Level>(lines: &[f32], pitch: usize, len: usize, to: &mut [f32]) {
+    assert!(lines.len() >= (IN - 1) * pitch + len && to.len() >= OUT * len && len.is_multiple_of(L::LANES));
+    for k in (0..len).step_by(L::LANES) {
+        // SAFETY: the largest indices are checked above.
+        unsafe {
+            let mut m = [L::splat(0.0); IN];
+            for (i, value) in m.iter_mut().enumerate() {
+                *value = L::load(lines.as_ptr().add(i * pitch + k));
+            }
+            for (i, value) in output::<L>(m).into_iter().enumerate() {
+                L::store(value, to.as_mut_ptr().add(i * len + k));
+            }
+        }
+    }
+}
+
 /// `A` down the columns of a gradient: four rows to six lines `pitch` apart; adds all pixels
 /// to `sum [c]`.
 #[inline(always)]

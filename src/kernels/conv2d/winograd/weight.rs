@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::prefetch::Soon;
 use super::transform::{gradient_columns, gradient_row, input_row, transform_back};
-use super::{Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, register_tiles, side, with_scratch};
+use super::{
+    Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
+};
 use crate::graph::Isa;
 use crate::kernels::conv2d::cpu::Pair;
 use crate::kernels::isa::{Level, dispatch};
@@ -15,9 +17,10 @@ const BATCH: usize = 16;
 
 /// Weight and bias gradient over some rows of the stacked images, into `part`.
 pub(in crate::kernels::conv2d) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], isa: Isa) {
-    let (ci, co, chunk) = (pair.ci, pair.co, Chunk::new(pair.w));
+    let (ci, co, chunk) = (padded(pair.ci), padded(pair.co), Chunk::new(pair.w));
     let lines = chunk.down * IN * (chunk.line(ci) + chunk.line(co) + SKEW);
-    let len = lines + IN * BATCH * (ci + co) + PLACES * (ci * co + SKEW);
+    let wide = (IN * chunk.line(ci.max(co))).max(9 * ci * co);
+    let len = lines + IN * BATCH * (ci + co) + PLACES * (ci * co + SKEW) + co + wide;
     with_scratch(len, chunk.line(ci.max(co)), |scratch, zeros| {
         dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
     });
@@ -25,15 +28,16 @@ pub(in crate::kernels::conv2d) fn weight_gradient(pair: &Pair<'_>, rows: Range<u
 
 #[inline(always)]
 fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]) {
-    let (h, w, ci, co) = (pair.h, pair.w, pair.ci, pair.co);
+    let (h, w, ci, co) = (pair.h, pair.w, padded(pair.ci), padded(pair.co));
     let (tiles, chunk) = (w.div_ceil(OUT), Chunk::new(w));
-    let (x, dy) = (Stack { data: pair.x, w, c: ci }, Stack { data: pair.dy, w, c: co });
-    let (dw, db) = part.split_at_mut(9 * ci * co);
+    let (x, dy) = (Stack { data: pair.x, w, c: pair.ci }, Stack { data: pair.dy, w, c: pair.co });
     let (x_pitch, dy_pitch, place) = (chunk.line(ci), chunk.line(co) + SKEW, ci * co + SKEW);
     let (x_lines, rest) = scratch.split_at_mut(chunk.down * IN * x_pitch);
     let (dy_lines, rest) = rest.split_at_mut(chunk.down * IN * dy_pitch);
     let (du, rest) = rest.split_at_mut(PLACES * place);
-    let (v, d) = rest.split_at_mut(IN * BATCH * ci);
+    let (v, rest) = rest.split_at_mut(IN * BATCH * ci);
+    let (d, rest) = rest.split_at_mut(IN * BATCH * co);
+    let (db, wide) = rest.split_at_mut(co);
     let (v_place, d_place) = (BATCH * ci, BATCH * co);
     db.fill(0.0);
     let (mut top, mut begun) = (rows.start, false);
@@ -48,9 +52,9 @@ fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scr
             for r in 0..down {
                 let top = top + r * OUT;
                 let lines = &mut x_lines[r * IN * x_pitch..][..IN * x_pitch];
-                input_lines::<L>(x, &image, top, (first, count), zeros, lines, x_pitch);
+                input_lines::<L>(x, &image, top, (first, count), zeros, wide, (lines, x_pitch));
                 let lines = &mut dy_lines[r * IN * dy_pitch..][..IN * dy_pitch];
-                let rows = dy.rows(top as isize, &(top..bottom), (left, right), zeros);
+                let rows = dy.padded_rows(dy.rows(top as isize, &(top..bottom), (left, right), zeros), wide);
                 for line in lines.chunks_exact_mut(dy_pitch) {
                     line[(right - left) * co..count * OUT * co].fill(0.0);
                 }
@@ -93,5 +97,14 @@ fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scr
         }
         top = bottom;
     }
+    let (dw_part, db_part) = part.split_at_mut(9 * pair.ci * pair.co);
+    db_part.copy_from_slice(&db[..pair.co]);
+    if (ci, co) == (pair.ci, pair.co) {
+        return transform_back::<L>(du, dw_part);
+    }
+    let dw = &mut wide[..9 * ci * co];
     transform_back::<L>(du, dw);
+    for (part, dw) in dw_part.chunks_exact_mut(pair.ci * pair.co).zip(dw.chunks_exact(ci * co)) {
+        repack(dw, co, part, pair.co);
+    }
 }
