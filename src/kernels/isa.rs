@@ -2,8 +2,6 @@
 //! at run time. Explicit registers, because automatic vectorisation was measured to
 //! spill the convolution's tile: 60 instead of 180 GFLOP/s on one core.
 
-use crate::graph::Isa;
-
 /// The vector operations of one instruction set.
 ///
 /// # Safety
@@ -230,18 +228,6 @@ impl Level for Portable {
     #[inline(always)]
     unsafe fn gate(mask: [f32; 4], v: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|i| if mask[i] > 0.0 { v[i] } else { 0.0 })
-    }
-}
-
-/// Instruction set and channel block of a register tile for so many channels: the
-/// narrowest block that holds them all, or the widest there is.
-pub(super) fn block(channels: usize, isa: Isa) -> (Isa, usize) {
-    match isa {
-        Isa::Avx512 if channels > 16 => (isa, 32),
-        Isa::Avx512 if channels > 8 => (isa, 16),
-        Isa::Avx512 | Isa::Avx2 if channels <= 8 => (Isa::Avx2, 8),
-        Isa::Avx512 | Isa::Avx2 => (Isa::Avx2, 16),
-        Isa::Portable => (isa, if channels > 4 { 8 } else { 4 }),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
 };
 use crate::graph::{Floats, Isa};
-use crate::kernels::conv2d::cpu::{self, Job};
+use crate::kernels::conv2d::cpu::Job;
 use crate::kernels::isa::{Level, dispatch};
 
 /// Tiles multiplied at once: what a register tile takes, so that a line's six places of
@@ -24,7 +24,7 @@ thread_local! {
 
 impl Job<'_> {
     /// The convolution by tiles. Chunks are independent tasks.
-    pub(in crate::kernels::conv2d) fn run_winograd(&self, isa: Isa, y: &mut [f32]) {
+    pub(in crate::kernels::conv2d) fn run(&self, isa: Isa, y: &mut [f32]) {
         let (ci, co) = (padded(self.ci), padded(self.co));
         let place = ci * co + SKEW;
         let mut weights = WEIGHTS.take();
@@ -199,6 +199,21 @@ fn finish_padded<L: Level>(
             sums[k..].iter_mut().step_by(co).for_each(|sum| *sum += bias);
         }
         let (from, to) = (((row + i) * w + left) * co, ((y_row + i) * w + left) * co);
-        cpu::finish(job, from, sums, &mut y[to..][..width * co]);
+        epilogue(job, from, sums, &mut y[to..][..width * co]);
+    }
+}
+
+/// Epilogue of a run of sums whose first is element `at` of the output.
+#[inline(always)]
+fn epilogue(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
+    y.copy_from_slice(sums);
+    if let Some(add) = job.add {
+        y.iter_mut().zip(&add[at..]).for_each(|(y, a)| *y += a);
+    }
+    if let Some(mask) = job.mask {
+        y.iter_mut().zip(&mask[at..]).for_each(|(y, m)| *y = if *m > 0.0 { *y } else { 0.0 });
+    }
+    if job.relu {
+        y.iter_mut().for_each(|y| *y = y.max(0.0));
     }
 }

@@ -23,7 +23,7 @@ mod weight;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::graph::{Floats, Isa};
+use crate::graph::Floats;
 use crate::kernels::isa::Level;
 use crate::kernels::tile::Tile;
 use prefetch::Soon;
@@ -68,20 +68,8 @@ fn with_scratch<R>(len: usize, zeros: usize, f: impl FnOnce(&mut [f32], &[f32]) 
     })
 }
 
-/// The instruction set whose registers the channels of one side fill, if there is one: then
-/// the transforms pay. The other side's are [`padded`].
-pub(super) fn isa(ci: usize, co: usize, best: Isa) -> Option<Isa> {
-    let fills = |lanes: usize| ci.is_multiple_of(lanes) || co.is_multiple_of(lanes);
-    match best {
-        Isa::Avx512 if fills(16) => Some(best),
-        Isa::Avx512 | Isa::Avx2 if fills(8) => Some(Isa::Avx2),
-        Isa::Portable if fills(8) => Some(best),
-        _ => None,
-    }
-}
-
-/// Channels in lines and tiles: whole registers, or halves of them. Images of 4 bands take as
-/// long as of 8, half of what the direct sum takes.
+/// Channels in lines and tiles: whole registers, or halves of them. Images of 1 to 8 bands take
+/// equally long, half of what a direct sum took for 4.
 fn padded(channels: usize) -> usize {
     channels.next_multiple_of(8)
 }
