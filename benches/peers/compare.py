@@ -1,11 +1,11 @@
 """Runs our training steps and PyTorch's alternately on one machine and prints the ratios.
 
-    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2]
+    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--kernels]
 
-Each round is one run of `trapan bench` and one of torch_step.py beside this file, in turn,
-so that a machine whose speed drifts treats both alike. The table holds medians over the
-rounds of each run's own median. With --device gpu PyTorch runs on CUDA with TF32 on. Build
-with `cargo build --release` first.
+Each round is one run of `trapan bench` and one of torch_step.py beside this file, with
+--kernels of torch_kernels.py, too, in turn, so that a machine whose speed drifts treats both
+alike. The tables hold medians over the rounds of each run's own median. With --device gpu
+PyTorch runs on CUDA with TF32 on. Build with `cargo build --release` first.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TRAPAN = HERE.parents[1] / "target/release/trapan"
 STEPS = ["full", "reduced", "dam"]
+LAYOUTS = ["channels_last", "default"]
 
 
 def output(*command):
@@ -26,14 +27,18 @@ def output(*command):
 
 def ours(args):
     result = output(TRAPAN, "bench", "--json", "--device", args.device, "-j", args.threads)
-    taken = {step["name"]: step["seconds"] for step in result["steps"]}
-    return {step: taken[f"{step} step"] for step in STEPS}
+    taken = {step["name"].removesuffix(" step"): step["seconds"] for step in result["steps"]}
+    return taken | {kernel["name"]: kernel["seconds"] for kernel in result["kernels"]}
 
 
 def theirs(args):
-    device = "cuda" if args.device == "gpu" else "cpu"
-    result = output(sys.executable, HERE / "torch_step.py", "--device", device, "--threads", args.threads)
-    return {layout: {step: result[layout][step]["median"] for step in STEPS} for layout in ["channels_last", "default"]}
+    options = ["--device", "cuda" if args.device == "gpu" else "cpu", "--threads", args.threads]
+    steps = output(sys.executable, HERE / "torch_step.py", *options)
+    taken = {layout: {step: steps[layout][step]["median"] for step in STEPS} for layout in LAYOUTS}
+    if args.kernels:
+        kernels = output(sys.executable, HERE / "torch_kernels.py", *options)
+        taken = {layout: taken[layout] | kernels[layout] for layout in LAYOUTS}
+    return taken
 
 
 def main():
@@ -41,17 +46,18 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--kernels", action="store_true", help="single kernels, too")
     args = parser.parse_args()
     rounds = [(ours(args), theirs(args)) for _ in range(args.rounds)]
-    print("| step | trapan | PyTorch, channels last | PyTorch, default layout |\n|---|---|---|---|")
-    for step in STEPS:
-        own = statistics.median(a[step] for a, _ in rounds)
+    print("| | trapan | PyTorch, channels last | PyTorch, default layout |\n|---|---|---|---|")
+    for name in rounds[0][1]["default"]:
+        own = statistics.median(a[name] for a, _ in rounds)
         row = [f"{own * 1e3:.2f} ms"]
-        for layout in ["channels_last", "default"]:
-            time = statistics.median(b[layout][step] for _, b in rounds)
-            ratio = statistics.median(b[layout][step] / a[step] for a, b in rounds)
+        for layout in LAYOUTS:
+            time = statistics.median(b[layout][name] for _, b in rounds)
+            ratio = statistics.median(b[layout][name] / a[name] for a, b in rounds)
             row.append(f"{time * 1e3:.2f} ms ({ratio:.1f}×)")
-        print(f"| {step} | {' | '.join(row)} |")
+        print(f"| {name}{' step' if name in STEPS else ''} | {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

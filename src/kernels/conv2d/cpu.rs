@@ -68,7 +68,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
     let rows = args.params::<Params>().rows as usize;
     let (h, w, ci) = (x.h(), x.w(), x.c());
     let pair = &Pair { x: args.read(0), dy: args.read(1), h, w, ci, co };
-    args.write(2).par_chunks_mut(len).enumerate().for_each(|(i, part)| {
+    args.write(2).par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(i, part)| {
         winograd::weight_gradient(pair, i * rows..((i + 1) * rows).min(x.n() * h), part, isa);
     });
 }

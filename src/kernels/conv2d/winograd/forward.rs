@@ -37,8 +37,8 @@ impl Job<'_> {
         let (u, row, chunk) = (&weights[..], self.w * self.co, Chunk::new(self.w));
         let lines = chunk.down * IN * (chunk.line(ci) + chunk.line(co) + SKEW);
         let len = lines + IN * (BATCH * (ci + co) + chunk.line(ci.max(co)));
-        y.par_chunks_mut(self.h * row).enumerate().for_each(|(n, y)| {
-            y.par_chunks_mut(chunk.down * OUT * row).enumerate().for_each(|(i, y)| {
+        y.par_chunks_mut(self.h * row).enumerate().with_max_len(1).for_each(|(n, y)| {
+            y.par_chunks_mut(chunk.down * OUT * row).enumerate().with_max_len(1).for_each(|(i, y)| {
                 let at = (n, i * chunk.down * OUT);
                 with_scratch(len, chunk.line(self.ci), |scratch, zeros| {
                     dispatch!(isa, tile_rows(job: &Job<'_>, u: &[f32], at: (usize, usize), y: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
