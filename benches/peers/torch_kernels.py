@@ -6,7 +6,6 @@ Per memory layout and kernel: seconds, the median of the repeats after two to wa
 Gradients of the MLP contain its forward pass, as ours do.
 """
 
-import argparse
 import itertools
 import json
 import sys
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/data"))
 import torch_method as method
-from torch_step import RATIO, degrade, seconds
+from torch_step import RATIO, arguments, degrade, seconds
 
 WIDTH, CROPS = 32, 8
 
@@ -87,16 +86,7 @@ def images(size, bands, layout):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
-    parser.add_argument("--bands", type=int, default=8)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    torch.set_default_device(args.device)
+    args = arguments(__doc__, repeats=15)
     torch.set_grad_enabled(False)
     crop = args.size // RATIO // 2
     result = {"torch": torch.__version__, **vars(args)}

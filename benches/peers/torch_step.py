@@ -55,17 +55,23 @@ def training(size, bands, layout, device):
     return method.Training(pan, ms, weights, ratio=RATIO, ms_gains=[0.3] * bands, pan_gain=0.15)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(doc, repeats):
+    """Those of both programs, set in PyTorch."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
     parser.add_argument("--bands", type=int, default=8)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.set_default_device(args.device)
+    return args
+
+
+def main():
+    args = arguments(__doc__, repeats=5)
     method.degrade = degrade
     result = {"torch": torch.__version__, **vars(args)}
     for name, layout in [("default", torch.contiguous_format), ("channels_last", torch.channels_last)]:
