@@ -2,7 +2,7 @@
 
     torch_kernels.py [--device cpu|cuda] [--threads 2] [--repeats 15] [--size 512] [--bands 8]
 
-Per memory layout and kernel: seconds, the median of the repeats after two to warm up.
+Per memory layout and kernel: seconds, the median of the repeats after one to warm up.
 Gradients of the MLP contain its forward pass, as ours do.
 """
 

@@ -227,7 +227,7 @@ fn partial(p: &mut PlanBuilder<'_>, x: Tensor, dy: Tensor, rows: usize, part: Te
 /// Image rows per partial sum.
 ///
 /// Coarse: about 128 partials, but no fewer than 2048 pixels each, so that writing them
-/// stays small beside the sums: 16 for a reduced step's crops, whose weight gradient takes
+/// stays small beside the sums: 16 for a reduced step's crops, whose weight gradient took
 /// 0.66 ms instead of 0.75 with 32. Fine: about 256, one workgroup each, so that of two on a
 /// multiprocessor of a large GPU one computes while the other loads; and down to 128 pixels,
 /// for the crops of a reduced step would otherwise be 32 workgroups. Writing and adding 256

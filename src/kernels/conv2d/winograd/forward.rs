@@ -203,7 +203,8 @@ fn finish_padded<L: Level>(
     }
 }
 
-/// Epilogue of a run of sums whose first is element `at` of the output.
+/// The epilogue of [`finish`], there in registers, on a run of sums whose first is element `at`
+/// of the output.
 #[inline(always)]
 fn epilogue(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
     y.copy_from_slice(sums);

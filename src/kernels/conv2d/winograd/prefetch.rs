@@ -14,7 +14,7 @@ pub(super) struct Soon<'a> {
     /// Cache lines of each row, and of all of them that are left.
     lines: usize,
     left: usize,
-    /// Lines to ask for at once. In bursts of more than a few, requests are dropped.
+    /// Lines to ask for at once: even shares, for bursts were of less use.
     share: usize,
     /// The next line: where its row starts, and its number there.
     row: usize,
