@@ -184,7 +184,7 @@ pub struct MethodArgs {
     #[arg(long, value_name = "BITS")]
     bit_depth: Option<u8>,
     /// Upsampling of MS [default: cubic; preset paper: interp23]
-    #[arg(long, value_parser = named::<Upsample>(&["cubic", "interp23"]))]
+    #[arg(long, value_parser = named::<Upsample>(&["cubic", "interp23", "spline"]))]
     upsample: Option<Upsample>,
     /// Reduced pair: from MS (Wald) or from upsampled MS [default: wald; preset paper: asrun]
     #[arg(long, value_parser = named::<Reduced>(&["wald", "asrun"]))]

@@ -11,6 +11,8 @@ mod interp23;
 mod metric;
 mod mtf;
 mod shrink;
+mod spline;
+mod upsample;
 
 pub use banded::{Banded, Terms, apply, apply_plane, transposed};
 pub use cubic::upsample_cubic;
@@ -19,3 +21,5 @@ pub use interp23::upsample_interp23;
 pub use metric::{MetricBlur, RADIUS, metric_kernel};
 pub use mtf::{TAPS, degrade, separable_kernels, training_kernel};
 pub use shrink::shrink;
+pub use spline::upsample_spline;
+pub use upsample::Upsample;

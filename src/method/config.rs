@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::filter::Upsample;
 pub use crate::kernels::adam::Adam;
 
 use super::MethodError;
@@ -96,16 +97,6 @@ pub enum Profile {
     Trapan,
     /// As the published codes ran it: interp23, hardly degraded reduced pairs, reduced rate 1e-3.
     Paper,
-}
-
-/// Upsampling of the multispectral image (method, section 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Upsample {
-    /// Cubic convolution at the true phase, border clamped.
-    Cubic,
-    /// The toolbox's 23-tap interpolator, half a PAN pixel off, border circular.
-    Interp23,
 }
 
 /// How the reduced-resolution pair is made (method, section 5).
@@ -341,7 +332,7 @@ impl Config {
                 && grid.fine == grid.ratio * grid.coarse
                 && *grid == Grid::aligned(grid.fine, grid.ratio)
         };
-        if self.upsample == Upsample::Cubic || made_for(rows) && made_for(columns) {
+        if self.upsample != Upsample::Interp23 || made_for(rows) && made_for(columns) {
             return Ok(());
         }
         Err(MethodError::Setting {

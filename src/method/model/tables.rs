@@ -108,9 +108,5 @@ pub(super) fn degradations(gains: &[f64], rows: Grid, columns: Grid) -> Vec<Term
 }
 
 pub(in crate::method) fn upsampling(kind: Upsample, rows: Grid, columns: Grid) -> Terms {
-    let axis = match kind {
-        Upsample::Cubic => filter::upsample_cubic,
-        Upsample::Interp23 => filter::upsample_interp23,
-    };
-    vec![(axis(rows), axis(columns))]
+    vec![(kind.operator(rows), kind.operator(columns))]
 }
