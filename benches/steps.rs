@@ -54,7 +54,7 @@ fn end_to_end(c: &mut Criterion) {
         let spec = Spec { size: [side, side], bands: BANDS, ratio: 4, sensor: Sensor::Wv3, seed: 0 };
         let pair = simulate(&spec).expect("a scene").pair().expect("a pair");
         let scale = Scale::of(&pair, None).expect("11 bit");
-        let start = Config::new(Sensor::Wv3, Profile::Trapan, BANDS).expect("8 bands");
+        let start = Config::new(Sensor::Wv3, Profile::Faithful, BANDS).expect("8 bands");
         let config = Config { epochs: 25, dam_epochs: 25, ..start };
         let mut group = c.benchmark_group(format!("end to end {name}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(4));

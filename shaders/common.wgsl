@@ -5,7 +5,8 @@
 struct Step {
     rate: f32,
     rescale: f32,
-    pad: vec2u,
+    turn: u32,
+    unturn: u32,
     crops: array<vec4u, 16>,
 }
 

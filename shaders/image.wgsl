@@ -10,7 +10,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> pan: array<f32>; // [N, H, W, 1]
 @group(0) @binding(1) var<storage, read> lms: array<f32>; // [N, H, W, C]
-@group(0) @binding(2) var<storage, read_write> d: array<f32>; // [N, H, W, C]
+@group(0) @binding(2) var<storage, read_write> d: array<f32>; // [N, H, W, C or 2C]
 @group(0) @binding(3) var<storage, read> x: array<f32>; // [1, H, W, C]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // [crops, h, w, C]
 
@@ -26,6 +26,23 @@ fn detail(
         return;
     }
     d[i] = pan[i / params.channels] - lms[i];
+}
+
+// d[n,i,j] = [pan[n,i,j] − lms[n,i,j,..], lms[n,i,j,..]]
+@compute @workgroup_size(64)
+fn features(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = group_index(group, groups) * 64u + local;
+    if i >= params.len {
+        return;
+    }
+    let pixel = i / params.channels;
+    let at = i + pixel * params.channels;
+    d[at] = pan[pixel] - lms[i];
+    d[at + params.channels] = lms[i];
 }
 
 // y[k,i,j,c] = x[row_k + i, column_k + j, c], with j mirrored where crop k is flipped

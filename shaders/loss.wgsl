@@ -1,4 +1,4 @@
-// L2 loss with its gradient, and sums over rows: the two halves of every reduction.
+// Losses with their gradients, and sums over rows: the two halves of every reduction.
 // The order of each sum is fixed, so that a run repeats bit for bit.
 
 struct Params {
@@ -6,6 +6,7 @@ struct Params {
     count: u32,
     scale: f32,
     channels: u32, // elements per weight, 0 without weights
+    @size(16) bend: f32,
 }
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
@@ -19,6 +20,27 @@ struct Params {
 const THREADS = 256u;
 var<workgroup> sums: array<f32, THREADS>;
 
+fn weight_of(i: u32) -> f32 {
+    if params.channels > 0u {
+        return weight[i / params.channels];
+    }
+    return 1.0;
+}
+
+// Adds up the threads' sums into part p.
+fn finish(p: u32, local: u32, sum: f32) {
+    sums[local] = sum;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            sums[local] += sums[local + half];
+        }
+    }
+    if local == 0u && p * params.count < params.len {
+        part[p] = sums[0];
+    }
+}
+
 // dy = scale · w · (y − target);  part[p] = Σ w · (y − target)² over the p-th `count` elements
 @compute @workgroup_size(THREADS)
 fn l2(
@@ -31,23 +53,31 @@ fn l2(
     var sum = 0.0;
     for (var i = p * params.count + local; i < end; i += THREADS) {
         let difference = y[i] - target_[i];
-        var w = 1.0;
-        if params.channels > 0u {
-            w = weight[i / params.channels];
-        }
+        let w = weight_of(i);
         dy[i] = params.scale * w * difference;
         sum += w * difference * difference;
     }
-    sums[local] = sum;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if local < half {
-            sums[local] += sums[local + half];
-        }
+    finish(p, local, sum);
+}
+
+// dy = scale · w · e / √(e² + bend²);  part[p] = Σ w · √(e² + bend²), e = y − target
+@compute @workgroup_size(THREADS)
+fn charbonnier(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let p = group_index(group, groups);
+    let end = min((p + 1u) * params.count, params.len);
+    var sum = 0.0;
+    for (var i = p * params.count + local; i < end; i += THREADS) {
+        let difference = y[i] - target_[i];
+        let length = sqrt(difference * difference + params.bend * params.bend);
+        let w = weight_of(i);
+        dy[i] = params.scale * w * difference / length;
+        sum += w * length;
     }
-    if local == 0u && p * params.count < params.len {
-        part[p] = sums[0];
-    }
+    finish(p, local, sum);
 }
 
 // One thread per column would leave a GPU waiting for memory row after row: eight share

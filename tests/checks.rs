@@ -226,7 +226,7 @@ fn memory_is_shared_by_lifetimes() {
 /// the whole leaves room for files and code under 400 MB.
 #[test]
 fn memory_of_the_main_case() {
-    let config = Config::new(Sensor::Generic, Profile::Trapan, 8).expect("valid");
+    let config = Config::new(Sensor::Generic, Profile::Faithful, 8).expect("valid");
     let program = &method::build(Dims::aligned(128, 128, 8, 4), &config, false, Grain::default()).program;
     for (_, plan) in program.plans() {
         for (i, call) in plan.calls.iter().enumerate() {

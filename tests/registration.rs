@@ -151,7 +151,7 @@ fn shifts_that_vary_are_told_apart_and_refused() {
 /// Root mean square errors in DN of what fusing makes of a pair and of plain upsampling, away from the
 /// border; PAN starts at `[top, left]` of the square place.
 fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
-    let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
+    let config = Config::new(Sensor::Generic, Profile::Faithful, BANDS).expect("4 bands");
     let config = Config { epochs: 60, dam_epochs: 30, width: 16, ..config };
     let scale = Scale::of(pair, None).expect("11 bits");
     let device = Device::cpu(0);

@@ -109,7 +109,7 @@ impl Simulated {
             Raster::new(header, image(shape.len(), seed))
         };
         let (pan, ms) = (raster(dims.pan(), 0.0), raster(dims.ms(), 1.0));
-        let config = Config::new(Sensor::Generic, Profile::Trapan, dims.bands).expect("any bands");
+        let config = Config::new(Sensor::Generic, Profile::Faithful, dims.bands).expect("any bands");
         let pair = Pair { pan, ms, rows: dims.rows, columns: dims.columns, warnings: Vec::new() };
         let scale = Scale::of(&pair, None).expect("a range");
         let fusion = layers(&fusion_weights(dims.bands));
@@ -254,7 +254,7 @@ fn what_rests_on_nodata_counts_nothing() {
 }
 
 pub fn config(epochs: u32) -> Config {
-    let start = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("any bands");
+    let start = Config::new(Sensor::Generic, Profile::Faithful, 3).expect("any bands");
     Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
 }
 

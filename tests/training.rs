@@ -39,7 +39,7 @@ fn cases() -> Vec<Case> {
         let [h, w] = sizes(&golden["pan"]).try_into().expect("two sizes");
         let gains = floats(&golden["ms_gains"]);
         let pan_gain = float(&golden["pan_gain"]);
-        let config = Config { pan_gain, ..Config::with_gains(Sensor::Generic, Profile::Trapan, gains) };
+        let config = Config { pan_gain, ..Config::with_gains(Sensor::Generic, Profile::Faithful, gains) };
         let model =
             Model::build(Dims::aligned(h / ratio, w / ratio, bands, ratio), &config, false).expect("checks pass");
         let (pan, ms) = pair(h, w, bands, ratio);
@@ -169,7 +169,7 @@ fn phase_gradients_agree_with_finite_differences() {
         blocks: 2,
         dam_width: 4,
         batch: 3,
-        ..Config::with_gains(Sensor::Generic, Profile::Trapan, gains)
+        ..Config::with_gains(Sensor::Generic, Profile::Faithful, gains)
     };
     let model = Model::build(dims, &config, false).expect("checks pass");
     let program = &model.program;
@@ -236,7 +236,7 @@ fn short(load: impl Fn(&Model) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>
         dam_epochs: 4,
         warm_up_epochs: 2,
         seed: 5,
-        ..Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands")
+        ..Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands")
     };
     let model = Model::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
@@ -292,7 +292,7 @@ fn the_gpu_gives_the_same_bytes_twice_and_the_losses_of_the_cpu() {
 fn any_number_of_bands_trains() {
     for (bands, ratio) in [(1, 2), (16, 4), (5, 8)] {
         let gains = vec![0.3; bands];
-        let start = Config::with_gains(Sensor::Generic, Profile::Trapan, gains);
+        let start = Config::with_gains(Sensor::Generic, Profile::Faithful, gains);
         let config = Config { epochs: 3, dam_epochs: 2, warm_up_epochs: 1, full_probability: 1.0, ..start };
         let dims = Dims::aligned(34, 37, bands, ratio);
         let model = Model::build(dims, &config, false).expect("checks pass");
@@ -320,7 +320,7 @@ fn job<'a>(model: &'a Model, config: &'a Config, samples: &'a [Sample]) -> Job<'
 
 #[test]
 fn a_loss_that_is_not_finite_stops_the_training() {
-    let mut config = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");
+    let mut config = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
     config.lr_full = 1e30;
     config.full_probability = 1.0;
     (config.epochs, config.dam_epochs) = (5, 1);
@@ -339,7 +339,7 @@ fn fusing_comes_closer_to_the_truth() {
     let simulated = simulate(&spec).expect("a scene");
     let pair = simulated.pair().expect("a pair");
     let scale = Scale::of(&pair, None).expect("11 bit");
-    let start = Config::new(Sensor::Qb, Profile::Trapan, 4).expect("4 bands");
+    let start = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
     let config = Config { epochs: 80, dam_epochs: 80, ..start };
     let device = Device::Cpu { threads: 2, isa: Isa::best() };
     let observe = &mut |_: &_| ControlFlow::Continue(());

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
 use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
-use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
+use trapan::method::config::{Base, Config, Crops, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
 use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
 
@@ -169,8 +169,9 @@ pub struct MethodArgs {
     /// [default: that of a product folder, else generic]
     #[arg(long, value_parser = named::<Sensor>(SENSORS))]
     sensor: Option<Sensor>,
-    /// trapan: true to the pixel geometry; paper: as the published codes ran it
-    #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "paper"]))]
+    /// trapan: the best image of the pair; faithful: the method as the paper has it, true to the pixel
+    /// geometry; paper: as the published codes ran it
+    #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "faithful", "paper"]))]
     preset: Profile,
     /// MTF gains at Nyquist, one per band [default: the sensor's]
     #[arg(long, value_delimiter = ',', value_name = "G,G,…")]
@@ -183,9 +184,35 @@ pub struct MethodArgs {
     /// there is but for outliers, with preset paper as if given]
     #[arg(long, value_name = "BITS")]
     bit_depth: Option<u8>,
-    /// Upsampling of MS [default: cubic; preset paper: interp23]
+    /// Upsampling of MS: quintic B-spline or cubic convolution at the true phase, or the toolbox's
+    /// interpolator, half a PAN pixel off [default: spline; preset faithful: cubic; preset paper: interp23]
     #[arg(long, value_parser = named::<Upsample>(&["cubic", "interp23", "spline"]))]
     upsample: Option<Upsample>,
+    /// What the network adds to: the closed form that is best on withheld ground (auto), this one, or
+    /// upsampled MS as the paper has it (none) [default: auto; presets faithful and paper: none]
+    #[arg(long, value_name = "NAME",
+          value_parser = named::<Base>(&["auto", "none", "exp", "brovey", "gsa", "mtf-glp-fs", "mtf-glp-hpm-r", "bdsd-pc"]))]
+    base: Option<Base>,
+    /// Where reduced steps look: at ten fixed crops, or anywhere and, as full steps, from any of eight
+    /// sides [default: random; presets faithful and paper: ten]
+    #[arg(long, value_parser = named::<Crops>(&["ten", "random"]))]
+    crops: Option<Crops>,
+    /// Whether the network sees MS beside its difference to PAN [default: true; presets faithful and
+    /// paper: false]
+    #[arg(long, value_name = "BOOL")]
+    sees_ms: Option<bool>,
+    /// MS pixels along the border that the reduced loss leaves out [default: 2; presets faithful and
+    /// paper: 0]
+    #[arg(long, value_name = "N")]
+    border: Option<usize>,
+    /// Difference, in units of the scale, at which the reduced loss turns from a square into an absolute
+    /// value; 0: a square throughout [default: 0.001; presets faithful and paper: 0]
+    #[arg(long, value_name = "D")]
+    bend: Option<f64>,
+    /// Keep a quarter of the reduced pair from the training, to judge it there [default: true; presets
+    /// faithful and paper: false]
+    #[arg(long, value_name = "BOOL")]
+    withhold: Option<bool>,
     /// Reduced pair: from MS (Wald) or from upsampled MS [default: wald; preset paper: asrun]
     #[arg(long, value_parser = named::<Reduced>(&["wald", "asrun"]))]
     reduced: Option<Reduced>,
@@ -203,9 +230,10 @@ pub struct MethodArgs {
     #[arg(long, default_value = "always-reduced",
           value_parser = named::<Sampling>(&["always-reduced", "always-full", "random"]))]
     sampling: Sampling,
-    /// Weights that make the result: lowest full loss, or last [default: best; with --order
-    /// full-reduced: last, since no full loss follows the reduced steps]
-    #[arg(long, value_parser = named::<Keep>(&["best", "last"]))]
+    /// Weights that make the result: of the lowest full loss, the last, or the mean over epochs as far as
+    /// withheld ground finds it best [default: mean; presets faithful and paper: best, but last with --order
+    /// full-reduced, since no full loss follows the reduced steps]
+    #[arg(long, value_parser = named::<Keep>(&["best", "last", "mean"]))]
     keep: Option<Keep>,
     /// Epochs of random alternation
     #[arg(long, default_value_t = 250, value_name = "N")]
@@ -222,15 +250,22 @@ pub struct MethodArgs {
     /// Learning rate of the degradation network
     #[arg(long, default_value_t = 5e-4, value_name = "LR")]
     lr_dam: f64,
-    /// Learning rate of full steps
-    #[arg(long, default_value_t = 5e-4, value_name = "LR")]
-    lr_full: f64,
-    /// Learning rate of reduced steps [default: 5e-4; preset paper: 1e-3]
+    /// Learning rate of full steps [default: 2e-3; presets faithful and paper: 5e-4]
+    #[arg(long, value_name = "LR")]
+    lr_full: Option<f64>,
+    /// Learning rate of reduced steps [default: 2e-3; preset faithful: 5e-4; preset paper: 1e-3]
     #[arg(long, value_name = "LR")]
     lr_reduced: Option<f64>,
-    /// Weight of the spectral loss
-    #[arg(long, default_value_t = 1.0, value_name = "W")]
-    lambda_spectral: f64,
+    /// Share of the learning rates that is left at the end, along a cosine [default: 0.02; presets
+    /// faithful and paper: 1]
+    #[arg(long, value_name = "SHARE")]
+    lr_floor: Option<f64>,
+    /// Share of itself that the mean of the weights keeps per epoch
+    #[arg(long, value_name = "SHARE")]
+    mean_decay: Option<f64>,
+    /// Weight of the spectral loss [default: 0.25; presets faithful and paper: 1]
+    #[arg(long, value_name = "W")]
+    lambda_spectral: Option<f64>,
     /// Weight of the spatial loss
     #[arg(long, default_value_t = 8.0, value_name = "W")]
     lambda_spatial: f64,
@@ -298,20 +333,31 @@ impl MethodArgs {
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);
+        config.base = self.base.unwrap_or(config.base);
+        config.crops = self.crops.unwrap_or(config.crops);
+        config.sees_ms = self.sees_ms.unwrap_or(config.sees_ms);
+        config.border = self.border.unwrap_or(config.border);
+        config.bend = self.bend.unwrap_or(config.bend);
+        config.withhold = self.withhold.unwrap_or(config.withhold);
         config.reduced = self.reduced.unwrap_or(config.reduced);
         config.warm_up = self.warm_up;
         config.warm_up_epochs = self.warm_up_epochs.unwrap_or(config.warm_up_epochs);
         config.order = self.order;
         config.sampling = self.sampling;
-        config.keep = self.keep.unwrap_or(if self.order == Order::FullReduced { Keep::Last } else { Keep::Best });
+        config.keep = self.keep.unwrap_or(match (config.keep, self.order) {
+            (Keep::Best, Order::FullReduced) => Keep::Last,
+            (keep, _) => keep,
+        });
         config.epochs = self.epochs;
         config.dam_epochs = self.dam_epochs;
         config.full_probability = self.full_probability.unwrap_or(config.full_probability);
         config.batch = self.batch;
         config.lr_dam = self.lr_dam;
-        config.lr_full = self.lr_full;
+        config.lr_full = self.lr_full.unwrap_or(config.lr_full);
         config.lr_reduced = self.lr_reduced.unwrap_or(config.lr_reduced);
-        config.lambda_spectral = self.lambda_spectral;
+        config.lr_floor = self.lr_floor.unwrap_or(config.lr_floor);
+        config.mean_decay = self.mean_decay.unwrap_or(config.mean_decay);
+        config.lambda_spectral = self.lambda_spectral.unwrap_or(config.lambda_spectral);
         config.lambda_spatial = self.lambda_spatial;
         config.adam.beta1 = self.adam_beta1;
         config.adam.beta2 = self.adam_beta2;

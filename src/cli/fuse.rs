@@ -198,6 +198,13 @@ fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
         "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
         learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
+    if let Some(judgement) = &outcome.judgement {
+        talk.say(format_args!(
+            "withheld ground: the network leaves {:.1} % of the base's squared error; factors {}",
+            100.0 * judgement.left,
+            judgement.factors.iter().map(|f| format!("{f:.2}")).collect::<Vec<_>>().join(" ")
+        ));
+    }
     let s = |d: Duration| d.as_secs_f64();
     let loading = learned.loading;
     talk.detail(format_args!(

@@ -59,7 +59,7 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
 }
 
 fn estimate(scene: &Scene<'_>) -> Result<Estimate, CliError> {
-    let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands)?;
+    let config = Config::new(Sensor::Generic, Profile::Faithful, scene.ms().bands)?;
     Ok(Estimate::of(scene, &config))
 }
 

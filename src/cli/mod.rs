@@ -7,6 +7,7 @@ mod baseline;
 mod bench;
 mod compare;
 mod contender;
+mod degrade;
 mod demo;
 mod devices;
 mod error;
@@ -64,6 +65,8 @@ enum Command {
     Assess(Box<assess::AssessArgs>),
     /// Apply trained networks to a PAN/MS pair
     Infer(Box<infer::InferArgs>),
+    /// Degrade a pair by its own ratio: whatever fuses the result can be judged by MS (Wald's protocol)
+    Degrade(Box<degrade::DegradeArgs>),
     /// Write a simulated pair and its truth as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
@@ -133,6 +136,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Experiment(args) => experiment::run(&args, talk),
         Command::Assess(args) => assess::run(&args, talk),
         Command::Infer(args) => infer::run(&args, talk),
+        Command::Degrade(args) => degrade::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

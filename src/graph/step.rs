@@ -14,8 +14,10 @@ pub struct Step {
     pub rate: f32,
     /// Adam's second bias correction, `1 / sqrt(1 − β2^t)`.
     pub rescale: f32,
-    /// Keeps the crops 16-byte aligned.
-    pub pad: [u32; 2],
+    /// Symmetry of the square that weights are turned by: see [`turn`](crate::kernels::turn).
+    pub turn: u32,
+    /// The one that turns them back.
+    pub unturn: u32,
     /// Crops of this step: first row, first column, 1 to flip left-right, unused.
     pub crops: [[u32; 4]; MAX_CROPS],
 }

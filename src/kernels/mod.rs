@@ -14,6 +14,7 @@ pub mod mlp;
 pub mod resample;
 pub mod suite;
 mod tile;
+pub mod turn;
 
 use crate::graph::{Kernel, Shape, Shapes};
 
@@ -27,10 +28,13 @@ pub static ALL: &[&Kernel] = &[
     &mlp::MLP_GRAD_WEIGHT,
     &resample::RESAMPLE,
     &image::DETAIL,
+    &image::FEATURES,
     &image::CROP,
     &loss::L2,
+    &loss::CHARBONNIER,
     &loss::SUM_ROWS,
     &adam::ADAM,
+    &turn::TURN,
     &ceiling::COPY,
     &ceiling::FMA_CHAIN,
 ];

@@ -88,7 +88,8 @@ pub fn apply(
     let mut done = job.part[0].start;
     loop {
         let part = [done..job.part[0].end, job.part[1].clone()];
-        let network = (job.fitted.shape(), &job.fitted.fusion[..]);
+        let scaled = job.fitted.scaled();
+        let network = (job.fitted.shape(), &scaled[..], job.fitted.config.base != super::config::Base::None);
         let upsample = job.fitted.config.upsample;
         let result =
             Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
@@ -183,7 +184,12 @@ fn compute(
     for strip in ready {
         let Strip { span, pan, ms, valid } = strip?;
         let scale = &job.fitted.scale;
-        let [mut lms, mut hrms] = sharpener.strip(&span, &pan, &ms, job.lms)?;
+        let base = (job.fitted.config.base != super::config::Base::None).then(|| {
+            let config = &job.fitted.config;
+            let hpm = config.base == super::config::Base::Form(crate::classical::Method::MtfGlpHpmR);
+            super::windows::temporary_base(&pan, &ms, job.scene.rows, job.scene.columns, config, hpm)
+        });
+        let [mut lms, mut hrms] = sharpener.strip(&span, &pan, &ms, base.as_deref(), job.lms)?;
         drop((pan, ms));
         scale.restore(&mut lms);
         scale.restore(&mut hrms);

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::sample::Sample;
-use super::train::StepRecord;
+use super::train::{Judgement, StepRecord};
 use super::weights_file::{self, WeightsError};
 use super::{Config, Dims, MethodError};
 use crate::raster::write_atomically;
 
 /// Version of the layout; another one is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Where a training stands: steps done, and what was kept so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub(super) struct Position {
     pub kept: [Option<(u32, f64)>; 2],
     /// Latest losses that decide on keeping.
     pub recent: Vec<f64>,
+    /// Epochs in the mean of the weights.
+    pub averaged: u32,
+    /// What withheld ground says of the weights kept.
+    pub judgement: Option<Judgement>,
     /// All steps so far.
     pub steps: Vec<StepRecord>,
 }
@@ -121,9 +125,9 @@ pub(super) fn identity(engine: &str, dims: &Dims, config: &Config, samples: &[Sa
     for sample in samples {
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.pan));
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.ms));
-        if let Some(w) = &sample.weights {
-            [&w.pan, &w.ms, &w.reduced].iter().for_each(|w| hash.update(bytemuck::cast_slice::<f32, u8>(w)));
-        }
+        let weights = sample.weights.iter().flat_map(|w| [&w.pan, &w.ms]);
+        let images = weights.chain(sample.bases.iter().flatten()).map(Vec::as_slice).chain(sample.reduced_weight());
+        images.for_each(|values| hash.update(bytemuck::cast_slice::<f32, u8>(values)));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

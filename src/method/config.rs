@@ -6,7 +6,9 @@ pub use crate::filter::Upsample;
 pub use crate::kernels::adam::Adam;
 
 use super::MethodError;
+use crate::classical::Method;
 use crate::filter::Grid;
+use crate::net::FusionShape;
 
 /// Sensors with known MTF gains (method, section 3) and schedules (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +95,10 @@ impl std::fmt::Display for Sensor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// Cubic upsampling at the true phase, Wald's protocol: truer results.
+    /// The method's schedule from a closed form on, with all that makes the image better.
     Trapan,
+    /// The method as the paper has it, at the true geometry.
+    Faithful,
     /// As the published codes ran it: interp23, hardly degraded reduced pairs, reduced rate 1e-3.
     Paper,
 }
@@ -145,6 +149,29 @@ pub enum Sampling {
     Random,
 }
 
+/// What the network adds to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// Upsampled MS, from random weights on, as FusionNet has it.
+    None,
+    /// The closed form that is best on withheld ground, band by band; the last layer starts at zero.
+    Auto,
+    /// This closed form; the last layer starts at zero.
+    #[serde(untagged)]
+    Form(Method),
+}
+
+/// Where a reduced step looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crops {
+    /// At some of ten fixed crops, upright.
+    Ten,
+    /// Anywhere, from any of eight sides; full steps from any side too.
+    Random,
+}
+
 /// Which weights make the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -153,6 +180,8 @@ pub enum Keep {
     Best,
     /// Those after the last epoch.
     Last,
+    /// The exponential mean over epochs, of the epoch that is best on withheld ground.
+    Mean,
 }
 
 /// Settings of a run. [`Config::new`] gives the method's numbers; every field is public.
@@ -168,8 +197,22 @@ pub struct Config {
     pub pan_gain: f64,
     /// Upsampling of MS.
     pub upsample: Upsample,
+    /// What the network adds to.
+    pub base: Base,
+    /// Whether the network sees upsampled MS beside its difference to PAN.
+    pub sees_ms: bool,
     /// Reduced-resolution pair.
     pub reduced: Reduced,
+    /// Where reduced steps look.
+    pub crops: Crops,
+    /// MS pixels along the border of the reduced pair that its loss leaves out: filters read beyond the
+    /// edge there.
+    pub border: usize,
+    /// Difference at which the reduced loss turns from a square into an absolute value, in units of the
+    /// scale; 0: a square throughout.
+    pub bend: f64,
+    /// Whether a quarter of the reduced pair is kept from the training, to judge it there.
+    pub withhold: bool,
     /// Warm-up branch.
     pub warm_up: WarmUp,
     /// Warm-up epochs, `m`.
@@ -194,6 +237,10 @@ pub struct Config {
     pub lr_full: f64,
     /// Learning rate of reduced steps.
     pub lr_reduced: f64,
+    /// Share of the learning rates that is left at the end, to which they fall along a cosine; 1: constant.
+    pub lr_floor: f64,
+    /// Share of itself that the mean of the weights keeps per epoch, with [`Keep::Mean`].
+    pub mean_decay: f64,
     /// Weight of the spectral term, λ1.
     pub lambda_spectral: f64,
     /// Weight of the spatial term, λ2.
@@ -225,28 +272,44 @@ impl Config {
 
     /// The method's numbers for a sensor, but for other MTF gains, one per band.
     pub fn with_gains(sensor: Sensor, profile: Profile, ms_gains: Vec<f64>) -> Self {
-        let paper = profile == Profile::Paper;
+        let (paper, best) = (profile == Profile::Paper, profile == Profile::Trapan);
         let preset = sensor.preset();
         Self {
             sensor,
             profile,
             ms_gains,
             pan_gain: preset.pan_gain,
-            upsample: if paper { Upsample::Interp23 } else { Upsample::Cubic },
+            upsample: match profile {
+                Profile::Trapan => Upsample::Spline,
+                Profile::Faithful => Upsample::Cubic,
+                Profile::Paper => Upsample::Interp23,
+            },
+            base: if best { Base::Auto } else { Base::None },
+            sees_ms: best,
             reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
+            crops: if best { Crops::Random } else { Crops::Ten },
+            border: if best { 2 } else { 0 },
+            bend: if best { 1e-3 } else { 0.0 },
+            withhold: best,
             warm_up: WarmUp::Full,
             warm_up_epochs: preset.warm_up_epochs,
             order: Order::Alternating,
             sampling: Sampling::AlwaysReduced,
-            keep: Keep::Best,
+            keep: if best { Keep::Mean } else { Keep::Best },
             epochs: 250,
             dam_epochs: 250,
             full_probability: preset.full_probability,
             batch: 8,
             lr_dam: 5e-4,
-            lr_full: 5e-4,
-            lr_reduced: if paper { 1e-3 } else { 5e-4 },
-            lambda_spectral: 1.0,
+            lr_full: if best { 2e-3 } else { 5e-4 },
+            lr_reduced: match profile {
+                Profile::Trapan => 2e-3,
+                Profile::Faithful => 5e-4,
+                Profile::Paper => 1e-3,
+            },
+            lr_floor: if best { 0.02 } else { 1.0 },
+            mean_decay: 0.98,
+            lambda_spectral: if best { 0.25 } else { 1.0 },
             lambda_spatial: 8.0,
             adam: Adam::default(),
             width: 32,
@@ -256,6 +319,22 @@ impl Config {
             train_windows: 8,
             seed: 0,
         }
+    }
+
+    /// Sizes of the fusion network.
+    pub fn shape(&self, bands: usize) -> FusionShape {
+        FusionShape { bands, sees_ms: self.sees_ms, width: self.width, blocks: self.blocks }
+    }
+
+    /// Whether pixels of the reduced pair count differently even if all are valid.
+    pub fn weighs_reduced(&self) -> bool {
+        self.border > 0 || self.withhold
+    }
+
+    /// Share of the learning rates in an epoch of the alternating stage, from 1.
+    pub fn decay(&self, epoch: u32) -> f64 {
+        let gone = f64::from(epoch - 1) / f64::from(self.epochs);
+        self.lr_floor + (1.0 - self.lr_floor) * (1.0 + (std::f64::consts::PI * gone).cos()) / 2.0
     }
 
     /// Checks every number against the pair and against the others.
@@ -307,6 +386,14 @@ impl Config {
             if !(value > 0.0 && value.is_finite()) {
                 return bad(name, value.to_string(), "above 0");
             }
+        }
+        for (name, value, most) in [("lr-floor", self.lr_floor, 1.0), ("mean-decay", self.mean_decay, 0.9999)] {
+            if !(0.0..=most).contains(&value) {
+                return bad(name, value.to_string(), &format!("0 to {most}"));
+            }
+        }
+        if !(self.bend >= 0.0 && self.bend.is_finite()) {
+            return bad("bend", self.bend.to_string(), "0 or more");
         }
         for (name, value) in [("lambda-spectral", self.lambda_spectral), ("lambda-spatial", self.lambda_spatial)] {
             if !(value >= 0.0 && value.is_finite()) {

@@ -1,4 +1,8 @@
-//! TenCrop: the fixed places the small steps look at (method, section 5).
+//! The places the small steps look at: ten fixed ones, TenCrop (method, section 5), or any.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::schedule;
 
 /// `[row, column, flip, 0]`, as [`Step::crops`](crate::graph::Step) holds it.
 pub type Crop = [u32; 4];
@@ -9,6 +13,13 @@ pub const CROPS: usize = 10;
 /// Size of a crop of an `h × w` image: half of it, rounded down.
 pub const fn crop_size(h: usize, w: usize) -> (usize, usize) {
     (h / 2, w / 2)
+}
+
+/// Crops anywhere in an `h × w` image, half of them flipped on average.
+pub fn random_crops(rng: &mut ChaCha8Rng, h: usize, w: usize, count: usize) -> Vec<Crop> {
+    let (ch, cw) = crop_size(h, w);
+    let mut below = |n: usize| schedule::below(rng, n) as u32;
+    (0..count).map(|_| [below(h - ch + 1), below(w - cw + 1), below(2), 0]).collect()
 }
 
 /// The four corners and the centre, then the same five flipped left-right.

@@ -31,6 +31,8 @@ pub struct Fitted {
     pub fusion: Vec<Layer>,
     /// The degradation network.
     pub dam: Vec<Layer>,
+    /// What withheld ground says of the fusion network.
+    pub judgement: Option<super::Judgement>,
 }
 
 /// The line of metadata in a file.
@@ -42,12 +44,13 @@ struct Meta {
     ratio: usize,
     scale: Scale,
     means: Vec<f32>,
+    judgement: Option<super::Judgement>,
 }
 
 impl Fitted {
     /// Sizes of the fusion network.
     pub fn shape(&self) -> FusionShape {
-        FusionShape { bands: self.bands, width: self.config.width, blocks: self.config.blocks }
+        self.config.shape(self.bands)
     }
 
     /// Whether it may be applied to a scene.
@@ -70,6 +73,19 @@ impl Fitted {
         self.config.check_grids(&scene.rows, &scene.columns)
     }
 
+    /// The fusion network with what it adds to each band multiplied by the band's factor.
+    pub fn scaled(&self) -> Vec<Layer> {
+        let mut layers = self.fusion.clone();
+        if let (Some(judgement), Some(last)) = (&self.judgement, layers.last_mut()) {
+            let of_band = last.weight.len() / last.bias.len();
+            for (b, factor) in judgement.factors.iter().enumerate() {
+                let band = last.weight[b * of_band..][..of_band].iter_mut().chain([&mut last.bias[b]]);
+                band.for_each(|w| *w *= *factor as f32);
+            }
+        }
+        layers
+    }
+
     /// How PAN responds to the bands of a pixel by the degradation network: `[C]` to a value, all in DN.
     pub fn response(&self) -> impl Fn(&[f64]) -> f64 + Sync + use<> {
         let flat: Vec<f64> = net::import(&self.dam).into_iter().map(f64::from).collect();
@@ -85,8 +101,8 @@ impl Fitted {
     /// # Errors
     /// What the file system reports; an existing file unless `overwrite`.
     pub fn save(&self, path: &Path, overwrite: bool) -> Result<(), MethodError> {
-        let Self { config, bands, ratio, scale, means, .. } = self.clone();
-        let meta = Meta { version: VERSION, config, bands, ratio, scale, means };
+        let Self { config, bands, ratio, scale, means, judgement, .. } = self.clone();
+        let meta = Meta { version: VERSION, config, bands, ratio, scale, means, judgement };
         let meta = serde_json::to_string(&meta).expect("plain values");
         let bytes = weights_file::encode(&meta, &named(&self.fusion, &self.dam));
         Ok(write_atomically(path, overwrite, |file| file.write_all(&bytes))?)
@@ -100,7 +116,7 @@ impl Fitted {
         let bad = |reason: String| MethodError::from(WeightsError::Content { path: path.to_owned(), reason });
         let (meta, tensors) = weights_file::read(path)?;
         let meta: Meta = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
-        let Meta { version, config, bands, ratio, scale, means } = meta;
+        let Meta { version, config, bands, ratio, scale, means, judgement } = meta;
         if version != VERSION {
             return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
         }
@@ -110,13 +126,13 @@ impl Fitted {
         if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !usable || means.iter().any(|m| !m.is_finite()) {
             return Err(bad("its metadata contradict each other".into()));
         }
-        let shape = FusionShape { bands, width: config.width, blocks: config.blocks };
+        let shape = config.shape(bands);
         let fill = |network: &str, layers: Vec<Layer>| {
             layers.into_iter().map(|layer| filled(network, layer, &tensors)).collect::<Result<Vec<_>, _>>()
         };
         let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
         let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
-        Ok(Self { config, bands, ratio, scale, means, fusion, dam })
+        Ok(Self { config, bands, ratio, scale, means, fusion, dam, judgement })
     }
 }
 

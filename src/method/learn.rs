@@ -81,6 +81,7 @@ pub fn learn(
         means: survey.means.clone(),
         fusion,
         dam,
+        judgement: outcome.judgement.clone(),
     };
     Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
 }
@@ -96,7 +97,7 @@ fn prepare(
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
-    let samples = windows::samples(scene, survey, scale, &dims, &windows)?;
+    let samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
     Ok((dims, windows, samples))
 }
 

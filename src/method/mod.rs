@@ -30,9 +30,9 @@ pub use fitted::Fitted;
 pub use fuse::{Fused, dims, fuse};
 pub use learn::{Learned, build, learn, program};
 pub use model::{Dims, Model};
-pub use sample::{Sample, SampleWeights, Validity};
+pub use sample::{Ground, Sample, SampleWeights, Validity};
 pub use sharpen::Sharpener;
-pub use train::{Job, LOOK, Outcome, Phase, Progress, StepRecord, train};
+pub use train::{Job, Judgement, LOOK, Outcome, Phase, Progress, StepRecord, train};
 pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;

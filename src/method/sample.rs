@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Dims;
+use super::{Config, Dims};
 use crate::filter::Grid;
 
 /// Reach of the MTF blur in coarse pixels: at 2.5 of them the widest sensor's kernel has fallen
@@ -18,8 +18,58 @@ pub struct Sample {
     pub pan: Vec<f32>,
     /// `[h, w, C]`.
     pub ms: Vec<f32>,
+    /// What the network adds to, unless that is upsampled MS: closed forms of the pair `[H, W, C]` and of
+    /// the reduced pair `[h, w, C]`.
+    pub bases: Option<[Vec<f32>; 2]>,
     /// How much each pixel counts, if some are nodata.
     pub weights: Option<SampleWeights>,
+    /// What the reduced pair is used for, if not all of it is to learn from.
+    pub ground: Option<Ground>,
+}
+
+impl Sample {
+    /// How much each pixel of the reduced pair counts in its loss, if not all count alike.
+    pub fn reduced_weight(&self) -> Option<&[f32]> {
+        let valid = self.weights.as_ref().map(|weights| &weights.reduced[..]);
+        self.ground.as_ref().map(|ground| &ground.trained[..]).or(valid)
+    }
+}
+
+/// Blocks of the reduced pair along each axis; one in each row and column is kept from the training.
+const BLOCKS: usize = 4;
+/// The block of each row of blocks that is kept: no two touch at a side.
+const KEPT: [usize; BLOCKS] = [1, 3, 0, 2];
+
+/// The reduced pair cut into ground to learn from and ground to judge by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ground {
+    /// `[h, w]`: weights of mean 1 in the reduced loss.
+    pub trained: Vec<f32>,
+    /// `[h, w]`: pixels kept from the training.
+    pub withheld: Vec<bool>,
+}
+
+impl Ground {
+    /// Leaves out a border, and keeps four of sixteen blocks from the training. A pair without room for
+    /// blocks of the border's size is all to learn from.
+    pub fn new(dims: &Dims, weights: Option<&SampleWeights>, config: &Config) -> Self {
+        let size = [dims.rows.coarse, dims.columns.coarse];
+        let roomy = size.iter().all(|len| *len >= BLOCKS * (config.border + 2));
+        let border = if roomy { config.border } else { 0 };
+        let valid = |i: usize| weights.is_none_or(|w| w.reduced[i] > 0.0);
+        let inner = |at: usize, len: usize| (border..len - border).contains(&at);
+        let block = |at: usize, len: usize| at * BLOCKS / len;
+        let part = |kept: bool| -> Vec<bool> {
+            let pixels = (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| (i, j)));
+            pixels
+                .map(|(i, j)| {
+                    let withheld = config.withhold && roomy && KEPT[block(i, size[0])] == block(j, size[1]);
+                    valid(i * size[1] + j) && inner(i, size[0]) && inner(j, size[1]) && withheld == kept
+                })
+                .collect()
+        };
+        Self { trained: mean_one(&part(false)), withheld: part(true) }
+    }
 }
 
 /// Weights of mean 1 that are 0 where a value rests on nodata; see

@@ -25,6 +25,10 @@ pub enum Stream {
     Samples = 6,
     /// Windows of a scene that become samples.
     Windows = 7,
+    /// Places of random crops.
+    Places = 8,
+    /// Symmetries that steps see the pair by.
+    Turns = 9,
 }
 
 /// The generator of one stream: ChaCha with 8 rounds.
@@ -34,12 +38,16 @@ pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
     rng
 }
 
+/// A number below `n`; 64 bits onto so few values: the bias is below 1e-15.
+pub fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+    ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
+}
+
 /// `count` different numbers below `of`, in random order (Fisher–Yates).
 pub fn draw(rng: &mut ChaCha8Rng, of: usize, count: usize) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..of).collect();
     for i in 0..count {
-        // 64 bits onto so few values: the bias is below 1e-15.
-        let j = i + ((u128::from(rng.next_u64()) * (of - i) as u128) >> 64) as usize;
+        let j = i + below(rng, of - i);
         numbers.swap(i, j);
     }
     numbers.truncate(count);

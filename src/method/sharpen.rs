@@ -85,7 +85,7 @@ impl Sharpener {
         options: Options,
         dims: &Dims,
         upsample: Upsample,
-        (shape, weights): (FusionShape, &[Layer]),
+        (shape, weights, base): (FusionShape, &[Layer], bool),
         part: [Range<usize>; 2],
         tile: [usize; 2],
     ) -> Result<Self, MethodError> {
@@ -102,7 +102,7 @@ impl Sharpener {
         let part = |up: &Banded, span: &Span| up.part(span.sees.clone(), span.ms.clone());
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
         let tile =
-            Tile::build(&y, &x, shape).unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
+            Tile::build(&y, &x, shape, base).unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
         let mut engine = device.load(tile.program.clone(), options)?;
         engine.write(tile.fusion.whole, &net::import(weights))?;
         Ok(Self { rows, columns, row_spans, column_spans, tile, engine })
@@ -132,7 +132,7 @@ impl Sharpener {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn strip(&mut self, strip: &Span, pan: &[f32], ms: &[f32], lms: bool) -> Result<[Vec<f32>; 2], MethodError> {
+    pub fn strip(&mut self, strip: &Span, pan: &[f32], ms: &[f32], base: Option<&[f32]>, lms: bool) -> Result<[Vec<f32>; 2], MethodError> {
         let bands = self.tile.ms.shape().c();
         let (pan_w, ms_w) = (self.columns.output(), self.columns.input);
         let given = self.columns();
@@ -145,6 +145,9 @@ impl Sharpener {
             }
             self.engine.write(self.tile.pan, &cut(pan, pan_w, &span.sees))?;
             self.engine.write(self.tile.ms, &cut(ms, ms_w * bands, &(span.ms.start * bands..span.ms.end * bands)))?;
+            if let (Some(to), Some(base)) = (self.tile.base, base) {
+                self.engine.write(to, &cut(base, pan_w * bands, &(span.sees.start * bands..span.sees.end * bands)))?;
+            }
             let calls = 0..self.tile.program.plan(self.tile.plan).calls.len();
             self.engine.run(self.tile.plan, calls, &Step::default())?;
             let wanted = [lms.then_some(self.tile.lms), Some(self.tile.hrms)];

@@ -1,13 +1,15 @@
 //! FusionNet: detail injection by four residual blocks (method, section 1).
 
 use crate::graph::{PlanBuilder, ProgramBuilder, Role, Tensor};
-use crate::kernels::conv2d;
+use crate::kernels::{conv2d, image};
 
 /// Sizes of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FusionShape {
     /// Bands of the multispectral image, `C`.
     pub bands: usize,
+    /// Whether MS enters beside the difference of PAN and MS: `2C` channels instead of `C`.
+    pub sees_ms: bool,
     /// Hidden channels.
     pub width: usize,
     /// Residual blocks.
@@ -15,9 +17,14 @@ pub struct FusionShape {
 }
 
 impl FusionShape {
+    /// Channels that enter.
+    pub fn inputs(&self) -> usize {
+        if self.sees_ms { 2 * self.bands } else { self.bands }
+    }
+
     /// Convolutions in order: PyTorch name, input and output channels.
     pub fn layers(&self) -> Vec<(String, usize, usize)> {
-        let mut layers = vec![("conv_in".to_owned(), self.bands, self.width)];
+        let mut layers = vec![("conv_in".to_owned(), self.inputs(), self.width)];
         for block in 0..self.blocks {
             layers.push((format!("block{block}.conv_a"), self.width, self.width));
             layers.push((format!("block{block}.conv_b"), self.width, self.width));
@@ -54,8 +61,14 @@ impl Fusion {
         Self { whole, layers, shape }
     }
 
-    /// Adds `hrms = lms + f(d)`. `d`, `lms` and `hrms` `[N,H,W,C]`, with `d = pan − lms`.
-    pub fn forward(&self, p: &mut PlanBuilder<'_>, d: Tensor, lms: Tensor, hrms: Tensor) -> Acts {
+    /// Adds what enters: `d = pan − lms`, or `[pan − lms, lms]`.
+    pub fn input(&self, p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
+        let input = if self.shape.sees_ms { image::features } else { image::detail };
+        input(p, pan, lms, d);
+    }
+
+    /// Adds `hrms = base + f(d)`. `base` and `hrms` `[N,H,W,C]`, `d` as [`input`](Self::input) makes it.
+    pub fn forward(&self, p: &mut PlanBuilder<'_>, d: Tensor, base: Tensor, hrms: Tensor) -> Acts {
         let hidden = d.shape().with_c(self.shape.width);
         let mut layers = self.layers.iter().copied();
         let mut layer = || layers.next().expect("one tensor per layer");
@@ -70,7 +83,7 @@ impl Fusion {
             acts.a.push(a);
             acts.h.push(next);
         }
-        conv2d::forward(p, acts.h[self.shape.blocks], layer(), Some(lms), false, hrms);
+        conv2d::forward(p, acts.h[self.shape.blocks], layer(), Some(base), false, hrms);
         acts
     }
 

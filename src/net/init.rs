@@ -25,12 +25,16 @@ fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
 /// Standard deviation of a standard normal cut at |z| < 2.
 const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
-/// FusionNet: truncated normal of variance `1 / fan_in`, biases 0. Layers in PyTorch layout.
-pub fn init_fusion(shape: FusionShape, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+/// FusionNet: truncated normal of variance `1 / fan_in`, biases 0. With `silent`, the last layer is 0, and
+/// the network adds nothing to what it starts from. Layers in PyTorch layout.
+pub fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng) -> Vec<Layer> {
     let mut layers = layers_of_fusion(shape);
     for layer in &mut layers {
         let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
         layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
+    }
+    if let Some(last) = layers.last_mut().filter(|_| silent) {
+        last.weight.fill(0.0);
     }
     layers
 }

@@ -11,4 +11,4 @@ mod weights;
 pub use dam::Dam;
 pub use fusion::{Acts, Fusion, FusionShape};
 pub use init::{init_dam, init_fusion};
-pub use weights::{Layer, NamedTensor, export, import, layers_of_dam, layers_of_fusion};
+pub use weights::{Layer, NamedTensor, export, import, layers_of_dam, layers_of_fusion, turned, turned_places};

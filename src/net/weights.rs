@@ -3,6 +3,7 @@
 
 use super::FusionShape;
 use crate::graph::Shape;
+use crate::kernels::turn;
 
 /// One layer in PyTorch layout: `weight [out, in, 3, 3]` or `[out, in]`, `bias [out]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +79,32 @@ fn place(layers: &[Layer]) -> (Vec<usize>, usize) {
         }
     }
     (starts, at)
+}
+
+/// Where each weight of the flat parameter comes from when the network is turned, `[8, len]`: the table of
+/// [`turn`](crate::kernels::turn).
+pub fn turned_places(shape: FusionShape) -> Vec<f32> {
+    let layers = layers_of_fusion(shape);
+    let (starts, len) = place(&layers);
+    let mut places: Vec<f32> = (0..turn::TURNS * len).map(|i| (i % len) as f32).collect();
+    for (which, places) in places.chunks_exact_mut(len).enumerate() {
+        for (layer, start) in layers.iter().zip(&starts) {
+            let tap_len = layer.weight.len() / 9;
+            for (i, place) in places[*start..][..layer.weight.len()].iter_mut().enumerate() {
+                *place = (start + turn::place(which, i / tap_len) * tap_len + i % tap_len) as f32;
+            }
+        }
+    }
+    places
+}
+
+/// The layers turned by a symmetry.
+pub fn turned(layers: &[Layer], which: usize) -> Vec<Layer> {
+    let turned = |layer: &Layer| {
+        let weight = (0..layer.weight.len()).map(|i| layer.weight[i - i % 9 + turn::place(which, i % 9)]).collect();
+        Layer { weight, ..layer.clone() }
+    };
+    layers.iter().map(turned).collect()
 }
 
 /// Layers to the program's flat parameter.

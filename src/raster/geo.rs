@@ -123,7 +123,15 @@ impl GeoTags {
     /// The georeference of an image of `factor` times larger pixels from the same corner on.
     #[must_use]
     pub fn coarser(&self, factor: usize) -> Self {
+        self.coarser_from(factor, [0.0; 2])
+    }
+
+    /// [`coarser`](Self::coarser) from a corner elsewhere, column and row.
+    #[must_use]
+    pub fn coarser_from(&self, factor: usize, [column, row]: [f64; 2]) -> Self {
         let Some(fine) = self.affine() else { return Self::default() };
+        let [x0, y0] = fine.at(column, row);
+        let fine = Affine { x0, y0, ..fine };
         let [dx, rx, ry, dy] = [fine.dx, fine.rx, fine.ry, fine.dy].map(|step| step * factor as f64);
         let coarse = Affine { dx, rx, ry, dy, ..fine };
         let at = if self.pixel_is_point() { 0.5 } else { 0.0 };

@@ -14,6 +14,18 @@ pub(super) fn detail(args: &mut Args<'_, f32>, _: Isa) {
     });
 }
 
+pub(super) fn features(args: &mut Args<'_, f32>, _: Isa) {
+    let (w, c) = (args.shape(1).w(), args.shape(1).c());
+    let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
+    rows.zip(args.write(2).par_chunks_mut(2 * w * c)).for_each(|((pan, lms), d)| {
+        for ((pan, lms), d) in pan.iter().zip(lms.chunks_exact(c)).zip(d.chunks_exact_mut(2 * c)) {
+            let (difference, copy) = d.split_at_mut(c);
+            difference.iter_mut().zip(lms).for_each(|(d, lms)| *d = pan - lms);
+            copy.iter_mut().zip(lms).for_each(|(d, lms)| *d = *lms);
+        }
+    });
+}
+
 pub(super) fn crop(args: &mut Args<'_, f32>, _: Isa) {
     let (x, y) = (args.shape(0), args.shape(1));
     let (input, c) = (args.read(0), x.c());

@@ -1,16 +1,16 @@
-//! Per-pixel image operations: detail injection's difference, and crops.
+//! Per-pixel image operations: what enters the network, and crops.
 
 mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{crop as reference_crop, detail as reference_detail};
+pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
 
 use super::{grid, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, Launch, MAX_CROPS, PlanBuilder, Role, Shape, Step, Tensor};
 
-/// Parameters of both kernels; `struct Params` of `shaders/image.wgsl`.
+/// Parameters of all kernels; `struct Params` of `shaders/image.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 pub struct Params {
@@ -47,6 +47,27 @@ pub static DETAIL: Kernel = Kernel {
     cases: detail_cases,
 };
 
+/// `y = [pan − lms, lms]`: the network sees MS beside what PAN adds to it.
+pub static FEATURES: Kernel = Kernel {
+    name: "features",
+    family: "image",
+    source: wgsl!("image.wgsl"),
+    entry: "features",
+    args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
+    shapes: |s| {
+        same("pan", s.get(0), s.get(1).with_c(1))?;
+        same("d", s.get(2), s.get(1).with_c(2 * s.get(1).c()))
+    },
+    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
+    terms: |_| 1,
+    flops: |s| s.get(1).len(),
+    reference: reference!(reference::features_args),
+    cpu: Some(cpu::features),
+    half: None,
+    winograd: None,
+    cases: features_cases,
+};
+
 /// The step's crops of one image, some flipped left-right, stacked into a batch.
 pub static CROP: Kernel = Kernel {
     name: "crop",
@@ -72,9 +93,17 @@ pub static CROP: Kernel = Kernel {
 /// Adds `d = pan − lms`. `pan [N,H,W,1]`, the others `[N,H,W,C]`.
 #[track_caller]
 pub fn detail(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
-    let shape = d.shape();
-    let params = Params { len: shape.len() as u32, channels: shape.c() as u32, input_w: 0, h: 0, w: 0, pad: [0; 3] };
-    p.call(&DETAIL, &[Some(pan), Some(lms), Some(d)], &params);
+    p.call(&DETAIL, &[Some(pan), Some(lms), Some(d)], &per_pixel(lms.shape()));
+}
+
+/// Adds `d = [pan − lms, lms]`. `pan [N,H,W,1]`, `lms [N,H,W,C]`, `d [N,H,W,2C]`.
+#[track_caller]
+pub fn features(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
+    p.call(&FEATURES, &[Some(pan), Some(lms), Some(d)], &per_pixel(lms.shape()));
+}
+
+fn per_pixel(lms: Shape) -> Params {
+    Params { len: lms.len() as u32, channels: lms.c() as u32, input_w: 0, h: 0, w: 0, pad: [0; 3] }
 }
 
 /// Adds `y[k] =` crop `k` of this step. `x [1,H,W,C]`, `y [n,h,w,C]`, `n ≤ 16`.
@@ -93,13 +122,21 @@ pub fn crop(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor) {
 }
 
 fn detail_cases() -> Vec<Case> {
+    per_pixel_cases(1, detail)
+}
+
+fn features_cases() -> Vec<Case> {
+    per_pixel_cases(2, features)
+}
+
+fn per_pixel_cases(times: usize, add: fn(&mut PlanBuilder<'_>, Tensor, Tensor, Tensor)) -> Vec<Case> {
     let case = |shape| {
         let shape = Shape(shape);
         Case::new(format!("{shape:?}"), move |p| {
             let pan = p.tensor("pan", shape.with_c(1), Role::Input);
             let lms = p.tensor("lms", shape, Role::Input);
-            let d = p.tensor("d", shape, Role::Output);
-            detail(p, pan, lms, d);
+            let d = p.tensor("d", shape.with_c(times * shape.c()), Role::Output);
+            add(p, pan, lms, d);
         })
     };
     [[1, 1, 1, 1], [1, 7, 11, 3], [2, 33, 10, 8], [1, 5, 6, 16]].into_iter().map(case).collect()

@@ -9,6 +9,14 @@ pub fn detail<T: Real>(pan: ArrayView4<'_, T>, lms: ArrayView4<'_, T>) -> Array4
     Array4::from_shape_fn(lms.dim(), |(n, i, j, c)| pan[[n, i, j, 0]] - lms[[n, i, j, c]])
 }
 
+/// `d[n,i,j,..] = [pan[n,i,j,0] − lms[n,i,j,..], lms[n,i,j,..]]`.
+pub fn features<T: Real>(pan: ArrayView4<'_, T>, lms: ArrayView4<'_, T>) -> Array4<T> {
+    let (n, h, w, c) = lms.dim();
+    Array4::from_shape_fn((n, h, w, 2 * c), |(n, i, j, k)| {
+        if k < c { pan[[n, i, j, 0]] - lms[[n, i, j, k]] } else { lms[[n, i, j, k - c]] }
+    })
+}
+
 /// Crops `[row, column, flip, _]` of `x [1,H,W,C]`, each `h × w`, mirrored where `flip` is 1.
 pub fn crop<T: Real>(x: ArrayView4<'_, T>, crops: &[[u32; 4]], h: usize, w: usize) -> Array4<T> {
     Array4::from_shape_fn((crops.len(), h, w, x.dim().3), |(k, i, j, c)| {
@@ -24,6 +32,11 @@ fn view<'a, T>(args: &Args<'a, T>, i: usize) -> ArrayView4<'a, T> {
 
 pub(super) fn detail_args<T: Real>(args: &mut Args<'_, T>) {
     let d = detail(view(args, 0), view(args, 1));
+    args.write(2).iter_mut().zip(d).for_each(|(into, v)| *into = v);
+}
+
+pub(super) fn features_args<T: Real>(args: &mut Args<'_, T>) {
+    let d = features(view(args, 0), view(args, 1));
     args.write(2).iter_mut().zip(d).for_each(|(into, v)| *into = v);
 }
 

@@ -24,6 +24,44 @@ pub(super) fn l2(args: &mut Args<'_, f32>, isa: Isa) {
     });
 }
 
+pub(super) fn charbonnier(args: &mut Args<'_, f32>, isa: Isa) {
+    let p = args.params::<Params>();
+    let (count, channels) = (p.count as usize, p.channels.max(1) as usize);
+    let pairs = args.read(0).par_chunks(count).zip(args.read(1).par_chunks(count));
+    let weight = args.maybe(2);
+    let outputs = args.write(3).par_chunks_mut(count).zip(args.write(4));
+    pairs.zip(outputs).enumerate().for_each(|(k, ((y, target), (dy, part)))| {
+        let weights: Vec<f32> = match weight {
+            Some(w) => (k * count..k * count + y.len()).map(|i| w[i / channels]).collect(),
+            None => vec![1.0; y.len()],
+        };
+        let (weights, factors) = (&weights[..], (p.scale, p.bend));
+        dispatch!(isa, lengths(y: &[f32], target: &[f32], weights: &[f32], factors: (f32, f32), dy: &mut [f32], part: &mut f32));
+    });
+}
+
+#[inline(always)]
+fn lengths<L: Level>(
+    y: &[f32],
+    target: &[f32],
+    weights: &[f32],
+    (scale, bend): (f32, f32),
+    dy: &mut [f32],
+    part: &mut f32,
+) {
+    let mut sums = [0.0; SUMS];
+    let inputs = y.chunks(SUMS).zip(target.chunks(SUMS)).zip(weights.chunks(SUMS));
+    for (((y, target), w), dy) in inputs.zip(dy.chunks_mut(SUMS)) {
+        for ((((y, target), w), dy), sum) in y.iter().zip(target).zip(w).zip(dy).zip(&mut sums) {
+            let difference = y - target;
+            let length = (difference * difference + bend * bend).sqrt();
+            *dy = scale * w * difference / length;
+            *sum += w * length;
+        }
+    }
+    *part = sums.iter().sum();
+}
+
 #[inline(always)]
 fn squares<L: Level>(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part: &mut f32) {
     let mut sums = [0.0; SUMS];

@@ -14,6 +14,25 @@ pub fn l2<T: Real>(y: &[T], target: &[T], weight: impl Fn(usize) -> T, scale: T,
     sum
 }
 
+/// Sum of `√(e² + bend²)` over the differences e, and `scale · e / √(e² + bend²)` into `dy`, both times the
+/// element's weight.
+pub fn charbonnier<T: Real>(
+    y: &[T],
+    target: &[T],
+    weight: impl Fn(usize) -> T,
+    (scale, bend): (T, T),
+    dy: &mut [T],
+) -> T {
+    let mut sum = T::zero();
+    for (i, ((y, target), dy)) in y.iter().zip(target).zip(dy).enumerate() {
+        let (w, difference) = (weight(i), *y - *target);
+        let length = (difference * difference + bend * bend).sqrt();
+        *dy = scale * w * difference / length;
+        sum = sum + w * length;
+    }
+    sum
+}
+
 /// `out[j] = scale · Σ_i rows[i, j]`.
 pub fn sum_rows<T: Real>(rows: &[T], scale: T, out: &mut [T]) {
     out.fill(T::zero());
@@ -26,6 +45,18 @@ pub fn sum_rows<T: Real>(rows: &[T], scale: T, out: &mut [T]) {
 }
 
 pub(super) fn l2_args<T: Real>(args: &mut Args<'_, T>) {
+    let scale = T::of(args.params::<Params>().scale.into());
+    compared(args, |y, target, weight, dy| l2(y, target, weight, scale, dy));
+}
+
+pub(super) fn charbonnier_args<T: Real>(args: &mut Args<'_, T>) {
+    let p = args.params::<Params>();
+    let factors = (T::of(p.scale.into()), T::of(p.bend.into()));
+    compared(args, |y, target, weight, dy| charbonnier(y, target, weight, factors, dy));
+}
+
+/// Runs a loss over each partial sum's elements.
+fn compared<T: Real>(args: &mut Args<'_, T>, loss: impl Fn(&[T], &[T], &dyn Fn(usize) -> T, &mut [T]) -> T) {
     let p = args.params::<Params>();
     let count = p.count as usize;
     let pairs = args.read(0).chunks(count).zip(args.read(1).chunks(count));
@@ -33,7 +64,7 @@ pub(super) fn l2_args<T: Real>(args: &mut Args<'_, T>) {
     let outputs = args.write(3).chunks_mut(count).zip(args.write(4));
     for (k, ((y, target), (dy, part))) in pairs.zip(outputs).enumerate() {
         let weight = |i: usize| weight.map_or(T::one(), |w| w[(k * count + i) / p.channels as usize]);
-        *part = l2(y, target, weight, T::of(p.scale.into()), dy);
+        *part = loss(y, target, &weight, dy);
     }
 }
 

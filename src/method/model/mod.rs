@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 pub use tile::Tile;
 
-use super::config::{Config, Reduced};
+use super::config::{Base, Config, Crops, Keep, Reduced};
 use super::crops::crop_size;
 use crate::filter::{self, Grid, Terms};
 use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::kernels::loss::Compared;
-use crate::kernels::{adam, image, loss};
-use crate::net::{Dam, Fusion, FusionShape};
+use crate::kernels::loss::{Compared, Measure};
+use crate::kernels::{adam, image, loss, turn};
+use crate::net::{self, Acts, Dam, Fusion};
 pub(super) use tables::upsampling;
 use tables::{Tables, degradations};
 
@@ -58,10 +58,16 @@ pub struct Model {
     pub ms: Tensor,
     /// Upsampled MS, `[1, H, W, C]`; written by [`Model::prepare`].
     pub lms: Tensor,
-    /// How much each pixel counts, if not all count alike.
+    /// What the network adds to, unless that is upsampled MS.
+    pub bases: Option<Bases>,
+    /// How much each pixel counts in the losses of both phases, if not all count alike.
     pub weights: Option<Weights>,
+    /// `[1, h, w, 1]`: how much each pixel counts in the reduced loss, if not all count alike.
+    pub reduced_weight: Option<Tensor>,
     /// Weights of the fusion network.
     pub fusion: Fusion,
+    /// Weights that [`Model::judge`] applies to the reduced pair, if it is judged.
+    pub judged: Option<Judged>,
     /// Weights of the degradation network.
     pub dam: Dam,
     /// Optimiser states, which start at zero.
@@ -86,8 +92,24 @@ pub struct Weights {
     pub pan: Tensor,
     /// `[1, h, w, 1]`, in the spatial loss and that of the degradation network.
     pub ms: Tensor,
-    /// `[1, h, w, 1]`, in the reduced loss.
+}
+
+/// Closed forms that the network adds to.
+pub struct Bases {
+    /// Of the pair, `[1, H, W, C]`.
+    pub full: Tensor,
+    /// Of the reduced pair, `[1, h, w, C]`.
     pub reduced: Tensor,
+}
+
+/// The reduced pair fused as a whole, by weights of its own.
+pub struct Judged {
+    /// The weights.
+    pub fusion: Fusion,
+    /// The fused reduced pair, `[1, h, w, C]`.
+    pub hrms: Tensor,
+    /// The plan.
+    pub plan: PlanId,
 }
 
 /// Images that [`Model::prepare`] computes once.
@@ -101,6 +123,32 @@ struct Prepared {
     rr_lms: Tensor,
     /// `rr_pan − rr_lms`.
     rr_d: Tensor,
+}
+
+/// The network as steps see it: upright, or turned by the step's symmetry.
+struct Sides {
+    upright: Fusion,
+    grads: Fusion,
+    /// Places, turned weights and their gradients.
+    turned: Option<(Tensor, Fusion, Fusion)>,
+}
+
+impl Sides {
+    /// Adds what turns the weights, and gives them.
+    fn weights(&self, p: &mut PlanBuilder<'_>) -> &Fusion {
+        let Some((places, turned, _)) = &self.turned else { return &self.upright };
+        turn::turn(p, self.upright.whole, *places, false, turned.whole);
+        turned
+    }
+
+    /// Adds the gradients of the upright weights.
+    fn backward(&self, p: &mut PlanBuilder<'_>, acts: &Acts, dy: Tensor) {
+        let Some((places, turned, grads)) = &self.turned else {
+            return self.upright.backward(p, acts, dy, &self.grads);
+        };
+        turned.backward(p, acts, dy, grads);
+        turn::turn(p, grads.whole, *places, true, self.grads.whole);
+    }
 }
 
 /// Optimiser state of one branch.
@@ -146,14 +194,26 @@ impl Model {
             Weights {
                 pan: input("weight.pan", full),
                 ms: input("weight.ms", ms_shape),
-                reduced: input("weight.reduced", ms_shape),
             }
         });
-        let shape = FusionShape { bands, width: config.width, blocks: config.blocks };
+        let reduced_weight = (weighted || config.weighs_reduced())
+            .then(|| b.tensor("weight.reduced", ms_shape.with_c(1), Role::Input));
+        let bases = (config.base != Base::None).then(|| Bases {
+            full: b.tensor("base", full.with_c(bands), Role::Input),
+            reduced: b.tensor("rr_base", ms_shape, Role::Input),
+        });
+        let shape = config.shape(bands);
         let fusion = Fusion::new(&mut b, "fusion", Role::Param, shape);
         let fusion_grad = Fusion::new(&mut b, "dfusion", Role::Grad, shape);
         let dam = Dam::new(&mut b, "dam", Role::Param, bands, config.dam_width);
         let dam_grad = Dam::new(&mut b, "ddam", Role::Grad, bands, config.dam_width);
+
+        let turned = (config.crops == Crops::Random).then(|| {
+            let places = b.tensor("places", Shape([turn::TURNS, 1, 1, fusion.whole.shape().c()]), Role::Input);
+            let turned = Fusion::new(&mut b, "fusion.turned", Role::Output, shape);
+            (places, turned, Fusion::new(&mut b, "dfusion.turned", Role::Grad, shape))
+        });
+        let judged = (config.keep == Keep::Mean).then(|| Fusion::new(&mut b, "judged", Role::Input, shape));
 
         let mut tables = Tables::new(&mut b);
         let up = tables.operator("up", &[upsampling(config.upsample, rows, columns)]);
@@ -167,15 +227,18 @@ impl Model {
             let md = tables.operator("md_ms", &degradations(&config.ms_gains, small_rows, small_columns));
             (md, tables.operator("up_ms", &[upsampling(config.upsample, small_rows, small_columns)]))
         });
-        let tables = tables.data;
+        let mut tables = tables.data;
+        tables.extend(turned.iter().map(|(places, ..)| (*places, net::turned_places(shape))));
+        let sides = Sides { upright: fusion, grads: fusion_grad, turned };
+        let fusion = &sides.upright;
 
         let mut output = |name: &str, shape| b.tensor(name, shape, Role::Output);
         let images = Prepared {
             lms: output("lms", full.with_c(bands)),
-            d: output("d", full.with_c(bands)),
+            d: output("d", full.with_c(shape.inputs())),
             rr_pan: output("rr_pan", ms_shape.with_c(1)),
             rr_lms: output("rr_lms", ms_shape),
-            rr_d: output("rr_d", ms_shape),
+            rr_d: output("rr_d", ms_shape.with_c(shape.inputs())),
         };
         let loss = |b: &mut ProgramBuilder, name: &str| b.tensor(name, Shape::flat(1), Role::Output);
 
@@ -183,7 +246,7 @@ impl Model {
         md_pan.shrink(&mut p, pan, "md_pan", images.rr_pan);
         let prepare_dam = 0..p.len();
         up.grow(&mut p, ms, "up", None, images.lms);
-        image::detail(&mut p, pan, images.lms, images.d);
+        fusion.input(&mut p, pan, images.lms, images.d);
         match wald {
             Some((md_ms, up_ms)) => {
                 let rr_ms = p.activation("rr_ms", Shape([1, small_rows.coarse, small_columns.coarse, bands]));
@@ -192,8 +255,10 @@ impl Model {
             }
             None => md.shrink(&mut p, images.lms, "md_lms", images.rr_lms),
         }
-        image::detail(&mut p, images.rr_pan, images.rr_lms, images.rr_d);
+        fusion.input(&mut p, images.rr_pan, images.rr_lms, images.rr_d);
         let prepare = p.finish();
+        let base = bases.as_ref().map_or(images.lms, |b| b.full);
+        let rr_base = bases.as_ref().map_or(images.rr_lms, |b| b.reduced);
 
         let (crop_h, crop_w) = crop_size(ms_shape.h(), ms_shape.w());
         let crops = |n: usize, c: usize| Shape([n, crop_h, crop_w, c]);
@@ -224,22 +289,26 @@ impl Model {
         states.extend([moments.m, moments.v]);
         let value = loss(&mut b, "reduced.loss");
         let mut p = b.plan("reduced");
-        let [d, lms, target] = ["rr_d", "rr_lms", "ms"].map(|name| p.activation(name, crops(config.batch, bands)));
-        for (from, to) in [(images.rr_d, d), (images.rr_lms, lms), (ms, target)] {
-            image::crop(&mut p, from, to);
-        }
-        let weight = weights.as_ref().map(|w| {
-            let weight = p.activation("weight", crops(config.batch, 1));
-            image::crop(&mut p, w.reduced, weight);
-            weight
-        });
+        let cropped = |p: &mut PlanBuilder<'_>, name: &str, from: Tensor| {
+            let to = p.activation(name, crops(config.batch, from.shape().c()));
+            image::crop(p, from, to);
+            to
+        };
+        let d = cropped(&mut p, "rr_d", images.rr_d);
+        let below = cropped(&mut p, if bases.is_some() { "rr_base" } else { "rr_lms" }, rr_base);
+        let target = cropped(&mut p, "ms", ms);
+        let weight = reduced_weight.map(|weight| cropped(&mut p, "weight", weight));
         let y = p.activation("hrms", target.shape());
-        let acts = fusion.forward(&mut p, d, lms, y);
+        let acts = sides.weights(&mut p).forward(&mut p, d, below, y);
         let dy = p.activation("dhrms", target.shape());
-        loss::l2(&mut p, Compared { y, target, weight }, 1.0, "part.loss", dy, value);
-        fusion.backward(&mut p, &acts, dy, &fusion_grad);
-        moments.update(&mut p, config, fusion.whole, fusion_grad.whole);
+        let measure = if config.bend > 0.0 { Measure::Charbonnier(config.bend as f32) } else { Measure::Square };
+        loss::mean(&mut p, Compared { y, target, weight }, measure, 1.0, "part.loss", dy, value);
+        sides.backward(&mut p, &acts, dy);
+        moments.update(&mut p, config, fusion.whole, sides.grads.whole);
         p.watch(value);
+        if judged.is_some() {
+            p.watch(fusion.whole);
+        }
         let reduced_step = p.finish();
 
         let moments = Moments::new(&mut b, "adam.full", fusion.whole);
@@ -247,7 +316,7 @@ impl Model {
         let (spectral, spatial) = (loss(&mut b, "full.spectral"), loss(&mut b, "full.spatial"));
         let mut p = b.plan("full");
         let hrms = p.activation("hrms", full.with_c(bands));
-        let acts = fusion.forward(&mut p, images.d, images.lms, hrms);
+        let acts = sides.weights(&mut p).forward(&mut p, images.d, base, hrms);
         let g = dam.forward(&mut p, hrms);
         let dg = p.activation("dg", full);
         let compared = Compared { y: g, target: pan, weight: weights.as_ref().map(|w| w.pan) };
@@ -260,12 +329,21 @@ impl Model {
         loss::l2(&mut p, compared, config.lambda_spatial as f32, "part.spatial", dlow, spatial);
         let dy = p.activation("dhrms", full.with_c(bands));
         md_adjoint.grow(&mut p, dlow, "dmd.x", Some(through_dam), dy);
-        fusion.backward(&mut p, &acts, dy, &fusion_grad);
-        moments.update(&mut p, config, fusion.whole, fusion_grad.whole);
+        sides.backward(&mut p, &acts, dy);
+        moments.update(&mut p, config, fusion.whole, sides.grads.whole);
         p.watch(spectral);
         p.watch(spatial);
         p.watch(fusion.whole);
         let full_step = p.finish();
+
+        let judged = judged.map(|fusion| {
+            let mut p = b.plan("judge");
+            let hrms = p.tensor("judged.hrms", ms_shape, Role::Output);
+            fusion.forward(&mut p, images.rr_d, rr_base, hrms);
+            let plan = p.finish();
+            Judged { fusion, hrms, plan }
+        });
+        let fusion = sides.upright;
 
         Ok(Self {
             dims,
@@ -273,7 +351,10 @@ impl Model {
             pan,
             ms,
             lms: images.lms,
+            bases,
             weights,
+            reduced_weight,
+            judged,
             fusion,
             dam,
             states,

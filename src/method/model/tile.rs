@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::tables::{Tables, values};
 use crate::filter::Banded;
 use crate::graph::{CheckError, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::kernels::image;
 use crate::net::{Fusion, FusionShape};
 
 /// The program that fuses one tile, and its handles.
@@ -18,6 +17,8 @@ pub struct Tile {
     pub ms: Tensor,
     /// Upsampled MS, `[1, H, W, C]`.
     pub lms: Tensor,
+    /// What the network adds to, unless that is upsampled MS, `[1, H, W, C]`.
+    pub base: Option<Tensor>,
     /// The fused tile, `[1, H, W, C]`.
     pub hrms: Tensor,
     /// Weights of the fusion network.
@@ -33,7 +34,7 @@ impl Tile {
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
-    pub fn build(rows: &Banded, columns: &Banded, shape: FusionShape) -> Result<Self, Vec<CheckError>> {
+    pub fn build(rows: &Banded, columns: &Banded, shape: FusionShape, base: bool) -> Result<Self, Vec<CheckError>> {
         let full = Shape([1, rows.output(), columns.output(), shape.bands]);
         let mut b = ProgramBuilder::new();
         let pan = b.tensor("pan", full.with_c(1), Role::Input);
@@ -43,13 +44,14 @@ impl Tile {
         let up = tables.operator("up", &[vec![(rows.clone(), columns.clone())]]);
         let up_tables = std::array::from_fn(|i| tables.data[i].0);
         let (lms, hrms) = (b.tensor("lms", full, Role::Output), b.tensor("hrms", full, Role::Output));
+        let base = base.then(|| b.tensor("base", full, Role::Input));
         let mut p = b.plan("tile");
-        let d = p.activation("d", full);
+        let d = p.activation("d", full.with_c(shape.inputs()));
         up.grow(&mut p, ms, "up", None, lms);
-        image::detail(&mut p, pan, lms, d);
-        fusion.forward(&mut p, d, lms, hrms);
+        fusion.input(&mut p, pan, lms, d);
+        fusion.forward(&mut p, d, base.unwrap_or(lms), hrms);
         let plan = p.finish();
-        Ok(Self { program: Arc::new(b.finish()?), pan, ms, lms, hrms, fusion, up: up_tables, plan })
+        Ok(Self { program: Arc::new(b.finish()?), pan, ms, lms, base, hrms, fusion, up: up_tables, plan })
     }
 
     /// What the upsampling tables hold for a tile at another place, of the same size.

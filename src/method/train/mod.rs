@@ -1,6 +1,7 @@
 //! Training on one pair: the degradation network, then random alternation
 //! (Algorithm 1).
 
+mod judge;
 mod record;
 mod save;
 mod steps;
@@ -8,14 +9,17 @@ mod steps;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+pub use judge::Judgement;
 pub use record::{Phase, Progress, StepRecord};
 
 use super::checkpoint::{self, Checkpoints, Position};
-use super::config::{Config, Keep, WarmUp};
-use super::crops::{CROPS, Crop, ten_crop};
+use super::config::{Config, Crops, Keep, WarmUp};
+use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Rounds, Stream};
 use super::{MethodError, Model, Sample};
 use crate::engine::Engine;
+use crate::graph::Step;
+use crate::kernels::turn::{self, TURNS};
 use crate::net::{self, Layer};
 
 /// Result of a training.
@@ -28,8 +32,10 @@ pub struct Outcome {
     pub dam_loss: f64,
     /// Epoch whose fusion weights were kept.
     pub epoch: u32,
-    /// The lowest full loss, if there was a full step.
+    /// The lowest full loss, or with [`Keep::Mean`] the last one, if there was a full step.
     pub best_full: Option<f64>,
+    /// What withheld ground says of the fusion weights kept, if some was withheld.
+    pub judgement: Option<Judgement>,
     /// Weights at the start: fusion network, degradation network.
     pub initial: (Vec<Layer>, Vec<Layer>),
     /// Weights kept.
@@ -72,7 +78,7 @@ pub fn train(
     let start = Instant::now();
     let Job { model, config, samples, checkpoints, look } = job;
     let (bands, dam_width) = model.dam.shape();
-    let fusion = net::init_fusion(model.fusion.shape(), &mut schedule::rng(config.seed, Stream::FusionInit));
+    let fusion = net::init_fusion(model.fusion.shape(), model.bases.is_some(), &mut schedule::rng(config.seed, Stream::FusionInit));
     let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Stream::DamInit));
     for (tensor, values) in &model.tables {
         engine.write(*tensor, values)?;
@@ -106,20 +112,23 @@ pub fn train(
         dam_losses: Vec::new(),
         reduced: None,
         full: None,
+        mean: Vec::new(),
     };
     run.resume()?;
     run.dam()?;
     let dam_time = start.elapsed();
     run.fusion()?;
-    let Run { engine, kept: [kept_dam, kept], done, .. } = run;
+    let Run { engine, kept: [kept_dam, kept], done, full, .. } = run;
     let weights = [engine.read(model.fusion.whole)?, engine.read(model.dam.whole)?];
     let trained = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
     let fusion_time = start.elapsed() - dam_time;
     let (dam_epoch, dam_loss) = kept_dam.map_or((config.dam_epochs, f64::NAN), |k| (k.epoch, k.loss));
     let best_full = kept.as_ref().map(|k| k.loss);
-    let epoch = kept.filter(|_| config.keep == Keep::Best).map_or(config.epochs, |k| k.epoch);
+    let best_full = best_full.filter(|_| config.keep == Keep::Best).or(full);
+    let epoch = kept.filter(|_| config.keep != Keep::Last).map_or(config.epochs, |k| k.epoch);
     let initial = (fusion, dam);
-    Ok(Outcome { steps: done.steps, dam_epoch, dam_loss, epoch, best_full, initial, trained, dam_time, fusion_time })
+    let Position { steps, judgement, .. } = done;
+    Ok(Outcome { steps, dam_epoch, dam_loss, epoch, best_full, judgement, initial, trained, dam_time, fusion_time })
 }
 
 /// The weights of the best epoch so far.
@@ -135,6 +144,8 @@ struct Queued {
     record: StepRecord,
     /// What to tell after it but for the losses.
     progress: Progress,
+    /// Whether no other step of its epoch follows.
+    ends_epoch: bool,
 }
 
 /// Where checkpoints go.
@@ -142,6 +153,9 @@ struct Saving<'a> {
     identity: String,
     files: &'a mut Checkpoints,
 }
+
+/// Epochs between two looks at withheld ground.
+const JUDGED: u32 = 25;
 
 /// The two networks, as indices of what is kept.
 const DAM: usize = 0;
@@ -171,6 +185,8 @@ struct Run<'a> {
     /// Latest losses of the alternating stage.
     reduced: Option<f64>,
     full: Option<f64>,
+    /// Mean of the fusion weights over the epochs seen so far.
+    mean: Vec<f32>,
 }
 
 impl Run<'_> {
@@ -199,8 +215,10 @@ impl Run<'_> {
                     reduced: None,
                     full: None,
                 };
-                let queued = Queued { record: StepRecord::Dam { epoch, sample, crop, loss: 0.0 }, progress };
-                self.step(self.model.dam_step, self.config.lr_dam, steps_done as u32, &[crop], queued)?;
+                let record = StepRecord::Dam { epoch, sample, crop, loss: 0.0 };
+                let queued = Queued { record, progress, ends_epoch: i + 1 == CROPS };
+                let step = self.config.adam.step(self.config.lr_dam, steps_done as u32);
+                self.step(self.model.dam_step, step, &[self.crops[crop]], queued)?;
             }
             self.done.dam_epochs = epoch;
             self.pause()?;
@@ -219,7 +237,10 @@ impl Run<'_> {
     /// Trains the fusion network; leaves the kept weights on the engine.
     fn fusion(&mut self) -> Result<(), MethodError> {
         let plan = schedule::plan(self.config);
-        let mut rng = schedule::rng(self.config.seed, Stream::Picks);
+        let [mut picks, mut places, mut turns] =
+            [Stream::Picks, Stream::Places, Stream::Turns].map(|stream| schedule::rng(self.config.seed, stream));
+        let random = self.config.crops == Crops::Random;
+        let [_, h, w, _] = self.model.ms.shape().0;
         let mut rounds = Rounds::new(self.config.seed, Stream::Samples, self.samples.len());
         let (mut reduced_steps, mut full_steps) = (0, 0);
         let (mut sample, mut last_epoch) = (0, 0);
@@ -239,35 +260,48 @@ impl Run<'_> {
                 reduced: None,
                 full: None,
             };
+            let ends_epoch = plan.get(i + 1).is_none_or(|next| next.epoch != epoch);
+            let turn = if random { schedule::below(&mut turns, TURNS) as u32 } else { 0 };
             let (crops, queued) = match planned.branch {
                 Branch::Reduced => {
                     reduced_steps += 1;
-                    let crops = schedule::draw(&mut rng, CROPS, self.config.batch);
-                    let record = StepRecord::Reduced { epoch, sample, crops: crops.clone(), loss: 0.0 };
-                    (crops, Queued { record, progress: progress(Phase::Reduced) })
+                    let crops: Vec<Crop> = if random {
+                        random_crops(&mut places, h, w, self.config.batch)
+                    } else {
+                        let picked = schedule::draw(&mut picks, CROPS, self.config.batch);
+                        picked.into_iter().map(|crop| self.crops[crop]).collect()
+                    };
+                    let shown = crops.iter().map(|[row, column, flip, _]| [*row, *column, *flip]).collect();
+                    let record = StepRecord::Reduced { epoch, sample, crops: shown, turn, loss: 0.0 };
+                    (crops, Queued { record, progress: progress(Phase::Reduced), ends_epoch })
                 }
                 Branch::Full => {
                     full_steps += 1;
-                    let record = StepRecord::Full { epoch, sample, spectral: 0.0, spatial: 0.0, loss: 0.0 };
-                    (Vec::new(), Queued { record, progress: progress(Phase::Full) })
+                    let record = StepRecord::Full { epoch, sample, turn, spectral: 0.0, spatial: 0.0, loss: 0.0 };
+                    (Vec::new(), Queued { record, progress: progress(Phase::Full), ends_epoch })
                 }
             };
             if i < self.before.planned {
                 continue;
             }
             self.show(sample, true)?;
-            let (step, lr, t) = match planned.branch {
+            let (plan_id, lr, t) = match planned.branch {
                 Branch::Reduced => (self.model.reduced_step, self.config.lr_reduced, reduced_steps),
                 Branch::Full => (self.model.full_step, self.config.lr_full, full_steps),
             };
-            self.step(step, lr, t, &crops, queued)?;
+            let unturn = turn::inverse(turn as usize) as u32;
+            let step = Step { turn, unturn, ..self.config.adam.step(lr * self.config.decay(epoch), t) };
+            self.step(plan_id, step, &crops, queued)?;
             self.done.planned = i + 1;
+            if self.model.judged.is_some() && (i + 1 == plan.len() || ends_epoch && epoch.is_multiple_of(JUDGED)) {
+                self.judge(epoch)?;
+            }
             self.pause()?;
         }
         self.look()?;
         self.pause()?;
         match &self.kept[FUSION] {
-            Some(kept) if self.config.keep == Keep::Best => {
+            Some(kept) if self.config.keep != Keep::Last => {
                 Ok(self.engine.write(self.model.fusion.whole, &kept.weights)?)
             }
             _ => Ok(()),

@@ -45,9 +45,11 @@ pub enum StepRecord {
         epoch: u32,
         /// Sample, from 0.
         sample: usize,
-        /// Crops, from 0.
-        crops: Vec<usize>,
-        /// Mean squared error.
+        /// Crops, `[row, column, flip]` in MS pixels.
+        crops: Vec<[u32; 3]>,
+        /// Symmetry that the weights were turned by: see [`turn`](crate::kernels::turn).
+        turn: u32,
+        /// Mean error, squared or as [`bend`](crate::method::Config::bend) has it.
         loss: f32,
     },
     /// Fusion network on the whole pair.
@@ -56,6 +58,8 @@ pub enum StepRecord {
         epoch: u32,
         /// Sample, from 0.
         sample: usize,
+        /// Symmetry that the weights were turned by.
+        turn: u32,
         /// Mean squared error to PAN through the degradation network.
         spectral: f32,
         /// Mean squared error to MS through the MTF.

@@ -7,6 +7,9 @@ use crate::graph::Tensor;
 use crate::method::MethodError;
 use crate::method::checkpoint::Checkpoint;
 
+/// The mean of the fusion weights, as checkpoints name it.
+const MEAN: &str = "mean";
+
 impl Run<'_> {
     /// Between two epochs: saves a checkpoint when it is time or the user wants to stop, and stops.
     pub(super) fn pause(&mut self) -> Result<(), MethodError> {
@@ -35,6 +38,9 @@ impl Run<'_> {
         for (network, kept) in self.kept.iter().enumerate() {
             tensors.extend(kept.as_ref().map(|k| (format!("kept{network}"), k.weights.clone())));
         }
+        if !self.mean.is_empty() {
+            tensors.insert(MEAN.to_owned(), self.mean.clone());
+        }
         let Some(saving) = &mut self.saving else { return Ok(()) };
         let checkpoint = Checkpoint { position: self.done.clone(), tensors };
         saving.files.save(&saving.identity, &checkpoint)
@@ -47,6 +53,7 @@ impl Run<'_> {
         for (name, tensor) in self.trained() {
             self.engine.write(tensor, &tensors.remove(&name).unwrap_or_default())?;
         }
+        self.mean = tensors.remove(MEAN).unwrap_or_default();
         for (network, kept) in position.kept.iter().enumerate() {
             self.kept[network] = kept.map(|(epoch, loss)| {
                 let weights = tensors.remove(&format!("kept{network}")).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{DAM, FUSION, Kept, Phase, Queued, Run, StepRecord};
 use crate::graph::{PlanId, Step};
 use crate::method::MethodError;
-use crate::method::crops::CROPS;
+use crate::method::crops::{CROPS, Crop};
 
 impl Run<'_> {
     /// Puts a sample on the engine and prepares it for one network or for both.
@@ -18,9 +18,16 @@ impl Run<'_> {
             self.engine.write(model.pan, &values.pan)?;
             self.engine.write(model.ms, &values.ms)?;
             if let (Some(to), Some(from)) = (&model.weights, &values.weights) {
-                for (tensor, values) in [(to.pan, &from.pan), (to.ms, &from.ms), (to.reduced, &from.reduced)] {
+                for (tensor, values) in [(to.pan, &from.pan), (to.ms, &from.ms)] {
                     self.engine.write(tensor, values)?;
                 }
+            }
+            if let (Some(to), Some(from)) = (model.reduced_weight, values.reduced_weight()) {
+                self.engine.write(to, from)?;
+            }
+            if let (Some(to), Some([full, reduced])) = (&model.bases, &values.bases) {
+                self.engine.write(to.full, full)?;
+                self.engine.write(to.reduced, reduced)?;
             }
         }
         let (dam, all) = (model.prepare_dam.end, model.program.plan(model.prepare).calls.len());
@@ -30,19 +37,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs update number `t` of a plan on the given crops.
+    /// Runs a step of a plan on the given crops.
     pub(super) fn step(
         &mut self,
         plan: PlanId,
-        lr: f64,
-        t: u32,
-        crops: &[usize],
+        mut step: Step,
+        crops: &[Crop],
         queued: Queued,
     ) -> Result<(), MethodError> {
-        let mut step = self.config.adam.step(lr, t);
-        for (slot, crop) in step.crops.iter_mut().zip(crops) {
-            *slot = self.crops[*crop];
-        }
+        step.crops[..crops.len()].copy_from_slice(crops);
         let calls = 0..self.model.program.plan(plan).calls.len();
         self.engine.run(plan, calls, &step)?;
         self.queued.push(queued);
@@ -65,6 +68,7 @@ impl Run<'_> {
             let weights = match phase {
                 Phase::Dam => take(self.model.dam.whole.shape().len()),
                 Phase::Full => take(self.model.fusion.whole.shape().len()),
+                Phase::Reduced if self.model.judged.is_some() => take(self.model.fusion.whole.shape().len()),
                 Phase::Reduced => &[],
             };
             if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
@@ -78,7 +82,7 @@ impl Run<'_> {
 
     /// Records a step, keeps its weights if they are the best, and tells of the epoch.
     fn seen(&mut self, queued: Queued, losses: &[f32], weights: &[f32]) {
-        let Queued { mut record, mut progress } = queued;
+        let Queued { mut record, mut progress, ends_epoch } = queued;
         match &mut record {
             StepRecord::Dam { epoch, loss, .. } => {
                 *loss = losses[0];
@@ -98,8 +102,13 @@ impl Run<'_> {
                 *loss = self.config.lambda_spectral * f64::from(*spectral)
                     + self.config.lambda_spatial * f64::from(*spatial);
                 self.full = Some(*loss);
-                self.keep(FUSION, *epoch, *loss, weights);
+                if self.model.judged.is_none() {
+                    self.keep(FUSION, *epoch, *loss, weights);
+                }
             }
+        }
+        if self.model.judged.is_some() && ends_epoch && progress.phase != Phase::Dam {
+            self.average(weights);
         }
         self.done.steps.push(record);
         if progress.phase == Phase::Dam && progress.dam.is_none() {

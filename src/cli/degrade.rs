@@ -1,0 +1,56 @@
+//! `trapan degrade`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use trapan::method::Contest;
+use trapan::quality::Phase;
+use trapan::raster::{self, Creation, Layout, Raster, RasterError, Sample};
+
+use super::args::MethodArgs;
+use super::inputs::InputArgs;
+use super::{CliError, Talk};
+
+/// Arguments of `degrade`.
+#[derive(Args)]
+pub struct DegradeArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Folder for pan.tif and ms.tif
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Replace existing files
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    method: MethodArgs,
+}
+
+/// Runs `degrade`.
+pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
+    let (scene, sensor) = args.input.open()?;
+    let config = args.method.config_for(sensor, scene.ms().bands)?;
+    let pair = args.input.check(scene)?.pair()?;
+    let scale = args.method.scale_of(&pair)?;
+    let reduced = Contest::new(&pair, &scale, &config, Phase::True).reduced;
+    // The corner of the first pixel of degraded MS, in MS pixels.
+    let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
+    let corner = [&reduced.columns, &reduced.rows].map(|grid| corner(grid.phase, grid.ratio));
+    let geo = pair.ms.geo.coarser_from(reduced.ratio(), corner);
+    let create = |source| RasterError::Write { path: args.output.clone(), source };
+    std::fs::create_dir_all(&args.output).map_err(create)?;
+    let write = |name: &str, image: &Raster, geo| {
+        let layout = Layout {
+            geo,
+            nodata: image.valid.as_ref().map(|_| f64::NAN),
+            descriptions: image.descriptions.clone(),
+            ..Layout::new(image.size(), image.bands, Sample::F32)
+        };
+        let path = args.output.join(name);
+        raster::write(&path, &layout, &image.data, image.valid.as_deref(), &Creation::default(), args.overwrite)
+    };
+    write("pan.tif", &reduced.pan, pair.ms.geo.clone())?;
+    write("ms.tif", &reduced.ms, geo)?;
+    talk.say(format_args!("wrote pan.tif and ms.tif into {}; their truth is MS", args.output.display()));
+    Ok(())
+}
