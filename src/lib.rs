@@ -28,6 +28,7 @@
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.
+//! - [`consistency`]: moves a fused image as little as possible so that degrading it gives MS back.
 //! - [`method`]: settings, schedule, training, checkpoints, inference in tiles, simulation, traces.
 //! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
 //! - [`classical`]: fusion without training, to compare with.
@@ -35,7 +36,7 @@
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
 //!
-//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `quality`}
+//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `consistency`, `quality`}
 //! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
 //!
 //! # A run
@@ -60,6 +61,7 @@
 
 pub mod bench;
 pub mod classical;
+pub mod consistency;
 pub mod engine;
 pub mod filter;
 pub mod graph;

@@ -6,6 +6,7 @@ mod classical;
 mod cli;
 mod cog;
 mod compare;
+mod consistency;
 mod creation;
 mod damage;
 mod filters;

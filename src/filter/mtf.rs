@@ -81,3 +81,29 @@ pub fn degrade(gain: f64, rows: Grid, columns: Grid) -> Terms {
     };
     separable_kernels(gain, rows.ratio).into_iter().map(axes).collect()
 }
+
+/// Share of a kernel that may be cut off at its ends: below the rounding of f32.
+const TAIL: f64 = 3e-8;
+
+/// The kernel of sum 1, without the ends that weigh nothing.
+fn trimmed(mut kernel: Vec<f64>) -> Vec<f64> {
+    let (mut tail, last) = (0.0, kernel.len() - 1);
+    let total: f64 = kernel.iter().sum();
+    for m in 0..RADIUS as usize {
+        tail += kernel[m].abs() + kernel[last - m].abs();
+        if tail > TAIL * total {
+            break;
+        }
+        (kernel[m], kernel[last - m]) = (0.0, 0.0);
+    }
+    let total: f64 = kernel.iter().sum();
+    kernel.iter().map(|tap| tap / total).collect()
+}
+
+/// [`degrade`] as one separable term, `(along y, along x)`: the kernel before negative values are clipped,
+/// without tails below the rounding of f32. Its output differs by less than 1e-6 of the values.
+pub fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (Banded, Banded) {
+    let s = gaussian(gain, rows.ratio);
+    let windowed = s.iter().zip(kaiser()).map(|(s, w)| s * w).collect();
+    (blur_decimate(&trimmed(s), rows), blur_decimate(&trimmed(windowed), columns))
+}

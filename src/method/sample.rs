@@ -1,15 +1,7 @@
 //! What a training sees: a window of the pair, and how much each of its pixels counts.
 
-use std::ops::Range;
-
 use super::{Config, Dims};
-use crate::filter::Grid;
-
-/// Reach of the MTF blur in coarse pixels: at 2.5 of them the widest sensor's kernel has fallen
-/// below 1e-3 of its peak.
-const MTF_REACH: f64 = 2.5;
-/// Reach of cubic upsampling in coarse pixels.
-const CUBIC_REACH: f64 = 2.0;
+use crate::filter::{Grid, all_within, cubic_reach, mtf_reach};
 
 /// A window of the pair, values normalised to 0..1; nodata replaced by some usual value.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,12 +90,11 @@ impl SampleWeights {
     pub fn new(dims: &Dims, valid: Validity<'_>) -> Self {
         // Coarse neighbours of a fine pixel, and fine neighbours of a coarse one.
         let up = |grids: [Grid; 2], mask: &[bool]| {
-            let [rows, columns] = grids.map(|g| reach(g.fine, g.coarse, |i| g.coarse_at(i), CUBIC_REACH));
+            let [rows, columns] = grids.map(cubic_reach);
             all_within(mask, grids[1].coarse, &rows, &columns)
         };
         let down = |grids: [Grid; 2], mask: &[bool]| {
-            let radius = MTF_REACH * grids[0].ratio as f64;
-            let [rows, columns] = grids.map(|g| reach(g.coarse, g.fine, |k| g.fine_at(k), radius));
+            let [rows, columns] = grids.map(mtf_reach);
             all_within(mask, grids[1].fine, &rows, &columns)
         };
         let and = |a: &[bool], b: &[bool]| a.iter().zip(b).map(|(a, b)| *a && *b).collect::<Vec<_>>();
@@ -114,34 +105,6 @@ impl SampleWeights {
         let reduced = and(&ms, &up(small, &down(small, valid.ms)));
         Self { pan: mean_one(&pan), ms: mean_one(&ms), reduced: mean_one(&reduced) }
     }
-}
-
-/// Positions of `from` within `radius` of the place `at` that position of `to` has there,
-/// cut to the image but never empty.
-fn reach(to: usize, from: usize, at: impl Fn(usize) -> f64, radius: f64) -> Vec<Range<usize>> {
-    let last = from as isize - 1;
-    let clamp = |v: f64| (v as isize).clamp(0, last) as usize;
-    (0..to).map(|i| clamp((at(i) - radius).ceil())..clamp((at(i) + radius).floor()) + 1).collect()
-}
-
-/// Whether all of a rectangle of the mask is valid, for every pair of ranges.
-fn all_within(mask: &[bool], width: usize, rows: &[Range<usize>], columns: &[Range<usize>]) -> Vec<bool> {
-    // Row by row: how many invalid ones stand before each position.
-    let invalid_within = |line: &mut dyn Iterator<Item = bool>, ranges: &[Range<usize>]| {
-        let mut before = vec![0u32];
-        line.for_each(|valid| before.push(before[before.len() - 1] + u32::from(!valid)));
-        ranges.iter().map(|r| before[r.end] == before[r.start]).collect::<Vec<bool>>()
-    };
-    let half: Vec<bool> =
-        mask.chunks_exact(width).flat_map(|row| invalid_within(&mut row.iter().copied(), columns)).collect();
-    let mut all = vec![false; rows.len() * columns.len()];
-    for j in 0..columns.len() {
-        let column = invalid_within(&mut half.iter().skip(j).step_by(columns.len()).copied(), rows);
-        for (i, valid) in column.into_iter().enumerate() {
-            all[i * columns.len() + j] = valid;
-        }
-    }
-    all
 }
 
 /// 1 over the share of valid pixels, where valid.
