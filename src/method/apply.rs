@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::fitted::Fitted;
 use super::learn::lost;
-use super::sharpen::Span;
+use super::sharpen::{Network, Span, cut};
 use super::{Dims, MethodError, Sharpener};
+use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
 use crate::raster::{Block, RasterError, Scene, fill};
 
@@ -65,7 +66,74 @@ struct Strip {
     span: Span,
     pan: Vec<f32>,
     ms: Vec<f32>,
+    /// Where the result is valid, all columns of the rows given.
     valid: Option<Vec<bool>>,
+    ms_valid: Option<Vec<bool>>,
+}
+
+/// Brings fused strips to their end: the consistency step, DN, the columns wanted.
+struct Finisher<'a> {
+    job: &'a Application<'a>,
+    /// `None` where the step leaves every band alone.
+    stream: Option<consistency::Stream<'a>>,
+    /// Rows of MS handed to the step so far.
+    ms_end: usize,
+    /// Upsampled rows that wait for their fused ones.
+    lms: Vec<f32>,
+}
+
+impl<'a> Finisher<'a> {
+    fn new(job: &'a Application<'a>, step: &'a consistency::Step) -> Self {
+        let stream = (!step.is_idle()).then(|| step.stream(job.part[0].clone()));
+        let ms_end = stream.as_ref().map_or(0, |stream| stream.needs().ms.start);
+        Self { job, stream, ms_end, lms: Vec::new() }
+    }
+
+    /// Rows and columns of PAN that have to be fused: the step needs some around those wanted.
+    fn part(&self) -> [Range<usize>; 2] {
+        match &self.stream {
+            None => self.job.part.clone(),
+            Some(stream) => [stream.needs().image.clone(), 0..self.job.scene.columns.fine],
+        }
+    }
+
+    /// Takes a strip with its upsampled and fused rows, and gives those that are finished, wanted columns only.
+    fn finish(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Rows {
+        let columns = &self.job.part[1];
+        let (pan_w, ms_w) = (self.job.scene.columns.fine, self.job.scene.columns.coarse);
+        let bands = self.job.fitted.bands;
+        let within = |valid: &[bool]| -> Vec<bool> {
+            valid.chunks_exact(pan_w).flat_map(|row| &row[columns.clone()]).copied().collect()
+        };
+        let scale = &self.job.fitted.scale;
+        let restored = |mut image: Vec<f32>| {
+            scale.restore(&mut image);
+            image
+        };
+        let Some(stream) = &mut self.stream else {
+            let valid = strip.valid.as_deref().map(within);
+            return Rows { lms: restored(lms), hrms: restored(hrms), valid };
+        };
+        let needed = stream.needs().clone();
+        let new = self.ms_end.max(strip.span.ms.start)..strip.span.ms.end.min(needed.ms.end);
+        let new = if new.is_empty() { 0..0 } else { new.start - strip.span.ms.start..new.end - strip.span.ms.start };
+        self.ms_end = self.ms_end.max(strip.span.ms.start + new.end);
+        let done = stream.push(consistency::Strip {
+            image: &hrms,
+            valid: strip.valid.as_deref(),
+            ms: &strip.ms[new.start * ms_w * bands..new.end * ms_w * bands],
+            ms_valid: strip.ms_valid.as_deref().map(|valid| &valid[new.start * ms_w..new.end * ms_w]),
+        });
+        let wanted = columns.start * bands..columns.end * bands;
+        // Rows above the wanted ones were fused for the step only.
+        let above = self.job.part[0].start.saturating_sub(strip.span.gives.start).min(strip.span.gives.len());
+        if self.job.lms {
+            self.lms.extend(cut(&lms[above * pan_w * bands..], pan_w * bands, &wanted));
+        }
+        let hrms = cut(&done.image, pan_w * bands, &wanted);
+        let lms: Vec<f32> = self.lms.drain(..if self.job.lms { hrms.len() } else { 0 }).collect();
+        Rows { lms: restored(lms), hrms: restored(hrms), valid: done.valid.as_deref().map(within) }
+    }
 }
 
 /// Fuses a part of a scene from top to bottom. `observe` hears how many rows are done and may break off.
@@ -85,15 +153,20 @@ pub fn apply(
     let mut tile = tile_size(job, &dims);
     let mut device = job.device.clone();
     let mut notes = Vec::new();
-    let mut done = job.part[0].start;
+    let step = job.fitted.consistency(&dims);
+    let mut finisher = Finisher::new(job, &step);
+    let [rows, columns] = finisher.part();
+    let mut done = rows.start;
+    let layers = job.fitted.scaled();
     loop {
-        let part = [done..job.part[0].end, job.part[1].clone()];
-        let scaled = job.fitted.scaled();
-        let network = (job.fitted.shape(), &scaled[..], job.fitted.config.base != super::config::Base::None);
+        let part = [done..rows.end, columns.clone()];
+        let fitted = job.fitted;
+        let base = fitted.config.base != super::config::Base::None;
+        let network = Network { shape: fitted.shape(), layers: &layers, base, sides: fitted.sides };
         let upsample = job.fitted.config.upsample;
         let result =
             Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
-                run(job, &mut sharpener, &mut done, sink, observe).and_then(|()| sharpener.timings())
+                run(job, &mut sharpener, &mut finisher, &mut done, sink, observe).and_then(|()| sharpener.timings())
             });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
@@ -145,12 +218,12 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
 fn run(
     job: &Application<'_>,
     sharpener: &mut Sharpener,
+    finisher: &mut Finisher<'_>,
     done: &mut usize,
     sink: &mut Sink<'_>,
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(), MethodError> {
     let strips = sharpener.strips().to_vec();
-    let columns = sharpener.columns();
     std::thread::scope(|scope| {
         let (read, ready) = sync_channel(1);
         // Handed over: one strip is computed while the one before is taken, and none waits between.
@@ -158,13 +231,13 @@ fn run(
         scope.spawn(move || {
             for span in strips {
                 // The other end is gone once something else has failed.
-                if read.send(self::read(job, span, &columns)).is_err() {
+                if read.send(self::read(job, span)).is_err() {
                     break;
                 }
             }
         });
         let writer = scope.spawn(move || given.into_iter().try_for_each(sink));
-        let computed = compute(job, sharpener, &ready, done, |rows| give.send(rows).is_ok(), observe);
+        let computed = compute(job, sharpener, finisher, &ready, done, |rows| give.send(rows).is_ok(), observe);
         drop((ready, give));
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // Where the sink failed, that is why computing stopped.
@@ -176,27 +249,27 @@ fn run(
 fn compute(
     job: &Application<'_>,
     sharpener: &mut Sharpener,
+    finisher: &mut Finisher<'_>,
     ready: &Receiver<Result<Strip, RasterError>>,
     done: &mut usize,
     give: impl Fn(Rows) -> bool,
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(), MethodError> {
     for strip in ready {
-        let Strip { span, pan, ms, valid } = strip?;
-        let scale = &job.fitted.scale;
+        let strip = strip?;
+        let Strip { span, pan, ms, .. } = &strip;
         let base = (job.fitted.config.base != super::config::Base::None).then(|| {
             let config = &job.fitted.config;
             let hpm = config.base == super::config::Base::Form(crate::classical::Method::MtfGlpHpmR);
             super::windows::temporary_base(&pan, &ms, job.scene.rows, job.scene.columns, config, hpm)
         });
-        let [mut lms, mut hrms] = sharpener.strip(&span, &pan, &ms, base.as_deref(), job.lms)?;
-        drop((pan, ms));
-        scale.restore(&mut lms);
-        scale.restore(&mut hrms);
-        if !give(Rows { lms, hrms, valid }) {
+        let images = sharpener.strip(span, pan, ms, base.as_deref(), job.lms)?;
+        let end = span.gives.end;
+        let rows = finisher.finish(&strip, images);
+        *done = end;
+        if !rows.hrms.is_empty() && !give(rows) {
             break;
         }
-        *done = span.gives.end;
         if observe(*done).is_break() {
             return Err(MethodError::Interrupted);
         }
@@ -204,7 +277,7 @@ fn compute(
     Ok(())
 }
 
-fn read(job: &Application<'_>, span: Span, columns: &Range<usize>) -> Result<Strip, RasterError> {
+fn read(job: &Application<'_>, span: Span) -> Result<Strip, RasterError> {
     let scene = job.scene;
     let (pan_w, ms_w) = (scene.columns.fine, scene.columns.coarse);
     let Block { data: mut pan, valid: pan_valid } = scene.read_pan(span.sees.clone(), 0..pan_w)?;
@@ -215,7 +288,6 @@ fn read(job: &Application<'_>, span: Span, columns: &Range<usize>) -> Result<Str
     let first = (span.gives.start - span.sees.start) * pan_w;
     let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * pan_w]);
     let valid = scene.valid(span.gives.clone(), given, span.ms.start, ms_valid.as_deref());
-    let valid = valid.map(|v| v.chunks_exact(pan_w).flat_map(|row| &row[columns.clone()]).copied().collect());
     let scale = &job.fitted.scale;
-    Ok(Strip { span, pan: scale.normalise(&pan), ms: scale.normalise(&ms), valid })
+    Ok(Strip { span, pan: scale.normalise(&pan), ms: scale.normalise(&ms), valid, ms_valid })
 }

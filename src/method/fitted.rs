@@ -33,6 +33,10 @@ pub struct Fitted {
     pub dam: Vec<Layer>,
     /// What withheld ground says of the fusion network.
     pub judgement: Option<super::Judgement>,
+    /// From how many sides the network looks at a scene.
+    pub sides: usize,
+    /// How little the consistency step makes up for, band by band; `None`: nothing.
+    pub nu: Vec<Option<f64>>,
 }
 
 /// The line of metadata in a file.
@@ -45,6 +49,8 @@ struct Meta {
     scale: Scale,
     means: Vec<f32>,
     judgement: Option<super::Judgement>,
+    sides: usize,
+    nu: Vec<Option<f64>>,
 }
 
 impl Fitted {
@@ -86,6 +92,11 @@ impl Fitted {
         layers
     }
 
+    /// The consistency step that ends a fusion over these grids.
+    pub fn consistency(&self, dims: &super::Dims) -> crate::consistency::Step {
+        crate::consistency::Step::new(dims.rows, dims.columns, &self.config.ms_gains, &self.nu)
+    }
+
     /// How PAN responds to the bands of a pixel by the degradation network: `[C]` to a value, all in DN.
     pub fn response(&self) -> impl Fn(&[f64]) -> f64 + Sync + use<> {
         let flat: Vec<f64> = net::import(&self.dam).into_iter().map(f64::from).collect();
@@ -101,8 +112,8 @@ impl Fitted {
     /// # Errors
     /// What the file system reports; an existing file unless `overwrite`.
     pub fn save(&self, path: &Path, overwrite: bool) -> Result<(), MethodError> {
-        let Self { config, bands, ratio, scale, means, judgement, .. } = self.clone();
-        let meta = Meta { version: VERSION, config, bands, ratio, scale, means, judgement };
+        let Self { config, bands, ratio, scale, means, judgement, sides, nu, .. } = self.clone();
+        let meta = Meta { version: VERSION, config, bands, ratio, scale, means, judgement, sides, nu };
         let meta = serde_json::to_string(&meta).expect("plain values");
         let bytes = weights_file::encode(&meta, &named(&self.fusion, &self.dam));
         Ok(write_atomically(path, overwrite, |file| file.write_all(&bytes))?)
@@ -116,7 +127,7 @@ impl Fitted {
         let bad = |reason: String| MethodError::from(WeightsError::Content { path: path.to_owned(), reason });
         let (meta, tensors) = weights_file::read(path)?;
         let meta: Meta = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
-        let Meta { version, config, bands, ratio, scale, means, judgement } = meta;
+        let Meta { version, config, bands, ratio, scale, means, judgement, sides, nu } = meta;
         if version != VERSION {
             return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
         }
@@ -132,7 +143,7 @@ impl Fitted {
         };
         let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
         let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
-        Ok(Self { config, bands, ratio, scale, means, fusion, dam, judgement })
+        Ok(Self { config, bands, ratio, scale, means, fusion, dam, judgement, sides, nu })
     }
 }
 

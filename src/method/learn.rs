@@ -82,6 +82,8 @@ pub fn learn(
         fusion,
         dam,
         judgement: outcome.judgement.clone(),
+        sides: std::env::var("SIDES").map_or(1, |s| s.parse().unwrap()),
+        nu: vec![std::env::var("NU").ok().map(|s| s.parse().unwrap()); dims.bands],
     };
     Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
 }

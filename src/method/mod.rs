@@ -31,7 +31,7 @@ pub use fuse::{Fused, dims, fuse};
 pub use learn::{Learned, build, learn, program};
 pub use model::{Dims, Model};
 pub use sample::{Ground, Sample, SampleWeights, Validity};
-pub use sharpen::Sharpener;
+pub use sharpen::{Network, Sharpener};
 pub use train::{Job, Judgement, LOOK, Outcome, Phase, Progress, StepRecord, train};
 pub use weights_file::WeightsError;
 

@@ -68,12 +68,28 @@ pub struct Sharpener {
     row_spans: Vec<Span>,
     column_spans: Vec<Span>,
     tile: Tile,
+    /// The network's weights, once for each side it looks from.
+    sides: Vec<Vec<f32>>,
     engine: Box<dyn Engine>,
+}
+
+/// A trained network, ready to be applied.
+#[derive(Clone, Copy)]
+pub struct Network<'a> {
+    /// Its sizes.
+    pub shape: FusionShape,
+    /// Its weights in PyTorch layout.
+    pub layers: &'a [Layer],
+    /// Whether it adds to a closed form that is handed over, instead of upsampled MS.
+    pub base: bool,
+    /// From how many sides it looks at the scene: the result is the mean. At most
+    /// [`TURNS`](crate::kernels::turn::TURNS).
+    pub sides: usize,
 }
 
 impl Sharpener {
     /// For a part of a scene, rows and columns of PAN, in tiles that see about `tile` pixels of rows and
-    /// columns. `weights` are the fusion network's, in PyTorch layout.
+    /// columns.
     ///
     /// # Errors
     /// What the device reports.
@@ -85,11 +101,12 @@ impl Sharpener {
         options: Options,
         dims: &Dims,
         upsample: Upsample,
-        (shape, weights, base): (FusionShape, &[Layer], bool),
+        network: Network<'_>,
         part: [Range<usize>; 2],
         tile: [usize; 2],
     ) -> Result<Self, MethodError> {
         let [(rows, columns)] = <[_; 1]>::try_from(upsampling(upsample, dims.rows, dims.columns)).expect("one term");
+        let Network { shape, layers, base, sides } = network;
         let halo = halo(shape.blocks);
         let [row_part, column_part] = part;
         let cut = |up: &Banded, part, size| {
@@ -103,9 +120,9 @@ impl Sharpener {
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
         let tile =
             Tile::build(&y, &x, shape, base).unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
-        let mut engine = device.load(tile.program.clone(), options)?;
-        engine.write(tile.fusion.whole, &net::import(weights))?;
-        Ok(Self { rows, columns, row_spans, column_spans, tile, engine })
+        let engine = device.load(tile.program.clone(), options)?;
+        let sides = (0..sides).map(|side| net::import(&net::turned(layers, side))).collect();
+        Ok(Self { rows, columns, row_spans, column_spans, tile, sides, engine })
     }
 
     /// Time of every call that ran; see [`Engine::timings`].
@@ -149,11 +166,24 @@ impl Sharpener {
                 self.engine.write(to, &cut(base, pan_w * bands, &(span.sees.start * bands..span.sees.end * bands)))?;
             }
             let calls = 0..self.tile.program.plan(self.tile.plan).calls.len();
-            self.engine.run(self.tile.plan, calls, &Step::default())?;
-            let wanted = [lms.then_some(self.tile.lms), Some(self.tile.hrms)];
-            for (out, tensor) in out.iter_mut().zip(wanted) {
-                let Some(tensor) = tensor else { continue };
-                let image = self.engine.read(tensor)?;
+            let mut mean: Vec<f32> = Vec::new();
+            for weights in &self.sides {
+                self.engine.write(self.tile.fusion.whole, weights)?;
+                self.engine.run(self.tile.plan, calls.clone(), &Step::default())?;
+                let hrms = self.engine.read(self.tile.hrms)?;
+                if mean.is_empty() {
+                    mean = hrms;
+                } else {
+                    mean.iter_mut().zip(hrms).for_each(|(sum, v)| *sum += v);
+                }
+            }
+            if self.sides.len() > 1 {
+                let share = 1.0 / self.sides.len() as f32;
+                mean.iter_mut().for_each(|v| *v *= share);
+            }
+            let lms = if lms { Some(self.engine.read(self.tile.lms)?) } else { None };
+            for (out, image) in out.iter_mut().zip([lms, Some(mean)]) {
+                let Some(image) = image else { continue };
                 let within = |first: usize| (span.gives.start - first) * bands..(span.gives.end - first) * bands;
                 let from = image.chunks_exact(span.sees.len() * bands).skip(strip.gives.start - strip.sees.start);
                 for (to, from) in out.chunks_exact_mut(given.len() * bands).zip(from) {
@@ -166,6 +196,6 @@ impl Sharpener {
 }
 
 /// Some columns of an image whose rows have `width` values.
-fn cut(image: &[f32], width: usize, columns: &Range<usize>) -> Vec<f32> {
+pub(super) fn cut(image: &[f32], width: usize, columns: &Range<usize>) -> Vec<f32> {
     image.chunks_exact(width).flat_map(|row| &row[columns.clone()]).copied().collect()
 }
