@@ -1,8 +1,8 @@
 //! Closed-form fusion against `classical.py`, and where its formulas have no answer.
 
 use serde_json::Value;
-use trapan::classical::{ClassicalError, Inputs, Method, TvSettings, fuse};
-use trapan::filter::Grid;
+use trapan::classical::{ClassicalError, Form, Inputs, Method, Stream, TvSettings, fuse};
+use trapan::filter::{Grid, Upsample};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list};
@@ -11,6 +11,7 @@ use crate::support::{Report, data, float, floats, list};
 const TOLERANCE: f64 = 1e-6;
 
 /// A pair by formula: the bands sampled at `ratio · k + ratio / 2`.
+#[derive(Clone)]
 struct Case {
     pan: Vec<f32>,
     ms: Vec<f32>,
@@ -41,7 +42,7 @@ impl Case {
             columns: self.columns,
             ms_gains: &self.gains,
             pan_gain: 0.15,
-            interp23: false,
+            upsample: Upsample::Cubic,
             valid: self.valid.as_deref(),
             tv: TvSettings::default(),
         }
@@ -70,9 +71,9 @@ fn all_methods_are_the_oracle_s() {
         if wanted["masked"] == true {
             case.valid = Some((0..h * w).map(|i| 3 * (i / w) + 2 * (i % w) >= 40).collect());
         }
-        let interp23 = wanted["upsample"] == "interp23";
+        let upsample = if wanted["upsample"] == "interp23" { Upsample::Interp23 } else { Upsample::Cubic };
         let tv = TvSettings { weights: wanted.get("shares").map(floats), ..TvSettings::default() };
-        let inputs = Inputs { interp23, pan_gain: float(&wanted["pan_gain"]), tv, ..case.inputs() };
+        let inputs = Inputs { upsample, pan_gain: float(&wanted["pan_gain"]), tv, ..case.inputs() };
         for method in Method::ALL {
             let fused: Vec<f64> =
                 fuse(method, &inputs).expect("the pair can be fused").into_iter().map(f64::from).collect();
@@ -169,11 +170,207 @@ fn refusals() {
     let rows = Grid::aligned(33, 3);
     assert!(matches!(refused(Inputs { rows, ..case.inputs() }), ClassicalError::Grids { .. }));
     let columns = Grid::aligned(33, 3);
-    let thirds = Inputs { rows, columns, interp23: true, ..case.inputs() };
+    let thirds = Inputs { rows, columns, upsample: Upsample::Interp23, ..case.inputs() };
     assert!(matches!(refused(thirds), ClassicalError::Grids { .. }));
     let mut pan = case.pan.clone();
     pan[7] = f32::NAN;
     assert!(matches!(refused(Inputs { pan: &pan, ..case.inputs() }), ClassicalError::NotFinite { index: 7, .. }));
     let nothing = vec![false; pan.len()];
     assert!(matches!(refused(Inputs { valid: Some(&nothing), ..case.inputs() }), ClassicalError::NothingValid));
+}
+
+/// Methods with a closed form.
+const CLOSED: [Method; 6] =
+    [Method::Exp, Method::Brovey, Method::Gsa, Method::MtfGlpFs, Method::MtfGlpHpmR, Method::BdsdPc];
+
+/// A streamed value is a sum of some fifty rounded products, relative to the largest value of the image.
+const STREAMED: f64 = 2e-6;
+
+fn stream(inputs: &Inputs<'_>, forms: &[Form]) -> Stream {
+    Stream::new([inputs.rows, inputs.columns], inputs.upsample, inputs.ms_gains, forms).expect("the grids can be used")
+}
+
+/// Fitted to one window that is everything, applied to the whole: what [`fuse`] gives.
+#[track_caller]
+fn streamed_is_fused(report: &mut Report, label: &str, inputs: &Inputs<'_>) {
+    let forms = Form::fit(&CLOSED, &[inputs.clone()]).expect("the pair can be fitted");
+    let (lms, fused) = stream(inputs, &forms).whole(inputs.pan, inputs.ms);
+    assert_eq!(lms, fused[0], "upsampled MS is what exp gives");
+    for (method, found) in CLOSED.into_iter().zip(&fused) {
+        let wanted = fuse(method, inputs).expect("the pair can be fused");
+        let largest = wanted.iter().chain(inputs.pan).fold(0.0f32, |a, v| a.max(v.abs()));
+        let [found, wanted] = [found, &wanted].map(|v| v.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
+        report.all(&format!("{method} {label}"), &found, &wanted, STREAMED * f64::from(largest));
+    }
+}
+
+#[test]
+fn streamed_forms_are_the_reference_s() {
+    let mut report = Report::default();
+    let gains = [0.34, 0.32, 0.3, 0.22, 0.3];
+    for upsample in [Upsample::Cubic, Upsample::Interp23, Upsample::Spline] {
+        for (h, w, ratio, bands, phase) in [
+            (64, 96, 4, 4, None),
+            (61, 83, 4, 3, None),
+            (50, 44, 2, 5, None),
+            (51, 65, 3, 1, None),
+            (75, 60, 5, 2, Some(0.0)),
+            (96, 104, 8, 4, Some(3.2)),
+            (272, 289, 16, 3, None),
+        ] {
+            let doubles = usize::is_power_of_two(ratio);
+            if upsample == Upsample::Interp23 && !(doubles && h % ratio == 0 && w % ratio == 0) {
+                continue;
+            }
+            let mut case = Case::new(h, w, ratio, &gains[..bands]);
+            [case.rows, case.columns] = [h, w].map(|fine| Grid { coarse: fine / ratio, ..Grid::aligned(fine, ratio) });
+            if let Some(phase) = phase {
+                (case.rows.phase, case.columns.phase) = (phase, phase + 0.4);
+            }
+            for masked in [false, true] {
+                case.valid = masked.then(|| (0..h * w).map(|i| 3 * (i / w) + 2 * (i % w) >= 40).collect());
+                let label = format!("{upsample:?} {h}×{w}×{bands} ratio {ratio} masked {masked}");
+                streamed_is_fused(&mut report, &label, &Inputs { upsample, ..case.inputs() });
+            }
+        }
+    }
+    report.finish();
+}
+
+/// A pair of odd sizes at each upsampling, with all its forms, and the whole image they give.
+fn odd_pairs() -> impl Iterator<Item = (Case, Upsample, Stream, (Vec<f32>, Vec<Vec<f32>>))> {
+    [(Upsample::Cubic, 203, 61, 4), (Upsample::Interp23, 208, 64, 4), (Upsample::Spline, 187, 67, 3)].into_iter().map(
+        |(upsample, h, w, ratio)| {
+            let case = Case::new(h, w, ratio, &[0.34, 0.3, 0.3]);
+            let case = Case {
+                rows: Grid { coarse: h / ratio, ..case.rows },
+                columns: Grid { coarse: w / ratio, ..case.columns },
+                ..case
+            };
+            let inputs = Inputs { upsample, ..case.inputs() };
+            let forms = Form::fit(&CLOSED, &[inputs.clone()]).expect("the pair can be fitted");
+            let stream = stream(&inputs, &forms);
+            let whole = stream.whole(&case.pan, &case.ms);
+            (case, upsample, stream, whole)
+        },
+    )
+}
+
+/// The rows that a strip needs, and nothing else, give the bytes of the whole image, on any number of threads.
+#[test]
+fn strips_and_threads_change_no_byte() {
+    for (case, upsample, stream, (lms, fused)) in odd_pairs() {
+        let (h, w, bands) = (case.rows.fine, case.columns.fine, case.gains.len());
+        let line = w * bands;
+        for (threads, step) in [(1, 1), (3, 7), (2, 64), (1, h)] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+            for first in (0..h).step_by(step) {
+                let rows = first..(first + step).min(h);
+                let [pan_rows, ms_rows] = stream.needs(rows.clone());
+                let pick = |image: &[f32], width: usize, rows: std::ops::Range<usize>| -> Vec<f32> {
+                    let height = image.len() / width;
+                    rows.flat_map(|row| image[row % height * width..][..width].to_vec()).collect()
+                };
+                let pan = pick(&case.pan, w, pan_rows.clone());
+                let ms = pick(&case.ms, case.columns.coarse * bands, ms_rows);
+                let mut found = vec![vec![f32::NAN; rows.len() * line]; 1 + fused.len()];
+                let (found_lms, found_fused) = found.split_first_mut().expect("not empty");
+                let mut out: Vec<&mut [f32]> = found_fused.iter_mut().map(|f| &mut f[..]).collect();
+                pool.install(|| stream.rows(rows.clone(), &pan, &ms, found_lms, &mut out));
+                for (found, whole) in found.iter().zip([&lms].into_iter().chain(&fused)) {
+                    let whole = &whole[rows.start * line..rows.end * line];
+                    assert!(found == whole, "{upsample:?}: rows {rows:?} of {h} differ on {threads} threads");
+                }
+                let reach = 2 * (13 * case.rows.ratio + 41) + step;
+                assert!(pan_rows.len() <= reach.min(h), "{upsample:?}: rows {rows:?} need {pan_rows:?} of PAN");
+            }
+        }
+    }
+}
+
+/// 1e5 on every value moves the result by 1e5 and nothing else: f32 then resolves 1/128.
+#[test]
+fn a_large_offset_moves_the_result() {
+    const OFFSET: f32 = 1e5;
+    let lift = |values: &[f32]| values.iter().map(|v| v + OFFSET).collect::<Vec<_>>();
+    let case = Case::new(96, 120, 4, &[0.34, 0.32, 0.3, 0.22]);
+    // So that the lifted values are exactly those plus the offset.
+    let whole = |values: &[f32]| values.iter().map(|v| v.round()).collect::<Vec<_>>();
+    let case = Case { pan: whole(&case.pan), ms: whole(&case.ms), ..case };
+    let lifted = Case { pan: lift(&case.pan), ms: lift(&case.ms), ..Case::new(96, 120, 4, &case.gains) };
+    // Formulas that are about differences; the others see ratios of values, which an offset changes.
+    let methods = [Method::Exp, Method::Gsa, Method::MtfGlpFs];
+    let fused = |case: &Case| {
+        let inputs = Inputs { upsample: Upsample::Spline, ..case.inputs() };
+        let forms = Form::fit(&methods, &[inputs.clone()]).expect("the pair can be fitted");
+        stream(&inputs, &forms).whole(&case.pan, &case.ms).1
+    };
+    for ((method, low), high) in methods.into_iter().zip(fused(&case)).zip(fused(&lifted)) {
+        let error = |(a, b): (&f32, &f32)| (f64::from(*b) - f64::from(OFFSET) - f64::from(*a)).abs();
+        let worst = low.iter().zip(&high).map(error).fold(0.0, f64::max);
+        // Measured 0.04 to 0.08: some ten roundings of 1/128 in three sums of up to fifty terms.
+        assert!(worst < 0.12, "{method}: off by {worst}");
+    }
+}
+
+/// As [`flat_images_give_upsampled_bands`].
+#[test]
+fn flat_images_stay_as_they_are_in_strips() {
+    let normal = Case::new(64, 64, 4, &[0.3; 3]);
+    let flat = |value: f32| Case { pan: vec![value; normal.pan.len()], ..Case::new(64, 64, 4, &[0.3; 3]) };
+    let dark = |value: f32| Case { ms: vec![value; normal.ms.len()], ..Case::new(64, 64, 4, &[0.3; 3]) };
+    for (case, upsample) in [flat(0.0), flat(400.0), dark(0.0), dark(300.0)]
+        .into_iter()
+        .flat_map(|case| [Upsample::Cubic, Upsample::Spline].map(|upsample| (case.clone(), upsample)))
+    {
+        let inputs = Inputs { upsample, ..case.inputs() };
+        let forms = Form::fit(&CLOSED, &[inputs.clone()]).expect("the pair can be fitted");
+        let (lms, fused) = stream(&inputs, &forms).whole(&case.pan, &case.ms);
+        for (method, fused) in CLOSED.into_iter().zip(&fused) {
+            assert!(fused.iter().all(|v| v.is_finite()), "{method} gives values that are not finite");
+            if !matches!(method, Method::Brovey | Method::BdsdPc) {
+                let worst = lms.iter().zip(fused).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-3, "{method} {upsample:?}: off by {worst}");
+            }
+        }
+    }
+}
+
+/// Statistics of windows are those of their pixels together: the same window twice is that window, and one
+/// without a valid pixel is none.
+#[test]
+fn windows_are_pooled() {
+    let (a, b) = (Case::new(64, 48, 4, &[0.3, 0.25]), Case::new(40, 64, 4, &[0.3, 0.25]));
+    let nothing = Case { valid: Some(vec![false; 64 * 48]), ..a.clone() };
+    let fit = |cases: &[&Case]| {
+        Form::fit(&CLOSED, &cases.iter().map(|case| case.inputs()).collect::<Vec<_>>()).expect("can be fitted")
+    };
+    assert_eq!(fit(&[&a]), fit(&[&nothing, &a, &nothing]));
+    let coefficients = |form: &Form| -> Vec<f64> {
+        fn numbers(value: &Value, all: &mut Vec<f64>) {
+            match value {
+                Value::Array(values) => values.iter().for_each(|v| numbers(v, all)),
+                Value::Object(values) => values.values().for_each(|v| numbers(v, all)),
+                value => all.extend(value.as_f64()),
+            }
+        }
+        let mut all = Vec::new();
+        numbers(&serde_json::to_value(form).expect("plain values"), &mut all);
+        all
+    };
+    let mut report = Report::default();
+    let near = |report: &mut Report, label: &str, found: &[Form], wanted: &[Form]| {
+        for ((method, found), wanted) in CLOSED.into_iter().zip(found).zip(wanted) {
+            for (found, wanted) in coefficients(found).into_iter().zip(coefficients(wanted)) {
+                report.near(&format!("{label} {method}"), found, wanted, 1e-9 * wanted.abs().max(1.0));
+            }
+        }
+    };
+    near(&mut report, "twice", &fit(&[&a, &a])[1..], &fit(&[&a])[1..]);
+    near(&mut report, "order", &fit(&[&a, &b]), &fit(&[&b, &a]));
+    report.finish();
+    assert_ne!(fit(&[&a, &b])[3], fit(&[&a])[3], "a second window has its say");
+    assert!(matches!(Form::fit(&[Method::Exp], &[nothing.inputs()]), Err(ClassicalError::NothingValid)));
+    let no_form = Form::fit(&[Method::Gsa, Method::Tv], &[a.inputs()]);
+    assert!(matches!(no_form, Err(ClassicalError::NoForm { method: Method::Tv })));
 }

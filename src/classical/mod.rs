@@ -6,17 +6,22 @@
 //! there, which must therefore be finite.
 
 mod bdsd;
+mod form;
+mod moments;
 mod multiresolution;
 mod scene;
 mod solve;
 mod stats;
+mod stream;
 mod substitution;
 mod tv;
 
 use serde::{Deserialize, Serialize};
 
-use crate::filter::Grid;
+use crate::filter::{Grid, Upsample};
+pub use form::{Band, Form};
 use scene::Scene;
+pub use stream::Stream;
 
 /// A method without training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,9 +110,10 @@ pub struct Inputs<'a> {
     pub ms_gains: &'a [f64],
     /// MTF gain at Nyquist of PAN.
     pub pan_gain: f64,
-    /// Whether MS is brought onto PAN's grid by [`upsample_interp23`](crate::filter::upsample_interp23), as
-    /// the toolbox has it, or by [`upsample_cubic`](crate::filter::upsample_cubic), true to the grids.
-    pub interp23: bool,
+    /// How MS is brought onto PAN's grid, and what PAN is compared with. By [`Upsample::Spline`] the low-pass
+    /// PAN of a band went through what the band itself did: its degradation, then the same spline. By the
+    /// others it is the toolbox's: sampled at `ratio · k + ratio / 2` and interpolated by 23 taps.
+    pub upsample: Upsample,
     /// `[H, W]`: false where a value of PAN or MS says nothing.
     pub valid: Option<&'a [bool]>,
     /// Settings of [`Method::Tv`].
@@ -148,6 +154,15 @@ pub enum ClassicalError {
         index: usize,
         /// The value.
         value: f32,
+    },
+    /// A method that is no closed form.
+    #[error(
+        "{method} goes over the whole image again and again: it cannot be fitted to windows nor applied in strips, and \
+         holds the whole scene in memory"
+    )]
+    NoForm {
+        /// The method.
+        method: Method,
     },
     /// The mask leaves nothing.
     #[error("no valid pixel: nothing to compute statistics from")]

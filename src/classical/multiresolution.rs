@@ -31,11 +31,6 @@ pub fn high_pass_modulation(scene: &Scene<'_>) -> Vec<Plane> {
 
 /// Fuses each band with the PAN that its MTF leaves; bands of one gain share it.
 fn per_band(scene: &Scene<'_>, fuse: impl Fn(&Plane, &Plane) -> Plane + Sync) -> Vec<Plane> {
-    let gains = scene.inputs.ms_gains;
-    let mut different: Vec<f64> = gains.to_vec();
-    different.sort_by(f64::total_cmp);
-    different.dedup();
-    let low: Vec<Plane> = different.par_iter().map(|gain| scene.low_pan(*gain)).collect();
-    let of = |gain: f64| &low[different.partition_point(|g| *g < gain)];
-    scene.lms.par_iter().zip(gains).map(|(l, gain)| fuse(l, of(*gain))).collect()
+    let (low, of_band) = scene.low_pans();
+    scene.lms.par_iter().zip(of_band).map(|(l, k)| fuse(l, &low[k])).collect()
 }

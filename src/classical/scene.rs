@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::stats::Valid;
 use super::{ClassicalError, Inputs};
-use crate::filter::{self, Grid, Terms};
+use crate::filter::{self, Banded, Grid, Terms, Upsample};
 
 /// One band `[H, W]` or `[h, w]`.
 pub type Plane = Vec<f64>;
@@ -23,15 +23,27 @@ pub struct Scene<'a> {
     pub ms_valid: Valid,
 }
 
+/// A pair one resolution lower, `[h, w]` per band, with its truth.
+pub struct Reduced {
+    /// PAN through its MTF.
+    pub pan: Plane,
+    /// The bands.
+    pub truth: Vec<Plane>,
+    /// The bands as a sensor of one resolution less sees them: by the toolbox through their MTF, by the
+    /// spline also decimated and upsampled again.
+    pub low: Vec<Plane>,
+    /// Pixels to trust.
+    pub valid: Valid,
+}
+
 impl<'a> Scene<'a> {
     pub fn new(inputs: &'a Inputs<'a>) -> Result<Self, ClassicalError> {
         check(inputs)?;
         let Inputs { rows, columns, .. } = *inputs;
-        let upsample = if inputs.interp23 { filter::upsample_interp23 } else { filter::upsample_cubic };
         let bands = inputs.ms_gains.len();
         let ms: Vec<Plane> =
             (0..bands).map(|band| inputs.ms[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect()).collect();
-        let up = [(upsample(rows), upsample(columns))];
+        let up = [(inputs.upsample.operator(rows), inputs.upsample.operator(columns))];
         let lms = ms.par_iter().map(|plane| filter::apply_plane(plane, &up)).collect();
         let valid = Valid::new(inputs.valid.map(<[bool]>::to_vec));
         if !(0..inputs.pan.len()).any(|i| valid.at(i)) {
@@ -54,15 +66,45 @@ impl<'a> Scene<'a> {
         blur(&self.pan, columns.fine, &filter::metric_kernel(gain, rows.ratio), size, [&at(rows), &at(columns)])
     }
 
-    /// PAN at MS resolution, back on its own grid: blurred, sampled and interpolated by interp23, or by
-    /// cubic convolution at ratios that do not double.
+    /// PAN at MS resolution, back on its own grid: degraded and upsampled as MS was, or as the toolbox has it.
     pub fn low_pan(&self, gain: f64) -> Plane {
-        let up = self.sampled().map(|grid| match grid.ratio.is_power_of_two() {
-            true => filter::upsample_interp23(grid),
-            false => filter::upsample_cubic(Grid { phase: (grid.ratio / 2) as f64, ..grid }),
-        });
-        let up = [up.into()];
+        let upsample = self.inputs.upsample;
+        if upsample == Upsample::Spline {
+            let up = [(upsample.operator(self.inputs.rows), upsample.operator(self.inputs.columns))];
+            return filter::apply_plane(&filter::apply_plane(&self.pan, &self.degradation(gain)), &up);
+        }
+        let up = [self.sampled().map(sampled_up).into()];
         filter::apply_plane(&self.sampled_pan(gain), &up)
+    }
+
+    /// [`low_pan`](Self::low_pan) of every gain that differs, and which of them is each band's.
+    pub fn low_pans(&self) -> (Vec<Plane>, Vec<usize>) {
+        let (different, of_band) = different(self.inputs.ms_gains);
+        (different.par_iter().map(|gain| self.low_pan(*gain)).collect(), of_band)
+    }
+
+    /// The pair one resolution lower, where the truth is known.
+    pub fn reduced(&self) -> Reduced {
+        let Inputs { rows, columns, ms_gains, pan_gain, upsample, valid, .. } = *self.inputs;
+        if upsample == Upsample::Spline {
+            let [small_rows, small_columns] = [rows, columns].map(|grid| grid.coarser());
+            let up = [(upsample.operator(small_rows), upsample.operator(small_columns))];
+            let low = |(m, gain): (&Plane, &f64)| {
+                filter::apply_plane(&filter::apply_plane(m, &filter::degrade(*gain, small_rows, small_columns)), &up)
+            };
+            let low = self.ms.par_iter().zip(ms_gains).map(low).collect();
+            return Reduced { pan: self.pan_at_ms(), truth: self.ms.clone(), low, valid: self.ms_valid.clone() };
+        }
+        let [rows, columns] = self.sampled();
+        let size = [rows.coarse, columns.coarse];
+        let shrink = [(filter::shrink(rows), filter::shrink(columns))];
+        let truth: Vec<Plane> = self.lms.par_iter().map(|l| filter::apply_plane(l, &shrink)).collect();
+        let low = |(g, gain): (&Plane, &f64)| {
+            blur(g, size[1], &filter::metric_kernel(*gain, rows.ratio), size, [&|i| i, &|j| j])
+        };
+        let low = truth.iter().zip(ms_gains).map(low).collect();
+        let valid = Valid::new(valid.map(|v| filter::covered(v, rows, columns)));
+        Reduced { pan: self.sampled_pan(pan_gain), truth, low, valid }
     }
 
     /// PAN through its MTF at the positions of the MS pixels.
@@ -74,6 +116,33 @@ impl<'a> Scene<'a> {
     pub fn degradation(&self, gain: f64) -> Terms {
         filter::degrade(gain, self.inputs.rows, self.inputs.columns)
     }
+}
+
+/// [`Scene::low_pan`] as an operator: onto the coarse grid, and back along y and x.
+pub fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [Banded; 2]) {
+    if upsample == Upsample::Spline {
+        return (filter::degrade(gain, rows, columns), [upsample.operator(rows), upsample.operator(columns)]);
+    }
+    let [rows, columns] = [rows, columns].map(|grid| Grid::aligned(grid.fine, grid.ratio));
+    (filter::metric_samples(gain, rows, columns), [sampled_up(rows), sampled_up(columns)])
+}
+
+/// From samples at `ratio · k + ratio / 2` back: by interp23, or by cubic convolution at ratios that do not
+/// double.
+fn sampled_up(grid: Grid) -> Banded {
+    match grid.ratio.is_power_of_two() {
+        true => filter::upsample_interp23(grid),
+        false => filter::upsample_cubic(Grid { phase: (grid.ratio / 2) as f64, ..grid }),
+    }
+}
+
+/// The gains that differ, in ascending order, and the place of each band's among them.
+pub fn different(gains: &[f64]) -> (Vec<f64>, Vec<usize>) {
+    let mut different = gains.to_vec();
+    different.sort_by(f64::total_cmp);
+    different.dedup();
+    let of_band = gains.iter().map(|gain| different.partition_point(|g| g < gain)).collect();
+    (different, of_band)
 }
 
 /// Correlation with a kernel, replicate border, of a plane of the given width, only where asked for:
@@ -111,15 +180,21 @@ pub fn blur(
     (0..size[0]).into_par_iter().flat_map_iter(row).collect()
 }
 
-fn check(inputs: &Inputs<'_>) -> Result<(), ClassicalError> {
-    let Inputs { rows, columns, .. } = *inputs;
+/// Whether grids can be used.
+pub fn usable(rows: Grid, columns: Grid, upsample: Upsample) -> Result<(), ClassicalError> {
     let usable = |g: Grid| {
-        let possible = !inputs.interp23 || (g.ratio.is_power_of_two() && g.ratio * g.coarse >= g.fine);
+        let possible = upsample != Upsample::Interp23 || (g.ratio.is_power_of_two() && g.ratio * g.coarse >= g.fine);
         g.fine > 0 && g.coarse > 0 && g.ratio > 1 && possible
     };
-    if rows.ratio != columns.ratio || !usable(rows) || !usable(columns) {
-        return Err(ClassicalError::Grids { rows, columns });
+    match rows.ratio == columns.ratio && usable(rows) && usable(columns) {
+        true => Ok(()),
+        false => Err(ClassicalError::Grids { rows, columns }),
     }
+}
+
+fn check(inputs: &Inputs<'_>) -> Result<(), ClassicalError> {
+    let Inputs { rows, columns, .. } = *inputs;
+    usable(rows, columns, inputs.upsample)?;
     let pan = rows.fine * columns.fine;
     let ms = rows.coarse * columns.coarse * inputs.ms_gains.len();
     let bands = inputs.tv.weights.as_ref().map_or(inputs.ms_gains.len(), Vec::len);

@@ -21,6 +21,14 @@ impl Normal {
         Self { gram: Array2::zeros((columns, columns)), right: Array1::zeros(columns) }
     }
 
+    /// From the entries of `AᵀA` and `Aᵀy`.
+    pub fn of(columns: usize, gram: impl Fn(usize, usize) -> f64, right: impl Fn(usize) -> f64) -> Self {
+        Self {
+            gram: Array2::from_shape_fn((columns, columns), |(i, j)| gram(i, j)),
+            right: Array1::from_shape_fn(columns, right),
+        }
+    }
+
     /// One equation `row · x = y`.
     pub fn add(&mut self, row: &[f64], y: f64) {
         for (i, a) in row.iter().enumerate() {

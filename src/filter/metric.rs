@@ -1,9 +1,13 @@
 //! The MTF filter that quality is measured with: another window than training's, so neither
 //! separable nor normalised (method, section 3).
 
+use std::collections::BTreeMap;
+
 use ndarray::Array2;
 
+use super::cubic::clamp;
 use super::mtf::{TAPS, gaussian, kaiser};
+use super::{Banded, Grid, Terms};
 
 /// Largest distance the filter reaches.
 pub const RADIUS: usize = TAPS / 2;
@@ -27,6 +31,31 @@ pub fn metric_kernel(gain: f64, ratio: usize) -> Array2<f64> {
         let distance = (i.abs_diff(RADIUS).pow(2) + j.abs_diff(RADIUS).pow(2)) as f64;
         s[i] * s[j] * at(distance.sqrt())
     })
+}
+
+/// Correlation with the metric kernel, border replicated, at position `ratio · k + ratio / 2` of each axis: where
+/// the toolbox takes its samples. Exact: rows at one distance above and below have one row of the kernel.
+pub fn metric_samples(gain: f64, rows: Grid, columns: Grid) -> Terms {
+    let kernel = metric_kernel(gain, rows.ratio);
+    let sampled = |grid: Grid, taps: &[(isize, f64)]| {
+        let row = |k: usize| {
+            let at = (grid.ratio * k + grid.ratio / 2).min(grid.fine - 1) as isize;
+            let mut row = BTreeMap::new();
+            for (distance, tap) in taps {
+                *row.entry(clamp(at + distance, grid.fine)).or_insert(0.0) += tap;
+            }
+            row
+        };
+        Banded::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
+    };
+    let radius = RADIUS as isize;
+    let term = |i: isize| {
+        let fold = if i == 0 { vec![(0, 1.0)] } else { vec![(-i, 1.0), (i, 1.0)] };
+        let taps: Vec<(isize, f64)> =
+            (-radius..=radius).zip(kernel.row((radius + i) as usize)).map(|(j, tap)| (j, *tap)).collect();
+        (sampled(rows, &fold), sampled(columns, &taps))
+    };
+    (0..=radius).map(term).collect()
 }
 
 /// Correlation with the metric kernel, border replicated.

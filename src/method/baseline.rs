@@ -1,7 +1,7 @@
 //! Fusion without training, with the settings of a run.
 
 use super::Config;
-use super::config::{Sensor, Upsample};
+use super::config::Sensor;
 use crate::classical::{self, ClassicalError, Inputs, Method, TvSettings};
 use crate::raster::Pair;
 
@@ -32,7 +32,7 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
         columns: pair.columns,
         ms_gains: &config.ms_gains,
         pan_gain: config.pan_gain,
-        interp23: config.upsample == Upsample::Interp23,
+        upsample: config.upsample,
         valid: valid.as_deref(),
         tv: TvSettings { weights, ..TvSettings::default() },
     };
