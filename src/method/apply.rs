@@ -8,6 +8,7 @@ use super::fitted::Fitted;
 use super::learn::lost;
 use super::sharpen::{Network, Span, cut};
 use super::{Dims, MethodError, Sharpener};
+use crate::classical::Stream;
 use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
 use crate::raster::{Block, RasterError, Scene, fill};
@@ -64,11 +65,26 @@ pub type Sink<'a> = dyn FnMut(Rows) -> Result<(), RasterError> + Send + 'a;
 /// A strip as it is read.
 struct Strip {
     span: Span,
-    pan: Vec<f32>,
-    ms: Vec<f32>,
+    /// PAN `[n, W]`.
+    pan: Lines<f32>,
+    /// MS `[m, w, C]`.
+    ms: Lines<f32>,
     /// Where the result is valid, all columns of the rows given.
     valid: Option<Vec<bool>>,
-    ms_valid: Option<Vec<bool>>,
+    ms_valid: Option<Lines<bool>>,
+}
+
+/// Some rows of an image.
+struct Lines<T> {
+    first: usize,
+    data: Vec<T>,
+}
+
+impl<T> Lines<T> {
+    /// These rows of it, `width` values each.
+    fn rows(&self, rows: &Range<usize>, width: usize) -> &[T] {
+        &self.data[(rows.start - self.first) * width..(rows.end - self.first) * width]
+    }
 }
 
 /// Brings fused strips to their end: the consistency step, DN, the columns wanted.
@@ -116,13 +132,13 @@ impl<'a> Finisher<'a> {
         };
         let needed = stream.needs().clone();
         let new = self.ms_end.max(strip.span.ms.start)..strip.span.ms.end.min(needed.ms.end);
-        let new = if new.is_empty() { 0..0 } else { new.start - strip.span.ms.start..new.end - strip.span.ms.start };
-        self.ms_end = self.ms_end.max(strip.span.ms.start + new.end);
+        let new = new.start..new.end.max(new.start);
+        self.ms_end = new.end;
         let done = stream.push(consistency::Strip {
             image: &hrms,
             valid: strip.valid.as_deref(),
-            ms: &strip.ms[new.start * ms_w * bands..new.end * ms_w * bands],
-            ms_valid: strip.ms_valid.as_deref().map(|valid| &valid[new.start * ms_w..new.end * ms_w]),
+            ms: strip.ms.rows(&new, ms_w * bands),
+            ms_valid: strip.ms_valid.as_ref().map(|valid| valid.rows(&new, ms_w)),
         });
         let wanted = columns.start * bands..columns.end * bands;
         // Rows above the wanted ones were fused for the step only.
@@ -158,15 +174,16 @@ pub fn apply(
     let [rows, columns] = finisher.part();
     let mut done = rows.start;
     let layers = job.fitted.scaled();
+    let base = job.fitted.base(&dims)?;
     loop {
         let part = [done..rows.end, columns.clone()];
         let fitted = job.fitted;
-        let base = fitted.config.base != super::config::Base::None;
-        let network = Network { shape: fitted.shape(), layers: &layers, base, sides: fitted.sides };
+        let network =
+            Network { shape: fitted.shape(), layers: &layers, base: base.is_some(), sides: fitted.sides };
         let upsample = job.fitted.config.upsample;
         let result =
             Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
-                run(job, &mut sharpener, &mut finisher, &mut done, sink, observe).and_then(|()| sharpener.timings())
+                run(job, base.as_ref(), &mut sharpener, &mut finisher, &mut done, sink, observe).and_then(|()| sharpener.timings())
             });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
@@ -217,6 +234,7 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
 /// Goes through the strips of one sharpener; `done` counts the rows handed on.
 fn run(
     job: &Application<'_>,
+    base: Option<&Stream>,
     sharpener: &mut Sharpener,
     finisher: &mut Finisher<'_>,
     done: &mut usize,
@@ -231,13 +249,13 @@ fn run(
         scope.spawn(move || {
             for span in strips {
                 // The other end is gone once something else has failed.
-                if read.send(self::read(job, span)).is_err() {
+                if read.send(self::read(job, base, span)).is_err() {
                     break;
                 }
             }
         });
         let writer = scope.spawn(move || given.into_iter().try_for_each(sink));
-        let computed = compute(job, sharpener, finisher, &ready, done, |rows| give.send(rows).is_ok(), observe);
+        let computed = compute(job, base, sharpener, finisher, &ready, done, |rows| give.send(rows).is_ok(), observe);
         drop((ready, give));
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // Where the sink failed, that is why computing stopped.
@@ -248,6 +266,7 @@ fn run(
 
 fn compute(
     job: &Application<'_>,
+    base: Option<&Stream>,
     sharpener: &mut Sharpener,
     finisher: &mut Finisher<'_>,
     ready: &Receiver<Result<Strip, RasterError>>,
@@ -257,13 +276,17 @@ fn compute(
 ) -> Result<(), MethodError> {
     for strip in ready {
         let strip = strip?;
-        let Strip { span, pan, ms, .. } = &strip;
-        let base = (job.fitted.config.base != super::config::Base::None).then(|| {
-            let config = &job.fitted.config;
-            let hpm = config.base == super::config::Base::Form(crate::classical::Method::MtfGlpHpmR);
-            super::windows::temporary_base(&pan, &ms, job.scene.rows, job.scene.columns, config, hpm)
+        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
+        let Strip { span, .. } = &strip;
+        let fused = base.map(|stream| {
+            let [pan, ms] = stream.needs(span.sees.clone());
+            let mut fused = vec![0.0; span.sees.len() * pan_w * job.fitted.bands];
+            let (pan, ms) = (strip.pan.rows(&pan, pan_w), strip.ms.rows(&ms, ms_w));
+            stream.rows(span.sees.clone(), pan, ms, &mut [], &mut [&mut fused]);
+            fused
         });
-        let images = sharpener.strip(span, pan, ms, base.as_deref(), job.lms)?;
+        let (pan, ms) = (strip.pan.rows(&span.sees, pan_w), strip.ms.rows(&span.ms, ms_w));
+        let images = sharpener.strip(span, pan, ms, fused.as_deref(), job.lms)?;
         let end = span.gives.end;
         let rows = finisher.finish(&strip, images);
         *done = end;
@@ -277,17 +300,24 @@ fn compute(
     Ok(())
 }
 
-fn read(job: &Application<'_>, span: Span) -> Result<Strip, RasterError> {
+fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Strip, RasterError> {
     let scene = job.scene;
     let (pan_w, ms_w) = (scene.columns.fine, scene.columns.coarse);
-    let Block { data: mut pan, valid: pan_valid } = scene.read_pan(span.sees.clone(), 0..pan_w)?;
-    let Block { data: mut ms, valid: ms_valid } = scene.read_ms(span.ms.clone(), 0..ms_w)?;
+    let union = |a: &Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
+    let [pan_rows, ms_rows] = match base.map(|stream| stream.needs(span.sees.clone())) {
+        Some([pan, ms]) => [union(&span.sees, pan), union(&span.ms, ms)],
+        None => [span.sees.clone(), span.ms.clone()],
+    };
+    let Block { data: mut pan, valid: pan_valid } = scene.read_pan(pan_rows.clone(), 0..pan_w)?;
+    let Block { data: mut ms, valid: ms_valid } = scene.read_ms(ms_rows.clone(), 0..ms_w)?;
     let means = &job.fitted.means;
     fill(&mut pan, pan_valid.as_deref(), &means[..1]);
     fill(&mut ms, ms_valid.as_deref(), &means[1..]);
-    let first = (span.gives.start - span.sees.start) * pan_w;
+    let first = (span.gives.start - pan_rows.start) * pan_w;
     let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * pan_w]);
-    let valid = scene.valid(span.gives.clone(), given, span.ms.start, ms_valid.as_deref());
+    let valid = scene.valid(span.gives.clone(), given, ms_rows.start, ms_valid.as_deref());
     let scale = &job.fitted.scale;
-    Ok(Strip { span, pan: scale.normalise(&pan), ms: scale.normalise(&ms), valid, ms_valid })
+    let lines = |rows: Range<usize>, data: &[f32]| Lines { first: rows.start, data: scale.normalise(data) };
+    let ms_valid = ms_valid.map(|data| Lines { first: ms_rows.start, data });
+    Ok(Strip { span, pan: lines(pan_rows, &pan), ms: lines(ms_rows, &ms), valid, ms_valid })
 }

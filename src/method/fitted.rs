@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::weights_file::{self, WeightsError};
+use super::base::Start;
 use super::{Config, MethodError};
+use crate::classical;
 use crate::kernels::mlp;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
 use crate::raster::{Scale, Scene, write_atomically};
@@ -31,6 +33,8 @@ pub struct Fitted {
     pub fusion: Vec<Layer>,
     /// The degradation network.
     pub dam: Vec<Layer>,
+    /// What the network adds to, unless that is upsampled MS.
+    pub start: Option<Start>,
     /// What withheld ground says of the fusion network.
     pub judgement: Option<super::Judgement>,
     /// From how many sides the network looks at a scene.
@@ -48,6 +52,7 @@ struct Meta {
     ratio: usize,
     scale: Scale,
     means: Vec<f32>,
+    start: Option<Start>,
     judgement: Option<super::Judgement>,
     sides: usize,
     nu: Vec<Option<f64>>,
@@ -92,6 +97,15 @@ impl Fitted {
         layers
     }
 
+    /// The operator of the closed form that the network adds to, over these grids.
+    ///
+    /// # Errors
+    /// Those of [`classical::Stream::new`].
+    pub(super) fn base(&self, dims: &super::Dims) -> Result<Option<classical::Stream>, MethodError> {
+        let form = self.start.as_ref().map(|start| std::slice::from_ref(&start.form));
+        form.map(|forms| super::base::stream(dims.rows, dims.columns, &self.config, forms)).transpose()
+    }
+
     /// The consistency step that ends a fusion over these grids.
     pub fn consistency(&self, dims: &super::Dims) -> crate::consistency::Step {
         crate::consistency::Step::new(dims.rows, dims.columns, &self.config.ms_gains, &self.nu)
@@ -112,8 +126,8 @@ impl Fitted {
     /// # Errors
     /// What the file system reports; an existing file unless `overwrite`.
     pub fn save(&self, path: &Path, overwrite: bool) -> Result<(), MethodError> {
-        let Self { config, bands, ratio, scale, means, judgement, sides, nu, .. } = self.clone();
-        let meta = Meta { version: VERSION, config, bands, ratio, scale, means, judgement, sides, nu };
+        let Self { config, bands, ratio, scale, means, start, judgement, sides, nu, .. } = self.clone();
+        let meta = Meta { version: VERSION, config, bands, ratio, scale, means, start, judgement, sides, nu };
         let meta = serde_json::to_string(&meta).expect("plain values");
         let bytes = weights_file::encode(&meta, &named(&self.fusion, &self.dam));
         Ok(write_atomically(path, overwrite, |file| file.write_all(&bytes))?)
@@ -127,7 +141,7 @@ impl Fitted {
         let bad = |reason: String| MethodError::from(WeightsError::Content { path: path.to_owned(), reason });
         let (meta, tensors) = weights_file::read(path)?;
         let meta: Meta = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
-        let Meta { version, config, bands, ratio, scale, means, judgement, sides, nu } = meta;
+        let Meta { version, config, bands, ratio, scale, means, start, judgement, sides, nu } = meta;
         if version != VERSION {
             return Err(bad(format!("its version is {version}, this program reads {VERSION}")));
         }
@@ -143,7 +157,7 @@ impl Fitted {
         };
         let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
         let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
-        Ok(Self { config, bands, ratio, scale, means, fusion, dam, judgement, sides, nu })
+        Ok(Self { config, bands, ratio, scale, means, fusion, dam, start, judgement, sides, nu })
     }
 }
 

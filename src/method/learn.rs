@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::base::{self, Start};
 use super::fitted::Fitted;
 use super::sample::Sample;
 use super::windows::{self, Place};
@@ -52,7 +53,7 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
-    let (dims, windows, samples) = prepare(scene, survey, scale, config)?;
+    let Prepared { dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
@@ -79,6 +80,7 @@ pub fn learn(
         ratio: dims.rows.ratio,
         scale: *scale,
         means: survey.means.clone(),
+        start,
         fusion,
         dam,
         judgement: outcome.judgement.clone(),
@@ -88,19 +90,31 @@ pub fn learn(
     Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
 }
 
-/// What a training sees: sizes of its windows, their places, their images.
+/// What a training sees.
+struct Prepared {
+    /// Sizes of its windows.
+    dims: Dims,
+    /// Their places.
+    windows: Vec<Place>,
+    /// Their images.
+    samples: Vec<Sample>,
+    /// What the network adds to.
+    start: Option<Start>,
+}
+
 fn prepare(
     scene: &Scene<'_>,
     survey: &Survey,
     scale: &Scale,
     config: &Config,
-) -> Result<(Dims, Vec<Place>, Vec<Sample>), MethodError> {
+) -> Result<Prepared, MethodError> {
     config.check(scene.ms().bands)?;
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
-    let samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
-    Ok((dims, windows, samples))
+    let mut samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
+    let start = base::choose(&mut samples, &dims, config)?;
+    Ok(Prepared { dims, windows, samples, start })
 }
 
 /// The program that [`learn`] would run, with weights if its windows have nodata.
@@ -116,7 +130,7 @@ pub fn program(
     scale: &Scale,
     config: &Config,
 ) -> Result<Arc<Program>, MethodError> {
-    let (dims, _, samples) = prepare(scene, survey, scale, config)?;
+    let Prepared { dims, samples, .. } = prepare(scene, survey, scale, config)?;
     Ok(build(dims, config, samples[0].weights.is_some(), Grain::default()).program)
 }
 

@@ -1,6 +1,7 @@
 //! TRA-PAN itself: settings, filters, the static plans, the schedule, training.
 
 pub mod apply;
+mod base;
 mod baseline;
 mod checkpoint;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod train;
 mod weights_file;
 pub mod windows;
 
+pub use base::Start;
 pub use baseline::baseline;
 pub use checkpoint::Checkpoints;
 pub use config::Config;
@@ -102,6 +104,9 @@ pub enum MethodError {
         /// The scene's.
         scene: String,
     },
+    /// A closed form cannot be fitted.
+    #[error(transparent)]
+    Classical(#[from] crate::classical::ClassicalError),
     /// A file cannot be read or written.
     #[error(transparent)]
     Raster(#[from] crate::raster::RasterError),

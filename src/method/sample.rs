@@ -42,6 +42,12 @@ pub struct Ground {
 }
 
 impl Ground {
+    /// Whether pixel `i` of the reduced pair is to judge by: it is kept from the training, or, where none is,
+    /// learnt from.
+    pub fn judges(&self, i: usize) -> bool {
+        self.withheld[i]
+    }
+
     /// Leaves out a border, and keeps four of sixteen blocks from the training. A pair without room for
     /// blocks of the border's size is all to learn from.
     pub fn new(dims: &Dims, weights: Option<&SampleWeights>, config: &Config) -> Self {

@@ -161,51 +161,7 @@ pub fn samples(
             SampleWeights::new(dims, Validity { pan: &pan, ms: &ms })
         });
         let ground = config.weighs_reduced().then(|| Ground::new(dims, weights.as_ref(), config));
-        let mut sample = Sample { pan: scale.normalise(&pan.data), ms: scale.normalise(&ms.data), bases: None, weights, ground };
-        if config.base != super::config::Base::None { temporary_bases(&mut sample, dims, config); }
-        sample
+        Sample { pan: scale.normalise(&pan.data), ms: scale.normalise(&ms.data), bases: None, weights, ground }
     };
     Ok(blocks.into_iter().map(sample).collect())
-}
-
-pub fn temporary_base(pan: &[f32], ms: &[f32], rows: Grid, columns: Grid, config: &Config, hpm: bool) -> Vec<f32> {
-    use crate::filter;
-    let c = config.ms_gains.len();
-    let up = vec![(config.upsample.operator(rows), config.upsample.operator(columns))];
-    let mut out = vec![0.0f32; pan.len() * c];
-    let p: Vec<f64> = pan.iter().map(|v| f64::from(*v)).collect();
-    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
-    let cov = |x: &[f64], y: &[f64]| {
-        let (mx, my) = (mean(x), mean(y));
-        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>()
-    };
-    for b in 0..c {
-        let m: Vec<f64> = ms[b..].iter().step_by(c).map(|v| f64::from(*v)).collect();
-        let l = filter::apply_plane(&m, &up);
-        let low = filter::apply_plane(&filter::apply_plane(&p, &filter::degrade(config.ms_gains[b], rows, columns)), &up);
-        if hpm {
-            let g = cov(&l, &low) / cov(&low, &low);
-            let k = mean(&l) / g - mean(&p);
-            for i in 0..p.len() {
-                out[i * c + b] = (l[i] * (p[i] + k) / (low[i] + k)) as f32;
-            }
-        } else {
-            let g = cov(&l, &p) / cov(&low, &p);
-            for i in 0..p.len() {
-                out[i * c + b] = (l[i] + g * (p[i] - low[i])) as f32;
-            }
-        }
-    }
-    out
-}
-
-pub fn temporary_bases(sample: &mut Sample, dims: &Dims, config: &Config) {
-    use crate::filter;
-    let hpm = config.base == super::config::Base::Form(crate::classical::Method::MtfGlpHpmR);
-    let full = temporary_base(&sample.pan, &sample.ms, dims.rows, dims.columns, config, hpm);
-    let (r, c) = (dims.rows.coarser(), dims.columns.coarser());
-    let pan = filter::apply(&sample.pan, dims.columns.fine, &[filter::degrade(config.pan_gain, dims.rows, dims.columns)]);
-    let md: Vec<_> = config.ms_gains.iter().map(|g| filter::degrade(*g, r, c)).collect();
-    let ms = filter::apply(&sample.ms, c.fine, &md);
-    sample.bases = Some([full, temporary_base(&pan, &ms, r, c, config, hpm)]);
 }
