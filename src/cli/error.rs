@@ -32,9 +32,6 @@ pub enum CliError {
     /// Pictures.
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// Fusion without training.
-    #[error(transparent)]
-    Classical(#[from] ClassicalError),
     /// The image was written, but an untrained method does better.
     #[error(
         "{method} is better than the trained result: HQNR {:.4} against {:.4}, R-ERGAS (degraded again, against MS) \
@@ -113,8 +110,6 @@ impl CliError {
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
             Self::Quality(e) => quality(e),
-            Self::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
-            Self::Classical(_) => 3,
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
             Self::Report(ReportError::File(e)) => raster(e),
@@ -150,6 +145,8 @@ fn quality(error: &QualityError) -> u8 {
 fn method(error: &MethodError) -> u8 {
     match error {
         MethodError::Bands { .. } | MethodError::Misfit { .. } => 4,
+        MethodError::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
+        MethodError::Classical(_) => 3,
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),

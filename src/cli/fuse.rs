@@ -7,7 +7,7 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::graph::Program;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError, Untrained};
 use trapan::quality::Phase;
 use trapan::raster::{self, Scale, Scene, Survey};
 use trapan::report::Report;
@@ -30,7 +30,7 @@ pub struct FuseArgs {
     input: InputArgs,
     #[command(flatten)]
     pub output: OutputArgs,
-    /// How to fuse: trapan trains; the others do not, and hold the whole scene in memory
+    /// How to fuse: trapan trains; the others do not, and tv alone holds the whole scene in memory
     ///
     /// tv minimises |MD x - MS|² + |Σ w x - PAN|² + λ TV(x) from upsampled MS on. It ends once an
     /// iteration changes the image by less than 1e-4 of it (root mean square), after 100 at most. λ is
@@ -109,7 +109,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
                 "trapan with --compare, --quality-gate, --resume, --profile, --save-model and --trace".to_owned();
             return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
         }
-        return baseline::run(method, (&scene, &scale, &config), &creation, args, start, talk);
+        let (memory, lms) = (args.output.memory(), args.reports.wanted());
+        let job = Untrained { method, scene: &scene, survey: &survey, config: &config, memory, lms };
+        return baseline::run(&job, &scale, &creation, args, start, talk);
     }
 
     let device = args.device.open(talk)?;

@@ -1,37 +1,52 @@
-//! From trained networks to the GeoTIFF, strip by strip.
+//! From fused rows to the GeoTIFF, strip by strip.
 
-use trapan::method::apply::{Application, Applied, Rows};
-use trapan::raster::{CogWriter, Creation, Layout, RasterError, Window, select};
+use std::ops::Range;
+
+use trapan::method::apply::{Application, Applied, Rows, Sink};
+use trapan::raster::{CogWriter, Creation, Layout, RasterError, Scene, Window, select};
 use trapan::report::Collector;
 
 use super::args::OutputArgs;
 use super::{CliError, Talk, progress};
 
-/// Fuses a part of a scene into a file. With `job.lms`, also gives what pictures need.
+/// Fuses a part of a scene into a file by trained networks. With `job.lms`, also gives what pictures need.
 pub fn write_scene(
     job: &Application<'_>,
     args: &OutputArgs,
     creation: &Creation,
     talk: Talk,
 ) -> Result<(Applied, Option<Collector>), CliError> {
-    let [rows, columns] = &job.part;
+    let (part, range) = (job.part.clone(), job.fitted.scale.range);
+    write_rows(job.scene, part, range, job.lms, args, creation, |sink| progress::apply(job, sink, talk))
+}
+
+/// Writes the rows that `fuse` gives, within `range`, into a file. With `lms`, also gives what pictures need.
+pub fn write_rows<T>(
+    scene: &Scene<'_>,
+    part: [Range<usize>; 2],
+    range: [f32; 2],
+    lms: bool,
+    args: &OutputArgs,
+    creation: &Creation,
+    fuse: impl FnOnce(&mut Sink<'_>) -> Result<T, CliError>,
+) -> Result<(T, Option<Collector>), CliError> {
+    let [rows, columns] = &part;
     let window = Window { x: columns.start, y: rows.start, width: columns.len(), height: rows.len() };
-    let scale = &job.fitted.scale;
-    let pan = job.scene.pan().part(window);
-    let bands = args.bands(job.fitted.bands)?;
-    let layout = Layout { range: scale.range, ..Layout::fused(&pan, &job.scene.ms().select(&bands)) };
+    let all = scene.ms().bands;
+    let bands = args.bands(all)?;
+    let layout = Layout { range, ..Layout::fused(&scene.pan().part(window), &scene.ms().select(&bands)) };
     let mut file = CogWriter::create(&args.output, &layout, creation, args.overwrite)?;
-    let mut collector = job.lms.then(|| Collector::new(job.part.clone(), job.fitted.bands, scale.range));
+    let mut collector = lms.then(|| Collector::new(part.clone(), all, range));
     let mut sink = |rows: Rows| -> Result<(), RasterError> {
         if let Some(collector) = &mut collector {
-            collector.take(job.scene, &rows)?;
+            collector.take(scene, &rows)?;
         }
-        if bands.iter().copied().eq(0..job.fitted.bands) {
+        if bands.iter().copied().eq(0..all) {
             return file.write_rows(&rows.hrms, rows.valid.as_deref());
         }
-        file.write_rows(&select(&rows.hrms, job.fitted.bands, &bands), rows.valid.as_deref())
+        file.write_rows(&select(&rows.hrms, all, &bands), rows.valid.as_deref())
     };
-    let applied = progress::apply(job, &mut sink, talk)?;
+    let done = fuse(&mut sink)?;
     file.finish()?;
-    Ok((applied, collector))
+    Ok((done, collector))
 }

@@ -52,17 +52,27 @@ pub fn learn(
 
 /// Applies networks with a bar, and honours the user's wish to stop.
 pub fn apply(job: &Application<'_>, sink: &mut Sink<'_>, talk: Talk) -> Result<Applied, CliError> {
+    let part = &job.part[0];
+    rows(part.len(), talk, |observe| Ok(method::apply::apply(job, sink, &mut |row| observe(row - part.start))?))
+}
+
+/// Goes through `count` rows with a bar, and honours the user's wish to stop. `work` tells how many rows are done.
+pub fn rows<T>(
+    count: usize,
+    talk: Talk,
+    work: impl FnOnce(&mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let bar = Bar::new(talk).bar;
     bar.set_prefix("inference");
-    bar.set_length(job.part[0].len() as u64);
-    let applied = method::apply::apply(job, sink, &mut |row| {
-        bar.set_position((row - job.part[0].start) as u64);
+    bar.set_length(count as u64);
+    let done = work(&mut |row| {
+        bar.set_position(row as u64);
         go_on()
     });
     bar.finish_and_clear();
-    let applied = applied?;
+    let done = done?;
     match go_on() {
-        ControlFlow::Continue(()) => Ok(applied),
+        ControlFlow::Continue(()) => Ok(done),
         ControlFlow::Break(()) => Err(MethodError::Interrupted.into()),
     }
 }

@@ -2,7 +2,7 @@
 
 pub mod apply;
 mod base;
-mod baseline;
+pub mod baseline;
 mod checkpoint;
 pub mod config;
 mod contest;
@@ -18,13 +18,14 @@ pub mod scene;
 pub mod schedule;
 pub mod sharpen;
 pub mod simulate;
+mod strips;
 pub mod trace;
 pub mod train;
 mod weights_file;
 pub mod windows;
 
 pub use base::Start;
-pub use baseline::baseline;
+pub use baseline::{Untrained, baseline};
 pub use checkpoint::Checkpoints;
 pub use config::Config;
 pub use contest::{Contest, FullMaps, FullResult};
@@ -104,9 +105,22 @@ pub enum MethodError {
         /// The scene's.
         scene: String,
     },
-    /// A closed form cannot be fitted.
+    /// A method without training cannot be used.
     #[error(transparent)]
     Classical(#[from] crate::classical::ClassicalError),
+    /// A method holds the whole scene in memory, and that is too small.
+    #[error(
+        "{method} goes over the whole image again and again and holds {} MB, more than --max-memory {} MB: allow that \
+         much, or take a closed form, as mtf-glp-hpm-r", needed.div_ceil(1_000_000), memory / 1_000_000
+    )]
+    Memory {
+        /// The method.
+        method: crate::classical::Method,
+        /// Bytes it takes.
+        needed: u64,
+        /// Bytes there are.
+        memory: u64,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     Raster(#[from] crate::raster::RasterError),

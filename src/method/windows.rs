@@ -6,7 +6,7 @@ use super::sample::{Ground, Sample, SampleWeights, Validity};
 use super::schedule::{self, Stream};
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
-use crate::raster::{Block, Cells, Scale, Scene, Survey, fill};
+use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scale, Scene, Survey, Window, fill};
 
 /// Share of its pixels that a window may have in common with each one chosen before.
 const OVERLAP: f64 = 0.25;
@@ -119,6 +119,29 @@ impl Sums {
         let at = |y: usize, x: usize| self.sums[y * (self.columns + 1) + x];
         std::array::from_fn(|k| (at(y1, x1)[k] - at(y0, x1)[k] - at(y1, x0)[k] + at(y0, x0)[k]).max(0.0))
     }
+}
+
+/// Reads a window as a pair of its own, nodata filled in.
+///
+/// # Errors
+/// What reading gives.
+pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Pair, RasterError> {
+    let image = |header: &Header, [y, x]: [usize; 2], [height, width]: [usize; 2], means: &[f32], block: Block| {
+        let Block { mut data, valid } = block;
+        fill(&mut data, valid.as_deref(), means);
+        Raster { header: header.part(Window { x, y, width, height }), data, valid }
+    };
+    let (ms_at, size) = ([place.row, place.column], [dims.rows, dims.columns]);
+    let (pan_at, fine, coarse) = (ms_at.map(|at| at * dims.rows.ratio), size.map(|g| g.fine), size.map(|g| g.coarse));
+    let ranges = |at: [usize; 2], size: [usize; 2]| [at[0]..at[0] + size[0], at[1]..at[1] + size[1]];
+    let ([pan_y, pan_x], [ms_y, ms_x]) = (ranges(pan_at, fine), ranges(ms_at, coarse));
+    Ok(Pair {
+        pan: image(scene.pan(), pan_at, fine, &survey.means[..1], scene.read_pan(pan_y, pan_x)?),
+        ms: image(scene.ms(), ms_at, coarse, &survey.means[1..], scene.read_ms(ms_y, ms_x)?),
+        rows: dims.rows,
+        columns: dims.columns,
+        warnings: Vec::new(),
+    })
 }
 
 /// Reads windows, normalised, with weights if one of them has nodata.
