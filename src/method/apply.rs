@@ -1,13 +1,12 @@
 //! Trained networks on a whole scene: strips are read, fused and handed on at the same time.
 
 use std::ops::{ControlFlow, Range};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::fitted::Fitted;
 use super::learn::lost;
 use super::sharpen::{Network, Span, cut};
-use super::{Dims, MethodError, Sharpener};
+use super::{Dims, MethodError, Sharpener, strips};
 use crate::classical::Stream;
 use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
@@ -126,9 +125,12 @@ impl<'a> Finisher<'a> {
             scale.restore(&mut image);
             image
         };
+        let wanted = columns.start * bands..columns.end * bands;
         let Some(stream) = &mut self.stream else {
+            let whole = hrms.len() == strip.span.gives.len() * pan_w * bands && columns.len() < pan_w;
+            let crop = |image: Vec<f32>| if whole { cut(&image, pan_w * bands, &wanted) } else { image };
             let valid = strip.valid.as_deref().map(within);
-            return Rows { lms: restored(lms), hrms: restored(hrms), valid };
+            return Rows { lms: restored(crop(lms)), hrms: restored(crop(hrms)), valid };
         };
         let needed = stream.needs().clone();
         let new = self.ms_end.max(strip.span.ms.start)..strip.span.ms.end.min(needed.ms.end);
@@ -140,7 +142,6 @@ impl<'a> Finisher<'a> {
             ms: strip.ms.rows(&new, ms_w * bands),
             ms_valid: strip.ms_valid.as_ref().map(|valid| valid.rows(&new, ms_w)),
         });
-        let wanted = columns.start * bands..columns.end * bands;
         // Rows above the wanted ones were fused for the step only.
         let above = self.job.part[0].start.saturating_sub(strip.span.gives.start).min(strip.span.gives.len());
         if self.job.lms {
@@ -164,26 +165,31 @@ pub fn apply(
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Applied, MethodError> {
     let start = Instant::now();
-    let scene = job.scene;
-    let dims = Dims { rows: scene.rows, columns: scene.columns, bands: job.fitted.bands };
-    let mut tile = tile_size(job, &dims);
+    let (scene, fitted) = (job.scene, job.fitted);
+    let dims = Dims { rows: scene.rows, columns: scene.columns, bands: fitted.bands };
+    let step = fitted.consistency(&dims);
+    let base = fitted.base(&dims)?;
+    let mut strips = Strips { job, base: base.as_ref(), finisher: Finisher::new(job, &step), sink, observe, done: 0 };
+    let [rows, columns] = strips.finisher.part();
+    strips.done = rows.start;
+    let (Some(layers), mut tile) = (fitted.scaled(), tile_size(job, &dims)) else {
+        let base = base.as_ref().expect("without a network there is a closed form");
+        let height = strip_rows(job, base);
+        strips.run(spans(base, rows, height), |strip| Ok(strip.closed_form(base, job)))?;
+        let tile = [height, dims.columns.fine];
+        return Ok(Applied { time: start.elapsed(), tile, timings: Vec::new(), notes: Vec::new() });
+    };
+    let network = Network { shape: fitted.shape(), layers: &layers, base: base.is_some(), sides: fitted.sides };
     let mut device = job.device.clone();
     let mut notes = Vec::new();
-    let step = job.fitted.consistency(&dims);
-    let mut finisher = Finisher::new(job, &step);
-    let [rows, columns] = finisher.part();
-    let mut done = rows.start;
-    let layers = job.fitted.scaled();
-    let base = job.fitted.base(&dims)?;
     loop {
-        let part = [done..rows.end, columns.clone()];
-        let fitted = job.fitted;
-        let network =
-            Network { shape: fitted.shape(), layers: &layers, base: base.is_some(), sides: fitted.sides };
-        let upsample = job.fitted.config.upsample;
+        let part = [strips.done..rows.end, columns.clone()];
+        let upsample = fitted.config.upsample;
         let result =
             Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
-                run(job, base.as_ref(), &mut sharpener, &mut finisher, &mut done, sink, observe).and_then(|()| sharpener.timings())
+                let spans = sharpener.strips().to_vec();
+                strips.run(spans, |strip| strip.sharpened(&mut sharpener, base.as_ref(), job))?;
+                sharpener.timings()
             });
         match result {
             Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
@@ -200,6 +206,100 @@ pub fn apply(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The strips of a scene on their way from the files to the sink.
+struct Strips<'a, 'b> {
+    job: &'a Application<'a>,
+    base: Option<&'a Stream>,
+    finisher: Finisher<'a>,
+    sink: &'b mut Sink<'b>,
+    observe: &'b mut dyn FnMut(usize) -> ControlFlow<()>,
+    /// Rows of PAN that are fused.
+    done: usize,
+}
+
+impl Strips<'_, '_> {
+    /// Goes through strips; `fuse` gives the upsampled and the fused rows of one.
+    fn run(
+        &mut self,
+        spans: Vec<Span>,
+        mut fuse: impl FnMut(&Strip) -> Result<[Vec<f32>; 2], MethodError>,
+    ) -> Result<(), MethodError> {
+        let Self { job, base, finisher, sink, observe, done } = self;
+        let compute = |strip: Strip| {
+            let rows = finisher.finish(&strip, fuse(&strip)?);
+            *done = strip.span.gives.end;
+            Ok((*done, rows))
+        };
+        // The consistency step holds rows back.
+        let mut some = |rows: Rows| if rows.hrms.is_empty() { Ok(()) } else { sink(rows) };
+        strips::pass(spans, |span| read(job, *base, span), compute, &mut some, observe)
+    }
+}
+
+impl Strip {
+    /// The rows it sees by a network.
+    fn sharpened(
+        &self,
+        sharpener: &mut Sharpener,
+        base: Option<&Stream>,
+        job: &Application<'_>,
+    ) -> Result<[Vec<f32>; 2], MethodError> {
+        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
+        let base = base.map(|base| {
+            let mut fused = vec![0.0; self.span.sees.len() * pan_w * job.fitted.bands];
+            self.by_form(base, &self.span.sees, job, &mut [], &mut fused);
+            fused
+        });
+        let (pan, ms) = (self.pan.rows(&self.span.sees, pan_w), self.ms.rows(&self.span.ms, ms_w));
+        sharpener.strip(&self.span, pan, ms, base.as_deref(), job.lms)
+    }
+
+    /// The rows it gives by a closed form alone, all columns.
+    fn closed_form(&self, base: &Stream, job: &Application<'_>) -> [Vec<f32>; 2] {
+        let len = self.span.gives.len() * job.scene.columns.fine * job.fitted.bands;
+        let (mut lms, mut fused) = (vec![0.0; if job.lms { len } else { 0 }], vec![0.0; len]);
+        self.by_form(base, &self.span.gives, job, &mut lms, &mut fused);
+        [lms, fused]
+    }
+
+    fn by_form(&self, base: &Stream, rows: &Range<usize>, job: &Application<'_>, lms: &mut [f32], fused: &mut [f32]) {
+        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
+        let [pan, ms] = base.needs(rows.clone());
+        base.rows(rows.clone(), self.pan.rows(&pan, pan_w), self.ms.rows(&ms, ms_w), lms, &mut [fused]);
+    }
+}
+
+/// Strips of so many rows for a closed form.
+fn spans(base: &Stream, rows: Range<usize>, height: usize) -> Vec<Span> {
+    let strip = |first: usize| {
+        let sees = first..(first + height).min(rows.end);
+        let [_, ms] = base.needs(sees.clone());
+        Span { gives: sees.clone(), sees, ms }
+    };
+    rows.clone().step_by(height).map(strip).collect()
+}
+
+/// Rows of a strip for a closed form at most: fewer are computed with more rows around them, more gain nothing.
+const LARGEST_STRIP: usize = 256;
+/// Rows of a strip for a closed form at least, whatever the memory.
+const SMALLEST_STRIP: usize = 16;
+
+/// Rows of a strip for a closed form such that those read, computed and handed on stay within the memory.
+fn strip_rows(job: &Application<'_>, base: &Stream) -> usize {
+    let (scene, bands) = (job.scene, job.fitted.bands);
+    let (width, middle) = (scene.columns.fine, scene.rows.fine / 2);
+    let bytes = |rows: usize| {
+        let [pan, ms] = base.needs(middle..(middle + rows).min(scene.rows.fine));
+        // One strip is read, one waits, one is computed, in DN and normalised; upsampled along x.
+        let read = 4 * (pan.len() * width + ms.len() * scene.columns.coarse * bands);
+        let wide = 2 * ms.len() * width * bands;
+        let fused = 3 * rows * width * bands * (1 + usize::from(job.lms));
+        4 * (read + wide + fused) as u64
+    };
+    let fits = (SMALLEST_STRIP..=LARGEST_STRIP).rev().step_by(SMALLEST_STRIP).find(|rows| bytes(*rows) <= job.memory);
+    fits.unwrap_or(SMALLEST_STRIP)
 }
 
 /// Tiles of half the size, on a fresh device where this one has failed, which it stays; `None` where that
@@ -231,93 +331,51 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     [rows.min(dims.rows.fine), columns]
 }
 
-/// Goes through the strips of one sharpener; `done` counts the rows handed on.
-fn run(
-    job: &Application<'_>,
-    base: Option<&Stream>,
-    sharpener: &mut Sharpener,
-    finisher: &mut Finisher<'_>,
-    done: &mut usize,
-    sink: &mut Sink<'_>,
-    observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<(), MethodError> {
-    let strips = sharpener.strips().to_vec();
-    std::thread::scope(|scope| {
-        let (read, ready) = sync_channel(1);
-        // Handed over: one strip is computed while the one before is taken, and none waits between.
-        let (give, given) = sync_channel::<Rows>(0);
-        scope.spawn(move || {
-            for span in strips {
-                // The other end is gone once something else has failed.
-                if read.send(self::read(job, base, span)).is_err() {
-                    break;
-                }
-            }
-        });
-        let writer = scope.spawn(move || given.into_iter().try_for_each(sink));
-        let computed = compute(job, base, sharpener, finisher, &ready, done, |rows| give.send(rows).is_ok(), observe);
-        drop((ready, give));
-        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        // Where the sink failed, that is why computing stopped.
-        written?;
-        computed
-    })
-}
-
-fn compute(
-    job: &Application<'_>,
-    base: Option<&Stream>,
-    sharpener: &mut Sharpener,
-    finisher: &mut Finisher<'_>,
-    ready: &Receiver<Result<Strip, RasterError>>,
-    done: &mut usize,
-    give: impl Fn(Rows) -> bool,
-    observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<(), MethodError> {
-    for strip in ready {
-        let strip = strip?;
-        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
-        let Strip { span, .. } = &strip;
-        let fused = base.map(|stream| {
-            let [pan, ms] = stream.needs(span.sees.clone());
-            let mut fused = vec![0.0; span.sees.len() * pan_w * job.fitted.bands];
-            let (pan, ms) = (strip.pan.rows(&pan, pan_w), strip.ms.rows(&ms, ms_w));
-            stream.rows(span.sees.clone(), pan, ms, &mut [], &mut [&mut fused]);
-            fused
-        });
-        let (pan, ms) = (strip.pan.rows(&span.sees, pan_w), strip.ms.rows(&span.ms, ms_w));
-        let images = sharpener.strip(span, pan, ms, fused.as_deref(), job.lms)?;
-        let end = span.gives.end;
-        let rows = finisher.finish(&strip, images);
-        *done = end;
-        if !rows.hrms.is_empty() && !give(rows) {
-            break;
-        }
-        if observe(*done).is_break() {
-            return Err(MethodError::Interrupted);
-        }
-    }
-    Ok(())
-}
-
 fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Strip, RasterError> {
     let scene = job.scene;
-    let (pan_w, ms_w) = (scene.columns.fine, scene.columns.coarse);
+    let (height, width) = ([scene.rows.fine, scene.rows.coarse], [scene.columns.fine, scene.columns.coarse]);
     let union = |a: &Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
     let [pan_rows, ms_rows] = match base.map(|stream| stream.needs(span.sees.clone())) {
+        // A closed form that wraps around the border counts its rows on past the last one.
+        Some([pan, ms]) if pan.end > height[0] || ms.end > height[1] => [pan, ms],
         Some([pan, ms]) => [union(&span.sees, pan), union(&span.ms, ms)],
         None => [span.sees.clone(), span.ms.clone()],
     };
-    let Block { data: mut pan, valid: pan_valid } = scene.read_pan(pan_rows.clone(), 0..pan_w)?;
-    let Block { data: mut ms, valid: ms_valid } = scene.read_ms(ms_rows.clone(), 0..ms_w)?;
+    let Block { data: mut pan, valid: pan_valid } =
+        around(pan_rows.clone(), [height[0], width[0]], |rows| scene.read_pan(rows, 0..width[0]))?;
+    let Block { data: mut ms, valid: ms_valid } =
+        around(ms_rows.clone(), [height[1], width[1]], |rows| scene.read_ms(rows, 0..width[1]))?;
     let means = &job.fitted.means;
     fill(&mut pan, pan_valid.as_deref(), &means[..1]);
     fill(&mut ms, ms_valid.as_deref(), &means[1..]);
-    let first = (span.gives.start - pan_rows.start) * pan_w;
-    let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * pan_w]);
-    let valid = scene.valid(span.gives.clone(), given, ms_rows.start, ms_valid.as_deref());
+    let above = |read: &Range<usize>, row: usize, height: usize| (row + height - read.start) % height;
+    let first = above(&pan_rows, span.gives.start, height[0]) * width[0];
+    let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * width[0]]);
+    let over = span.gives.clone().find_map(|row| scene.rows.over(row)).unwrap_or(ms_rows.start);
+    let under = above(&ms_rows, over, height[1]) * width[1];
+    let valid = scene.valid(span.gives.clone(), given, over, ms_valid.as_deref().map(|valid| &valid[under..]));
     let scale = &job.fitted.scale;
     let lines = |rows: Range<usize>, data: &[f32]| Lines { first: rows.start, data: scale.normalise(data) };
     let ms_valid = ms_valid.map(|data| Lines { first: ms_rows.start, data });
     Ok(Strip { span, pan: lines(pan_rows, &pan), ms: lines(ms_rows, &ms), valid, ms_valid })
+}
+
+/// Rows of an image `[height, width]` whose count goes on past the last one with the first.
+fn around(
+    rows: Range<usize>,
+    [height, width]: [usize; 2],
+    read: impl Fn(Range<usize>) -> Result<Block, RasterError>,
+) -> Result<Block, RasterError> {
+    let mut block = read(rows.start..rows.end.min(height))?;
+    if rows.end > height {
+        let begin = read(0..rows.end - height)?;
+        block.data.extend(begin.data);
+        if block.valid.is_some() || begin.valid.is_some() {
+            let all = |valid: Option<Vec<bool>>, rows: usize| valid.unwrap_or_else(|| vec![true; rows * width]);
+            let mut valid = all(block.valid, height - rows.start);
+            valid.extend(all(begin.valid, rows.end - height));
+            block.valid = Some(valid);
+        }
+    }
+    Ok(block)
 }

@@ -84,8 +84,12 @@ impl Fitted {
         self.config.check_grids(&scene.rows, &scene.columns)
     }
 
-    /// The fusion network with what it adds to each band multiplied by the band's factor.
-    pub fn scaled(&self) -> Vec<Layer> {
+    /// The fusion network with what it adds to each band multiplied by the band's factor; `None` where there is
+    /// no network, or it adds nothing.
+    pub fn scaled(&self) -> Option<Vec<Layer>> {
+        if self.fusion.is_empty() || self.judgement.as_ref().is_some_and(|j| j.factors.iter().all(|f| *f == 0.0)) {
+            return None;
+        }
         let mut layers = self.fusion.clone();
         if let (Some(judgement), Some(last)) = (&self.judgement, layers.last_mut()) {
             let of_band = last.weight.len() / last.bias.len();
@@ -94,7 +98,7 @@ impl Fitted {
                 band.for_each(|w| *w *= *factor as f32);
             }
         }
-        layers
+        Some(layers)
     }
 
     /// The operator of the closed form that the network adds to, over these grids.
