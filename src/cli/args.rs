@@ -9,7 +9,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
 use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
-use trapan::method::config::{Base, Config, Crops, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
+use trapan::classical::Method;
+use trapan::method::MethodError;
+use trapan::method::config::{Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
 use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
 
@@ -173,6 +175,20 @@ pub struct MethodArgs {
     /// geometry; paper: as the published codes ran it
     #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "faithful", "paper"]))]
     preset: Profile,
+    /// How much time the result is worth. fast trains nothing: the best closed form, and the consistency step;
+    /// best takes three times as many epochs as default. With preset trapan
+    #[arg(long, default_value = "default", value_parser = named::<Effort>(&["fast", "default", "best"]))]
+    effort: Effort,
+    /// The consistency step at the end moves the image as little as possible so that degrading it gives MS
+    /// back: off, auto (band by band, by withheld ground and the noise in MS), or a number ν: 0.01 makes up for
+    /// nearly all of the difference, 1 for about half [default: auto; presets faithful and paper, and --method: off]
+    #[arg(long, value_name = "NU|auto|off")]
+    consistency: Option<Consistency>,
+    /// From how many sides (symmetries of the square) the trained network looks at the scene; the result is the
+    /// mean. 0: as many of 8, 4, 2, 1 as take no longer than the training [default: 0; presets faithful and
+    /// paper: 1]
+    #[arg(long, value_name = "N")]
+    sides: Option<usize>,
     /// MTF gains at Nyquist, one per band [default: the sensor's]
     #[arg(long, value_delimiter = ',', value_name = "G,G,…")]
     mtf_gains: Option<Vec<f64>>,
@@ -206,7 +222,7 @@ pub struct MethodArgs {
     #[arg(long, value_name = "N")]
     border: Option<usize>,
     /// Difference, in units of the scale, at which the reduced loss turns from a square into an absolute
-    /// value; 0: a square throughout [default: 0.001; presets faithful and paper: 0]
+    /// value; 0: a square throughout [default: 0.01; presets faithful and paper: 0]
     #[arg(long, value_name = "D")]
     bend: Option<f64>,
     /// Keep a quarter of the reduced pair from the training, to judge it there [default: true; presets
@@ -235,9 +251,9 @@ pub struct MethodArgs {
     /// full-reduced, since no full loss follows the reduced steps]
     #[arg(long, value_parser = named::<Keep>(&["best", "last", "mean"]))]
     keep: Option<Keep>,
-    /// Epochs of random alternation
-    #[arg(long, default_value_t = 250, value_name = "N")]
-    epochs: u32,
+    /// Epochs of random alternation [default: 250; effort best: 750]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
     /// Epochs of the degradation network
     #[arg(long, default_value_t = 250, value_name = "N")]
     dam_epochs: u32,
@@ -250,10 +266,10 @@ pub struct MethodArgs {
     /// Learning rate of the degradation network
     #[arg(long, default_value_t = 5e-4, value_name = "LR")]
     lr_dam: f64,
-    /// Learning rate of full steps [default: 2e-3; presets faithful and paper: 5e-4]
+    /// Learning rate of full steps [default: 1e-3; presets faithful and paper: 5e-4]
     #[arg(long, value_name = "LR")]
     lr_full: Option<f64>,
-    /// Learning rate of reduced steps [default: 2e-3; preset faithful: 5e-4; preset paper: 1e-3]
+    /// Learning rate of reduced steps [default: 1e-3; preset faithful: 5e-4; preset paper: 1e-3]
     #[arg(long, value_name = "LR")]
     lr_reduced: Option<f64>,
     /// Share of the learning rates that is left at the end, along a cosine [default: 0.02; presets
@@ -304,6 +320,17 @@ impl MethodArgs {
         self.sensor.unwrap_or(Sensor::Generic)
     }
 
+    /// The effort asked for.
+    pub fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    /// The settings for a closed form by name.
+    pub fn closed_form(&self, config: Config, method: Method) -> Config {
+        let consistency = self.consistency.unwrap_or(Consistency::Off);
+        Config { base: Base::Form(method), consistency, withhold: false, ..config }
+    }
+
     /// How the values of a scene are scaled.
     pub fn scale(&self, scene: &Scene<'_>, survey: &Survey) -> Result<Scale, CliError> {
         Ok(self.unit(Scale::new(scene, survey, self.bit_depth)?))
@@ -348,7 +375,15 @@ impl MethodArgs {
             (Keep::Best, Order::FullReduced) => Keep::Last,
             (keep, _) => keep,
         });
-        config.epochs = self.epochs;
+        if self.preset == Profile::Trapan {
+            config = config.with_effort(self.effort);
+        } else if self.effort != Effort::Default {
+            let value = serde_json::to_value(self.effort).map_or(String::new(), |v| v.as_str().unwrap_or("").to_owned());
+            return Err(MethodError::Setting { name: "effort", value, wanted: "default with this preset".into() }.into());
+        }
+        config.consistency = self.consistency.unwrap_or(config.consistency);
+        config.sides = self.sides.unwrap_or(config.sides);
+        config.epochs = self.epochs.unwrap_or(config.epochs);
         config.dam_epochs = self.dam_epochs;
         config.full_probability = self.full_probability.unwrap_or(config.full_probability);
         config.batch = self.batch;

@@ -1,19 +1,23 @@
-//! `trapan fuse --method`: fusion without training.
+//! Fusion without training: `trapan fuse --method`, and `--effort fast`.
 
 use std::time::Instant;
 
-use trapan::method::Untrained;
-use trapan::raster::{Creation, Scale};
+use trapan::classical::Method;
+use trapan::engine::{Device, Options};
+use trapan::method::apply::Application;
+use trapan::method::{self, Config, Fitted};
+use trapan::raster::{Creation, Scale, Scene, Survey};
 
 use super::fuse::FuseArgs;
-use super::output::write_rows;
+use super::output::{write_rows, write_scene};
 use super::report::Finished;
-use super::{CliError, Talk, progress};
+use super::{CliError, Talk};
 
 /// Fuses, writes the image and what else is asked for.
 pub fn run(
-    job: &Untrained<'_>,
-    scale: &Scale,
+    name: &str,
+    (scene, survey): (&Scene<'_>, &Survey),
+    (scale, config): (&Scale, &Config),
     creation: &Creation,
     args: &FuseArgs,
     start: Instant,
@@ -21,16 +25,29 @@ pub fn run(
 ) -> Result<(), CliError> {
     let read_time = start.elapsed();
     let fusing = Instant::now();
-    let (scene, output) = (job.scene, &args.output);
+    let output = &args.output;
+    let (memory, lms) = (output.memory(), args.reports.wanted());
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let ((), collected) = write_rows(scene, part, scale.range, job.lms, output, creation, |sink| {
-        progress::rows(scene.rows.fine, talk, |observe| Ok(job.fuse(sink, observe)?))
-    })?;
+    let (fitted, collected) = if name == Method::Tv.name() {
+        let range = scale.range;
+        let ((), collected) = write_rows(scene, part, range, lms, output, creation, |sink| {
+            Ok(method::total_variation(scene, config, memory, lms, sink)?)
+        })?;
+        (None, collected)
+    } else {
+        let fitted = method::closed_form(scene, survey, scale, config)?;
+        talk.say(fitted.summary());
+        let (device, options) = (&Device::cpu(args.device.threads), Options::default());
+        let job = Application { scene, fitted: &fitted, device, options, part, memory, lms };
+        let (_, collected) = write_scene(&job, output, creation, talk)?;
+        (Some(fitted), collected)
+    };
     let fuse_time = fusing.elapsed();
     let seconds = vec![("read", read_time), ("fuse", fuse_time), ("total", start.elapsed())];
-    let run = Finished { scene, scale, method: job.method.name(), device: "cpu", training: None, seconds };
+    let fitted = fitted.as_ref();
+    let run = Finished { scene, scale, method: name, device: "cpu", fitted, training: None, seconds };
     let report = args.reports.gather(run, collected.as_ref(), output, talk)?;
-    talk.say(format_args!("{}: {:.2} s with files", job.method, fuse_time.as_secs_f64()));
+    talk.say(format_args!("{name}: {:.2} s with files", fuse_time.as_secs_f64()));
     talk.say(format_args!("wrote {}", output.output.display()));
     report.map_or(Ok(()), |report| args.reports.write(&report, output.overwrite, talk))
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::graph::Program;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError, Untrained};
+use trapan::method::config::Effort;
+use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{self, Scale, Scene, Survey};
 use trapan::report::Report;
@@ -63,11 +64,18 @@ pub struct FuseArgs {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    device: DeviceArgs,
+    pub device: DeviceArgs,
     #[command(flatten)]
     pub reports: ReportArgs,
     #[command(flatten)]
     method: MethodArgs,
+}
+
+impl FuseArgs {
+    /// Whether a closed form is the result, without training.
+    fn untrained(&self) -> bool {
+        self.contender != Contender::Trapan || self.method.effort() == Effort::Fast
+    }
 }
 
 /// Runs `fuse`.
@@ -77,7 +85,11 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let creation = args.output.creation()?;
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    if args.contender == Contender::Trapan {
+    let config = match args.contender {
+        Contender::Classical(method) => args.method.closed_form(config, method),
+        Contender::Trapan => config,
+    };
+    if !args.untrained() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     args.output.check(&creation, scene.ms())?;
@@ -102,16 +114,19 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
-    if let Contender::Classical(method) = args.contender {
+    if args.untrained() {
         let trains = [args.compare, args.quality_gate, args.resume, args.profile];
         if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
             let wanted =
-                "trapan with --compare, --quality-gate, --resume, --profile, --save-model and --trace".to_owned();
-            return Err(MethodError::Setting { name: "method", value: method.to_string(), wanted }.into());
+                "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace".to_owned();
+            let (name, value) = match args.contender {
+                Contender::Classical(method) => ("method", method.to_string()),
+                Contender::Trapan => ("effort", "fast".to_owned()),
+            };
+            return Err(MethodError::Setting { name, value, wanted }.into());
         }
-        let (memory, lms) = (args.output.memory(), args.reports.wanted());
-        let job = Untrained { method, scene: &scene, survey: &survey, config: &config, memory, lms };
-        return baseline::run(&job, &scale, &creation, args, start, talk);
+        let name = args.contender.name();
+        return baseline::run(name, (&scene, &survey), (&scale, &config), &creation, args, start, talk);
     }
 
     let device = args.device.open(talk)?;
@@ -200,12 +215,8 @@ fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
         "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
         learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
-    if let Some(judgement) = &outcome.judgement {
-        talk.say(format_args!(
-            "withheld ground: the network leaves {:.1} % of the base's squared error; factors {}",
-            100.0 * judgement.left,
-            judgement.factors.iter().map(|f| format!("{f:.2}")).collect::<Vec<_>>().join(" ")
-        ));
+    if learned.fitted.start.is_some() {
+        talk.say(learned.fitted.summary());
     }
     let s = |d: Duration| d.as_secs_f64();
     let loading = learned.loading;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use trapan::method::apply::Applied;
-use trapan::method::{Config, Learned};
+use trapan::method::{Config, Fitted, Learned};
 use trapan::raster::{Scale, Scene, check_output};
 use trapan::report::{Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook};
 
@@ -43,6 +43,8 @@ pub struct Finished<'a> {
     pub scale: &'a Scale,
     pub method: &'a str,
     pub device: &'a str,
+    /// What made the result, unless that is an image as a whole.
+    pub fitted: Option<&'a Fitted>,
     /// Settings and result, if a network was trained.
     pub training: Option<Training<'a>>,
     /// Seconds per part of the run, in order; the last one is the total.
@@ -67,7 +69,8 @@ impl<'a> Finished<'a> {
             ("total", times.total),
         ];
         let training = Some(Training { config, learned, applied: &applied.timings });
-        Self { scene, scale, method: "trapan", device: &learned.device, training, seconds }
+        let fitted = Some(&learned.fitted);
+        Self { scene, scale, method: "trapan", device: &learned.device, fitted, training, seconds }
     }
 }
 
@@ -103,7 +106,7 @@ impl ReportArgs {
         talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
-        let Finished { scene, scale, method, device, training, seconds } = run;
+        let Finished { scene, scale, method, device, fitted, training, seconds } = run;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
         let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
@@ -124,6 +127,7 @@ impl ReportArgs {
             colours: &colours,
             output: &output.output,
             device,
+            fitted,
             training,
             seconds,
         })?;

@@ -101,7 +101,7 @@ pub(super) fn choose(
         let (_, fused) = operator.whole(&lower.pan, &lower.ms);
         for (errors, fused) in errors.iter_mut().zip(fused) {
             for (i, (fused, truth)) in fused.chunks_exact(bands).zip(sample.ms.chunks_exact(bands)).enumerate() {
-                if sample.ground.as_ref().is_none_or(|ground| ground.judges(i)) {
+                if sample.ground.as_ref().is_none_or(|ground| ground.judged[i]) {
                     errors.iter_mut().zip(fused).zip(truth).for_each(|((e, f), t)| *e += f64::from(f - t).powi(2));
                 }
             }

@@ -8,6 +8,7 @@ pub use crate::kernels::adam::Adam;
 use super::MethodError;
 use crate::classical::Method;
 use crate::filter::Grid;
+use crate::kernels::turn::TURNS;
 use crate::net::FusionShape;
 
 /// Sensors with known MTF gains (method, section 3) and schedules (section 5).
@@ -40,6 +41,9 @@ struct Preset {
     warm_up_epochs: u32,
     full_probability: f64,
 }
+
+/// Epochs of [`Effort::Best`].
+const BEST_EPOCHS: u32 = 750;
 
 /// Nyquist gain of a band of an unknown sensor.
 const GENERIC_GAIN: f64 = 0.30;
@@ -172,6 +176,46 @@ pub enum Crops {
     Random,
 }
 
+/// How far the consistency step goes: see [`consistency`](crate::consistency).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// No step.
+    Off,
+    /// Band by band as withheld ground and the noise in MS advise.
+    Auto,
+    /// This ν for every band.
+    #[serde(untagged)]
+    Nu(f64),
+}
+
+impl std::str::FromStr for Consistency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "auto" => Ok(Self::Auto),
+            number => match number.parse() {
+                Ok(nu) if nu > 0.0 && f64::is_finite(nu) => Ok(Self::Nu(nu)),
+                _ => Err("must be off, auto or a number above 0".into()),
+            },
+        }
+    }
+}
+
+/// How much time the result is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// No training: the best closed form, then the consistency step.
+    Fast,
+    /// The method's epochs.
+    Default,
+    /// More epochs, and the scene seen from all eight sides whatever its size.
+    Best,
+}
+
 /// Which weights make the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -241,6 +285,11 @@ pub struct Config {
     pub lr_floor: f64,
     /// Share of itself that the mean of the weights keeps per epoch, with [`Keep::Mean`].
     pub mean_decay: f64,
+    /// From how many sides the trained network looks at the scene, 1 to 8; 0: as many of 8, 4, 2, 1 as take no
+    /// longer than the training did.
+    pub sides: usize,
+    /// How far the consistency step goes.
+    pub consistency: Consistency,
     /// Weight of the spectral term, λ1.
     pub lambda_spectral: f64,
     /// Weight of the spatial term, λ2.
@@ -289,7 +338,7 @@ impl Config {
             reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
             crops: if best { Crops::Random } else { Crops::Ten },
             border: if best { 2 } else { 0 },
-            bend: if best { 1e-3 } else { 0.0 },
+            bend: if best { 1e-2 } else { 0.0 },
             withhold: best,
             warm_up: WarmUp::Full,
             warm_up_epochs: preset.warm_up_epochs,
@@ -301,14 +350,16 @@ impl Config {
             full_probability: preset.full_probability,
             batch: 8,
             lr_dam: 5e-4,
-            lr_full: if best { 2e-3 } else { 5e-4 },
+            lr_full: if best { 1e-3 } else { 5e-4 },
             lr_reduced: match profile {
-                Profile::Trapan => 2e-3,
+                Profile::Trapan => 1e-3,
                 Profile::Faithful => 5e-4,
                 Profile::Paper => 1e-3,
             },
             lr_floor: if best { 0.02 } else { 1.0 },
             mean_decay: 0.98,
+            sides: if best { 0 } else { 1 },
+            consistency: if best { Consistency::Auto } else { Consistency::Off },
             lambda_spectral: if best { 0.25 } else { 1.0 },
             lambda_spatial: 8.0,
             adam: Adam::default(),
@@ -318,6 +369,16 @@ impl Config {
             train_size: 512,
             train_windows: 8,
             seed: 0,
+        }
+    }
+
+    /// The settings for an effort.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        match effort {
+            Effort::Fast => Self { withhold: false, ..self },
+            Effort::Default => self,
+            Effort::Best => Self { epochs: BEST_EPOCHS, sides: 8, ..self },
         }
     }
 
@@ -386,6 +447,9 @@ impl Config {
             if !(value > 0.0 && value.is_finite()) {
                 return bad(name, value.to_string(), "above 0");
             }
+        }
+        if self.sides > TURNS {
+            return bad("sides", self.sides.to_string(), "0 (automatic) to 8");
         }
         for (name, value, most) in [("lr-floor", self.lr_floor, 1.0), ("mean-decay", self.mean_decay, 0.9999)] {
             if !(0.0..=most).contains(&value) {

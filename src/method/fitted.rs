@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::weights_file::{self, WeightsError};
 use super::base::Start;
 use super::{Config, MethodError};
-use crate::classical;
+use crate::classical::{self, Method};
 use crate::kernels::mlp;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
 use crate::raster::{Scale, Scene, write_atomically};
@@ -41,6 +41,63 @@ pub struct Fitted {
     pub sides: usize,
     /// How little the consistency step makes up for, band by band; `None`: nothing.
     pub nu: Vec<Option<f64>>,
+}
+
+/// What makes a result: its base, what the network adds to it, the consistency step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Closed form of each band; none for upsampled MS as FusionNet has it.
+    pub base: Vec<Method>,
+    /// Whether there is a network.
+    pub trained: bool,
+    /// Share of the base's squared error that the network leaves on withheld ground.
+    pub left: Option<f64>,
+    /// The same band by band.
+    pub left_of_band: Vec<f64>,
+    /// What the network adds to each band is multiplied by this.
+    pub factors: Vec<f64>,
+    /// From how many sides the network looks.
+    pub sides: usize,
+    /// ν of the consistency step in each band; `None`: the band is left alone.
+    pub nu: Vec<Option<f64>>,
+}
+
+/// Values band by band, or one if all are alike.
+fn listed<T: PartialEq>(values: &[T], show: impl Fn(&T) -> String) -> String {
+    match values {
+        [first, rest @ ..] if rest.iter().all(|v| v == first) => show(first),
+        _ => values.iter().map(show).collect::<Vec<_>>().join(" "),
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.base[..] {
+            [] => f.write_str("base: upsampled MS")?,
+            base => write!(f, "base {}", listed(base, ToString::to_string))?,
+        }
+        match self.left {
+            Some(_) if self.factors.iter().all(|factor| *factor == 0.0) => {
+                f.write_str("; the network does not help here, the result is the base")?;
+            }
+            Some(left) => write!(
+                f,
+                "; the network removed {:.0} % of its squared error on ground kept from the training (factors {}), from {} sides",
+                100.0 * (1.0 - left),
+                listed(&self.factors, |factor| format!("{factor:.2}")),
+                self.sides
+            )?,
+            None if self.trained => {}
+            None => f.write_str("; no network")?,
+        }
+        match self.nu.iter().all(Option::is_none) {
+            true => f.write_str("; no consistency step"),
+            false => {
+                let nu = listed(&self.nu, |nu| nu.map_or("off".to_owned(), |nu| nu.to_string()));
+                write!(f, "; consistency step with ν {nu}")
+            }
+        }
+    }
 }
 
 /// The line of metadata in a file.
@@ -99,6 +156,19 @@ impl Fitted {
             }
         }
         Some(layers)
+    }
+
+    /// What makes the result, for people and reports.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            base: self.start.as_ref().map_or(Vec::new(), |start| start.methods.clone()),
+            trained: !self.fusion.is_empty(),
+            left: self.judgement.as_ref().map(|judgement| judgement.left),
+            left_of_band: self.judgement.as_ref().map_or(Vec::new(), |judgement| judgement.left_of_band.clone()),
+            factors: self.judgement.as_ref().map_or(Vec::new(), |judgement| judgement.factors.clone()),
+            sides: self.sides,
+            nu: self.nu.clone(),
+        }
     }
 
     /// The operator of the closed form that the network adds to, over these grids.

@@ -8,7 +8,8 @@ use super::base::{self, Start};
 use super::fitted::Fitted;
 use super::sample::Sample;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
+use super::estimate::Estimate;
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, step, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Program};
 use crate::raster::{Scale, Scene, Survey};
@@ -84,8 +85,8 @@ pub fn learn(
         fusion,
         dam,
         judgement: outcome.judgement.clone(),
-        sides: std::env::var("SIDES").map_or(1, |s| s.parse().unwrap()),
-        nu: vec![std::env::var("NU").ok().map(|s| s.parse().unwrap()); dims.bands],
+        sides: sides(scene, config),
+        nu: step::nu(&samples, &added(&samples, &outcome), &dims, config),
     };
     Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
 }
@@ -115,6 +116,55 @@ fn prepare(
     let mut samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
     let start = base::choose(&mut samples, &dims, config)?;
     Ok(Prepared { dims, windows, samples, start })
+}
+
+/// The reduced pairs with what the network adds to each band multiplied by the band's factor.
+fn added(samples: &[Sample], outcome: &Outcome) -> Vec<Vec<f32>> {
+    let with_factors = |(sample, hrms): (&Sample, &Vec<f32>)| match (&sample.bases, &outcome.judgement) {
+        (Some([_, base]), Some(judgement)) => {
+            let factors = judgement.factors.iter().cycle();
+            base.iter().zip(hrms).zip(factors).map(|((b, h), factor)| b + *factor as f32 * (h - b)).collect()
+        }
+        _ => hrms.clone(),
+    };
+    samples.iter().zip(&outcome.reduced).map(with_factors).collect()
+}
+
+/// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
+fn sides(scene: &Scene<'_>, config: &Config) -> usize {
+    if config.sides > 0 {
+        return config.sides;
+    }
+    let Estimate { training, inference, .. } = Estimate::of(scene, config);
+    [8, 4, 2].into_iter().find(|sides| f64::from(*sides) * inference <= training).unwrap_or(1) as usize
+}
+
+/// Fits the closed form that `config` names, or the best one, to a scene, without training: the result of
+/// [`Effort::Fast`](super::config::Effort::Fast).
+///
+/// # Errors
+/// Settings out of range, what reading or fitting reports.
+pub fn closed_form(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<Fitted, MethodError> {
+    let Prepared { dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
+    let reduced: Vec<Vec<f32>> = samples.iter().filter_map(|s| s.bases.as_ref()).map(|[_, b]| b.clone()).collect();
+    Ok(Fitted {
+        config: config.clone(),
+        bands: dims.bands,
+        ratio: dims.rows.ratio,
+        scale: *scale,
+        means: survey.means.clone(),
+        start,
+        fusion: Vec::new(),
+        dam: Vec::new(),
+        judgement: None,
+        sides: 1,
+        nu: step::nu(&samples, &reduced, &dims, config),
+    })
 }
 
 /// The program that [`learn`] would run, with weights if its windows have nodata.

@@ -37,17 +37,12 @@ const KEPT: [usize; BLOCKS] = [1, 3, 0, 2];
 pub struct Ground {
     /// `[h, w]`: weights of mean 1 in the reduced loss.
     pub trained: Vec<f32>,
-    /// `[h, w]`: pixels kept from the training.
-    pub withheld: Vec<bool>,
+    /// `[h, w]`: pixels to judge by: those kept from the training, or all valid ones within the border if none is
+    /// kept.
+    pub judged: Vec<bool>,
 }
 
 impl Ground {
-    /// Whether pixel `i` of the reduced pair is to judge by: it is kept from the training, or, where none is,
-    /// learnt from.
-    pub fn judges(&self, i: usize) -> bool {
-        self.withheld[i]
-    }
-
     /// Leaves out a border, and keeps four of sixteen blocks from the training. A pair without room for
     /// blocks of the border's size is all to learn from.
     pub fn new(dims: &Dims, weights: Option<&SampleWeights>, config: &Config) -> Self {
@@ -57,16 +52,17 @@ impl Ground {
         let valid = |i: usize| weights.is_none_or(|w| w.reduced[i] > 0.0);
         let inner = |at: usize, len: usize| (border..len - border).contains(&at);
         let block = |at: usize, len: usize| at * BLOCKS / len;
-        let part = |kept: bool| -> Vec<bool> {
+        let kept = |i: usize, j: usize| KEPT[block(i, size[0])] == block(j, size[1]);
+        let part = |used: &dyn Fn(usize, usize) -> bool| -> Vec<bool> {
             let pixels = (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| (i, j)));
-            pixels
-                .map(|(i, j)| {
-                    let withheld = config.withhold && roomy && KEPT[block(i, size[0])] == block(j, size[1]);
-                    valid(i * size[1] + j) && inner(i, size[0]) && inner(j, size[1]) && withheld == kept
-                })
-                .collect()
+            let usable = |i: usize, j: usize| valid(i * size[1] + j) && inner(i, size[0]) && inner(j, size[1]);
+            pixels.map(|(i, j)| usable(i, j) && used(i, j)).collect()
         };
-        Self { trained: mean_one(&part(false)), withheld: part(true) }
+        let withhold = config.withhold && roomy;
+        Self {
+            trained: mean_one(&part(&|i, j| !withhold || !kept(i, j))),
+            judged: part(&|i, j| !withhold || kept(i, j)),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::view::{Images, View};
 use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
-use crate::method::{Config, Learned};
+use crate::method::{Config, Fitted, Learned, Summary};
 use crate::quality::Thumbnail;
 use crate::raster::{Header, RasterError, Scale, sha256};
 
@@ -46,6 +46,8 @@ pub struct Run<'a> {
     pub output: &'a Path,
     /// Device it ran on.
     pub device: &'a str,
+    /// What made the result, unless that is an image as a whole.
+    pub fitted: Option<&'a Fitted>,
     /// Settings and result, if a network was trained.
     pub training: Option<Training<'a>>,
     /// Seconds per part of the run, in order; the last one is the total.
@@ -91,6 +93,8 @@ pub struct Report {
     pub scale: Scale,
     /// Epochs and losses of the weights that were kept.
     pub result: Option<Kept>,
+    /// Base, network and consistency step.
+    pub fusion: Option<Summary>,
     /// Losses of the training.
     pub losses: Option<Losses>,
     /// Seconds per part of the run, the total last.
@@ -223,7 +227,7 @@ impl Report {
             inputs: run.inputs,
             output: run.output.display().to_string(),
             warnings: run.warnings.to_vec(),
-            notes: run.training.iter().flat_map(|t| notes(t.config)).collect(),
+            notes: run.fitted.iter().flat_map(|fitted| notes(fitted)).collect(),
             device: run.device.to_owned(),
             seed: run.training.map(|t| t.config.seed),
             settings: run.training.map(|t| t.config.clone()),
@@ -234,6 +238,7 @@ impl Report {
                 epoch: o.epoch,
                 full_loss: o.best_full,
             }),
+            fusion: run.fitted.map(Fitted::summary),
             losses: outcome.map(|o| Losses::of(&o.steps)),
             seconds: run.seconds.iter().map(|(part, time)| (*part, time.as_secs_f64())).collect(),
             profile: run
@@ -317,8 +322,12 @@ impl Inputs {
 }
 
 /// What the settings imply for reading the numbers.
-fn notes(config: &Config) -> Vec<String> {
+fn notes(fitted: &Fitted) -> Vec<String> {
+    let config = &fitted.config;
     let mut notes = Vec::new();
+    if fitted.start.is_some() {
+        notes.push(format!("What was done: {}.", fitted.summary()));
+    }
     if matches!(config.sensor, Sensor::Generic | Sensor::Gf2) {
         notes.push(format!(
             "The MTF of sensor {} is not known: gains at Nyquist of {:?} for the bands and {} for PAN were assumed.",

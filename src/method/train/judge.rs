@@ -29,13 +29,13 @@ struct Sums {
 impl Judgement {
     /// Least squares for one factor per band, within 0 and 1. `hrms` are the reduced pairs of the samples as
     /// the network fuses them, `[h, w, C]` each.
-    fn of(samples: &[Sample], hrms: &[Vec<f32>]) -> Option<Self> {
+    pub(super) fn of(samples: &[Sample], hrms: &[Vec<f32>]) -> Option<Self> {
         let mut sums: Vec<Sums> = Vec::new();
         for (sample, hrms) in samples.iter().zip(hrms) {
             let (Some([_, base]), Some(ground)) = (&sample.bases, &sample.ground) else { return None };
-            let bands = sample.ms.len() / ground.withheld.len();
+            let bands = sample.ms.len() / ground.judged.len();
             sums.resize(bands, Sums::default());
-            for (i, _) in ground.withheld.iter().enumerate().filter(|(_, withheld)| **withheld) {
+            for (i, _) in ground.judged.iter().enumerate().filter(|(_, judged)| **judged) {
                 for (b, sums) in sums.iter_mut().enumerate() {
                     let [truth, base, hrms] = [&sample.ms, base, hrms].map(|image| f64::from(image[i * bands + b]));
                     let (f, e) = (hrms - base, truth - base);
@@ -77,18 +77,8 @@ impl Run<'_> {
     /// such ground the latest is kept.
     pub(super) fn judge(&mut self, epoch: u32) -> Result<(), MethodError> {
         self.look()?;
-        let Some(judged) = &self.model.judged else { return Ok(()) };
-        self.engine.write(judged.fusion.whole, &self.mean)?;
-        let calls = 0..self.model.program.plan(judged.plan).calls.len();
-        let mut hrms = Vec::new();
-        if self.samples.iter().all(|sample| sample.bases.is_some() && sample.ground.is_some()) {
-            for sample in 0..self.samples.len() {
-                self.show(sample, true)?;
-                self.engine.run(judged.plan, calls.clone(), &Step::default())?;
-                hrms.push(self.engine.read(judged.hrms)?);
-            }
-        }
-        let judgement = Judgement::of(self.samples, &hrms).filter(|_| !hrms.is_empty());
+        let hrms = self.fuse_reduced(&self.mean.clone())?;
+        let judgement = Judgement::of(self.samples, &hrms);
         let left = judgement.as_ref().map_or(0.0, |judgement| judgement.left);
         if judgement.is_none() || self.kept[FUSION].as_ref().is_none_or(|kept| left < kept.loss) {
             self.kept[FUSION] = Some(Kept { epoch, loss: left, weights: self.mean.clone() });
@@ -96,5 +86,26 @@ impl Run<'_> {
             self.done.judgement = judgement;
         }
         Ok(())
+    }
+
+    /// The reduced pairs as the weights kept fuse them.
+    pub(super) fn fused_reduced(&mut self) -> Result<Vec<Vec<f32>>, MethodError> {
+        match (&self.kept[FUSION], &self.model.judged) {
+            (Some(kept), Some(_)) => self.fuse_reduced(&kept.weights.clone()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn fuse_reduced(&mut self, weights: &[f32]) -> Result<Vec<Vec<f32>>, MethodError> {
+        let Some(judged) = &self.model.judged else { return Ok(Vec::new()) };
+        self.engine.write(judged.fusion.whole, weights)?;
+        let calls = 0..self.model.program.plan(judged.plan).calls.len();
+        let mut fused = Vec::new();
+        for sample in 0..self.samples.len() {
+            self.show(sample, true)?;
+            self.engine.run(judged.plan, calls.clone(), &Step::default())?;
+            fused.push(self.engine.read(judged.hrms)?);
+        }
+        Ok(fused)
     }
 }

@@ -34,8 +34,10 @@ pub struct Outcome {
     pub epoch: u32,
     /// The lowest full loss, or with [`Keep::Mean`] the last one, if there was a full step.
     pub best_full: Option<f64>,
-    /// What withheld ground says of the fusion weights kept, if some was withheld.
+    /// What the reduced pair says of the fusion weights kept, with [`Keep::Mean`].
     pub judgement: Option<Judgement>,
+    /// The reduced pairs of the samples as the weights kept fuse them, `[h, w, C]`, with [`Keep::Mean`].
+    pub reduced: Vec<Vec<f32>>,
     /// Weights at the start: fusion network, degradation network.
     pub initial: (Vec<Layer>, Vec<Layer>),
     /// Weights kept.
@@ -118,6 +120,7 @@ pub fn train(
     run.dam()?;
     let dam_time = start.elapsed();
     run.fusion()?;
+    let reduced = run.fused_reduced()?;
     let Run { engine, kept: [kept_dam, kept], done, full, .. } = run;
     let weights = [engine.read(model.fusion.whole)?, engine.read(model.dam.whole)?];
     let trained = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
@@ -128,7 +131,7 @@ pub fn train(
     let epoch = kept.filter(|_| config.keep != Keep::Last).map_or(config.epochs, |k| k.epoch);
     let initial = (fusion, dam);
     let Position { steps, judgement, .. } = done;
-    Ok(Outcome { steps, dam_epoch, dam_loss, epoch, best_full, judgement, initial, trained, dam_time, fusion_time })
+    Ok(Outcome { steps, dam_epoch, dam_loss, epoch, best_full, judgement, reduced, initial, trained, dam_time, fusion_time })
 }
 
 /// The weights of the best epoch so far.
