@@ -201,7 +201,8 @@ impl<'a> Stream<'a> {
         }
         let whole = vec![true; width];
         let mask = lines().flat_map(|line| line.unwrap_or(&whole)).copied().collect::<Vec<_>>();
-        let mut used = all_within(&mask, width, &[0..rows[k].len()], columns);
+        let all = 0..rows[k].len();
+        let mut used = all_within(&mask, width, std::slice::from_ref(&all), columns);
         if let Some(ms) = ms {
             used.iter_mut().zip(ms).for_each(|(used, ms)| *used &= ms);
         }
