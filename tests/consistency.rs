@@ -60,8 +60,8 @@ fn grids() -> Vec<[Grid; 2]> {
         aligned(128, 140, 16),
         [grid(2, 0.0, 30, 15), grid(2, 0.0, 28, 14)],
         [grid(4, 1.2, 41, 10), grid(4, 2.7, 38, 9)],
-        // MS beyond the image, and the image beyond MS.
-        [grid(4, 1.5, 37, 11), grid(4, 9.5, 60, 8)],
+        // MS that ends beyond the image, and an image beyond MS.
+        [grid(4, 1.5, 38, 10), grid(4, 9.5, 60, 8)],
     ]
 }
 
@@ -165,7 +165,8 @@ fn one_term_is_the_full_kernel() {
                     off += (y[(0, 30 + i)] * x[(0, 30 + j)] - full[[i, j]]).abs();
                 }
             }
-            assert!(off < 1e-6, "ratio {ratio} gain {gain}: {off:e}");
+            let bound = if ratio == 2 { 2e-5 } else { 2e-7 };
+            assert!(off < bound, "ratio {ratio} gain {gain}: {off:e}");
         }
     }
 }
@@ -227,10 +228,8 @@ fn blocks_are_the_whole() {
         let mean = filter::apply_plane(&x0, &[(y.clone(), x.clone())]);
         let residual = DMatrix::from_row_iterator(150, 170, case.ms.iter().zip(&mean).map(|(l, m)| f64::from(*l) - m));
         let (dy, dx) = (dense(&y), dense(&x));
-        let (ey, ex) = (
-            nalgebra::SymmetricEigen::new(&dy * dy.transpose()),
-            nalgebra::SymmetricEigen::new(&dx * dx.transpose()),
-        );
+        let (ey, ex) =
+            (nalgebra::SymmetricEigen::new(&dy * dy.transpose()), nalgebra::SymmetricEigen::new(&dx * dx.transpose()));
         let mut t = ey.eigenvectors.tr_mul(&residual) * &ex.eigenvectors;
         for i in 0..150 {
             for j in 0..170 {
@@ -242,7 +241,6 @@ fn blocks_are_the_whole() {
         let wanted: Vec<f64> = x0.iter().zip(change.transpose().iter()).map(|(x, change)| x + change).collect();
         let scale = rms(residual.as_slice());
         let off = worst(&found, &wanted) / scale;
-        eprintln!("ratio {ratio} gain {gain}: worst {off:e} of the residual");
         assert!(off < 1e-4, "ratio {ratio} gain {gain}: {off:e} of the residual");
     }
 }
@@ -270,7 +268,8 @@ fn strips_parts_and_threads_give_the_same_bytes() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
         pool.install(|| step.whole(&mut alone, &case.ms, valid));
         assert!(bits(&alone) == bits(&whole), "threads change the result");
-        for (part, strip, ms_strip) in [(0..rows.fine, 1, 1), (0..rows.fine, 57, 3), (301..302, 10, 40), (130..511, 599, 7)]
+        for (part, strip, ms_strip) in
+            [(0..rows.fine, 1, 1), (0..rows.fine, 57, 3), (301..302, 10, 40), (130..511, 599, 7)]
         {
             let mut stream = step.stream(part.clone());
             let needs = stream.needs().clone();
@@ -320,4 +319,99 @@ fn invalid_values_do_not_matter() {
     for (i, (a, b)) in found.iter().zip(&again).enumerate().filter(|(i, _)| image[i / 2]) {
         assert!(a.is_finite() && a.to_bits() == b.to_bits(), "value {i}: {a} and {b}");
     }
+}
+
+/// The error against the truth falls where MS is clean, and never grows, whatever the noise.
+#[test]
+fn noise_is_not_let_in() {
+    use trapan::consistency::{CANDIDATES, Experiment, choose, noise};
+    use trapan::method::config::Sensor;
+    use trapan::method::simulate::{Spec, simulate};
+    let (side, bands) = (256, 4);
+    let sensor = Sensor::Qb;
+    let gains = sensor.ms_gains(bands).expect("4 bands");
+    for seed in [1, 2] {
+        let scene = simulate(&Spec { size: [side, side], bands, ratio: 4, sensor, seed }).expect("a scene");
+        let grids = [Grid::aligned(side, 4); 2];
+        let small = grids[0].coarser();
+        for level in [0.0, 0.003, 0.01] {
+            let sigma = level * 2047.0;
+            let ms: Vec<f32> =
+                scene.ms.data.iter().enumerate().map(|(i, v)| v + (sigma * gaussian(i)) as f32).collect();
+            let up = |ms: &[f32], grid: Grid| {
+                let up = filter::upsample_spline(grid);
+                filter::apply(ms, grid.coarse, &vec![vec![(up.clone(), up)]; bands])
+            };
+            let down = |x: &[f32], grid: Grid| {
+                let terms: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, grid, grid)).collect();
+                filter::apply(x, grid.fine, &terms)
+            };
+            let pan: Vec<f32> = scene.pan.data.iter().flat_map(|v| [*v; 4]).collect();
+            let low = |pan: &[f32], grid: Grid| up(&down(pan, grid), grid);
+            // A closed form: upsampled MS and the detail of PAN.
+            let fused = |ms: &[f32], pan: &[f32], grid: Grid| -> Vec<f32> {
+                let detail = pan.iter().zip(low(pan, grid));
+                up(ms, grid).iter().zip(detail).map(|(v, (p, low))| v + 0.7 * (p - low)).collect()
+            };
+            let (x, pan_low) = (fused(&ms, &pan, grids[0]), down(&pan, grids[0]));
+            let ms_low = down(&ms, small);
+            let experiment = Experiment {
+                grids: [small; 2],
+                x: &fused(&ms_low, &pan_low, small),
+                ms: &ms_low,
+                truth: &ms,
+                weights: None,
+                valid: None,
+            };
+            let found = noise(&ms, side / 4, bands, None);
+            let choices = choose(&experiment, &gains, &found, &CANDIDATES);
+            let error = |x: &[f32], band: usize| {
+                let at = |v: &[f32]| v[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect::<Vec<_>>();
+                rms(&at(x).iter().zip(at(&scene.truth.data)).map(|(a, b)| a - b).collect::<Vec<_>>())
+            };
+            for band in 0..bands {
+                let tried: Vec<f64> = CANDIDATES
+                    .iter()
+                    .map(|nu| {
+                        let mut x = x.clone();
+                        Step::new(grids[0], grids[1], &gains, &vec![*nu; bands]).whole(&mut x, &ms, None);
+                        error(&x, band)
+                    })
+                    .collect();
+                let at = |nu| CANDIDATES.iter().position(|known| *known == nu).expect("a candidate");
+                let (chosen, none) = (tried[at(choices[band].nu)], tried[0]);
+                let best = tried.iter().copied().fold(f64::INFINITY, f64::min);
+                let label = format!("seed {seed} noise {level} band {band}: {:?} of {tried:.2?}", choices[band].nu);
+                assert!(chosen <= none, "{label} makes it worse");
+                if level < 0.01 {
+                    // Texture that only one band has counts as noise: near infrared then stops a candidate early.
+                    assert!(chosen <= 1.05 * best && chosen < 0.97 * none, "{label} gains too little");
+                }
+            }
+        }
+    }
+}
+
+/// On ground that is flat, or alike in all bands, noise is found to a tenth.
+#[test]
+fn noise_is_found() {
+    let (side, bands) = (128, 4);
+    for level in [0.5, 5.0] {
+        let value = |i: usize| {
+            let (y, x) = (i / bands / side, i / bands % side);
+            let ground = 300.0 + 40.0 * ((x / 40 + y / 40) % 2) as f64 + (x as f64 * 0.05).sin() * 20.0;
+            (ground + level * gaussian(i)) as f32
+        };
+        let ms: Vec<f32> = (0..side * side * bands).map(value).collect();
+        for found in trapan::consistency::noise(&ms, side, bands, None) {
+            assert!((found / level - 1.0).abs() < 0.1, "{found} instead of {level}");
+        }
+    }
+    let flat = vec![7.0; 64 * 64];
+    assert_eq!(trapan::consistency::noise(&flat, 64, 1, None), [0.0]);
+}
+
+/// Roughly normal, from the sum of twelve.
+fn gaussian(i: usize) -> f64 {
+    (0..12).map(|k| noise((12 * i + k) as f64 * 0.731) / 2.0).sum()
 }

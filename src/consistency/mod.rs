@@ -21,6 +21,7 @@
 //! Unlike the engines' kernels this runs on the host, after any method.
 
 mod axis;
+mod choose;
 mod filter;
 mod solve;
 mod stream;
@@ -32,6 +33,7 @@ use rayon::prelude::*;
 
 use crate::filter::{Grid, degrade_separable, mtf_reach};
 use axis::{Axis, Cut};
+pub use choose::{CANDIDATES, Choice, Experiment, choose, noise};
 pub use stream::{Finished, Stream, Strip};
 
 /// Which pixels of an image and of MS are valid, `[H, W]` and `[h, w]`.
@@ -61,7 +63,7 @@ pub struct Step {
     /// `(along y, along x)` for each distinct gain of a band that is moved.
     operators: Arc<[[Axis; 2]]>,
     /// Operator and ν' of each band; `None` leaves it alone.
-    bands: Vec<Option<(usize, f32)>>,
+    bands: Vec<Option<(usize, f64)>>,
     /// Fine pixels per MS pixel that must be valid, along y and x.
     rests: [Arc<[Range<usize>]>; 2],
     /// Rows of the image per row of MS that are read, by the filter or for their validity.
@@ -107,7 +109,7 @@ impl Step {
     /// As [`new`](Self::new) does.
     pub fn with_nu(&self, nu: &[Option<f64>]) -> Self {
         assert_eq!(self.bands.len(), nu.len(), "one nu per band");
-        let change = |(band, nu): (&Option<(usize, f32)>, &Option<f64>)| {
+        let change = |(band, nu): (&Option<(usize, f64)>, &Option<f64>)| {
             band.and_then(|(operator, _)| nu.map(|nu| (operator, weight(nu, self.rows))))
         };
         Self { bands: self.bands.iter().zip(nu).map(change).collect(), ..self.clone() }
@@ -140,6 +142,29 @@ impl Step {
             });
             x[done.rows.start * width * bands..done.rows.end * width * bands].copy_from_slice(&done.image);
         }
+    }
+
+    /// Mean of the diagonal of `D Dᵀ`: what degrading leaves of the variance of white noise in a band; 0 for a
+    /// band without ν.
+    fn energy(&self, band: usize) -> f64 {
+        self.bands[band].map_or(0.0, |(operator, _)| self.operators[operator].iter().map(Axis::energy).product())
+    }
+
+    /// Variance that white noise of variance 1 in MS brings into a band: the sum of `λ / (λ + ν')²` over the
+    /// eigenvalues of `D Dᵀ`, per pixel of the image.
+    fn lets_in(&self, band: usize) -> f64 {
+        let Some((operator, nu)) = self.bands[band] else { return 0.0 };
+        let [y, x] = &self.operators[operator];
+        let [rows, columns] = &self.cuts;
+        let window = |(i, j): (usize, usize)| {
+            let (a, b) = (&y.spectrum(i).values, &x.spectrum(j).values);
+            let share = |l: f64| l / (l + nu).powi(2);
+            let mean =
+                a.iter().flat_map(|a| b.iter().map(move |b| share(a * b))).sum::<f64>() / (a.len() * b.len()) as f64;
+            mean * (rows[i].block.len() * columns[j].block.len()) as f64
+        };
+        let windows = (0..rows.len()).flat_map(|i| (0..columns.len()).map(move |j| (i, j)));
+        windows.map(window).sum::<f64>() / (self.rows.fine * self.columns.fine) as f64
     }
 
     /// What must be handed over for these rows to come out as in the whole scene.
@@ -181,7 +206,7 @@ impl Step {
 }
 
 /// ν' of a band.
-fn weight(nu: f64, grid: Grid) -> f32 {
+fn weight(nu: f64, grid: Grid) -> f64 {
     assert!(nu > 0.0, "nu is {nu}: without a weight nothing bounds the change");
-    (nu / (grid.ratio * grid.ratio) as f64) as f32
+    nu / (grid.ratio * grid.ratio) as f64
 }

@@ -6,8 +6,8 @@ use ndarray::{Array2, ArrayView2, Zip, s};
 
 use super::axis::Spectrum;
 
-/// Conjugate gradients stop at this share of the residual: what f32 can tell.
-const TOLERANCE: f64 = 1e-6;
+/// Conjugate gradients stop at this share of the residual: what f32 can tell of it.
+const TOLERANCE: f64 = 1e-7;
 /// The system is as good as its preconditioner but near unused pixels: some ten rounds suffice.
 const MOST_ROUNDS: usize = 200;
 
@@ -16,12 +16,12 @@ pub struct System<'a> {
     pub y: &'a Spectrum,
     pub x: &'a Spectrum,
     /// ν'.
-    pub nu: f32,
+    pub nu: f64,
 }
 
 impl System<'_> {
     /// Rows and columns `given` of z. Unused pixels must be 0 in `residual [ny, nx]`, and are 0 in z.
-    pub fn solve(&self, residual: &Array2<f32>, used: Option<&Array2<bool>>, given: [Range<usize>; 2]) -> Array2<f32> {
+    pub fn solve(&self, residual: &Array2<f64>, used: Option<&Array2<bool>>, given: [Range<usize>; 2]) -> Array2<f64> {
         let [y, x] = given;
         match used {
             None => self.inverse(residual.view(), [y, x]),
@@ -30,7 +30,7 @@ impl System<'_> {
     }
 
     /// `V_y ((V_yᵀ r V_x) / (λ_y λ_x + ν')) V_xᵀ`, some rows and columns of it.
-    fn inverse(&self, r: ArrayView2<'_, f32>, [rows, columns]: [Range<usize>; 2]) -> Array2<f32> {
+    fn inverse(&self, r: ArrayView2<'_, f64>, [rows, columns]: [Range<usize>; 2]) -> Array2<f64> {
         let (y, x) = (&self.y.vectors, &self.x.vectors);
         let mut t = y.t().dot(&r).dot(x);
         for (mut row, a) in t.rows_mut().into_iter().zip(&self.y.values) {
@@ -41,14 +41,14 @@ impl System<'_> {
 
     /// The system of the used pixels alone, by conjugate gradients preconditioned with the inverse of the
     /// whole.
-    fn masked(&self, residual: &Array2<f32>, used: &Array2<bool>) -> Array2<f32> {
-        let only_used = |mut v: Array2<f32>| {
+    fn masked(&self, residual: &Array2<f64>, used: &Array2<bool>) -> Array2<f64> {
+        let only_used = |mut v: Array2<f64>| {
             Zip::from(&mut v).and(used).for_each(|v, used| *v = if *used { *v } else { 0.0 });
             v
         };
         let (ny, nx) = residual.dim();
-        let precondition = |r: &Array2<f32>| only_used(self.inverse(r.view(), [0..ny, 0..nx]));
-        let apply = |p: &Array2<f32>| only_used(self.y.gram.dot(p).dot(&self.x.gram) + p * self.nu);
+        let precondition = |r: &Array2<f64>| only_used(self.inverse(r.view(), [0..ny, 0..nx]));
+        let apply = |p: &Array2<f64>| only_used(self.y.gram.dot(p).dot(&self.x.gram) + p * self.nu);
         let mut z = Array2::zeros((ny, nx));
         let mut r = residual.clone();
         let goal = TOLERANCE.powi(2) * product(&r, &r);
@@ -60,12 +60,12 @@ impl System<'_> {
                 break;
             }
             let ap = apply(&p);
-            let length = (rd / product(&p, &ap)) as f32;
+            let length = rd / product(&p, &ap);
             z.scaled_add(length, &p);
             r.scaled_add(-length, &ap);
             d = precondition(&r);
             let next = product(&r, &d);
-            p = &d + &(p * (next / rd) as f32);
+            p = &d + &(p * (next / rd));
             rd = next;
         }
         z
@@ -73,6 +73,6 @@ impl System<'_> {
 }
 
 /// Inner product, summed in one order.
-fn product(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+fn product(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -201,7 +201,8 @@ impl<'a> Stream<'a> {
         }
         let whole = vec![true; width];
         let mask = lines().flat_map(|line| line.unwrap_or(&whole)).copied().collect::<Vec<_>>();
-        let mut used = all_within(&mask, width, &[0..rows[k].len()], columns);
+        let all = 0..rows[k].len();
+        let mut used = all_within(&mask, width, std::slice::from_ref(&all), columns);
         if let Some(ms) = ms {
             used.iter_mut().zip(ms).for_each(|(used, ms)| *used &= ms);
         }
@@ -221,10 +222,8 @@ impl<'a> Stream<'a> {
     fn solve(&mut self, block: usize) {
         let (step, bands) = (self.step, self.step.bands.len());
         let (rows, columns) = (&step.cuts[0][block], &step.cuts[1][..]);
-        let solved: Vec<Array2<f32>> = (0..columns.len() * bands)
-            .into_par_iter()
-            .map(|i| self.window(block, i / bands, i % bands))
-            .collect();
+        let solved: Vec<Array2<f64>> =
+            (0..columns.len() * bands).into_par_iter().map(|i| self.window(block, i / bands, i % bands)).collect();
         let (coarse, fine) = (step.columns.coarse, step.columns.fine);
         let raise = |k: usize| {
             let mut z = vec![0.0; coarse];
@@ -233,7 +232,7 @@ impl<'a> Stream<'a> {
                 let Some((operator, _)) = step.bands[band] else { continue };
                 for (c, cut) in columns.iter().enumerate() {
                     let row = solved[c * bands + band].row(k);
-                    z[cut.block.clone()].iter_mut().zip(row).for_each(|(z, v)| *z = *v);
+                    z[cut.block.clone()].iter_mut().zip(row).for_each(|(z, v)| *z = *v as f32);
                 }
                 up_columns(&step.operators[operator][1], &z, line);
             }
@@ -246,12 +245,17 @@ impl<'a> Stream<'a> {
     }
 
     /// z of one block of one band.
-    fn window(&self, block: usize, column: usize, band: usize) -> Array2<f32> {
+    fn window(&self, block: usize, column: usize, band: usize) -> Array2<f64> {
         let step = self.step;
         let (rows, columns) = (&step.cuts[0][block], &step.cuts[1][column]);
         let Some((operator, nu)) = step.bands[band] else { return Array2::zeros((0, 0)) };
         let lines = || rows.window.clone().map(|k| self.residual.at(k));
-        let part = |line: &Line| line.plane(band, step.columns.coarse)[columns.window.clone()].to_vec();
+        let part = |line: &'_ Line| {
+            line.plane(band, step.columns.coarse)[columns.window.clone()]
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect::<Vec<_>>()
+        };
         let size = (rows.window.len(), columns.window.len());
         let residual = Array2::from_shape_vec(size, lines().flat_map(part).collect()).expect("a window");
         let used = |line: &Line| match &line.valid {
@@ -276,14 +280,14 @@ impl<'a> Stream<'a> {
         let here = self.wanted.start..self.wanted.end.min(self.image.end());
         let rows = self.wanted.start..here.clone().find(waits).unwrap_or(here.end.max(here.start));
         let mut image = vec![0.0; rows.len() * width * bands];
-        image.par_chunks_exact_mut(width * bands).zip(rows.clone()).for_each_init(
-            || vec![0.0; width],
-            |change, (out, row)| self.give(row, change, out),
-        );
+        image
+            .par_chunks_exact_mut(width * bands)
+            .zip(rows.clone())
+            .for_each_init(|| vec![0.0; width], |change, (out, row)| self.give(row, change, out));
         let lines = || rows.clone().map(|row| self.image.at(row).valid.as_ref());
-        let valid = lines().any(|line| line.is_some()).then(|| {
-            lines().flat_map(|line| line.cloned().unwrap_or_else(|| vec![true; width])).collect()
-        });
+        let valid = lines()
+            .any(|line| line.is_some())
+            .then(|| lines().flat_map(|line| line.cloned().unwrap_or_else(|| vec![true; width])).collect());
         self.wanted.start = rows.end;
         let next = self.residual.end();
         let pending = if next < self.needs.ms.end { step.reads[next].start } else { usize::MAX };

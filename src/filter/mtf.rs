@@ -90,7 +90,7 @@ fn trimmed(mut kernel: Vec<f64>) -> Vec<f64> {
     let (mut tail, last) = (0.0, kernel.len() - 1);
     let total: f64 = kernel.iter().sum();
     for m in 0..RADIUS as usize {
-        tail += kernel[m].abs() + kernel[last - m].abs();
+        tail += kernel[m] + kernel[last - m];
         if tail > TAIL * total {
             break;
         }
@@ -100,10 +100,10 @@ fn trimmed(mut kernel: Vec<f64>) -> Vec<f64> {
     kernel.iter().map(|tap| tap / total).collect()
 }
 
-/// [`degrade`] as one separable term, `(along y, along x)`: the kernel before negative values are clipped,
-/// without tails below the rounding of f32. Its output differs by less than 1e-6 of the values.
+/// [`degrade`] as one separable term, `(along y, along x)`: the first of [`separable_kernels`], without ends
+/// below the rounding of f32. From ratio 3 up it is within 2e-7 of the full kernel, by the sum of absolute
+/// differences; at ratio 2 within 2e-6 up to a gain of .3 and 1.3e-5 at .365.
 pub fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (Banded, Banded) {
-    let s = gaussian(gain, rows.ratio);
-    let windowed = s.iter().zip(kaiser()).map(|(s, w)| s * w).collect();
-    (blur_decimate(&trimmed(s), rows), blur_decimate(&trimmed(windowed), columns))
+    let (vertical, horizontal) = separable_kernels(gain, rows.ratio).swap_remove(0);
+    (blur_decimate(&trimmed(vertical), rows), blur_decimate(&trimmed(horizontal), columns))
 }
