@@ -3,6 +3,10 @@
 use serde_json::Value;
 use trapan::classical::{ClassicalError, Form, Inputs, Method, Stream, TvSettings, fuse};
 use trapan::filter::{Grid, Upsample};
+use trapan::method::apply::Rows;
+use trapan::method::config::{Config, Profile, Sensor};
+use trapan::method::{Untrained, baseline};
+use trapan::raster::{Header, Pair, Raster, Sample, Scene, Survey};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list};
@@ -373,4 +377,62 @@ fn windows_are_pooled() {
     assert!(matches!(Form::fit(&[Method::Exp], &[nothing.inputs()]), Err(ClassicalError::NothingValid)));
     let no_form = Form::fit(&[Method::Gsa, Method::Tv], &[a.inputs()]);
     assert!(matches!(no_form, Err(ClassicalError::NoForm { method: Method::Tv })));
+}
+
+/// A pair with holes in both images.
+fn pair_with_nodata(case: &Case) -> Pair {
+    let raster = |data: &[f32], grids: [usize; 2], bands: usize, hole: usize| {
+        let mut data = data.to_vec();
+        data[hole * bands..(hole + 3) * bands].fill(f32::NAN);
+        Raster::new(Header::new("image.tif", Sample::F32, [grids[1], grids[0], bands]), data)
+    };
+    let (rows, columns) = (case.rows, case.columns);
+    Pair {
+        pan: raster(&case.pan, [rows.fine, columns.fine], 1, 5 * columns.fine + 30),
+        ms: raster(&case.ms, [rows.coarse, columns.coarse], case.gains.len(), 20 * columns.coarse + 7),
+        rows,
+        columns,
+        warnings: Vec::new(),
+    }
+}
+
+/// Strips of a scene, read from it, give what the scene gives whole, nodata and windows included.
+#[test]
+fn scenes_pass_by_in_strips() {
+    let case = Case::new(160, 128, 4, &[0.3; 3]);
+    let pair = pair_with_nodata(&case);
+    let scene = Scene::of(&pair);
+    let survey = Survey::of(&scene).expect("there are values");
+    let filled = scene.pair().expect("there are values");
+    for (upsample, train_size) in [(Upsample::Cubic, 512), (Upsample::Interp23, 512), (Upsample::Spline, 64)] {
+        let config = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("three bands");
+        let config = Config { upsample, train_size, ..config };
+        for method in CLOSED {
+            let wanted = baseline(method, &filled, &config).expect("the pair can be fused");
+            for memory in [0, 3_000_000, u64::MAX] {
+                let job = Untrained { method, scene: &scene, survey: &survey, config: &config, memory, lms: true };
+                let (mut hrms, mut valid, mut strips) = (Vec::new(), Vec::new(), 0);
+                let mut take = |rows: Rows| {
+                    assert_eq!(rows.lms.len(), rows.hrms.len());
+                    hrms.extend(rows.hrms);
+                    valid.extend(rows.valid.expect("there are holes"));
+                    strips += 1;
+                    Ok(())
+                };
+                job.fuse(&mut take, &mut |_| std::ops::ControlFlow::Continue(())).expect("it can be fused");
+                assert!(hrms == wanted, "{method} {upsample:?}: strips differ from the whole");
+                assert_eq!(Some(&valid), filled.valid().as_ref());
+                assert_eq!(
+                    strips,
+                    if memory == 0 {
+                        10
+                    } else if memory == u64::MAX {
+                        1
+                    } else {
+                        strips
+                    }
+                );
+            }
+        }
+    }
 }

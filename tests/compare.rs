@@ -72,6 +72,25 @@ fn fuses_without_training() {
     }
 }
 
+/// Whatever the memory, and so the strips, the file is the same; a method that needs the whole scene says so.
+#[test]
+fn memory_changes_no_byte() {
+    let pair = Pair::new();
+    for upsample in ["cubic", "interp23", "spline"] {
+        let fuse = |name: &str, memory: &str| {
+            let out = pair.path(name);
+            let flags = ["--method", "mtf-glp-fs", "--upsample", upsample, "--max-memory", memory, "--overwrite"];
+            pair.ok("fuse", &[&flags[..], &["-o", &out]].concat());
+            std::fs::read(out).expect("the output is there")
+        };
+        assert!(fuse("a.tif", "1K") == fuse("b.tif", "1G"), "{upsample}: strips of 16 and of 128 rows differ");
+    }
+    let refused = pair.run("fuse", &["--method", "tv", "--max-memory", "1K", "-o", &pair.path("tv.tif")]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("--max-memory"), "{said}");
+}
+
 #[test]
 fn compares_at_both_resolutions() {
     let pair = Pair::new();

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::Banded;
 
 /// One axis of an image operator with taps in f32. Every output is summed up in the same order, whatever the
-/// strip.
+/// strip; products are rounded before they are added, whatever the registers, so that every machine gives the
+/// same bytes.
 #[derive(Clone, Debug)]
 pub struct Line {
     input: usize,
@@ -64,6 +65,22 @@ impl Line {
 
     /// One row along x: `x [input, C]` to `y [output, C]`.
     pub fn along_x(&self, x: &[f32], channels: usize, y: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: this machine has it.
+            return unsafe { self.all_channels_avx2(x, channels, y) };
+        }
+        self.all_channels(x, channels, y);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn all_channels_avx2(&self, x: &[f32], channels: usize, y: &mut [f32]) {
+        self.all_channels(x, channels, y);
+    }
+
+    #[inline(always)]
+    fn all_channels(&self, x: &[f32], channels: usize, y: &mut [f32]) {
         let mut first = 0;
         while first < channels {
             first += match channels - first {
@@ -75,6 +92,7 @@ impl Line {
     }
 
     /// N channels from `first` on; gives N.
+    #[inline(always)]
     fn some_channels<const N: usize>(&self, x: &[f32], channels: usize, first: usize, y: &mut [f32]) -> usize {
         let at = |position: usize| -> &[f32; N] {
             x[position * channels + first..].first_chunk().expect("the row has all its positions")
@@ -95,6 +113,22 @@ impl Line {
     /// A part of one row along y, `y[k] = Σ_t taps[t] · row(start + t)[k]`, four rows at a time so that y is
     /// written and read again less often.
     pub fn along_y<'a>(&self, output: usize, row: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: this machine has it.
+            return unsafe { self.all_rows_avx2(output, row, y) };
+        }
+        self.all_rows(output, row, y);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn all_rows_avx2<'a>(&self, output: usize, row: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
+        self.all_rows(output, row, y);
+    }
+
+    #[inline(always)]
+    fn all_rows<'a>(&self, output: usize, row: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
         let (start, taps) = self.row(output);
         let len = y.len();
         let row = |t: usize| &row((start + t) % self.input)[..len];
