@@ -46,7 +46,13 @@ impl Steps {
         let model = method::build(dims(side, bands), &config, false, device.grain());
         let mut engine = device.load(model.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
-        let sample = Sample { pan: image(model.pan.shape()), ms: image(model.ms.shape()), bases: None, weights: None, ground: None };
+        let sample = Sample {
+            pan: image(model.pan.shape()),
+            ms: image(model.ms.shape()),
+            bases: None,
+            weights: None,
+            ground: None,
+        };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
         let job = Job { model: &model, config: &short, samples: &[sample], checkpoints: None, look: LOOK };

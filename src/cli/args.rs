@@ -8,10 +8,12 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
-use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
 use trapan::classical::Method;
+use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
 use trapan::method::MethodError;
-use trapan::method::config::{Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
+use trapan::method::config::{
+    Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp,
+};
 
 use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
 
@@ -378,8 +380,11 @@ impl MethodArgs {
         if self.preset == Profile::Trapan {
             config = config.with_effort(self.effort);
         } else if self.effort != Effort::Default {
-            let value = serde_json::to_value(self.effort).map_or(String::new(), |v| v.as_str().unwrap_or("").to_owned());
-            return Err(MethodError::Setting { name: "effort", value, wanted: "default with this preset".into() }.into());
+            let value =
+                serde_json::to_value(self.effort).map_or(String::new(), |v| v.as_str().unwrap_or("").to_owned());
+            return Err(
+                MethodError::Setting { name: "effort", value, wanted: "default with this preset".into() }.into()
+            );
         }
         config.consistency = self.consistency.unwrap_or(config.consistency);
         config.sides = self.sides.unwrap_or(config.sides);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use trapan::classical::Method;
 use trapan::engine::{Device, Options};
 use trapan::method::apply::Application;
-use trapan::method::{self, Config, Fitted};
+use trapan::method::{self, Config};
 use trapan::raster::{Creation, Scale, Scene, Survey};
 
 use super::fuse::FuseArgs;

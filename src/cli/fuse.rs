@@ -118,7 +118,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         let trains = [args.compare, args.quality_gate, args.resume, args.profile];
         if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
             let wanted =
-                "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace".to_owned();
+                "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace"
+                    .to_owned();
             let (name, value) = match args.contender {
                 Contender::Classical(method) => ("method", method.to_string()),
                 Contender::Trapan => ("effort", "fast".to_owned()),

@@ -41,11 +41,21 @@ impl Lower {
 }
 
 /// The operator of forms over grids.
-pub(super) fn stream(rows: Grid, columns: Grid, config: &Config, forms: &[Form]) -> Result<classical::Stream, MethodError> {
+pub(super) fn stream(
+    rows: Grid,
+    columns: Grid,
+    config: &Config,
+    forms: &[Form],
+) -> Result<classical::Stream, MethodError> {
     Ok(classical::Stream::new([rows, columns], config.upsample, &config.ms_gains, forms)?)
 }
 
-fn fit(methods: &[Method], images: &[(&[f32], &[f32], Option<Vec<bool>>)], [rows, columns]: [Grid; 2], config: &Config) -> Result<Vec<Form>, ClassicalError> {
+fn fit(
+    methods: &[Method],
+    images: &[(&[f32], &[f32], Option<Vec<bool>>)],
+    [rows, columns]: [Grid; 2],
+    config: &Config,
+) -> Result<Vec<Form>, ClassicalError> {
     let windows: Vec<Inputs<'_>> = images
         .iter()
         .map(|(pan, ms, valid)| Inputs {
@@ -68,11 +78,7 @@ fn fit(methods: &[Method], images: &[(&[f32], &[f32], Option<Vec<bool>>)], [rows
 ///
 /// # Errors
 /// Those of [`Form::fit`].
-pub(super) fn choose(
-    samples: &mut [Sample],
-    dims: &Dims,
-    config: &Config,
-) -> Result<Option<Start>, MethodError> {
+pub(super) fn choose(samples: &mut [Sample], dims: &Dims, config: &Config) -> Result<Option<Start>, MethodError> {
     let methods = match config.base {
         Base::None => return Ok(None),
         Base::Auto => &CANDIDATES[..],
@@ -82,10 +88,8 @@ pub(super) fn choose(
     let (full, small) = ([dims.rows, dims.columns], [dims.rows.coarser(), dims.columns.coarser()]);
     let lower: Vec<Lower> = samples.iter().map(|sample| Lower::of(sample, dims, config)).collect();
     let mask = |weights: &[f32]| weights.iter().map(|w| *w > 0.0).collect::<Vec<bool>>();
-    let images: Vec<_> = samples
-        .iter()
-        .map(|s| (&s.pan[..], &s.ms[..], s.weights.as_ref().map(|w| mask(&w.pan))))
-        .collect();
+    let images: Vec<_> =
+        samples.iter().map(|s| (&s.pan[..], &s.ms[..], s.weights.as_ref().map(|w| mask(&w.pan)))).collect();
     let forms = fit(methods, &images, full, config)?;
     let images: Vec<_> = samples
         .iter()
@@ -109,13 +113,15 @@ pub(super) fn choose(
     }
     let best = |b: usize| (0..methods.len()).min_by(|i, j| errors[*i][b].total_cmp(&errors[*j][b])).unwrap_or(0);
     let chosen: Vec<usize> = (0..bands).map(best).collect();
-    let together = |forms: &[Form]| Form { bands: chosen.iter().enumerate().map(|(b, m)| forms[*m].bands[b].clone()).collect() };
+    let together =
+        |forms: &[Form]| Form { bands: chosen.iter().enumerate().map(|(b, m)| forms[*m].bands[b].clone()).collect() };
     let (form, reduced_form) = (together(&forms), together(&reduced_forms));
     let at_full = stream(full[0], full[1], config, std::slice::from_ref(&form))?;
     let at_reduced = stream(small[0], small[1], config, &[reduced_form])?;
     for (sample, lower) in samples.iter_mut().zip(&lower) {
         let only = |(_, fused): (Vec<f32>, Vec<Vec<f32>>)| fused.into_iter().next().expect("one form");
-        sample.bases = Some([only(at_full.whole(&sample.pan, &sample.ms)), only(at_reduced.whole(&lower.pan, &lower.ms))]);
+        sample.bases =
+            Some([only(at_full.whole(&sample.pan, &sample.ms)), only(at_reduced.whole(&lower.pan, &lower.ms))]);
     }
     Ok(Some(Start { form, methods: chosen.into_iter().map(|m| methods[m]).collect() }))
 }

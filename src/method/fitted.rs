@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::weights_file::{self, WeightsError};
 use super::base::Start;
+use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError};
 use crate::classical::{self, Method};
 use crate::kernels::mlp;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::base::{self, Start};
+use super::estimate::Estimate;
 use super::fitted::Fitted;
 use super::sample::Sample;
 use super::windows::{self, Place};
-use super::estimate::Estimate;
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, step, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Program};
@@ -103,12 +103,7 @@ struct Prepared {
     start: Option<Start>,
 }
 
-fn prepare(
-    scene: &Scene<'_>,
-    survey: &Survey,
-    scale: &Scale,
-    config: &Config,
-) -> Result<Prepared, MethodError> {
+fn prepare(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Prepared, MethodError> {
     config.check(scene.ms().bands)?;
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
@@ -144,12 +139,7 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 ///
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
-pub fn closed_form(
-    scene: &Scene<'_>,
-    survey: &Survey,
-    scale: &Scale,
-    config: &Config,
-) -> Result<Fitted, MethodError> {
+pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
     let Prepared { dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
     let reduced: Vec<Vec<f32>> = samples.iter().filter_map(|s| s.bases.as_ref()).map(|[_, b]| b.clone()).collect();
     Ok(Fitted {

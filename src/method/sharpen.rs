@@ -118,8 +118,8 @@ impl Sharpener {
         let (row_spans, column_spans) = (cut(&rows, row_part, tile[0]), cut(&columns, column_part, tile[1]));
         let part = |up: &Banded, span: &Span| up.part(span.sees.clone(), span.ms.clone());
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
-        let tile =
-            Tile::build(&y, &x, shape, base).unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
+        let tile = Tile::build(&y, &x, shape, base)
+            .unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
         let engine = device.load(tile.program.clone(), options)?;
         let sides = (0..sides).map(|side| net::import(&net::turned(layers, side))).collect();
         Ok(Self { rows, columns, row_spans, column_spans, tile, sides, engine })
@@ -149,7 +149,14 @@ impl Sharpener {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn strip(&mut self, strip: &Span, pan: &[f32], ms: &[f32], base: Option<&[f32]>, lms: bool) -> Result<[Vec<f32>; 2], MethodError> {
+    pub fn strip(
+        &mut self,
+        strip: &Span,
+        pan: &[f32],
+        ms: &[f32],
+        base: Option<&[f32]>,
+        lms: bool,
+    ) -> Result<[Vec<f32>; 2], MethodError> {
         let bands = self.tile.ms.shape().c();
         let (pan_w, ms_w) = (self.columns.output(), self.columns.input);
         let given = self.columns();

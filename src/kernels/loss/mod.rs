@@ -66,13 +66,8 @@ pub static CHARBONNIER: Kernel = Kernel {
 };
 
 /// Arguments of a loss.
-const COMPARE: &[Arg] = &[
-    Arg::read(0, "y"),
-    Arg::read(1, "target_"),
-    Arg::maybe(6, "weight"),
-    Arg::write(2, "dy"),
-    Arg::write(3, "part"),
-];
+const COMPARE: &[Arg] =
+    &[Arg::read(0, "y"), Arg::read(1, "target_"), Arg::maybe(6, "weight"), Arg::write(2, "dy"), Arg::write(3, "part")];
 
 fn compare_shapes(s: &Shapes<'_>) -> Result<(), String> {
     let y = s.get(0);
@@ -175,7 +170,14 @@ fn partial(
 /// Adds `out = scale · Σ rows`. `rows [R,1,1,n]`, `out [n]`.
 #[track_caller]
 pub fn sum_rows(p: &mut PlanBuilder<'_>, rows: Tensor, scale: f32, out: Tensor) {
-    let params = Params { len: rows.shape().c() as u32, count: rows.shape().n() as u32, scale, channels: 0, bend: 0.0, pad: [0; 3] };
+    let params = Params {
+        len: rows.shape().c() as u32,
+        count: rows.shape().n() as u32,
+        scale,
+        channels: 0,
+        bend: 0.0,
+        pad: [0; 3],
+    };
     p.call(&SUM_ROWS, &[Some(rows), Some(out)], &params);
 }
 

@@ -191,13 +191,10 @@ impl Model {
         let ms = b.tensor("ms", ms_shape, Role::Input);
         let weights = weighted.then(|| {
             let mut input = |name: &str, shape: Shape| b.tensor(name, shape.with_c(1), Role::Input);
-            Weights {
-                pan: input("weight.pan", full),
-                ms: input("weight.ms", ms_shape),
-            }
+            Weights { pan: input("weight.pan", full), ms: input("weight.ms", ms_shape) }
         });
-        let reduced_weight = (weighted || config.weighs_reduced())
-            .then(|| b.tensor("weight.reduced", ms_shape.with_c(1), Role::Input));
+        let reduced_weight =
+            (weighted || config.weighs_reduced()).then(|| b.tensor("weight.reduced", ms_shape.with_c(1), Role::Input));
         let bases = (config.base != Base::None).then(|| Bases {
             full: b.tensor("base", full.with_c(bands), Role::Input),
             reduced: b.tensor("rr_base", ms_shape, Role::Input),

@@ -80,7 +80,11 @@ pub fn train(
     let start = Instant::now();
     let Job { model, config, samples, checkpoints, look } = job;
     let (bands, dam_width) = model.dam.shape();
-    let fusion = net::init_fusion(model.fusion.shape(), model.bases.is_some(), &mut schedule::rng(config.seed, Stream::FusionInit));
+    let fusion = net::init_fusion(
+        model.fusion.shape(),
+        model.bases.is_some(),
+        &mut schedule::rng(config.seed, Stream::FusionInit),
+    );
     let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Stream::DamInit));
     for (tensor, values) in &model.tables {
         engine.write(*tensor, values)?;
@@ -131,7 +135,19 @@ pub fn train(
     let epoch = kept.filter(|_| config.keep != Keep::Last).map_or(config.epochs, |k| k.epoch);
     let initial = (fusion, dam);
     let Position { steps, judgement, .. } = done;
-    Ok(Outcome { steps, dam_epoch, dam_loss, epoch, best_full, judgement, reduced, initial, trained, dam_time, fusion_time })
+    Ok(Outcome {
+        steps,
+        dam_epoch,
+        dam_loss,
+        epoch,
+        best_full,
+        judgement,
+        reduced,
+        initial,
+        trained,
+        dam_time,
+        fusion_time,
+    })
 }
 
 /// The weights of the best epoch so far.
