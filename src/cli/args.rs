@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
 use trapan::method::config::{Config, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp};
 
-use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
+use trapan::raster::{Creation, Format, Header, Output, Pair, RasterError, Scale, Scene, Survey, check_output};
 
 use super::{CliError, Talk};
 
@@ -28,10 +28,10 @@ pub const SENSORS: &[&str] = &["wv2", "wv3", "wv4", "qb", "ikonos", "ge1", "gf2"
 /// Where the result goes.
 #[derive(Args)]
 pub struct OutputArgs {
-    /// Fused GeoTIFF to write
+    /// Fused GeoTIFF to write; a symbolic link is followed
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Replace existing output files
+    /// Replace existing output files, never an input
     #[arg(long)]
     pub overwrite: bool,
     /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
@@ -72,6 +72,11 @@ impl OutputArgs {
         }
         let all = self.out_bands.is_empty();
         Ok(if all { (0..bands).collect() } else { self.out_bands.iter().map(|band| band - 1).collect() })
+    }
+
+    /// The file that is written.
+    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+        [Output::new(&self.output, Format::GeoTiff)].into_iter()
     }
 
     /// The checkpoint beside the output.

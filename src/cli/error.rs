@@ -71,6 +71,12 @@ pub enum CliError {
         "--bands chooses among the files of a product folder; of files that are named, name others, or choose by --out-bands"
     )]
     BandsOfFiles,
+    /// The text cannot be printed.
+    #[error("stdout: cannot be written: {source}; files are not concerned")]
+    Stdout {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A window beyond the scene.
     #[error(
         "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
@@ -116,7 +122,7 @@ impl CliError {
             Self::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
             Self::Classical(_) => 3,
             Self::Gate { .. } => 9,
-            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => raster(e),
             Self::Report(_)
             | Self::Rgb { .. }

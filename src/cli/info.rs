@@ -13,7 +13,7 @@ use trapan::raster::{
 };
 
 use super::inputs::{Files, PairArgs};
-use super::{CliError, Talk};
+use super::{CliError, Talk, terminal};
 
 /// Version of the JSON's layout.
 const SCHEMA: u32 = 1;
@@ -30,7 +30,6 @@ pub struct InfoArgs {
 
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     let Files { pan, ms, .. } = args.pair.open()?;
     let headers = [pan.header().clone(), ms.header().clone()];
@@ -52,8 +51,8 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     });
     let info = Info { headers, matched: matched.transpose()?, problem };
     match args.json {
-        true => println!("{:#}", info.json()),
-        false => info.lines().iter().for_each(|line| println!("{line}")),
+        true => terminal::json(&info.json()),
+        false => info.lines().iter().for_each(terminal::line),
     }
     info.problem.map_or(Ok(()), |problem| Err(problem.into()))
 }

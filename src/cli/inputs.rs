@@ -39,27 +39,30 @@ pub struct Files {
     pub ms: Source,
     /// The preset of a product's sensor, if there is one.
     pub sensor: Option<Sensor>,
+    /// All files of both, and of the product.
+    pub paths: Vec<PathBuf>,
 }
 
 impl PairArgs {
     /// Opens the files, or those of the product.
     pub fn open(&self) -> Result<Files, CliError> {
-        let (mut inputs, nodata) = match &self.files[..] {
+        let (pan, ms, product) = match &self.files[..] {
             [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
             [folder] => {
                 let product = Product::open(folder, &self.bands)?;
                 let [pan, ms] = product.sources()?;
-                let sensor = product.satellite.as_deref().and_then(sensor);
-                (Files { pan, ms, sensor }, product.nodata)
+                (pan, ms, product)
             }
             [_, _, ..] if !self.bands.is_empty() => return Err(CliError::BandsOfFiles),
-            [pan, ms @ ..] => (Files { pan: Source::open(&[pan])?, ms: Source::open(ms)?, sensor: None }, None),
+            [pan, ms @ ..] => (Source::open(&[pan])?, Source::open(ms)?, Product::default()),
             [] => {
                 let pan = Source::open(&self.pan.iter().collect::<Vec<_>>())?;
-                (Files { pan, ms: Source::open(&self.ms)?, sensor: None }, None)
+                (pan, Source::open(&self.ms)?, Product::default())
             }
         };
-        if let Some(nodata) = self.nodata.or(nodata) {
+        let paths = pan.header().files().chain(ms.header().files()).chain(&product.files).cloned().collect();
+        let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(sensor), paths };
+        if let Some(nodata) = self.nodata.or(product.nodata) {
             inputs.pan.assume_nodata(nodata);
             inputs.ms.assume_nodata(nodata);
         }
@@ -77,16 +80,25 @@ pub struct InputArgs {
     coregister: bool,
 }
 
+/// The two images on each other.
+pub struct Matched {
+    pub scene: Scene<'static>,
+    /// The preset of a product's sensor, if there is one.
+    pub sensor: Option<Sensor>,
+    /// All files that are read, and those of the product.
+    pub paths: Vec<PathBuf>,
+}
+
 impl InputArgs {
-    /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
-    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
+    /// Opens and matches the files, without reading a pixel.
+    pub fn open(&self) -> Result<Matched, CliError> {
         self.matched(&self.pair.geometry.options())
     }
 
-    fn matched(&self, options: &GeometryOptions) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
-        let Files { pan, ms, sensor } = self.pair.open()?;
+    fn matched(&self, options: &GeometryOptions) -> Result<Matched, CliError> {
+        let Files { pan, ms, sensor, paths } = self.pair.open()?;
         let geometry = Geometry::of(pan.header(), ms.header(), options)?;
-        Ok((Scene::new(pan, ms, geometry), sensor))
+        Ok(Matched { scene: Scene::new(pan, ms, geometry), sensor, paths })
     }
 
     /// Checks what [`open`](Self::open) gave, and registers it if asked; what is to be known is among the
@@ -95,7 +107,7 @@ impl InputArgs {
         let mut check = Check::of(&scene)?;
         if self.coregister {
             let options = check.corrected(&self.pair.geometry.options())?;
-            (scene, _) = self.matched(&options)?;
+            scene = self.matched(&options)?.scene;
             check = Check::of(&scene)?;
             let [down, right] = options.shift;
             scene

@@ -1,5 +1,4 @@
 //! The command line: a thin client of the library, and the only code that prints.
-#![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
 mod assess;
@@ -24,7 +23,9 @@ mod report;
 mod selftest;
 mod simulate;
 mod table;
+mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -76,6 +77,18 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+impl Command {
+    /// Whether it leaves nothing but what it prints.
+    fn only_prints(&self) -> bool {
+        match self {
+            Self::Info(_) | Self::Compare(_) | Self::Devices | Self::Selftest(_) | Self::Bench(_) => true,
+            Self::Fuse(args) => args.dump_plan,
+            Self::Assess(args) => args.maps.is_none(),
+            Self::Experiment(_) | Self::Infer(_) | Self::Simulate(_) | Self::Demo(_) => false,
+        }
+    }
+}
+
 /// How much to say on stderr.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Talk {
@@ -88,14 +101,14 @@ impl Talk {
     /// A line worth saying unless the user wants none.
     fn say(self, line: impl std::fmt::Display) {
         if self >= Self::Normal {
-            eprintln!("{line}");
+            terminal::note(line);
         }
     }
 
     /// A line for `-v`.
     fn detail(self, line: impl std::fmt::Display) {
         if self >= Self::Verbose {
-            eprintln!("{line}");
+            terminal::note(line);
         }
     }
 }
@@ -103,12 +116,26 @@ impl Talk {
 /// Parses the command line, runs it, prints the error and gives its exit code.
 pub fn main() -> ExitCode {
     quiet_mesa();
-    match run(Cli::parse()) {
+    let cli = parse();
+    if cli.command.only_prints() {
+        terminal::only_prints();
+    }
+    let done = run(cli).and_then(|()| terminal::finish().map_err(|source| CliError::Stdout { source }));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            terminal::note(format_args!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The command line; its errors, which repeat arguments, as they may be shown.
+fn parse() -> Cli {
+    let shown = |argument: OsString| OsString::from(&*trapan::raster::visible(&argument.to_string_lossy()));
+    match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => Cli::try_parse_from(std::env::args_os().map(shown)).map_or_else(|e| e, |_| error).exit(),
     }
 }
 

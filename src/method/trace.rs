@@ -8,25 +8,45 @@ use serde_json::json;
 use super::crops::{crop_size, ten_crop};
 use super::{Config, Dims, Outcome, fitted, weights_file};
 use crate::net::Layer;
-use crate::raster::{RasterError, Scale, check_output, write_atomically};
+use crate::raster::{Format, Output, RasterError, Scale, check_output, create_folder, write_atomically};
+
+/// Names of the files.
+const FILES: [(&str, Format); 4] = [
+    ("config.json", Format::Json),
+    ("init.safetensors", Format::Safetensors),
+    ("final.safetensors", Format::Safetensors),
+    ("steps.jsonl", Format::Json),
+];
+
+/// The files that [`write()`] will write into a folder.
+pub fn outputs(dir: &Path) -> impl Iterator<Item = Output> {
+    FILES.iter().map(|(name, format)| Output::new(dir.join(name), *format))
+}
 
 /// Creates the folder and finds out whether [`write()`] can be expected to succeed.
 ///
 /// # Errors
-/// What the file system reports.
-pub fn check(dir: &Path) -> Result<(), RasterError> {
-    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
-    check_output(&dir.join("config.json"), true)
+/// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
+pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
+    create_folder(dir)?;
+    FILES.iter().try_for_each(|(name, _)| check_output(&dir.join(name), overwrite))
 }
 
 /// Writes `config.json`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
 /// into a folder, which is created if need be. Weights have PyTorch names and layout.
 ///
 /// # Errors
-/// What the file system reports.
-pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> Result<(), RasterError> {
-    check(dir)?;
-    let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), true, |file| file.write_all(bytes));
+/// As for [`check`].
+pub fn write(
+    dir: &Path,
+    dims: Dims,
+    config: &Config,
+    scale: &Scale,
+    outcome: &Outcome,
+    overwrite: bool,
+) -> Result<(), RasterError> {
+    check(dir, overwrite)?;
+    let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
     save("config.json", format!("{:#}\n", describe(dims, config, scale, outcome)).as_bytes())?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CreationError, Window, geometry::GeometryError};
+use super::{CreationError, Format, Window, geometry::GeometryError, text::is_hidden};
 
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +192,33 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// The output is something that must not be replaced by a file.
+    #[error("{}: is {kind}, and only regular files are replaced; give another name", path.display())]
+    Special {
+        /// The output.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The output is needed otherwise.
+    #[error("{}: is {by}; give each output a name of its own, nothing was written", path.display())]
+    Claimed {
+        /// The output.
+        path: PathBuf,
+        /// What it is already.
+        by: &'static str,
+    },
+    /// The name of the output promises another format.
+    #[error("{}: this name promises {promised}, but the file will be {format}; give it another suffix, \
+             and convert the file afterwards if need be", path.display())]
+    Suffix {
+        /// The output.
+        path: PathBuf,
+        /// What its suffix stands for.
+        promised: String,
+        /// What it will contain.
+        format: Format,
+    },
     /// Creation options that do not exist or do not suit the values.
     #[error(transparent)]
     Creation(#[from] CreationError),
@@ -233,6 +260,7 @@ impl RasterError {
             Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } => Kind::Geometry,
             Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
+            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => Kind::Output,
             Self::Creation(_) => Kind::Usage,
             _ => Kind::Input,
         }
@@ -283,5 +311,17 @@ pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(plain) {
+        return text;
+    }
+    if !text.contains(is_hidden) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    // What must not be shown as it is, a shell can read as a number.
+    let coded = |c: char| match c {
+        '\\' | '\'' => format!("\\{c}"),
+        c if is_hidden(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("$'{}'", text.chars().map(coded).collect::<String>())
 }

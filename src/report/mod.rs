@@ -35,7 +35,7 @@ pub use collect::Collector;
 pub use colours::{Channels, Colours};
 pub use losses::{Losses, Series};
 pub use map::{Map, Ramp};
-pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook};
+pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook, quicklook_outputs};
 pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Run, Training};
 pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};

@@ -1,5 +1,4 @@
 //! `trapan assess`.
-#![expect(clippy::print_stdout, reason = "the table is the command's output")]
 
 mod full;
 mod maps;
@@ -74,7 +73,7 @@ pub struct AssessArgs {
     json: bool,
     /// Write maps as GeoTIFFs: indices per block of 32x32, angles and errors per pixel
     #[arg(long, value_name = "DIR")]
-    maps: Option<PathBuf>,
+    pub maps: Option<PathBuf>,
     /// Replace existing maps
     #[arg(long)]
     overwrite: bool,

@@ -80,7 +80,8 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         names.push((*name).to_owned());
     }
     // Level-1 pixels without data are 0, which old files do not state.
-    Ok(Some(Product { satellite: Some(satellite), pan: vec![pan], ms, names, nodata: Some(0.0), ..Product::default() }))
+    let (files, satellite, pan) = (folder.delivery(&pan, '_'), Some(satellite), vec![pan]);
+    Ok(Some(Product { satellite, pan, ms, names, nodata: Some(0.0), files, ..Product::default() }))
 }
 
 /// "LANDSAT_8" of LC08.

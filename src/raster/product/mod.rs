@@ -25,6 +25,8 @@ pub struct Product {
     pub bits: Option<u8>,
     /// The value of pixels without data, for files that do not state one.
     pub nodata: Option<f64>,
+    /// All files of the delivery, read or not.
+    pub files: Vec<PathBuf>,
 }
 
 impl Product {
@@ -93,6 +95,13 @@ impl Folder {
         Ok(found)
     }
 
+    /// The files whose names begin as that of one of them does, up to its last `mark`.
+    fn delivery(&self, file: &Path, mark: char) -> Vec<PathBuf> {
+        let own = name(file);
+        let start = own.rfind(mark).map_or(&own[..], |end| &own[..end]);
+        self.files.iter().filter(|path| name(path).starts_with(start)).cloned().collect()
+    }
+
     fn error(&self, what: &str, fix: &str) -> RasterError {
         RasterError::Product { path: self.path.clone(), what: what.to_owned(), fix: fix.to_owned() }
     }
@@ -157,5 +166,6 @@ fn gaofen(folder: &Folder) -> Result<Option<Product>, RasterError> {
     };
     let satellite = name(pan).split('_').next().map(str::to_uppercase);
     let names = ["Blue", "Green", "Red", "NIR"].map(String::from).to_vec();
-    Ok(Some(Product { satellite, pan: vec![pan.clone()], ms: vec![ms.clone()], names, ..Product::default() }))
+    let (files, pan, ms) = (folder.delivery(pan, '-'), vec![pan.clone()], vec![ms.clone()]);
+    Ok(Some(Product { satellite, pan, ms, names, files, ..Product::default() }))
 }
