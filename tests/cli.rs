@@ -115,6 +115,10 @@ fn report_and_trace_tell_the_whole_run() {
     assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
     assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));
+    let best = trapan::graph::Isa::best().to_string();
+    let config = json(&format!("{trace}/config.json"));
+    assert_eq!((&report["instruction_set"], &config["instruction_set"]), (&best.clone().into(), &best.into()));
+    assert_eq!(report["device"], config["device"]);
     let steps = std::fs::read_to_string(format!("{trace}/steps.jsonl")).expect("steps");
     let steps: Vec<Value> = steps.lines().map(|line| serde_json::from_str(line).expect("one step a line")).collect();
     let phases: Vec<&str> = steps.iter().map(|s| s["phase"].as_str().expect("a phase")).collect();

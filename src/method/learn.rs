@@ -9,7 +9,7 @@ use super::sample::Sample;
 use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
-use crate::graph::{Grain, Program};
+use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
 
 /// What a training did.
@@ -24,6 +24,8 @@ pub struct Learned {
     pub windows: Vec<Place>,
     /// Device the engine ran on.
     pub device: String,
+    /// The instruction set it computed with, if that was a CPU.
+    pub isa: Option<Isa>,
     /// Time to build the program and load it on the device.
     pub load_time: Duration,
     /// What loading it took of the device.
@@ -61,7 +63,7 @@ pub fn learn(
         let (load_time, loading) = (start.elapsed(), engine.loading());
         let job = Job { model: &model, config, samples: &samples, checkpoints, look: LOOK };
         let outcome = train(engine.as_mut(), job, observe)?;
-        Ok((outcome, engine.name(), load_time, loading, engine.timings()?))
+        Ok((outcome, (engine.name(), engine.isa()), load_time, loading, engine.timings()?))
     };
     let result = match run(device, checkpoints.as_deref_mut()) {
         Err(error) if lost(device, &error) => {
@@ -71,7 +73,7 @@ pub fn learn(
         }
         result => result,
     };
-    let (outcome, device, load_time, loading, timings) = result?;
+    let (outcome, (device, isa), load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
     let fitted = Fitted {
         config: config.clone(),
@@ -82,7 +84,7 @@ pub fn learn(
         fusion,
         dam,
     };
-    Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
+    Ok(Learned { fitted, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
 }
 
 /// What a training sees: sizes of its windows, their places, their images.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::{Config, Dims, Outcome, fitted, weights_file};
+use super::{Config, Learned, fitted, weights_file};
 use crate::net::Layer;
 use crate::raster::{Format, Output, RasterError, Scale, check_output, create_folder, write_atomically};
 
@@ -39,15 +39,15 @@ pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
 /// As for [`check`].
 pub fn write(
     dir: &Path,
-    dims: Dims,
+    learned: &Learned,
     config: &Config,
     scale: &Scale,
-    outcome: &Outcome,
     overwrite: bool,
 ) -> Result<(), RasterError> {
     check(dir, overwrite)?;
+    let outcome = &learned.outcome;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(dims, config, scale, outcome)).as_bytes())?;
+    save("config.json", format!("{:#}\n", describe(learned, config, scale)).as_bytes())?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
     let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
@@ -56,7 +56,8 @@ pub fn write(
 }
 
 /// Everything that, with the pair and the steps, determines the training.
-fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> serde_json::Value {
+fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Value {
+    let Learned { dims, outcome, .. } = learned;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
@@ -85,6 +86,8 @@ fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> se
         "best_epoch": outcome.epoch,
         "keep": config.keep,
         "seed": config.seed,
+        "device": learned.device,
+        "instruction_set": learned.isa.map(|isa| isa.to_string()),
     })
 }
 

@@ -83,6 +83,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Device it ran on.
     pub device: String,
+    /// Instruction set of a training on a CPU, which decides on the last bits: `avx512`, `avx2`, `portable`.
+    pub instruction_set: Option<String>,
     /// Seed of all randomness.
     pub seed: Option<u64>,
     /// Settings of the training.
@@ -225,6 +227,7 @@ impl Report {
             warnings: run.warnings.to_vec(),
             notes: run.training.iter().flat_map(|t| notes(t.config)).collect(),
             device: run.device.to_owned(),
+            instruction_set: run.training.and_then(|t| t.learned.isa).map(|isa| isa.to_string()),
             seed: run.training.map(|t| t.config.seed),
             settings: run.training.map(|t| t.config.clone()),
             scale: *run.scale,
