@@ -16,6 +16,7 @@ mod gpu_failures;
 mod gradients;
 mod info;
 mod layouts;
+mod limits;
 mod models;
 mod outputs;
 mod parity;

@@ -116,6 +116,11 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "must be a number with K, M, G or T, as 500M or 4G".into())
 }
 
+/// Threads that this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
 /// Which device.
 #[derive(Args)]
 pub struct DeviceArgs {
@@ -124,7 +129,7 @@ pub struct DeviceArgs {
     /// (a Vulkan driver on the CPU: slow, for checking)
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceChoice,
-    /// Threads of the CPU engine; 0: all cores
+    /// Threads of the CPU engine, at most one per core; 0: all cores
     #[arg(short = 'j', long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Numbers that convolutions multiply: f32, or f16 with f32 sums (experimental, on GPUs with
@@ -155,7 +160,14 @@ impl DeviceArgs {
     /// Opens the device and says which one and why.
     pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
         let start = Instant::now();
-        let (device, why) = Device::open(self.device, self.threads)?;
+        let (cores, mut threads) = (cores(), self.threads);
+        if threads > cores {
+            talk.say(format_args!(
+                "warning: -j {threads} is more than the {cores} threads that this machine runs at once; taking {cores}"
+            ));
+            threads = cores;
+        }
+        let (device, why) = Device::open(self.device, threads)?;
         let device = device.with_precision(self.precision)?.with_convolution(self.convolution)?;
         talk.say(format_args!("device: {device}, {why}"));
         talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
@@ -263,7 +275,8 @@ pub struct MethodArgs {
     /// Most training windows of a larger scene
     #[arg(long, default_value_t = 8, value_name = "K")]
     train_windows: usize,
-    /// Seed: same seed and device, same bytes
+    /// Seed: the same seed gives the same bytes on the same device; on the CPU, with the same instruction
+    /// set (--device cpu:avx2 holds a newer one to it), whatever the number of threads
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }

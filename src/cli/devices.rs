@@ -4,12 +4,12 @@ use trapan::engine::gpu::adapters;
 use trapan::graph::Isa;
 
 use super::CliError;
+use super::args::cores;
 use super::terminal::out;
 
 /// Lists what programs can run on.
 pub fn run() -> Result<(), CliError> {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    out!("cpu    CPU engine, {threads} threads, {:?}", Isa::best());
+    out!("cpu    CPU engine, {} threads, {:?}", cores(), Isa::best());
     for (i, adapter) in adapters().iter().enumerate() {
         let mib = |bytes: u64| bytes >> 20;
         out!("gpu:{i}  {adapter}");

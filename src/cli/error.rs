@@ -66,11 +66,6 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
-    /// Bands of files that are not a product's.
-    #[error(
-        "--bands chooses among the files of a product folder; of files that are named, name others, or choose by --out-bands"
-    )]
-    BandsOfFiles,
     /// The text cannot be printed.
     #[error("stdout: cannot be written: {source}; files are not concerned")]
     Stdout {
@@ -124,12 +119,7 @@ impl CliError {
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => raster(e),
-            Self::Report(_)
-            | Self::Rgb { .. }
-            | Self::OneFile { .. }
-            | Self::BandsOfFiles
-            | Self::Window { .. }
-            | Self::OutBand { .. } => 2,
+            Self::Report(_) | Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }

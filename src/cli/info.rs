@@ -12,6 +12,7 @@ use trapan::raster::{
     Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
 };
 
+use super::args::cores;
 use super::inputs::{Files, PairArgs};
 use super::{CliError, Talk, terminal};
 
@@ -252,18 +253,14 @@ fn shift_json(found: &Registration) -> Value {
     })
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
-}
-
 fn estimate_lines(estimate: &Estimate) -> Vec<String> {
     let mega = |bytes: u64| bytes.div_ceil(1 << 20);
     let mut lines = vec![format!(
         "needs    {:.0} TFLOP; cpu, {} threads, {:?}: about {:.0} s and {} MiB",
         (estimate.training + estimate.inference) / 1e12,
-        threads(),
+        cores(),
         Isa::best(),
-        estimate.seconds(threads()),
+        estimate.seconds(cores()),
         mega(estimate.bytes)
     )];
     for (i, adapter) in adapters().iter().enumerate() {
@@ -283,7 +280,7 @@ fn estimate_json(estimate: &Estimate) -> Value {
     json!({
         "training_flop": estimate.training,
         "inference_flop": estimate.inference,
-        "cpu": { "threads": threads(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(threads()), "bytes": estimate.bytes },
+        "cpu": { "threads": cores(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(cores()), "bytes": estimate.bytes },
         "gpus": gpus.collect::<Vec<_>>(),
     })
 }

@@ -19,13 +19,14 @@ pub struct PairArgs {
     /// Panchromatic GeoTIFF, one band
     #[arg(long, value_name = "FILE", required_unless_present = "files")]
     pan: Option<PathBuf>,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands, or several files whose bands follow
-    /// each other
+    /// Multispectral GeoTIFF of the same area, or several files whose bands follow each other; up to 16
+    /// bands are fused at once, see --ms-bands
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
     ms: Vec<PathBuf>,
-    /// Bands of a Landsat product to fuse [default: B2 to B7; Landsat 7: B1 to B5, B7]
-    #[arg(long, value_delimiter = ',', value_name = "B4,B3,…", requires = "files")]
-    bands: Vec<String>,
+    /// MS bands to fuse, by name or number from 1, in this order; the others are not read. Of a Landsat
+    /// product by its own numbers (B4 or 4) [default: all; Landsat: B2 to B7; Landsat 7: B1 to B5, B7]
+    #[arg(long, visible_alias = "bands", value_delimiter = ',', value_name = "BAND,…")]
+    ms_bands: Vec<String>,
     /// Value of pixels without data, for files that do not state one
     #[arg(long, allow_negative_numbers = true, value_name = "VALUE")]
     nodata: Option<f64>,
@@ -46,14 +47,13 @@ pub struct Files {
 impl PairArgs {
     /// Opens the files, or those of the product.
     pub fn open(&self) -> Result<Files, CliError> {
-        let (pan, ms, product) = match &self.files[..] {
+        let (pan, mut ms, product) = match &self.files[..] {
             [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
             [folder] => {
-                let product = Product::open(folder, &self.bands)?;
+                let product = Product::open(folder, &self.ms_bands)?;
                 let [pan, ms] = product.sources()?;
                 (pan, ms, product)
             }
-            [_, _, ..] if !self.bands.is_empty() => return Err(CliError::BandsOfFiles),
             [pan, ms @ ..] => (Source::open(&[pan])?, Source::open(ms)?, Product::default()),
             [] => {
                 let pan = Source::open(&self.pan.iter().collect::<Vec<_>>())?;
@@ -61,6 +61,10 @@ impl PairArgs {
             }
         };
         let paths = pan.header().files().chain(ms.header().files()).chain(&product.files).cloned().collect();
+        // A product has chosen for itself.
+        if !self.ms_bands.is_empty() && product.ms.is_empty() {
+            ms.choose(&self.ms_bands)?;
+        }
         let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(sensor), paths };
         if let Some(nodata) = self.nodata.or(product.nodata) {
             inputs.pan.assume_nodata(nodata);

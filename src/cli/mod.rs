@@ -36,7 +36,7 @@ use error::CliError;
 ///
 /// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
 /// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
-/// exists or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
+/// exists, is an input or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
 /// 130 interrupted.
 #[derive(Parser)]
 #[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
@@ -116,6 +116,7 @@ impl Talk {
 /// Parses the command line, runs it, prints the error and gives its exit code.
 pub fn main() -> ExitCode {
     quiet_mesa();
+    bound_threads();
     let cli = parse();
     if cli.command.only_prints() {
         terminal::only_prints();
@@ -144,6 +145,17 @@ fn quiet_mesa() {
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // SAFETY: the program has only this thread yet.
         unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
+    }
+}
+
+/// The thread pools take any number from these variables, and thousands of threads take all memory.
+fn bound_threads() {
+    for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
+        let asked = std::env::var(name).ok().and_then(|value| value.parse::<usize>().ok());
+        if asked.is_some_and(|threads| threads > args::cores()) {
+            // SAFETY: the program has only this thread yet.
+            unsafe { std::env::set_var(name, args::cores().to_string()) };
+        }
     }
 }
 

@@ -118,6 +118,24 @@ pub enum RasterError {
         /// What to do, with the command that selects other bands.
         fix: String,
     },
+    /// A few values beyond anything else in the images.
+    #[error("{}: band {band}, row {row}, column {column} is {value:e}, where 99.9 % of all values are at most {usual}: no \
+             image has such a range, and training would see nothing else; if it stands for no data give \
+             --nodata={value:e}, else correct the file", path.display())]
+    Outlier {
+        /// The file.
+        path: PathBuf,
+        /// The band, from 1.
+        band: usize,
+        /// The row, from 1.
+        row: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The value.
+        value: f32,
+        /// What hardly any value exceeds.
+        usual: f32,
+    },
     /// Every pixel is nodata.
     #[error("{}: every pixel is nodata ({nodata}) in this file or its partner; choose another area or correct the \
              nodata value: {fix}", path.display())]
@@ -150,7 +168,8 @@ pub enum RasterError {
         fix: String,
     },
     /// The multispectral image has too many bands.
-    #[error("{}: the MS image has {bands} bands, at most {most} are supported; choose some: {fix}", path.display())]
+    #[error("{}: the MS image has {bands} bands, at most {most} are fused at once; choose some by name or number, as \
+             --ms-bands 1,2,5, and the others in another run", path.display())]
     MsBands {
         /// The file.
         path: PathBuf,
@@ -158,8 +177,18 @@ pub enum RasterError {
         bands: usize,
         /// The limit.
         most: usize,
-        /// The command that chooses bands.
-        fix: String,
+    },
+    /// A band that was asked for cannot be taken.
+    #[error("{}: --ms-bands {wanted}: {why}; choose among {there}", path.display())]
+    Bands {
+        /// The file.
+        path: PathBuf,
+        /// The name or number asked for.
+        wanted: String,
+        /// What is wrong with it.
+        why: &'static str,
+        /// The bands there are.
+        there: String,
     },
     /// The images do not lie on each other.
     #[error(transparent)]
@@ -261,7 +290,7 @@ impl RasterError {
             Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
             Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => Kind::Output,
-            Self::Creation(_) => Kind::Usage,
+            Self::Creation(_) | Self::Bands { .. } => Kind::Usage,
             _ => Kind::Input,
         }
     }

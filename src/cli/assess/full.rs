@@ -22,7 +22,12 @@ struct Findings {
 }
 
 pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
-    let (pan, ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
+    let (pan, mut ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
+    let read: Vec<PathBuf> =
+        [&pan, &ms, &fused].iter().flat_map(|s| s.header().files()).chain(&args.model).cloned().collect();
+    if !args.ms_bands.is_empty() {
+        ms.choose(&args.ms_bands)?;
+    }
     let (setup, [pan_rows, ms_rows, fused_rows], mut warnings) = pair(args, [&pan, &ms, &fused])?;
     let place = [pan_rows.window.x, pan_rows.window.y];
     warnings.extend(misplaced(
@@ -42,8 +47,6 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         Phase::True => ["d_lambda_true", "d_s_true"],
     });
     let names: Vec<&str> = names.chain(["consistency_sam", "consistency_error"]).collect();
-    let read: Vec<PathBuf> =
-        [&pan, &ms, &fused].iter().flat_map(|s| s.header().files()).chain(&args.model).cloned().collect();
     let maps = args.maps.as_deref().map(|folder| Maps::create(folder, &names, &read, args.overwrite)).transpose()?;
 
     let mut scores = Vec::new();

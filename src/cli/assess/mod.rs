@@ -37,6 +37,9 @@ pub struct AssessArgs {
     /// The MS that was fused; several files of one or more bands each are stacked
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "pan")]
     ms: Vec<PathBuf>,
+    /// The bands of MS that were fused, by name or number, if not all
+    #[arg(long, value_delimiter = ',', value_name = "BAND,…", requires = "ms")]
+    ms_bands: Vec<String>,
     /// Judge by the truth: of a simulation, or MS where its degraded pair was fused
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pan", "ms"])]
     truth: Option<PathBuf>,

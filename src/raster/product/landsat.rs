@@ -68,8 +68,9 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
     }
     for wanted in chosen {
         let number = wanted.trim_start_matches(['B', 'b']);
-        let Some((_, name)) = known.iter().find(|(known, _)| *known == number) else {
-            let list: Vec<String> = known.iter().map(|(number, _)| format!("B{number}")).collect();
+        let is_wanted = |(own, name): &&(&str, &str)| *own == number || name.eq_ignore_ascii_case(wanted);
+        let Some((number, name)) = known.iter().find(is_wanted) else {
+            let list: Vec<String> = known.iter().map(|(number, name)| format!("B{number} ({name})")).collect();
             let what = format!("{satellite} has no 30 m reflective band {wanted}");
             return Err(folder.error(&what, &format!("choose among {}", list.join(", "))));
         };

@@ -43,6 +43,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, RasterError> {
         bits: bits.filter(|bits| (1..16).contains(bits)),
         // Pixels outside the area ordered are 0 and no tag says so; real ones are larger.
         nodata: Some(0.0),
+        ..Product::default()
     }))
 }
 
