@@ -119,7 +119,7 @@ fn a_suffix_promises_what_is_written() {
 
 #[test]
 fn missing_folders_are_named() {
-    let pair = Pair::new(&[]);
+    let pair = Pair::new(&["--size", "128"]);
     let [pan, ms, out] = ["pan.tif", "ms.tif", "out.tif"].map(|name| pair.path(name));
     let (nowhere, under) = (pair.path("none/such/x.tif"), pair.path("pan.tif/x.tif"));
     for (path, folder) in [(&nowhere, "none/such"), (&under, "pan.tif")] {
@@ -128,6 +128,7 @@ fn missing_folders_are_named() {
         assert_eq!(output.status.code(), Some(8), "{said}");
         assert!(said.contains(&format!("folder {}", pair.path(folder))) && !said.contains(".part"), "{said}");
     }
+    refused(&["experiment", &pan, &ms, "-o", &pair.path("none/such/runs.jsonl")], 8, &["folder", "none/such"]);
     for option in ["--quicklook", "--trace"] {
         let train = ["fuse", &pan, &ms, "-o", &out, option, &pan, "--device", "cpu"];
         refused(&train, 8, &["pan.tif", "not a folder"]);
