@@ -12,8 +12,9 @@ use trapan::raster::{
     Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
 };
 
+use super::args::cores;
 use super::inputs::{Files, PairArgs};
-use super::{CliError, Talk};
+use super::{CliError, Talk, terminal};
 
 /// Version of the JSON's layout.
 const SCHEMA: u32 = 1;
@@ -30,7 +31,6 @@ pub struct InfoArgs {
 
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     let Files { pan, ms, .. } = args.pair.open()?;
     let headers = [pan.header().clone(), ms.header().clone()];
@@ -52,8 +52,8 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     });
     let info = Info { headers, matched: matched.transpose()?, problem };
     match args.json {
-        true => println!("{:#}", info.json()),
-        false => info.lines().iter().for_each(|line| println!("{line}")),
+        true => terminal::json(&info.json()),
+        false => info.lines().iter().for_each(terminal::line),
     }
     info.problem.map_or(Ok(()), |problem| Err(problem.into()))
 }
@@ -253,18 +253,14 @@ fn shift_json(found: &Registration) -> Value {
     })
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
-}
-
 fn estimate_lines(estimate: &Estimate) -> Vec<String> {
     let mega = |bytes: u64| bytes.div_ceil(1 << 20);
     let mut lines = vec![format!(
         "needs    {:.0} TFLOP; cpu, {} threads, {:?}: about {:.0} s and {} MiB",
         (estimate.training + estimate.inference) / 1e12,
-        threads(),
+        cores(),
         Isa::best(),
-        estimate.seconds(threads()),
+        estimate.seconds(cores()),
         mega(estimate.bytes)
     )];
     for (i, adapter) in adapters().iter().enumerate() {
@@ -284,7 +280,7 @@ fn estimate_json(estimate: &Estimate) -> Value {
     json!({
         "training_flop": estimate.training,
         "inference_flop": estimate.inference,
-        "cpu": { "threads": threads(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(threads()), "bytes": estimate.bytes },
+        "cpu": { "threads": cores(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(cores()), "bytes": estimate.bytes },
         "gpus": gpus.collect::<Vec<_>>(),
     })
 }

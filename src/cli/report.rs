@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use trapan::method::apply::Applied;
 use trapan::method::{Config, Fitted, Learned};
-use trapan::raster::{Scale, Scene, check_output};
-use trapan::report::{Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook};
+use trapan::raster::{Output, Scale, Scene, check_output};
+use trapan::report::{
+    Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook, quicklook_outputs,
+};
 
 use super::args::OutputArgs;
 use super::{CliError, Talk};
@@ -83,6 +85,12 @@ impl ReportArgs {
     /// One report and nothing else.
     pub fn only(report: PathBuf) -> Self {
         Self { report: vec![report], quicklook: None, rgb: None }
+    }
+
+    /// The files that may be written.
+    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+        let reports = self.report.iter().map(|path| Output::new(path, Report::format(path)));
+        reports.chain(self.quicklook.iter().flat_map(|dir| quicklook_outputs(dir)))
     }
 
     /// Finds out, before a long computation, whether everything can be written.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -43,6 +44,11 @@ pub(super) struct Slot {
 impl Image {
     pub(super) fn new(input: Arc<Input>, storage: Storage) -> Self {
         Self { input, storage, cache: Mutex::default() }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.input.path
     }
 
     /// Bytes of the file.

@@ -26,6 +26,7 @@ mod scale;
 mod scene;
 mod storage;
 mod survey;
+mod text;
 mod write;
 
 use std::{
@@ -52,9 +53,10 @@ pub use register::Registration;
 pub use scale::{Scale, peak};
 pub use scene::Scene;
 pub use survey::{Cells, Survey};
+pub use text::{visible, visible_json};
 pub use write::{
-    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
-    write, write_atomically,
+    BigTiff, CogWriter, Compress, Creation, CreationError, Format, Layout, Output, Predictor, check_output,
+    check_outputs, create_folder, remove_temporary_files, write, write_atomically,
 };
 
 /// Type of the stored values.
@@ -185,6 +187,11 @@ impl Header {
             metadata: Metadata { colours: vec![None; bands], ..Metadata::default() },
             alpha: None,
         }
+    }
+
+    /// The file, or all of several.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.path).chain(&self.others)
     }
 
     /// Width and height.

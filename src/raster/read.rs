@@ -42,6 +42,8 @@ pub struct Source {
 /// One file.
 struct Part {
     image: Image,
+    /// Bands of the file that are read, each with its place among those of the source.
+    bands: Vec<(usize, usize)>,
     alpha: Option<usize>,
     mask: Option<Image>,
     fill: f32,
@@ -114,8 +116,9 @@ impl Source {
             (None, None) => None,
         };
         let values = vec![nodata.map(|n| n as f32); bands.len()];
+        let bands = bands.into_iter().zip(0..).collect();
         let fill = nodata.unwrap_or(0.0) as f32;
-        let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
+        let part = Part { image: Image::new(input.clone(), storage), bands, alpha, mask, fill };
         Ok(Self { header, parts: vec![part], tiles: Vec::new(), nodata: values })
     }
 
@@ -152,8 +155,69 @@ impl Source {
         let items = items.map(|(sample, item)| metadata::Item { sample: Some(bands + sample), ..item });
         header.metadata.items.extend(items);
         self.nodata.extend(other.nodata);
-        self.parts.extend(other.parts);
+        self.parts.extend(other.parts.into_iter().map(|part| {
+            let moved = part.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
+            Part { bands: moved, ..part }
+        }));
         Ok(())
+    }
+
+    /// Keeps some bands, in the order wanted, each by its name or its number from 1; the others are not read.
+    ///
+    /// # Errors
+    /// [`RasterError::Bands`] for one that is not there, not the only one of that name, or wanted twice.
+    pub fn choose<S: AsRef<str>>(&mut self, wanted: &[S]) -> Result<(), RasterError> {
+        let mut chosen = Vec::new();
+        for wanted in wanted.iter().map(AsRef::as_ref) {
+            let band = self.band(wanted.trim()).and_then(|band| match chosen.contains(&band) {
+                true => Err("it is chosen already"),
+                false => Ok(band),
+            });
+            chosen.push(band.map_err(|why| self.bad_band(wanted, why))?);
+        }
+        self.select(&chosen);
+        Ok(())
+    }
+
+    /// The band of a name, else of a number from 1.
+    fn band(&self, wanted: &str) -> Result<usize, &'static str> {
+        let is_named =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.trim().eq_ignore_ascii_case(wanted));
+        let mut named = self.header.descriptions.iter().enumerate().filter(|(_, name)| is_named(name));
+        match (named.next(), named.next()) {
+            (Some(_), Some(_)) => Err("several bands have this name"),
+            (Some((band, _)), None) => Ok(band),
+            _ => {
+                let number = wanted.parse::<usize>().ok().filter(|number| (1..=self.header.bands).contains(number));
+                number.map(|number| number - 1).ok_or("there is no such band")
+            }
+        }
+    }
+
+    fn bad_band(&self, wanted: &str, why: &'static str) -> RasterError {
+        let names = self.header.descriptions.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { names } else { format!(" ({names})") };
+        let there = format!("1 to {}{names}", self.header.bands);
+        RasterError::Bands { path: self.header.path.clone(), wanted: wanted.to_owned(), why, there }
+    }
+
+    /// Keeps these bands (from 0), in this order.
+    fn select(&mut self, chosen: &[usize]) {
+        if self.tiles.is_empty() {
+            for part in &mut self.parts {
+                let place = |(band, at): (usize, usize)| Some((band, chosen.iter().position(|kept| *kept == at)?));
+                part.bands = part.bands.drain(..).filter_map(place).collect();
+            }
+            // With the last of its bands a file's mask goes, too.
+            self.parts.retain(|part| !part.bands.is_empty());
+            self.nodata = chosen.iter().map(|band| self.nodata[*band]).collect();
+        }
+        self.tiles.iter_mut().for_each(|tile| tile.source.select(chosen));
+        self.header = self.header.select(chosen);
+        let mut paths = self.parts.iter().map(|part| part.image.path().to_owned());
+        if let Some(first) = paths.next() {
+            (self.header.path, self.header.others) = (first, paths.collect());
+        }
     }
 
     /// What is known without reading a pixel.
@@ -206,15 +270,15 @@ impl Source {
         if !self.tiles.is_empty() {
             return mosaic::read(&self.tiles, window, bands, data);
         }
-        let (mut offset, mut extra) = (0, bands);
+        let mut extra = bands;
         for part in &self.parts {
-            let band = |band| {
-                let at = if part.alpha == Some(band) { &mut extra } else { &mut offset };
-                *at += 1;
+            let slot = |(band, at): &(usize, usize)| Slot { band: *band, at: *at, fill: part.fill };
+            let mut slots: Vec<Slot> = part.bands.iter().map(slot).collect();
+            if let Some(band) = part.alpha {
                 // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
-                Slot { band, at: *at - 1, fill: if part.alpha == Some(band) { 0.0 } else { part.fill } }
-            };
-            let slots: Vec<Slot> = (0..part.image.storage.bands).map(band).collect();
+                slots.push(Slot { band, at: extra, fill: 0.0 });
+                extra += 1;
+            }
             part.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &part.mask {
                 let slot = |band| Slot { band, at: extra + band, fill: 0.0 };

@@ -94,6 +94,18 @@ impl<'a> Scene<'a> {
         self.ms.read(rows, columns)
     }
 
+    /// Row and column in the file of a pixel of PAN or, by `true`, of MS.
+    pub(super) fn in_file(&self, of_ms: bool, [row, column]: [usize; 2]) -> [usize; 2] {
+        match if of_ms { &self.ms } else { &self.pan } {
+            Image::Memory(_) => [row, column],
+            Image::File(file) => {
+                let File { part, flip, .. } = &**file;
+                let place = |i: usize, first: usize, len: usize, flip: bool| first + if flip { len - 1 - i } else { i };
+                [place(row, part.y, part.height, flip[0]), place(column, part.x, part.width, flip[1])]
+            }
+        }
+    }
+
     /// The whole scene in memory.
     ///
     /// # Errors

@@ -9,6 +9,12 @@ const CELL: usize = 64;
 /// Rows of PAN or MS that are read at once.
 const ROWS: usize = 256;
 
+/// A value this many times what 99.9 % do not exceed is a mistake: 16 bits leave room for 65,535 times the
+/// least. Squares of what lies so far off fill the precision of every sum, or overflow.
+const IMPOSSIBLE: f32 = 1e5;
+/// Up to this share of the pixels are named one by one; more are an area, as of a fill value.
+const FEW: f64 = 1e-3;
+
 /// What one pass over a scene finds.
 #[derive(Debug, Clone)]
 pub struct Survey {
@@ -135,7 +141,38 @@ impl Survey {
                 .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
         };
         let ranges = [range(&pan_bands), range(&ms_bands)];
-        Ok(Self { ranges, high: sizes.quantile(0.999), means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+        let high = sizes.quantile(0.999);
+        for (of_ms, [low, top]) in [false, true].into_iter().zip(ranges) {
+            if high.is_normal() && top.max(-low) > IMPOSSIBLE * high {
+                refuse_few(scene, of_ms, high)?;
+            }
+        }
+        Ok(Self { ranges, high, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+    }
+}
+
+/// Names the first value that lies impossibly far off, if few do.
+fn refuse_few(scene: &Scene<'_>, of_ms: bool, usual: f32) -> Result<(), RasterError> {
+    let image = if of_ms { scene.ms() } else { scene.pan() };
+    let (mut first, mut count) = (None, 0);
+    for rows in strips(image.height) {
+        let columns = 0..image.width;
+        let block = if of_ms { scene.read_ms(rows.clone(), columns) } else { scene.read_pan(rows.clone(), columns) }?;
+        for (i, pixel) in block.data.chunks_exact(image.bands).enumerate() {
+            let is_valid = block.valid.as_ref().is_none_or(|valid| valid[i]);
+            let Some(band) = pixel.iter().position(|v| v.abs() > IMPOSSIBLE * usual).filter(|_| is_valid) else {
+                continue;
+            };
+            count += 1;
+            first.get_or_insert((band, [rows.start + i / image.width, i % image.width], pixel[band]));
+        }
+    }
+    match first {
+        Some((band, place, value)) if f64::from(count) <= FEW * (image.width * image.height) as f64 => {
+            let [row, column] = scene.in_file(of_ms, place).map(|i| i + 1);
+            Err(RasterError::Outlier { path: image.path.clone(), band: band + 1, row, column, value, usual })
+        }
+        _ => Ok(()),
     }
 }
 
