@@ -38,7 +38,7 @@ pub struct CompareArgs {
 #[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let (scene, sensor) = args.input.open()?;
+    let (scene, sensor) = args.input.open(talk)?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;

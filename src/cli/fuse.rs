@@ -75,7 +75,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let (scene, sensor) = args.input.open()?;
+    let (mut scene, sensor) = args.input.open(talk)?;
+    scene.limit_memory(args.output.memory());
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     if args.contender == Contender::Trapan {
         config.check_grids(&scene.rows, &scene.columns)?;

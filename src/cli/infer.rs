@@ -45,7 +45,8 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let creation = args.output.creation()?;
     let mut fitted = Fitted::load(&args.model)?;
-    let (scene, _) = args.input.open()?;
+    let (mut scene, _) = args.input.open(talk)?;
+    scene.limit_memory(args.output.memory());
     args.output.check(&creation, scene.ms())?;
     let scene = args.input.check(scene)?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };

@@ -6,8 +6,8 @@ use clap::Args;
 use trapan::method::config::Sensor;
 use trapan::raster::{Check, Geometry, GeometryOptions, Product, Scene, Source};
 
-use super::CliError;
 use super::geometry::GeometryArgs;
+use super::{CliError, Talk};
 
 /// Which files, and how they lie on each other.
 #[derive(Args)]
@@ -26,9 +26,9 @@ pub struct PairArgs {
     /// Bands of a Landsat product to fuse [default: B2 to B7; Landsat 7: B1 to B5, B7]
     #[arg(long, value_delimiter = ',', value_name = "B4,B3,…", requires = "files")]
     bands: Vec<String>,
-    /// Value of pixels without data, for files that do not state one
-    #[arg(long, allow_negative_numbers = true, value_name = "VALUE")]
-    nodata: Option<f64>,
+    /// Value of pixels without data, or none, whatever the files state; two values: of PAN, of MS
+    #[arg(long, allow_hyphen_values = true, value_name = "VALUE[,VALUE]", value_parser = nodata)]
+    nodata: Option<[Option<f64>; 2]>,
     #[command(flatten)]
     pub geometry: GeometryArgs,
 }
@@ -59,11 +59,27 @@ impl PairArgs {
                 (Files { pan, ms: Source::open(&self.ms)?, sensor: None }, None)
             }
         };
-        if let Some(nodata) = self.nodata.or(nodata) {
-            inputs.pan.assume_nodata(nodata);
-            inputs.ms.assume_nodata(nodata);
+        for (i, image) in [&mut inputs.pan, &mut inputs.ms].into_iter().enumerate() {
+            match (self.nodata, nodata) {
+                (Some(given), _) => image.set_nodata(given[i]),
+                (None, Some(usual)) => image.assume_nodata(usual),
+                (None, None) => {}
+            }
         }
         Ok(inputs)
+    }
+}
+
+/// Nodata of PAN and of MS.
+fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
+    let one = |text: &str| match text.trim() {
+        "none" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("{number} is neither a number nor none")),
+    };
+    match &text.split(',').collect::<Vec<_>>()[..] {
+        [both] => one(both).map(|both| [both; 2]),
+        [pan, ms] => Ok([one(pan)?, one(ms)?]),
+        _ => Err("must be one value, or two: of PAN, of MS".to_owned()),
     }
 }
 
@@ -79,8 +95,11 @@ pub struct InputArgs {
 
 impl InputArgs {
     /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
-    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
-        self.matched(&self.pair.geometry.options())
+    pub fn open(&self, talk: Talk) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
+        let (scene, sensor) = self.matched(&self.pair.geometry.options())?;
+        let mistaken = [scene.pan(), scene.ms()].into_iter().filter(|image| image.mistaken_alpha.is_some());
+        mistaken.flat_map(|image| &image.notes).for_each(|note| talk.say_to_the_quiet(format_args!("warning: {note}")));
+        Ok((scene, sensor))
     }
 
     fn matched(&self, options: &GeometryOptions) -> Result<(Scene<'static>, Option<Sensor>), CliError> {

@@ -65,7 +65,7 @@ struct Row {
 /// Runs `experiment`.
 pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let (scene, sensor) = args.input.open()?;
+    let (scene, sensor) = args.input.open(talk)?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = Phase::of_ratio(scene.ratio());
     Contest::check(scene.rows, scene.columns, phase)?;
