@@ -237,11 +237,9 @@ fn camera_models_go_into_the_result_and_move_with_the_crop() {
 #[test]
 fn what_cannot_be_used_is_named() {
     for (end, text) in [
-        (".tif.aux.xml", "<PAMDataset><GeoTransform>1, 2, 3</GeoTransform></PAMDataset>"),
         (".tif.aux.xml", "<PAMDataset><GeoTransform>"),
         (".tif.aux.xml", "<html></html>"),
         (".tif.aux.xml", ""),
-        (".tif.aux.xml", "<PAMDataset><SRS>LOCAL_CS[\"x\"]</SRS></PAMDataset>"),
         (".tfw", "1 0 0 0 5 5"),
         (".tfw", "1 0 0 -1 5"),
         (".RPB", "lineOffset = 1;"),
@@ -252,10 +250,22 @@ fn what_cannot_be_used_is_named() {
     }
     let deep = format!("<PAMDataset>{}", "<a>".repeat(100_000));
     assert!(header(plain(), &[(".tif.aux.xml", &deep)]).notes[0].contains("within each other"));
-    let points = "<PAMDataset><GCPList><GCP Id=\"1\"/></GCPList></PAMDataset>";
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("scene.tif");
-    fs::write(&path, plain().bytes(&scene(Sample::U16, SIZE))).unwrap();
-    fs::write(folder.path().join("scene.tif.aux.xml"), points).unwrap();
-    assert!(Source::open(&[&path]).unwrap().header().notes[0].contains("control points"));
+    // Of GDAL's file the rest is used.
+    for (part, why) in [
+        ("<GCPList><GCP Id=\"1\"/></GCPList>", "control points"),
+        ("<GeoTransform>1, 2, 3</GeoTransform>", "GeoTransform is 1, 2, 3"),
+        ("<SRS>LOCAL_CS[&quot;x&quot;]</SRS>", "coordinate system"),
+        ("<Metadata domain=\"RPC\"><MDI key=\"LINE_OFF\">1</MDI></Metadata>", "SAMP_OFF"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scene.tif");
+        fs::write(&path, plain().bytes(&scene(Sample::U16, SIZE))).unwrap();
+        let band = "<PAMRasterBand band=\"1\"><Description>Blue</Description></PAMRasterBand>";
+        let pam = format!("<PAMDataset>{part}{band}</PAMDataset>");
+        fs::write(folder.path().join("scene.tif.aux.xml"), pam).unwrap();
+        let header = Source::open(&[&path]).unwrap().header().clone();
+        assert!(header.notes.len() == 1 && header.notes[0].contains(why), "{:?}", header.notes);
+        assert!(header.notes[0].contains("scene.tif.aux.xml") && header.geo.affine().is_none());
+        assert_eq!(header.descriptions[0].as_deref(), Some("Blue"));
+    }
 }

@@ -76,7 +76,7 @@ fn a_collar_that_nothing_declares_is_noticed() {
         assert!(found[0].contains("ms.tif: 18.8 %") && found[0].ends_with(option), "{found:?}");
     }
     // Dark pixels reach down to 0, and still the collar is seen.
-    let dark = |x: usize, y: usize, v: f32| if x < 6 || (x + 7 * y) % 50 == 0 { 0.0 } else { v - 199.0 };
+    let dark = |x: usize, y: usize, v: f32| if x < 6 || (x + 7 * y).is_multiple_of(50) { 0.0 } else { v - 199.0 };
     assert_eq!(said(pair(dark, Sample::U16)).len(), 1);
     // What the other file states is kept by the option.
     let [mut pan, ms] = pair(|x, _, v| if x < 6 { -9999.0 } else { v }, Sample::I16);
@@ -89,7 +89,7 @@ fn a_collar_that_nothing_declares_is_noticed() {
 fn values_of_a_scene_are_not_taken_for_fill() {
     // Saturated clouds: next to other values. Single odd pixels: not connected. Dark water in one band.
     let clouds = |x: usize, y: usize, v: f32| if x < 9 && y < 9 { 1223.0 } else { v };
-    let noise = |x: usize, y: usize, v: f32| if (5 * x + 3 * y) % 17 == 0 { 65535.0 } else { v };
+    let noise = |x: usize, y: usize, v: f32| if (5 * x + 3 * y).is_multiple_of(17) { 65535.0 } else { v };
     for (name, found) in [
         ("nothing", said(pair(|_, _, v| v, Sample::U16))),
         ("clouds", said(pair(clouds, Sample::U16))),

@@ -83,6 +83,12 @@ impl Checkpoints {
         Ok(Some(Checkpoint { position: header.position, tensors }))
     }
 
+    /// Whether the file on disk is a checkpoint of this run, for fuzzing.
+    #[cfg(fuzzing)]
+    pub fn is_of(&mut self, identity: &str) -> bool {
+        self.load(identity).is_ok_and(|found| found.is_some())
+    }
+
     pub(super) fn save(&mut self, identity: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
         let header = Header { version: VERSION, identity: identity.to_owned(), position: checkpoint.position.clone() };
         let meta = serde_json::to_string(&header).expect("plain values");

@@ -1,7 +1,7 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
 //! [`Source`] reads windows of files as `[H, W, C]` arrays of f32, which hold every u8, u16 and i16
-//! exactly; [`read`] and [`write()`] move whole images. [`Product`] finds the files of a delivery.
+//! exactly, with what lies beside the files; [`read`] and [`write()`] move whole images. [`Product`] finds the files of a delivery.
 //! [`Geometry`] says how two images lie on each other, [`Scene`] and [`Pair`] are their common part
 //! on disk and in memory. [`Scale`] maps values to the 0..1 the networks work in. Nothing here
 //! changes a coordinate system: its tags go from PAN to the output as they are.

@@ -125,7 +125,7 @@ impl Source {
             height: storage.height,
             bands: bands.len(),
             sample,
-            bits: stated.bits.or((packed % 8 != 0).then_some(packed)),
+            bits: stated.bits.or((!packed.is_multiple_of(8)).then_some(packed)),
             geo: beside.place(GeoTags::read(&tiff)?),
             descriptions: stated.descriptions,
             metadata: metadata::Metadata { rpc, ..stated.metadata },

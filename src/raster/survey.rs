@@ -178,7 +178,7 @@ fn count(data: &[f32], valid: Option<&[bool]>, width: usize, all: &mut Values, s
             for (i, pixel) in values.chunks_exact(c).enumerate() {
                 let at = k * PIXELS + i;
                 if valid.is_none_or(|v| v[at]) {
-                    let left = (at % width > 0).then(|| &data[(at - 1) * c..at * c]);
+                    let left = (!at.is_multiple_of(width)).then(|| &data[(at - 1) * c..at * c]);
                     part.extremes.add(pixel, left);
                     for (sum, v) in part.sums.iter_mut().zip(pixel) {
                         *sum += f64::from(*v);

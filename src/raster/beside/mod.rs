@@ -51,8 +51,9 @@ impl Beside {
             found.files.push(path);
         }
         found.pam = found.text([appended(image, ".aux.xml")], Pam::parse)?.unwrap_or_default();
-        let note = found.pam.note.take();
-        found.notes.extend(note.map(|note| format!("{}: {note}", appended(image, ".aux.xml").display())));
+        let path = appended(image, ".aux.xml");
+        let notes = std::mem::take(&mut found.pam.notes).into_iter();
+        found.notes.extend(notes.map(|why| format!("{}: not all of it is used: {why}", path.display())));
         found.world = found.text(world::names(image), world::parse)?;
         if found.world.is_some() {
             found.prj = found.text([image.with_extension("prj"), image.with_extension("PRJ")], wkt::keys)?;

@@ -17,8 +17,8 @@ pub(in crate::raster) struct Pam {
     pub(in crate::raster) items: Vec<Item>,
     /// The value of pixels without data, by band.
     pub(in crate::raster) nodata: BTreeMap<usize, f64>,
-    /// What of it is not read and should be known.
-    pub(super) note: Option<String>,
+    /// What of it is not used, and why.
+    pub(super) notes: Vec<String>,
 }
 
 impl Pam {
@@ -28,25 +28,17 @@ impl Pam {
             return Err(format!("it holds <{}>, not the <PAMDataset> of GDAL", root.name));
         }
         let mut found = Self { items: metadata(&root, None), ..Self::default() };
-        if let Some(text) = root.text_of("GeoTransform") {
-            let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
-            let affine = match numbers.as_deref() {
-                Some([x0, dx, rx, y0, ry, dy]) => {
-                    Affine { x0: *x0, dx: *dx, rx: *rx, y0: *y0, ry: *ry, dy: *dy }.checked()
-                }
-                _ => None,
-            };
-            found.affine = Some(affine.ok_or_else(|| format!("its GeoTransform is {text}, not a map of pixels"))?);
-        }
-        found.crs = root.text_of("SRS").map(wkt::keys).transpose()?;
-        if let Some(camera) = root.all("Metadata").find(|list| list.attribute("domain") == Some("RPC")) {
-            found.rpc = Some(rpc::of_items(&entries(camera))?);
-        }
+        let mut notes = Vec::new();
+        found.affine = root.text_of("GeoTransform").and_then(|text| noted(affine(text), &mut notes));
+        found.crs = root.text_of("SRS").and_then(|text| noted(wkt::keys(text), &mut notes));
+        let camera = root.all("Metadata").find(|list| list.attribute("domain") == Some("RPC"));
+        found.rpc = camera.and_then(|list| noted(rpc::of_items(&entries(list)), &mut notes));
         let warped = root.all("GCPList").any(|list| !list.children.is_empty())
             || root.all("Metadata").any(|list| list.all("GeodataXform").next().is_some());
         if warped && found.affine.is_none() {
-            found.note = Some("holds control points, which are not used: apply them by gdalwarp".to_owned());
+            notes.push("it holds control points: apply them by gdalwarp".to_owned());
         }
+        found.notes = notes;
         for band in root.all("PAMRasterBand") {
             let number = band.attribute("band").and_then(|number| number.parse::<usize>().ok());
             let Some(sample) = number.and_then(|number| number.checked_sub(1)) else { continue };
@@ -75,6 +67,20 @@ impl Pam {
         let of = |item: &&Item| item.sample == Some(band) && item.role.as_deref() == Some("colorinterp");
         self.items.iter().find(of).map(|item| &item.value[..])
     }
+}
+
+/// What could be understood; what could not is noted.
+fn noted<T>(found: Result<T, String>, notes: &mut Vec<String>) -> Option<T> {
+    found.map_err(|why| notes.push(why)).ok()
+}
+
+fn affine(text: &str) -> Result<Affine, String> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    let affine = match numbers.as_deref() {
+        Some([x0, dx, rx, y0, ry, dy]) => Affine { x0: *x0, dx: *dx, rx: *rx, y0: *y0, ry: *ry, dy: *dy }.checked(),
+        _ => None,
+    };
+    affine.ok_or_else(|| format!("its GeoTransform is {text}, not a map of pixels"))
 }
 
 /// Keys and values of a list of metadata.
