@@ -126,3 +126,18 @@ fn a_spectrum_that_is_marked_as_transparency_is_a_band() {
     // Smooth edges: many values, of few pixels.
     assert_eq!(read(&|i| (i % 300 * 4).min(255) as f32), mask, "smooth");
 }
+
+/// It changes what the result is: said even to those who want to hear errors only.
+#[test]
+fn a_wrong_mark_is_named_even_quietly() {
+    let pan = Fixture::new(Sample::U8, [128, 128, 1]);
+    let ms = Fixture::new(Sample::U8, [32, 32, 4]).with(338, 3, &[0, 0, 2]);
+    let files = Files::new(&[pan, ms]);
+    let arguments = ["-q", "fuse", "0.tif", "1.tif", "-o", "out.tif", "--assume-aligned", "--method", "exp"];
+    let ran =
+        std::process::Command::new(env!("CARGO_BIN_EXE_trapan")).args(arguments).current_dir(files.0.path()).output();
+    let ran = ran.unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(ran.status.success() && said.lines().count() == 1 && said.contains("band 4 is marked as alpha"), "{said}");
+    assert_eq!(Source::open(&[files.0.path().join("out.tif")]).unwrap().header().bands, 4);
+}

@@ -93,6 +93,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::check(dir)?;
     }
     let mut scene = args.input.check(scene)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = args.method.scale(&scene, &survey)?;

@@ -48,7 +48,9 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let (mut scene, _) = args.input.open(talk)?;
     scene.limit_memory(args.output.memory());
     args.output.check(&creation, scene.ms())?;
-    let scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {

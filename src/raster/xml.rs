@@ -57,7 +57,7 @@ impl Element {
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
             }
         }
-        match (open.len(), open.pop().and_then(|mut root| root.children.pop())) {
+        match (open.len(), open.pop().and_then(|root| root.children.into_iter().next())) {
             (1, Some(element)) => Ok(element),
             _ => Err("it ends too early".to_owned()),
         }
