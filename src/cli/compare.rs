@@ -37,7 +37,7 @@ pub struct CompareArgs {
 /// Runs `compare`.
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let Matched { scene, sensor, .. } = args.input.open()?;
+    let Matched { scene, sensor, .. } = args.input.open(talk)?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;

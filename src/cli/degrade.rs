@@ -28,7 +28,7 @@ pub struct DegradeArgs {
 
 /// Runs `degrade`.
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
-    let Matched { scene, sensor, paths } = args.input.open()?;
+    let Matched { scene, sensor, paths } = args.input.open(talk)?;
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
     raster::check_outputs(&paths, &names.map(|path| Output::new(path, Format::GeoTiff)))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;

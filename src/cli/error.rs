@@ -125,6 +125,7 @@ fn raster(error: &RasterError) -> u8 {
         Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
+        Kind::Memory => 6,
         Kind::Output => 8,
     }
 }

@@ -90,7 +90,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let Matched { scene, sensor, paths } = args.input.open()?;
+    let Matched { mut scene, sensor, paths } = args.input.open(talk)?;
+    scene.limit_memory(args.output.memory());
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let config = match args.contender {
         Contender::Classical(method) => args.method.closed_form(config, method),
@@ -112,6 +113,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::check(dir, args.output.overwrite)?;
     }
     let mut scene = args.input.check(scene)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = args.method.scale(&scene, &survey)?;

@@ -45,11 +45,14 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let creation = args.output.creation()?;
     let mut fitted = Fitted::load(&args.model)?;
-    let Matched { scene, mut paths, .. } = args.input.open()?;
+    let Matched { mut scene, mut paths, .. } = args.input.open(talk)?;
     paths.push(args.model.clone());
     check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
+    scene.limit_memory(args.output.memory());
     args.output.check(&creation, scene.ms())?;
-    let scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {

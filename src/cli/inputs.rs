@@ -6,8 +6,8 @@ use clap::Args;
 use trapan::method::config::Sensor;
 use trapan::raster::{Check, Geometry, GeometryOptions, Product, Scene, Source};
 
-use super::CliError;
 use super::geometry::GeometryArgs;
+use super::{CliError, Talk};
 
 /// Which files, and how they lie on each other.
 #[derive(Args)]
@@ -27,9 +27,9 @@ pub struct PairArgs {
     /// product by its own numbers (B4 or 4) [default: all; Landsat: B2 to B7; Landsat 7: B1 to B5, B7]
     #[arg(long, visible_alias = "bands", value_delimiter = ',', value_name = "BAND,…")]
     ms_bands: Vec<String>,
-    /// Value of pixels without data, for files that do not state one
-    #[arg(long, allow_negative_numbers = true, value_name = "VALUE")]
-    nodata: Option<f64>,
+    /// Value of pixels without data, or none, whatever the files state; two values: of PAN, of MS
+    #[arg(long, allow_hyphen_values = true, value_name = "VALUE[,VALUE]", value_parser = nodata)]
+    nodata: Option<[Option<f64>; 2]>,
     #[command(flatten)]
     pub geometry: GeometryArgs,
 }
@@ -66,11 +66,27 @@ impl PairArgs {
             ms.choose(&self.ms_bands)?;
         }
         let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(sensor), paths };
-        if let Some(nodata) = self.nodata.or(product.nodata) {
-            inputs.pan.assume_nodata(nodata);
-            inputs.ms.assume_nodata(nodata);
+        for (i, image) in [&mut inputs.pan, &mut inputs.ms].into_iter().enumerate() {
+            match (self.nodata, product.nodata) {
+                (Some(given), _) => image.set_nodata(given[i]),
+                (None, Some(usual)) => image.assume_nodata(usual),
+                (None, None) => {}
+            }
         }
         Ok(inputs)
+    }
+}
+
+/// Nodata of PAN and of MS.
+fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
+    let one = |text: &str| match text.trim() {
+        "none" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("{number} is neither a number nor none")),
+    };
+    match &text.split(',').collect::<Vec<_>>()[..] {
+        [both] => one(both).map(|both| [both; 2]),
+        [pan, ms] => Ok([one(pan)?, one(ms)?]),
+        _ => Err("must be one value, or two: of PAN, of MS".to_owned()),
     }
 }
 
@@ -94,9 +110,13 @@ pub struct Matched {
 }
 
 impl InputArgs {
-    /// Opens and matches the files, without reading a pixel.
-    pub fn open(&self) -> Result<Matched, CliError> {
-        self.matched(&self.pair.geometry.options())
+    /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
+    pub fn open(&self, talk: Talk) -> Result<Matched, CliError> {
+        let matched = self.matched(&self.pair.geometry.options())?;
+        let images = [matched.scene.pan(), matched.scene.ms()];
+        let mistaken = images.into_iter().filter(|image| image.mistaken_alpha.is_some());
+        mistaken.flat_map(|image| &image.notes).for_each(|note| talk.say_to_the_quiet(format_args!("warning: {note}")));
+        Ok(matched)
     }
 
     fn matched(&self, options: &GeometryOptions) -> Result<Matched, CliError> {

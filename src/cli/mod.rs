@@ -44,7 +44,7 @@ use error::CliError;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print nothing but errors
+    /// Print nothing but errors, and what changes the bands of the result
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Print settings and timings
@@ -105,6 +105,14 @@ impl Talk {
     fn say(self, line: impl std::fmt::Display) {
         if self >= Self::Normal {
             terminal::note(line);
+        }
+    }
+
+    /// A line that even `-q` does not keep back, because it changes what the result is. All others hear it among
+    /// the warnings.
+    fn say_to_the_quiet(self, line: impl std::fmt::Display) {
+        if self == Self::Quiet {
+            eprintln!("{line}");
         }
     }
 

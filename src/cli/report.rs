@@ -117,7 +117,7 @@ impl ReportArgs {
         let Finished { scene, scale, method, device, fitted, training, seconds } = run;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
-        let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
+        let colours = Colours::of(&images, &scene.ms().colour_names(), bands.as_deref());
         if let Some(dir) = &self.quicklook {
             quicklook(&images, &colours, dir, output.overwrite)?;
             talk.say(format_args!("wrote pictures into {}", dir.display()));

@@ -90,6 +90,12 @@ impl Checkpoints {
         Ok(Some(Checkpoint { position: header.position, tensors }))
     }
 
+    /// Whether the file on disk is a checkpoint of this run, for fuzzing.
+    #[cfg(fuzzing)]
+    pub fn is_of(&mut self, identity: &str) -> bool {
+        self.load(identity).is_ok_and(|found| found.is_some())
+    }
+
     pub(super) fn save(&mut self, identity: &str, device: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
         let (identity, device) = (identity.to_owned(), device.to_owned());
         let header = Header { version: VERSION, identity, device, position: checkpoint.position.clone() };

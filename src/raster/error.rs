@@ -86,7 +86,7 @@ pub enum RasterError {
         size: [usize; 2],
     },
     /// Files that are to be the bands of one image do not fit.
-    #[error("{}: has {what}, as {} has; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
+    #[error("{}: has {what} unlike {}; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
         path.display(), first.display())]
     Stack {
         /// The file that does not fit.
@@ -278,6 +278,8 @@ pub enum Kind {
     Input,
     /// Two inputs do not fit together.
     Geometry,
+    /// There is not enough memory.
+    Memory,
     /// The output cannot be written.
     Output,
 }
@@ -291,6 +293,7 @@ impl RasterError {
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
             Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => Kind::Output,
             Self::Creation(_) | Self::Bands { .. } => Kind::Usage,
+            Self::TooLarge { .. } => Kind::Memory,
             _ => Kind::Input,
         }
     }
@@ -302,6 +305,11 @@ impl RasterError {
             io::ErrorKind::NotFound => Self::Missing { path },
             _ => Self::Unreadable { path, source },
         }
+    }
+
+    /// The error of a part of a file that memory has no room for.
+    pub(super) fn too_large(path: &Path, what: String) -> Self {
+        Self::TooLarge { path: path.to_owned(), what, fix: translate("-srcwin 0 0 4096 4096", path) }
     }
 
     /// The error of a failed write.

@@ -65,7 +65,7 @@ struct Row {
 /// Runs `experiment`.
 pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let Matched { scene, sensor, paths } = args.input.open()?;
+    let Matched { scene, sensor, paths } = args.input.open(talk)?;
     check_outputs(&paths, &[Output::new(&args.output, Format::Json)])?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = Phase::of_ratio(scene.ratio());

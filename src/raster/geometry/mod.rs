@@ -11,6 +11,7 @@ use super::{
 use crate::filter::Grid;
 use axis::Axis;
 
+pub(super) use crs::differ as crs_differ;
 pub use error::GeometryError;
 
 /// Least ratio of PAN to MS pixels.
