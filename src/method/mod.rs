@@ -31,7 +31,7 @@ pub use checkpoint::Checkpoints;
 pub use config::Config;
 pub use contest::{Contest, FullMaps, FullResult};
 pub use fitted::{Fitted, Summary};
-pub use fuse::{Fused, dims, fuse};
+pub use fuse::{Fused, dims, fuse, fuse_untrained};
 pub use learn::{Learned, build, closed_form, learn, program};
 pub use model::{Dims, Model};
 pub use sample::{Ground, Sample, SampleWeights, Validity};
