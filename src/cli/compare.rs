@@ -46,7 +46,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     if contenders.contains(&Contender::Trapan) {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
-    let scene = args.input.check(scene)?;
+    let scene = args.input.check(scene, &config, talk)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);

@@ -30,7 +30,7 @@ pub struct DegradeArgs {
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let (scene, sensor) = args.input.open()?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    let pair = args.input.check(scene)?.pair()?;
+    let pair = args.input.check(scene, &config, talk)?.pair()?;
     let scale = args.method.scale_of(&pair)?;
     let reduced = Contest::new(&pair, &scale, &config, Phase::True).reduced;
     // The corner of the first pixel of degraded MS, in MS pixels.

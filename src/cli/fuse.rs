@@ -103,7 +103,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::check(dir)?;
     }
-    let mut scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene, &config, talk)?;
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = args.method.scale(&scene, &survey)?;

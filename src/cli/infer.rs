@@ -46,8 +46,9 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let creation = args.output.creation()?;
     let mut fitted = Fitted::load(&args.model)?;
     let (scene, _) = args.input.open()?;
+    fitted.check_shape(&scene)?;
     args.output.check(&creation, scene.ms())?;
-    let scene = args.input.check(scene)?;
+    let scene = args.input.check(scene, &fitted.config, talk)?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {
