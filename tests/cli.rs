@@ -11,14 +11,14 @@ use trapan::raster::{self, Creation, Layout, read};
 
 use crate::support::python;
 
-fn trapan(args: &[&str]) -> Output {
+pub fn trapan(args: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_trapan"));
     // The user's cache folder is none of a test's business.
     program.env("TRAPAN_NO_KERNEL_CACHE", "1").args(args).output().expect("the program starts")
 }
 
 #[track_caller]
-fn ok(args: &[&str]) -> Output {
+pub fn ok(args: &[&str]) -> Output {
     let output = trapan(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
@@ -26,7 +26,7 @@ fn ok(args: &[&str]) -> Output {
 
 /// Fails with `code`, says every one of `words`, and prints nothing on stdout.
 #[track_caller]
-fn refused(args: &[&str], code: i32, words: &[&str]) {
+pub fn refused(args: &[&str], code: i32, words: &[&str]) {
     let output = trapan(args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
@@ -38,37 +38,37 @@ fn refused(args: &[&str], code: i32, words: &[&str]) {
 }
 
 /// Settings of a short fusion on the CPU.
-const SHORT: [&str; 8] = ["--epochs", "3", "--dam-epochs", "2", "--warm-up-epochs", "1", "--device", "cpu"];
+pub const SHORT: [&str; 8] = ["--epochs", "3", "--dam-epochs", "2", "--warm-up-epochs", "1", "--device", "cpu"];
 
 /// A folder with a simulated pair.
-struct Pair(TempDir);
+pub struct Pair(pub TempDir);
 
 impl Pair {
-    fn new(extra: &[&str]) -> Self {
+    pub fn new(extra: &[&str]) -> Self {
         let pair = Self(TempDir::new().expect("a temporary folder"));
         ok(&[&["simulate", "-o", &pair.path("."), "--size", "64", "--overwrite"], extra].concat());
         pair
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
 
     /// Arguments of a short fusion on the CPU.
-    fn fuse(&self, output: &str, extra: &[&str]) -> Vec<String> {
+    pub fn fuse(&self, output: &str, extra: &[&str]) -> Vec<String> {
         let files = ["--pan", &self.path("pan.tif"), "--ms", &self.path("ms.tif"), "-o", &self.path(output)];
         [&["fuse"], &files[..], &SHORT, extra].concat().iter().map(|s| (*s).to_owned()).collect()
     }
 
     #[track_caller]
-    fn fused(&self, output: &str, extra: &[&str]) -> Vec<u8> {
+    pub fn fused(&self, output: &str, extra: &[&str]) -> Vec<u8> {
         let args = self.fuse(output, extra);
         ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
         std::fs::read(self.path(output)).expect("the output is there")
     }
 
     #[track_caller]
-    fn refused(&self, extra: &[&str], code: i32, words: &[&str]) {
+    pub fn refused(&self, extra: &[&str], code: i32, words: &[&str]) {
         let before = listing(self.0.path());
         let args = self.fuse("out.tif", extra);
         refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), code, words);
@@ -76,7 +76,7 @@ impl Pair {
     }
 }
 
-fn listing(dir: &Path) -> Vec<PathBuf> {
+pub fn listing(dir: &Path) -> Vec<PathBuf> {
     let mut names: Vec<PathBuf> =
         std::fs::read_dir(dir).expect("a folder").map(|e| e.expect("an entry").path()).collect();
     names.sort();
@@ -115,6 +115,10 @@ fn report_and_trace_tell_the_whole_run() {
     assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
     assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));
+    let best = trapan::graph::Isa::best().to_string();
+    let config = json(&format!("{trace}/config.json"));
+    assert_eq!((&report["instruction_set"], &config["instruction_set"]), (&best.clone().into(), &best.into()));
+    assert_eq!(report["device"], config["device"]);
     let steps = std::fs::read_to_string(format!("{trace}/steps.jsonl")).expect("steps");
     let steps: Vec<Value> = steps.lines().map(|line| serde_json::from_str(line).expect("one step a line")).collect();
     let phases: Vec<&str> = steps.iter().map(|s| s["phase"].as_str().expect("a phase")).collect();
@@ -317,8 +321,8 @@ fn outputs_in_the_way_exit_with_8() {
     refused(&["fuse", "--pan", &pan, "--ms", &ms, "-o", &nowhere, "--device", "cpu"], 8, &["no/such/folder"]);
     let fresh = pair.path("fresh.tif");
     let fuse = ["fuse", "--pan", &pan, "--ms", &ms, "-o", &fresh, "--device", "cpu"];
-    refused(&[&fuse[..], &["--report", &pan]].concat(), 8, &["pan.tif", "--overwrite"]);
-    refused(&[&fuse[..], &["--trace", &pan]].concat(), 8, &["pan.tif"]);
+    refused(&[&fuse[..], &["--report", &pan]].concat(), 8, &["pan.tif", "an input"]);
+    refused(&[&fuse[..], &["--trace", &pan]].concat(), 8, &["pan.tif", "not a folder"]);
 }
 
 #[test]

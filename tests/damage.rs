@@ -113,6 +113,67 @@ fn contradictions_are_damage() {
     assert!(error.to_string().contains("strip 1 of 3"), "{error}");
 }
 
+/// Where the entry of a tag stands in the first directory of a small TIFF of the lower byte first.
+fn entry(bytes: &[u8], tag: u16) -> Option<usize> {
+    let number = |at: usize, width: usize| bytes[at..at + width].iter().rev().fold(0, |n, b| n << 8 | usize::from(*b));
+    let first = number(4, 4);
+    (0..number(first, 2)).map(|i| first + 2 + 12 * i).find(|at| number(*at, 2) == usize::from(tag))
+}
+
+/// A tag may say that it has four thousand million values.
+#[test]
+fn lying_counts_allocate_nothing() {
+    let text: Vec<u64> = "<GDALMetadata></GDALMetadata>".bytes().map(u64::from).collect();
+    let file = Fixture { compression: 8, ..Fixture::new(Sample::U16, [20, 20, 3]) };
+    let file = file.with(33550, 12, &[1; 3]).with(33922, 12, &[1; 6]).with(34735, 3, &[1; 8]).with(34737, 2, &text);
+    let file = file.with(42112, 2, &text).with(42113, 2, &text).with(50844, 12, &[1; 92]).with(338, 3, &[0, 0]);
+    let bytes = file.bytes(&scene(Sample::U16, file.size));
+    assert!(parse(&bytes, "whole.tif").is_ok());
+    for tag in [256, 258, 259, 273, 277, 278, 279, 284, 317, 338, 339, 33550, 33922, 34735, 34737, 42112, 42113, 50844]
+    {
+        for count in [u32::MAX, u32::MAX / 8, 1 << 28] {
+            let mut bytes = bytes.clone();
+            let at = entry(&bytes, tag).unwrap();
+            bytes[at + 4..at + 8].copy_from_slice(&count.to_le_bytes());
+            let (found, largest) = largest_request(|| parse(&bytes, "odd.tif").map(drop));
+            let error = found.expect_err("more values than the file has bytes");
+            assert!(matches!(error, RasterError::Truncated { .. } | RasterError::Damaged { .. }), "{tag}: {error}");
+            assert!(largest < 1 << 16, "{tag}: {count} values asked for {largest} bytes");
+        }
+    }
+}
+
+/// A small image in one enormous tile, which its compression could hold: the image bounds what is decoded.
+#[test]
+fn tiles_far_larger_than_the_image_are_refused() {
+    let bomb = |side: u64, bands: usize| {
+        let file = Fixture {
+            tile: Some([64, 64]),
+            planar: true,
+            compression: 8,
+            ..Fixture::new(Sample::U16, [64, 64, bands])
+        };
+        let data = scene(Sample::U16, file.size);
+        // As many bytes as the best compression needs, the same for each band.
+        let room = vec![0; (2 * side * side / 1032 + 1) as usize];
+        let (places, lengths) = (vec![8; bands], vec![room.len() as u64; bands]);
+        let file = file.with(322, 4, &[side]).with(323, 4, &[side]).with(324, 4, &places).with(325, 4, &lengths);
+        file.with(65000, 2, &room).bytes(&data)
+    };
+    for (side, bands) in [(8192, 1), (16384, 40), (22000, 200)] {
+        let bytes = bomb(side, bands);
+        let (found, largest) = largest_request(|| parse(&bytes, "bomb.tif").map(drop));
+        let error = found.unwrap_err();
+        assert!(matches!(error, RasterError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("has {side}x{side} pixels, the image 64x64")), "{error}");
+        assert!(largest < bytes.len() + (1 << 16), "{largest} bytes for {} of them", bytes.len());
+    }
+    // Tiles of usual size around a small image are no bomb.
+    let file = Fixture { tile: Some([1024, 1024]), compression: 8, ..Fixture::new(Sample::U16, [20, 20, 4]) };
+    let data = scene(Sample::U16, file.size);
+    assert!(parse(&file.bytes(&data), "small.tif").unwrap().data == data);
+}
+
 /// Small files of different make, and the most values that a byte of them can stand for.
 fn corpus() -> Vec<(Vec<u8>, usize)> {
     let mut files = Vec::new();

@@ -120,11 +120,11 @@ fn info_tells_grids_shift_values_and_needs() {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 
-    // One file is no pair, and files have no bands to choose among.
+    // One file is no pair, and has the bands it has.
     let run = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).output().expect("it starts");
     fails(&run(&["info", &files.path("pan.tif")]), 2, &["pan.tif is one file: name PAN and MS"]);
     let [pan, ms] = ["pan.tif", "ms.tif"].map(|name| files.path(name));
-    fails(&run(&["info", &pan, &ms, "--bands", "B2"]), 2, &["--bands chooses among the files of a product folder"]);
+    fails(&run(&["info", &pan, &ms, "--bands", "B9"]), 2, &["--ms-bands B9", "no such band", "1 to"]);
 
     // fuse warns of the same, and corrects it when told to.
     let output = files.fuse(&[]);

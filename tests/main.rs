@@ -1,6 +1,9 @@
 //! The verification ladder, each rung independent of the one below.
 
+mod agreement;
 mod assess;
+mod beside;
+mod bounds;
 mod checks;
 mod classical;
 mod cli;
@@ -9,6 +12,7 @@ mod compare;
 mod consistency;
 mod creation;
 mod damage;
+mod fills;
 mod filters;
 mod fixture;
 mod geometry;
@@ -17,14 +21,18 @@ mod gpu_failures;
 mod gradients;
 mod info;
 mod layouts;
+mod limits;
 mod models;
+mod outputs;
 mod parity;
+mod printing;
 mod products;
 mod quality;
 mod raster;
 mod reading;
 mod reference;
 mod registration;
+mod remedies;
 mod report;
 mod scene;
 mod shaders;

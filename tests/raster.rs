@@ -2,7 +2,7 @@
 
 use trapan::raster::{Header, Kind, Layout, Pair, Raster, RasterError, Sample, Scale};
 
-use crate::fixture::{ALIGNED, scene};
+use crate::fixture::{ALIGNED, Fixture, parse, scene};
 
 /// An image in memory, as if read from `name`.
 fn image(name: &str, sample: Sample, size: [usize; 3]) -> Raster {
@@ -47,7 +47,7 @@ fn pairs_that_do_not_fit_say_what_would() {
     };
     let error = geometry(pan(128, 128, 4), ms(32, 32, 4), &["4 bands", "gdal_translate -b 1 p.tif p_fixed.tif"]);
     assert!(matches!(error, RasterError::PanBands { bands: 4, .. }));
-    let error = geometry(pan(128, 128, 1), ms(32, 32, 17), &["17 bands", "16"]);
+    let error = geometry(pan(128, 128, 1), ms(32, 32, 17), &["17 bands", "16", "--ms-bands"]);
     assert!(matches!(error, RasterError::MsBands { .. }));
     let error = geometry(pan(60, 60, 1), ms(15, 15, 3), &["15x15", "16"]);
     assert!(matches!(error, RasterError::TooSmall { least: 16, .. }));
@@ -118,8 +118,10 @@ fn nodata_is_masked_and_filled() {
 
 #[test]
 fn an_alpha_band_is_reported() {
-    let mut ms = image("m.tif", Sample::U16, [16, 16, 2]);
-    ms.alpha = Some(2);
+    let file = Fixture::new(Sample::U16, [16, 16, 3]).with(338, 3, &[0, 2]);
+    let mut data = scene(Sample::U16, file.size);
+    data.iter_mut().skip(2).step_by(3).for_each(|opacity| *opacity = 65535.0);
+    let ms = parse(&file.bytes(&data), "m.tif").unwrap();
     let alpha = Pair::new(image("p.tif", Sample::U16, [64, 64, 1]), ms, &ALIGNED).unwrap().warnings;
     assert!(alpha.len() == 1 && alpha[0].contains("band 3 is marked as alpha"), "{alpha:?}");
 }

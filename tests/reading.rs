@@ -396,7 +396,9 @@ fn what_the_file_says_is_kept() {
     // Band 1 is transparency, between the others.
     let file = Fixture::new(Sample::U16, [9, 9, 3]).with(338, 3, &[2, 0]).with(42112, 2, &text(xml));
     let file = file.with(306, 2, &text("2026:11:22 10:00:00")).with(50844, 12, &rpc);
-    let source = source(&file, &scene(Sample::U16, file.size));
+    let mut values = scene(Sample::U16, file.size);
+    values.iter_mut().skip(1).step_by(3).for_each(|opacity| *opacity = 65535.0);
+    let source = source(&file, &values);
     let header = source.header();
     assert_eq!((header.bands, header.alpha, header.bits), (2, Some(1), Some(11)));
     assert_eq!(header.descriptions, [Some("Coastal".into()), None]);

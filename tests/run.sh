@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Passes the tests on a fresh machine with Rust: installs what they need where it is missing
 # (Debian, Ubuntu), then runs `cargo test` with the given arguments. That is a software Vulkan
-# driver and, for the report page, a browser; without a browser its test is left out, loudly,
-# unless TRAPAN_REQUIRE_BROWSER=1.
+# driver, a browser for the report page, and GDAL's programs for the commands that errors suggest;
+# without a browser or GDAL their tests are left out, loudly, unless TRAPAN_REQUIRE_BROWSER=1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,6 +40,10 @@ fi
 # Ubuntu's package is a stub for a snap, which containers cannot run: no browser then.
 if [ "$(uname -s)" = Linux ] && ! has_browser && command -v apt-get >/dev/null; then
     install chromium || echo "no browser could be installed: the report page will not be looked at" >&2
+fi
+
+if [ "$(uname -s)" = Linux ] && ! command -v gdal_translate >/dev/null && command -v apt-get >/dev/null; then
+    install gdal-bin || echo "GDAL could not be installed: the commands that errors suggest will not be run" >&2
 fi
 
 # Mesa complains without one, and keeps compiled shaders between runs in the other.

@@ -341,8 +341,11 @@ fn a_checkpoint_of_another_training_is_refused() {
     let refused = |config: &Config, checkpoints: &mut Checkpoints| {
         run(&dims, config, &samples, Some(checkpoints), u32::MAX).map(|_| ()).expect_err("refused").to_string()
     };
-    assert!(refused(&other, &mut checkpoints).contains("other images, settings, device or version"));
+    let said = refused(&other, &mut checkpoints);
+    let device = format!("CPU, 2 threads, {}", Isa::best());
+    assert!(said.contains(&format!("version or device (on {device}; this run is on {device})")), "{said}");
     let whole = std::fs::read(&path).expect("a checkpoint");
+    assert!(String::from_utf8_lossy(&whole).contains(&device), "it tells the instruction set");
     for (len, what) in [(0, "empty"), (whole.len() / 2, "half")] {
         std::fs::write(&path, &whole[..len]).expect("writable");
         assert!(refused(&config, &mut checkpoints).contains("no weights file of this program"), "{what}");

@@ -4,6 +4,10 @@
 //! [`fuse`] takes a pair as arrays and gives the fused image in the same unit. All arithmetic is in
 //! f64. Pixels outside the mask enter no statistic and no regression; filters do see the values
 //! there, which must therefore be finite.
+//!
+//! For scenes of any size there are two halves: [`Form::fit`] finds the coefficients of closed forms from
+//! windows, in f64, and a [`Stream`] applies them to strips of rows, in f32. On one window that is everything
+//! both together give what [`fuse`] gives, which shares with them filters only.
 
 mod bdsd;
 mod form;

@@ -19,13 +19,21 @@ const PART: usize = 1024;
 /// All arithmetic is in f32 with tables designed in f64. A value is summed up in the same order wherever the
 /// scene is cut and whatever the threads: its bytes do not depend on either.
 pub struct Stream {
-    /// PAN's rows and columns, MS's columns.
+    /// PAN's rows and columns.
     size: [usize; 2],
     bands: usize,
     forms: Vec<Form>,
     /// Upsampling of MS, along y and x.
     up: [Line; 2],
     low: Option<Low>,
+}
+
+/// Where a few rows go, `[n, W, C]` each.
+struct Block<'a> {
+    rows: Range<usize>,
+    /// Empty if not wanted.
+    lms: &'a mut [f32],
+    fused: Vec<&'a mut [f32]>,
 }
 
 /// PAN through the MTF of bands and back on its own grid.
@@ -119,16 +127,18 @@ impl Stream {
         let low = self.low.as_ref().map(|low| low.widened(low.up[0].needs(rows.clone()), &pan, width));
         let low = low.as_ref().map_or(Vec::new(), |planes| planes.iter().map(Plane::rows).collect());
 
-        let mut blocks: Vec<(usize, &mut [f32], Vec<&mut [f32]>)> =
-            rows.clone().step_by(BLOCK).map(|first| (first, Default::default(), Vec::new())).collect();
-        lms.chunks_mut(BLOCK * line).zip(&mut blocks).for_each(|(chunk, block)| block.1 = chunk);
+        let block = |first: usize| Block {
+            rows: first..(first + BLOCK).min(rows.end),
+            lms: Default::default(),
+            fused: Vec::new(),
+        };
+        let mut blocks: Vec<Block<'_>> = rows.clone().step_by(BLOCK).map(block).collect();
+        lms.chunks_mut(BLOCK * line).zip(&mut blocks).for_each(|(part, block)| block.lms = part);
         for fused in fused {
             assert_eq!(fused.len(), rows.len() * line, "room for fused rows");
-            fused.chunks_mut(BLOCK * line).zip(&mut blocks).for_each(|(chunk, block)| block.2.push(chunk));
+            fused.chunks_mut(BLOCK * line).zip(&mut blocks).for_each(|(part, block)| block.fused.push(part));
         }
-        blocks.into_par_iter().for_each(|(first, lms, mut fused)| {
-            self.block(first..(first + BLOCK).min(rows.end), &pan, &wide, &low, lms, &mut fused);
-        });
+        blocks.into_par_iter().for_each(|block| self.block(block, &pan, &wide, &low));
     }
 
     /// [`rows`](Self::rows) of a whole image.
@@ -141,15 +151,8 @@ impl Stream {
     }
 
     /// A few rows, part by part.
-    fn block(
-        &self,
-        rows: Range<usize>,
-        pan: &Rows<'_>,
-        wide: &Rows<'_>,
-        low: &[Rows<'_>],
-        lms: &mut [f32],
-        fused: &mut [&mut [f32]],
-    ) {
+    fn block(&self, block: Block<'_>, pan: &Rows<'_>, wide: &Rows<'_>, low: &[Rows<'_>]) {
+        let Block { rows, lms, mut fused } = block;
         let (width, bands) = (self.size[1], self.bands);
         let pixels = (PART / bands).max(1);
         let mut scratch = vec![0.0; pixels * bands];
@@ -170,7 +173,7 @@ impl Stream {
                     Some(low) => &lows[low.of_band[band] * pixels..][..columns.len()],
                     None => p,
                 };
-                for (form, fused) in self.forms.iter().zip(&mut *fused) {
+                for (form, fused) in self.forms.iter().zip(&mut fused) {
                     for (b, band) in form.bands.iter().enumerate() {
                         band.apply(b, p, l, low_of(b), &mut fused[place.clone()]);
                     }

@@ -15,7 +15,7 @@ use trapan::method::config::{
     Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp,
 };
 
-use trapan::raster::{Creation, Header, Pair, RasterError, Scale, Scene, Survey, check_output};
+use trapan::raster::{Creation, Format, Header, Output, Pair, RasterError, Scale, Scene, Survey, check_output};
 
 use super::{CliError, Talk};
 
@@ -32,10 +32,10 @@ pub const SENSORS: &[&str] = &["wv2", "wv3", "wv4", "qb", "ikonos", "ge1", "gf2"
 /// Where the result goes.
 #[derive(Args)]
 pub struct OutputArgs {
-    /// Fused GeoTIFF to write
+    /// Fused GeoTIFF to write; a symbolic link is followed
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Replace existing output files
+    /// Replace existing output files, never an input
     #[arg(long)]
     pub overwrite: bool,
     /// Bands to write, from 1, in the order wanted; all are fitted [default: all]
@@ -78,6 +78,11 @@ impl OutputArgs {
         Ok(if all { (0..bands).collect() } else { self.out_bands.iter().map(|band| band - 1).collect() })
     }
 
+    /// The file that is written.
+    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+        [Output::new(&self.output, Format::GeoTiff)].into_iter()
+    }
+
     /// The checkpoint beside the output.
     pub fn checkpoint(&self) -> PathBuf {
         let mut name = self.output.as_os_str().to_owned();
@@ -115,6 +120,11 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "must be a number with K, M, G or T, as 500M or 4G".into())
 }
 
+/// Threads that this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
 /// Which device.
 #[derive(Args)]
 pub struct DeviceArgs {
@@ -123,7 +133,7 @@ pub struct DeviceArgs {
     /// (a Vulkan driver on the CPU: slow, for checking)
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceChoice,
-    /// Threads of the CPU engine; 0: all cores
+    /// Threads of the CPU engine, at most one per core; 0: all cores
     #[arg(short = 'j', long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Numbers that convolutions multiply: f32, or f16 with f32 sums (experimental, on GPUs with
@@ -154,7 +164,14 @@ impl DeviceArgs {
     /// Opens the device and says which one and why.
     pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
         let start = Instant::now();
-        let (device, why) = Device::open(self.device, self.threads)?;
+        let (cores, mut threads) = (cores(), self.threads);
+        if threads > cores {
+            talk.say(format_args!(
+                "warning: -j {threads} is more than the {cores} threads that this machine runs at once; taking {cores}"
+            ));
+            threads = cores;
+        }
+        let (device, why) = Device::open(self.device, threads)?;
         let device = device.with_precision(self.precision)?.with_convolution(self.convolution)?;
         talk.say(format_args!("device: {device}, {why}"));
         talk.detail(format_args!("opened in {:.0} ms", start.elapsed().as_secs_f64() * 1e3));
@@ -311,7 +328,8 @@ pub struct MethodArgs {
     /// Most training windows of a larger scene
     #[arg(long, default_value_t = 8, value_name = "K")]
     train_windows: usize,
-    /// Seed: same seed and device, same bytes
+    /// Seed: the same seed gives the same bytes on the same device; on the CPU, with the same instruction
+    /// set (--device cpu:avx2 holds a newer one to it), whatever the number of threads
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }

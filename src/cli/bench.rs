@@ -10,6 +10,7 @@ use trapan::graph::{Call, Shape};
 use trapan::method::Phase;
 
 use super::args::DeviceArgs;
+use super::terminal::{self, out};
 use super::{CliError, Talk};
 
 /// Version of the JSON's layout.
@@ -92,7 +93,6 @@ least time that the ceilings allow for them. More than 100 % is no mistake: Wino
 Measure on an idle machine: the ceilings and the rest are not measured at one time.";
 
 /// Runs `bench`.
-#[expect(clippy::print_stdout, reason = "the tables are the command's output")]
 pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let (side, effort) = match (args.quick, device.is_software()) {
@@ -103,9 +103,9 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     if args.growth {
         return growth(&device, args, effort, talk);
     }
-    let print = |line: &str| {
+    let print = |lines: &str| {
         if !args.json {
-            println!("{line}");
+            terminal::lines(lines);
         }
     };
     let ceilings = Ceilings::measure(&device, side, effort)?;
@@ -165,17 +165,16 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "memory_bytes": memory,
             "fuse": { "side": SIDE, "bands": BANDS, "seconds": fuse },
         });
-        println!("{all:#}");
+        terminal::json(&all);
     }
     Ok(())
 }
 
 /// Measures a full step at every size that the device can hold.
-#[expect(clippy::print_stdout, reason = "the table is the command's output")]
 fn growth(device: &Device, args: &BenchArgs, effort: Effort, talk: Talk) -> Result<(), CliError> {
     let mut rows = Vec::new();
     if !args.json {
-        println!("{:>10} {:>6} {:>10} {:>10} {:>9} {:>12}", "pan", "bands", "ms", "ns/pixel", "MiB", "bytes/pixel");
+        out!("{:>10} {:>6} {:>10} {:>10} {:>9} {:>12}", "pan", "bands", "ms", "ns/pixel", "MiB", "bytes/pixel");
     }
     let sizes = GROWTH.iter().filter(|(side, _)| !args.quick || *side <= 128);
     for size in sizes {
@@ -190,14 +189,14 @@ fn growth(device: &Device, args: &BenchArgs, effort: Effort, talk: Talk) -> Resu
         let (ns, each) = (seconds * 1e9 / point.pixels() as f64, bytes as f64 / point.pixels() as f64);
         if !args.json {
             let (ms, mib) = (seconds * 1e3, bytes as f64 / (1 << 20) as f64);
-            println!("{:>10} {bands:>6} {ms:10.2} {ns:10.0} {mib:9.1} {each:12.0}", format!("{side}x{side}"));
+            out!("{:>10} {bands:>6} {ms:10.2} {ns:10.0} {mib:9.1} {each:12.0}", format!("{side}x{side}"));
         }
         rows.push(json!({ "side": side, "bands": bands, "seconds": seconds, "bytes": bytes, "ns_per_pixel": ns }));
     }
     if args.json {
         let version = env!("CARGO_PKG_VERSION");
         let all = json!({ "schema": SCHEMA, "trapan": version, "device": device.to_string(), "growth": rows });
-        println!("{all:#}");
+        terminal::json(&all);
     }
     Ok(())
 }

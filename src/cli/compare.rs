@@ -8,9 +8,9 @@ use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
 use super::contender::Contender;
-use super::inputs::InputArgs;
+use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, Line};
-use super::{CliError, Talk, progress, table};
+use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.
 #[derive(Args)]
@@ -35,10 +35,9 @@ pub struct CompareArgs {
 }
 
 /// Runs `compare`.
-#[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let (scene, sensor) = args.input.open()?;
+    let Matched { scene, sensor, .. } = args.input.open(talk)?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
@@ -57,7 +56,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
         None => unreachable!("a device is opened wherever TRA-PAN takes part"),
     })?;
     if args.json {
-        println!("{:#}", serde_json::to_value(&lines).expect("results are plain values"));
+        terminal::json(&serde_json::to_value(&lines).expect("results are plain values"));
     } else {
         print(&table(&lines, phase));
     }
@@ -65,10 +64,9 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
 }
 
 /// Prints a comparison.
-#[expect(clippy::print_stdout, reason = "the comparison is the command's output")]
 pub fn print(table: &Table) {
-    print!("{}", table::text(table));
-    println!("\n{}", table.note);
+    terminal::lines(table::text(table));
+    terminal::lines(format_args!("\n{}", table.note));
 }
 
 /// The comparison as a table, for a terminal and for the report.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use trapan::method::Contest;
 use trapan::quality::Phase;
-use trapan::raster::{self, Creation, Layout, Raster, RasterError, Sample};
+use trapan::raster::{self, Creation, Format, Layout, Output, Raster, RasterError, Sample};
 
 use super::args::MethodArgs;
-use super::inputs::InputArgs;
+use super::inputs::{InputArgs, Matched};
 use super::{CliError, Talk};
 
 /// Arguments of `degrade`.
@@ -28,7 +28,9 @@ pub struct DegradeArgs {
 
 /// Runs `degrade`.
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
-    let (scene, sensor) = args.input.open()?;
+    let Matched { scene, sensor, paths } = args.input.open(talk)?;
+    let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
+    raster::check_outputs(&paths, &names.map(|path| Output::new(path, Format::GeoTiff)))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let pair = args.input.check(scene, &config, talk)?.pair()?;
     let scale = args.method.scale_of(&pair)?;

@@ -4,17 +4,17 @@ use trapan::engine::gpu::adapters;
 use trapan::graph::Isa;
 
 use super::CliError;
+use super::args::cores;
+use super::terminal::out;
 
 /// Lists what programs can run on.
-#[expect(clippy::print_stdout, reason = "the list is the command's output")]
 pub fn run() -> Result<(), CliError> {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    println!("cpu    CPU engine, {threads} threads, {:?}", Isa::best());
+    out!("cpu    CPU engine, {} threads, {:?}", cores(), Isa::best());
     for (i, adapter) in adapters().iter().enumerate() {
         let mib = |bytes: u64| bytes >> 20;
-        println!("gpu:{i}  {adapter}");
-        println!("       driver {}", adapter.driver);
-        println!(
+        out!("gpu:{i}  {adapter}");
+        out!("       driver {}", adapter.driver);
+        out!(
             "       buffer {} MiB, storage binding {} MiB, workgroup {} threads and {} KiB, grid {}",
             mib(adapter.limits.buffer),
             mib(adapter.limits.binding),
@@ -22,13 +22,13 @@ pub fn run() -> Result<(), CliError> {
             adapter.workgroup_memory >> 10,
             adapter.limits.grid
         );
-        println!(
+        out!(
             "       features: {}",
             if adapter.features.is_empty() { "none" } else { "" }.to_owned() + &adapter.features.join(", ")
         );
         match &adapter.half {
-            Ok(size) => println!("       --precision f16: matrices of {size}x{size}"),
-            Err(missing) => println!("       --precision f16: no, it lacks {missing}"),
+            Ok(size) => out!("       --precision f16: matrices of {size}x{size}"),
+            Err(missing) => out!("       --precision f16: no, it lacks {missing}"),
         }
     }
     Ok(())

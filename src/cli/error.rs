@@ -63,11 +63,12 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
-    /// Bands of files that are not a product's.
-    #[error(
-        "--bands chooses among the files of a product folder; of files that are named, name others, or choose by --out-bands"
-    )]
-    BandsOfFiles,
+    /// The text cannot be printed.
+    #[error("stdout: cannot be written: {source}; files are not concerned")]
+    Stdout {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A window beyond the scene.
     #[error(
         "--window {},{},{},{} is empty or reaches beyond the common area of {}x{} pixels",
@@ -111,14 +112,9 @@ impl CliError {
             Self::Simulate(_) => 2,
             Self::Quality(e) => quality(e),
             Self::Gate { .. } => 9,
-            Self::Picture(_) | Self::Report(ReportError::Picture(_)) => 8,
+            Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => raster(e),
-            Self::Report(_)
-            | Self::Rgb { .. }
-            | Self::OneFile { .. }
-            | Self::BandsOfFiles
-            | Self::Window { .. }
-            | Self::OutBand { .. } => 2,
+            Self::Report(_) | Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }
@@ -129,6 +125,7 @@ fn raster(error: &RasterError) -> u8 {
         Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
+        Kind::Memory => 6,
         Kind::Output => 8,
     }
 }

@@ -5,21 +5,20 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::graph::Program;
 use trapan::method::apply::{Application, Applied};
 use trapan::method::config::Effort;
 use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
 use trapan::quality::Phase;
-use trapan::raster::{self, Scale, Scene, Survey};
+use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
 use trapan::report::Report;
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
 use super::contender::Contender;
-use super::inputs::InputArgs;
+use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, Trained, gate};
 use super::output::write_scene;
 use super::report::{Finished, ReportArgs, Times};
-use super::{CliError, Talk, baseline, compare, profile, progress};
+use super::{CliError, Talk, baseline, compare, profile, progress, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -59,7 +58,7 @@ pub struct FuseArgs {
     trace: Option<PathBuf>,
     /// Print the static plans and stop
     #[arg(long)]
-    dump_plan: bool,
+    pub dump_plan: bool,
     /// Take the time of every kernel and print it at the end; with -v, of every call
     #[arg(long)]
     profile: bool,
@@ -76,6 +75,14 @@ impl FuseArgs {
     fn untrained(&self) -> bool {
         self.contender != Contender::Trapan || self.method.effort() == Effort::Fast
     }
+
+    /// Every file that may be written.
+    fn outputs(&self) -> Vec<Output> {
+        let model = self.save_model.iter().map(|path| Output::new(path, Format::Safetensors));
+        let checkpoint = self.resume.then(|| Output::new(self.output.checkpoint(), Format::Safetensors));
+        let trace = self.trace.iter().flat_map(|dir| method::trace::outputs(dir));
+        self.output.outputs().chain(self.reports.outputs()).chain(model).chain(checkpoint).chain(trace).collect()
+    }
 }
 
 /// Runs `fuse`.
@@ -83,7 +90,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let (scene, sensor) = args.input.open()?;
+    let Matched { mut scene, sensor, paths } = args.input.open(talk)?;
+    scene.limit_memory(args.output.memory());
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let config = match args.contender {
         Contender::Classical(method) => args.method.closed_form(config, method),
@@ -92,6 +100,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if !args.untrained() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
+    raster::check_outputs(&paths, &args.outputs())?;
     args.output.check(&creation, scene.ms())?;
     args.reports.check(scene.ms().bands, args.output.overwrite)?;
     if args.compare || args.quality_gate {
@@ -101,15 +110,17 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         raster::check_output(path, args.output.overwrite)?;
     }
     if let Some(dir) = &args.trace {
-        method::trace::check(dir)?;
+        method::trace::check(dir, args.output.overwrite)?;
     }
     let mut scene = args.input.check(scene, &config, talk)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
     scene.warnings.extend(survey.warnings.iter().cloned());
     let scale = args.method.scale(&scene, &survey)?;
     if args.dump_plan {
         let program = method::program(&scene, &survey, &scale, &config)?;
-        dump_plan(&program);
+        terminal::lines(program);
         return Ok(());
     }
     describe(&scene, &scale, &config, talk);
@@ -151,7 +162,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, learned.dims, &config, &scale, &learned.outcome)?;
+        method::trace::write(dir, &learned, &config, &scale, args.output.overwrite)?;
     }
     let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
@@ -193,11 +204,6 @@ fn judge(
         }
     }
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
-}
-
-#[expect(clippy::print_stdout, reason = "the plan is the command's output")]
-fn dump_plan(program: &Program) {
-    print!("{program}");
 }
 
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {

@@ -7,10 +7,10 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::method::Fitted;
 use trapan::method::apply::Application;
-use trapan::raster::{Scale, Survey, Window};
+use trapan::raster::{Scale, Survey, Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
-use super::inputs::InputArgs;
+use super::inputs::{InputArgs, Matched};
 use super::output::write_scene;
 use super::{CliError, Talk, progress};
 
@@ -45,10 +45,15 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let creation = args.output.creation()?;
     let mut fitted = Fitted::load(&args.model)?;
-    let (scene, _) = args.input.open()?;
+    let Matched { mut scene, mut paths, .. } = args.input.open(talk)?;
+    paths.push(args.model.clone());
+    check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
+    scene.limit_memory(args.output.memory());
     fitted.check_shape(&scene)?;
     args.output.check(&creation, scene.ms())?;
-    let scene = args.input.check(scene, &fitted.config, talk)?;
+    let mut scene = args.input.check(scene, &fitted.config, talk)?;
+    // Matched anew where it was registered.
+    scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {

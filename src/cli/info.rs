@@ -12,8 +12,9 @@ use trapan::raster::{
     Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
 };
 
+use super::args::cores;
 use super::inputs::{Files, PairArgs};
-use super::{CliError, Talk};
+use super::{CliError, Talk, terminal};
 
 /// Version of the JSON's layout.
 const SCHEMA: u32 = 1;
@@ -30,7 +31,6 @@ pub struct InfoArgs {
 
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
-#[expect(clippy::print_stdout, reason = "the report is the command's output")]
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     let Files { pan, ms, .. } = args.pair.open()?;
     let headers = [pan.header().clone(), ms.header().clone()];
@@ -52,8 +52,8 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     });
     let info = Info { headers, matched: matched.transpose()?, problem };
     match args.json {
-        true => println!("{:#}", info.json()),
-        false => info.lines().iter().for_each(|line| println!("{line}")),
+        true => terminal::json(&info.json()),
+        false => info.lines().iter().for_each(terminal::line),
     }
     info.problem.map_or(Ok(()), |problem| Err(problem.into()))
 }
@@ -97,8 +97,10 @@ fn bits(header: &Header, seen: &Seen) -> Option<u8> {
 
 impl Info {
     fn verdict(&self) -> &'static str {
-        let warned =
-            self.matched.as_ref().is_some_and(|m| !m.check.warnings.is_empty() || !m.geometry.notes.is_empty());
+        let warned = self.matched.as_ref().is_some_and(|m| {
+            !(m.check.warnings.is_empty() && m.check.undeclared.is_empty() && m.geometry.notes.is_empty())
+        });
+        let warned = warned || self.headers.iter().any(|header| !header.notes.is_empty());
         match (&self.problem, warned) {
             (Some(_), _) => "cannot be fused as it is",
             (None, true) => "can be fused; see the warnings",
@@ -130,8 +132,10 @@ impl Info {
                 lines.extend(shift_lines(found, &self.headers[1]));
             }
             lines.extend(estimate_lines(estimate));
-            lines.extend(check.warnings.iter().map(|warning| format!("warning  {warning}")));
+            lines.extend(check.undeclared.iter().chain(&check.warnings).map(|warning| format!("warning  {warning}")));
         }
+        let notes = self.headers.iter().flat_map(|header| &header.notes);
+        lines.extend(notes.map(|note| format!("warning  {note}")));
         lines.push(format!("verdict  {}", self.verdict()));
         lines
     }
@@ -143,6 +147,7 @@ impl Info {
             "pan": file_json(&self.headers[0], seen(0)),
             "ms": file_json(&self.headers[1], seen(1)),
             "verdict": self.verdict(),
+            "notes": self.headers.iter().flat_map(|header| &header.notes).collect::<Vec<_>>(),
             "problem": self.problem.as_ref().map(ToString::to_string),
         });
         if let Some(Matched { geometry, check, estimate }) = &self.matched {
@@ -157,7 +162,7 @@ impl Info {
             value["shift"] = check.registration.as_ref().map(shift_json).into();
             value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
             value["estimate"] = estimate_json(estimate);
-            value["warnings"] = json!(check.warnings);
+            value["warnings"] = json!(check.undeclared.iter().chain(&check.warnings).collect::<Vec<_>>());
         }
         value
     }
@@ -198,6 +203,10 @@ fn file_line(header: &Header, seen: Option<&Seen>) -> String {
         }
         None => parts.push("no georeference".into()),
     }
+    if !header.beside.is_empty() {
+        let names = header.beside.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+        parts.push(format!("with {}", names.collect::<Vec<_>>().join(", ")));
+    }
     parts.join(", ")
 }
 
@@ -208,6 +217,7 @@ fn file_json(header: &Header, seen: Option<&Seen>) -> Value {
         "height": header.height,
         "bands": header.bands,
         "descriptions": header.descriptions,
+        "beside": header.beside.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "sample": header.sample.to_string(),
         "bits_declared": header.bits,
         "bits": seen.and_then(|seen| bits(header, seen)),
@@ -253,18 +263,14 @@ fn shift_json(found: &Registration) -> Value {
     })
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
-}
-
 fn estimate_lines(estimate: &Estimate) -> Vec<String> {
     let mega = |bytes: u64| bytes.div_ceil(1 << 20);
     let mut lines = vec![format!(
         "needs    {:.0} TFLOP; cpu, {} threads, {:?}: about {:.0} s and {} MiB",
         (estimate.training + estimate.inference) / 1e12,
-        threads(),
+        cores(),
         Isa::best(),
-        estimate.seconds(threads()),
+        estimate.seconds(cores()),
         mega(estimate.bytes)
     )];
     for (i, adapter) in adapters().iter().enumerate() {
@@ -284,7 +290,7 @@ fn estimate_json(estimate: &Estimate) -> Value {
     json!({
         "training_flop": estimate.training,
         "inference_flop": estimate.inference,
-        "cpu": { "threads": threads(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(threads()), "bytes": estimate.bytes },
+        "cpu": { "threads": cores(), "isa": format!("{:?}", Isa::best()), "seconds": estimate.seconds(cores()), "bytes": estimate.bytes },
         "gpus": gpus.collect::<Vec<_>>(),
     })
 }

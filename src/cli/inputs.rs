@@ -20,16 +20,17 @@ pub struct PairArgs {
     /// Panchromatic GeoTIFF, one band
     #[arg(long, value_name = "FILE", required_unless_present = "files")]
     pan: Option<PathBuf>,
-    /// Multispectral GeoTIFF of the same area, 1 to 16 bands, or several files whose bands follow
-    /// each other
+    /// Multispectral GeoTIFF of the same area, or several files whose bands follow each other; up to 16
+    /// bands are fused at once, see --ms-bands
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
     ms: Vec<PathBuf>,
-    /// Bands of a Landsat product to fuse [default: B2 to B7; Landsat 7: B1 to B5, B7]
-    #[arg(long, value_delimiter = ',', value_name = "B4,B3,…", requires = "files")]
-    bands: Vec<String>,
-    /// Value of pixels without data, for files that do not state one
-    #[arg(long, allow_negative_numbers = true, value_name = "VALUE")]
-    nodata: Option<f64>,
+    /// MS bands to fuse, by name or number from 1, in this order; the others are not read. Of a Landsat
+    /// product by its own numbers (B4 or 4) [default: all; Landsat: B2 to B7; Landsat 7: B1 to B5, B7]
+    #[arg(long, visible_alias = "bands", value_delimiter = ',', value_name = "BAND,…")]
+    ms_bands: Vec<String>,
+    /// Value of pixels without data, or none, whatever the files state; two values: of PAN, of MS
+    #[arg(long, allow_hyphen_values = true, value_name = "VALUE[,VALUE]", value_parser = nodata)]
+    nodata: Option<[Option<f64>; 2]>,
     #[command(flatten)]
     pub geometry: GeometryArgs,
 }
@@ -40,31 +41,53 @@ pub struct Files {
     pub ms: Source,
     /// The preset of a product's sensor, if there is one.
     pub sensor: Option<Sensor>,
+    /// All files of both, and of the product.
+    pub paths: Vec<PathBuf>,
 }
 
 impl PairArgs {
     /// Opens the files, or those of the product.
     pub fn open(&self) -> Result<Files, CliError> {
-        let (mut inputs, nodata) = match &self.files[..] {
+        let (pan, mut ms, product) = match &self.files[..] {
             [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
             [folder] => {
-                let product = Product::open(folder, &self.bands)?;
+                let product = Product::open(folder, &self.ms_bands)?;
                 let [pan, ms] = product.sources()?;
-                let sensor = product.satellite.as_deref().and_then(sensor);
-                (Files { pan, ms, sensor }, product.nodata)
+                (pan, ms, product)
             }
-            [_, _, ..] if !self.bands.is_empty() => return Err(CliError::BandsOfFiles),
-            [pan, ms @ ..] => (Files { pan: Source::open(&[pan])?, ms: Source::open(ms)?, sensor: None }, None),
+            [pan, ms @ ..] => (Source::open(&[pan])?, Source::open(ms)?, Product::default()),
             [] => {
                 let pan = Source::open(&self.pan.iter().collect::<Vec<_>>())?;
-                (Files { pan, ms: Source::open(&self.ms)?, sensor: None }, None)
+                (pan, Source::open(&self.ms)?, Product::default())
             }
         };
-        if let Some(nodata) = self.nodata.or(nodata) {
-            inputs.pan.assume_nodata(nodata);
-            inputs.ms.assume_nodata(nodata);
+        let paths = pan.header().files().chain(ms.header().files()).chain(&product.files).cloned().collect();
+        // A product has chosen for itself.
+        if !self.ms_bands.is_empty() && product.ms.is_empty() {
+            ms.choose(&self.ms_bands)?;
+        }
+        let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(sensor), paths };
+        for (i, image) in [&mut inputs.pan, &mut inputs.ms].into_iter().enumerate() {
+            match (self.nodata, product.nodata) {
+                (Some(given), _) => image.set_nodata(given[i]),
+                (None, Some(usual)) => image.assume_nodata(usual),
+                (None, None) => {}
+            }
         }
         Ok(inputs)
+    }
+}
+
+/// Nodata of PAN and of MS.
+fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
+    let one = |text: &str| match text.trim() {
+        "none" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("{number} is neither a number nor none")),
+    };
+    match &text.split(',').collect::<Vec<_>>()[..] {
+        [both] => one(both).map(|both| [both; 2]),
+        [pan, ms] => Ok([one(pan)?, one(ms)?]),
+        _ => Err("must be one value, or two: of PAN, of MS".to_owned()),
     }
 }
 
@@ -89,16 +112,29 @@ enum Coregister {
     Require,
 }
 
+/// The two images on each other.
+pub struct Matched {
+    pub scene: Scene<'static>,
+    /// The preset of a product's sensor, if there is one.
+    pub sensor: Option<Sensor>,
+    /// All files that are read, and those of the product.
+    pub paths: Vec<PathBuf>,
+}
+
 impl InputArgs {
     /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
-    pub fn open(&self) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
-        self.matched(&self.pair.geometry.options())
+    pub fn open(&self, talk: Talk) -> Result<Matched, CliError> {
+        let matched = self.matched(&self.pair.geometry.options())?;
+        let images = [matched.scene.pan(), matched.scene.ms()];
+        let mistaken = images.into_iter().filter(|image| image.mistaken_alpha.is_some());
+        mistaken.flat_map(|image| &image.notes).for_each(|note| talk.say_to_the_quiet(format_args!("warning: {note}")));
+        Ok(matched)
     }
 
-    fn matched(&self, options: &GeometryOptions) -> Result<(Scene<'static>, Option<Sensor>), CliError> {
-        let Files { pan, ms, sensor } = self.pair.open()?;
+    fn matched(&self, options: &GeometryOptions) -> Result<Matched, CliError> {
+        let Files { pan, ms, sensor, paths } = self.pair.open()?;
         let geometry = Geometry::of(pan.header(), ms.header(), options)?;
-        Ok((Scene::new(pan, ms, geometry), sensor))
+        Ok(Matched { scene: Scene::new(pan, ms, geometry), sensor, paths })
     }
 
     /// Checks what [`open`](Self::open) gave, and corrects its registration as asked for, or as `config`'s
@@ -126,7 +162,7 @@ impl InputArgs {
             }
         };
         if let Some((options, done)) = corrected {
-            (scene, _) = self.matched(&options)?;
+            scene = self.matched(&options)?.scene;
             check = Check::of(&scene)?;
             scene.warnings.push(format!("{done} (--coregister)"));
         }

@@ -1,5 +1,4 @@
 //! The command line: a thin client of the library, and the only code that prints.
-#![expect(clippy::print_stderr, reason = "the command line is what talks")]
 
 mod args;
 mod assess;
@@ -25,7 +24,9 @@ mod report;
 mod selftest;
 mod simulate;
 mod table;
+mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,14 +37,14 @@ use error::CliError;
 ///
 /// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
 /// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
-/// exists or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
+/// exists, is an input or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
 /// 130 interrupted.
 #[derive(Parser)]
 #[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print nothing but errors
+    /// Print nothing but errors, and what changes the bands of the result
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Print settings and timings
@@ -79,6 +80,18 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+impl Command {
+    /// Whether it leaves nothing but what it prints.
+    fn only_prints(&self) -> bool {
+        match self {
+            Self::Info(_) | Self::Compare(_) | Self::Devices | Self::Selftest(_) | Self::Bench(_) => true,
+            Self::Fuse(args) => args.dump_plan,
+            Self::Assess(args) => args.maps.is_none(),
+            Self::Experiment(_) | Self::Infer(_) | Self::Degrade(_) | Self::Simulate(_) | Self::Demo(_) => false,
+        }
+    }
+}
+
 /// How much to say on stderr.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Talk {
@@ -91,6 +104,14 @@ impl Talk {
     /// A line worth saying unless the user wants none.
     fn say(self, line: impl std::fmt::Display) {
         if self >= Self::Normal {
+            terminal::note(line);
+        }
+    }
+
+    /// A line that even `-q` does not keep back, because it changes what the result is. All others hear it among
+    /// the warnings.
+    fn say_to_the_quiet(self, line: impl std::fmt::Display) {
+        if self == Self::Quiet {
             eprintln!("{line}");
         }
     }
@@ -98,7 +119,7 @@ impl Talk {
     /// A line for `-v`.
     fn detail(self, line: impl std::fmt::Display) {
         if self >= Self::Verbose {
-            eprintln!("{line}");
+            terminal::note(line);
         }
     }
 }
@@ -106,12 +127,27 @@ impl Talk {
 /// Parses the command line, runs it, prints the error and gives its exit code.
 pub fn main() -> ExitCode {
     quiet_mesa();
-    match run(Cli::parse()) {
+    bound_threads();
+    let cli = parse();
+    if cli.command.only_prints() {
+        terminal::only_prints();
+    }
+    let done = run(cli).and_then(|()| terminal::finish().map_err(|source| CliError::Stdout { source }));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            terminal::note(format_args!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The command line; its errors, which repeat arguments, as they may be shown.
+fn parse() -> Cli {
+    let shown = |argument: OsString| OsString::from(&*trapan::raster::visible(&argument.to_string_lossy()));
+    match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => Cli::try_parse_from(std::env::args_os().map(shown)).map_or_else(|e| e, |_| error).exit(),
     }
 }
 
@@ -120,6 +156,17 @@ fn quiet_mesa() {
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // SAFETY: the program has only this thread yet.
         unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
+    }
+}
+
+/// The thread pools take any number from these variables, and thousands of threads take all memory.
+fn bound_threads() {
+    for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
+        let asked = std::env::var(name).ok().and_then(|value| value.parse::<usize>().ok());
+        if asked.is_some_and(|threads| threads > args::cores()) {
+            // SAFETY: the program has only this thread yet.
+            unsafe { std::env::set_var(name, args::cores().to_string()) };
+        }
     }
 }
 

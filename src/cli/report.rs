@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use trapan::method::apply::Applied;
 use trapan::method::{Config, Fitted, Learned};
-use trapan::raster::{Scale, Scene, check_output};
-use trapan::report::{Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook};
+use trapan::raster::{Output, Scale, Scene, check_output};
+use trapan::report::{
+    Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook, quicklook_outputs,
+};
 
 use super::args::OutputArgs;
 use super::{CliError, Talk};
@@ -85,6 +87,12 @@ impl ReportArgs {
         Self { report: vec![report], quicklook: None, rgb: None }
     }
 
+    /// The files that may be written.
+    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+        let reports = self.report.iter().map(|path| Output::new(path, Report::format(path)));
+        reports.chain(self.quicklook.iter().flat_map(|dir| quicklook_outputs(dir)))
+    }
+
     /// Finds out, before a long computation, whether everything can be written.
     pub fn check(&self, bands: usize, overwrite: bool) -> Result<(), CliError> {
         if let Some(rgb) = &self.rgb
@@ -109,7 +117,7 @@ impl ReportArgs {
         let Finished { scene, scale, method, device, fitted, training, seconds } = run;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
-        let colours = Colours::of(&images, &scene.ms().descriptions, bands.as_deref());
+        let colours = Colours::of(&images, &scene.ms().colour_names(), bands.as_deref());
         if let Some(dir) = &self.quicklook {
             quicklook(&images, &colours, dir, output.overwrite)?;
             talk.say(format_args!("wrote pictures into {}", dir.display()));

@@ -5,6 +5,7 @@ use trapan::engine::{Engine, Options};
 use trapan::kernels::{self, suite};
 
 use super::args::DeviceArgs;
+use super::terminal::out;
 use super::{CliError, Talk};
 
 /// Arguments of `selftest`.
@@ -15,7 +16,6 @@ pub struct SelftestArgs {
 }
 
 /// Runs every case of every kernel and prints one line per kernel and per failure.
-#[expect(clippy::print_stdout, reason = "the result is the command's output")]
 pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let options = Options { poison: true, ..Options::default() };
@@ -25,17 +25,17 @@ pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     for kernel in kernels::ALL {
         let own = || outcomes.iter().filter(|o| o.kernel.name == kernel.name);
         let failed = own().filter(|o| o.result.is_err()).count();
-        println!(
+        out!(
             "{:20} {:3} cases, {}",
             kernel.name,
             own().count(),
             if failed == 0 { "ok".into() } else { format!("{failed} FAILED") }
         );
         for (case, why) in own().filter_map(|o| Some((&o.case, o.result.as_ref().err()?))) {
-            println!("    {case}: {why}");
+            out!("    {case}: {why}");
         }
     }
     let (failed, cases) = (outcomes.iter().filter(|o| o.result.is_err()).count(), outcomes.len());
-    println!("{} passed, {failed} failed", cases - failed);
+    out!("{} passed, {failed} failed", cases - failed);
     if failed == 0 { Ok(()) } else { Err(CliError::Selftest { failed, cases, device: device.to_string() }) }
 }

@@ -1,5 +1,6 @@
 //! Tables of numbers on a terminal.
 
+use trapan::raster::visible;
 use trapan::report::Table;
 
 /// A table as lines of text; the best values of a column have a star.
@@ -7,7 +8,7 @@ pub fn text(table: &Table) -> String {
     let pad = |text: &str, width: usize| " ".repeat(width - text.chars().count());
     let widest = |texts: &[String]| texts.iter().map(|t| t.chars().count()).max().unwrap_or(0);
     let mut names = vec![table.rows_are.clone()];
-    names.extend(table.rows.iter().map(|row| row.name.clone()));
+    names.extend(table.rows.iter().map(|row| visible(&row.name).into_owned()));
     let width = widest(&names);
     let mut lines: Vec<String> = names.iter().map(|name| format!("{name}{}", pad(name, width))).collect();
     for (c, column) in table.columns.iter().enumerate() {

@@ -7,7 +7,7 @@ use super::{Step, Validity};
 use crate::filter::Grid;
 
 /// What [`choose`] tries, none first.
-pub const CANDIDATES: [Option<f64>; 4] = [None, Some(1.0), Some(0.1), Some(0.01)];
+pub const CANDIDATES: [Option<f64>; 6] = [None, Some(1.0), Some(0.3), Some(0.1), Some(0.03), Some(0.01)];
 
 /// A pair whose true image is known: the degraded pair, or a simulated one. All in one unit.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,8 @@ fn weighted_error(x: &[f32], truth: &[f32], weights: Option<&[f32]>, bands: usiz
 const SIDE: usize = 16;
 /// Share of the blocks that counts as quiet.
 const QUIET: f64 = 0.1;
+/// Fewest blocks that an estimate rests on: a tenth of fewer is ground by chance, not the quietest there is.
+const BLOCKS: usize = 40;
 /// Mean of a normal variable below its quantile of [`QUIET`].
 const QUIET_MEAN: f64 = -1.755;
 
@@ -97,7 +99,7 @@ const QUIET_MEAN: f64 = -1.755;
 /// the tenth of the blocks of 16×16 that is quietest in a band, what the response of the other bands does
 /// not predict is taken as noise (Roger and Arnold 1996): ground is alike in all bands, noise is not. Blocks of
 /// pure noise differ too, which is corrected for. Texture of its own in a band counts as noise. 0 for images
-/// without such a block.
+/// of fewer than 40 blocks.
 pub fn noise(ms: &[f32], width: usize, bands: usize, valid: Option<&[bool]>) -> Vec<f64> {
     /// Sum of squares of the mask's 9 weights.
     const SQUARES: f64 = 36.0;
@@ -121,6 +123,9 @@ pub fn noise(ms: &[f32], width: usize, bands: usize, valid: Option<&[bool]>) -> 
     };
     let places: Vec<(usize, usize)> =
         starts(height).flat_map(|y| starts(width).map(move |x| (y, x))).filter(|(y, x)| whole(*y, *x)).collect();
+    if places.len() < BLOCKS {
+        return vec![0.0; bands];
+    }
     let mut blocks: Vec<DMatrix<f64>> = places.into_par_iter().map(covariance).collect();
     let spread = (2.0 * ALIKE / (SIDE * SIDE) as f64).sqrt();
     let band = |band: usize| {

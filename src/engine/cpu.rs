@@ -102,6 +102,10 @@ impl Engine for CpuEngine {
         format!("CPU, {} threads, {}", self.pool.current_num_threads(), self.isa)
     }
 
+    fn isa(&self) -> Option<Isa> {
+        Some(self.isa)
+    }
+
     fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
         let (buffer, range) = self.program.place(tensor);
         if data.len() != range.len() {

@@ -18,7 +18,7 @@ pub use device::{Device, DeviceChoice};
 pub use gpu::GpuEngine;
 pub use timing::Timing;
 
-use crate::graph::{CheckError, PlanId, Step, Tensor};
+use crate::graph::{CheckError, Isa, PlanId, Step, Tensor};
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,11 @@ impl fmt::Display for Convolution {
 pub trait Engine {
     /// Device name, as reports show it.
     fn name(&self) -> String;
+
+    /// The instruction set it computes with, if it is a CPU: another one rounds differently.
+    fn isa(&self) -> Option<Isa> {
+        None
+    }
 
     /// Sets all elements of a tensor.
     ///

@@ -48,6 +48,8 @@ struct Header {
     version: u32,
     /// See [`identity`].
     identity: String,
+    /// Device and, of a CPU, its instruction set.
+    device: String,
     position: Position,
 }
 
@@ -72,7 +74,7 @@ impl Checkpoints {
     }
 
     /// The checkpoint on disk, if there is one.
-    pub(super) fn load(&mut self, identity: &str) -> Result<Option<Checkpoint>, MethodError> {
+    pub(super) fn load(&mut self, identity: &str, device: &str) -> Result<Option<Checkpoint>, MethodError> {
         if !self.path.exists() {
             return Ok(None);
         }
@@ -80,15 +82,23 @@ impl Checkpoints {
         let bad = |reason: String| WeightsError::Content { path: self.path.clone(), reason };
         let header: Header = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
         if header.version != VERSION || header.identity != identity {
-            return Err(MethodError::OtherRun { path: self.path.clone() });
+            let devices = [header.device, device.to_owned()];
+            return Err(MethodError::OtherRun { path: self.path.clone(), devices });
         }
         let tensors = tensors.into_iter().map(|(name, _, data)| (name, data)).collect();
         self.own = true;
         Ok(Some(Checkpoint { position: header.position, tensors }))
     }
 
-    pub(super) fn save(&mut self, identity: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
-        let header = Header { version: VERSION, identity: identity.to_owned(), position: checkpoint.position.clone() };
+    /// Whether the file on disk is a checkpoint of this run, for fuzzing.
+    #[cfg(fuzzing)]
+    pub fn is_of(&mut self, identity: &str) -> bool {
+        self.load(identity).is_ok_and(|found| found.is_some())
+    }
+
+    pub(super) fn save(&mut self, identity: &str, device: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
+        let (identity, device) = (identity.to_owned(), device.to_owned());
+        let header = Header { version: VERSION, identity, device, position: checkpoint.position.clone() };
         let meta = serde_json::to_string(&header).expect("plain values");
         let tensors: Vec<_> =
             checkpoint.tensors.iter().map(|(name, data)| (name.clone(), vec![data.len()], data.clone())).collect();

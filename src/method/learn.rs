@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, step, train};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
-use crate::graph::{Grain, Program};
+use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
 
 /// What a training did.
@@ -26,6 +26,8 @@ pub struct Learned {
     pub windows: Vec<Place>,
     /// Device the engine ran on.
     pub device: String,
+    /// The instruction set it computed with, if that was a CPU.
+    pub isa: Option<Isa>,
     /// Time to build the program and load it on the device.
     pub load_time: Duration,
     /// What loading it took of the device.
@@ -63,7 +65,7 @@ pub fn learn(
         let (load_time, loading) = (start.elapsed(), engine.loading());
         let job = Job { model: &model, config, samples: &samples, checkpoints, look: LOOK };
         let outcome = train(engine.as_mut(), job, observe)?;
-        Ok((outcome, engine.name(), load_time, loading, engine.timings()?))
+        Ok((outcome, (engine.name(), engine.isa()), load_time, loading, engine.timings()?))
     };
     let result = match run(device, checkpoints.as_deref_mut()) {
         Err(error) if lost(device, &error) => {
@@ -73,7 +75,7 @@ pub fn learn(
         }
         result => result,
     };
-    let (outcome, device, load_time, loading, timings) = result?;
+    let (outcome, (device, isa), load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
     let fitted = Fitted {
         config: config.clone(),
@@ -88,7 +90,7 @@ pub fn learn(
         sides: sides(scene, config),
         nu: step::nu(&samples, &added(&samples, &outcome), &dims, config),
     };
-    Ok(Learned { fitted, outcome, dims, windows, device, load_time, loading, timings, notes })
+    Ok(Learned { fitted, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
 }
 
 /// What a training sees.

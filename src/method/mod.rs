@@ -92,12 +92,14 @@ pub enum MethodError {
     Weights(#[from] WeightsError),
     /// The checkpoint belongs to another training.
     #[error(
-        "{path} was made with other images, settings, device or version: remove it to start anew, or repeat the \
-         command it was made with", path = .path.display()
+        "{path} was made with other images, settings, version or device (on {}; this run is on {}): remove it to \
+         start anew, or repeat the command it was made with", .devices[0], .devices[1], path = .path.display()
     )]
     OtherRun {
         /// Checkpoint.
         path: std::path::PathBuf,
+        /// Of the checkpoint and of this run, with the instruction set of a CPU.
+        devices: [String; 2],
     },
     /// Trained networks do not suit a scene.
     #[error("the model was trained for {what} {model}, the scene has {scene}: train on this scene (trapan fuse)")]

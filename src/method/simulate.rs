@@ -132,7 +132,7 @@ impl Simulated {
     /// What the file system reports; existing files unless `overwrite`.
     pub fn write(&self, dir: &Path, overwrite: bool) -> Result<(), SimulateError> {
         let images = [&self.pan, &self.ms, &self.truth];
-        std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+        crate::raster::create_folder(dir)?;
         for image in images {
             crate::raster::check_output(&dir.join(&image.path), overwrite)?;
         }

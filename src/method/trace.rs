@@ -6,28 +6,48 @@ use std::path::Path;
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::{Config, Dims, Outcome, fitted, weights_file};
+use super::{Config, Learned, fitted, weights_file};
 use crate::net::Layer;
-use crate::raster::{RasterError, Scale, check_output, write_atomically};
+use crate::raster::{Format, Output, RasterError, Scale, check_output, create_folder, write_atomically};
+
+/// Names of the files.
+const FILES: [(&str, Format); 4] = [
+    ("config.json", Format::Json),
+    ("init.safetensors", Format::Safetensors),
+    ("final.safetensors", Format::Safetensors),
+    ("steps.jsonl", Format::Json),
+];
+
+/// The files that [`write()`] will write into a folder.
+pub fn outputs(dir: &Path) -> impl Iterator<Item = Output> {
+    FILES.iter().map(|(name, format)| Output::new(dir.join(name), *format))
+}
 
 /// Creates the folder and finds out whether [`write()`] can be expected to succeed.
 ///
 /// # Errors
-/// What the file system reports.
-pub fn check(dir: &Path) -> Result<(), RasterError> {
-    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
-    check_output(&dir.join("config.json"), true)
+/// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
+pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
+    create_folder(dir)?;
+    FILES.iter().try_for_each(|(name, _)| check_output(&dir.join(name), overwrite))
 }
 
 /// Writes `config.json`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
 /// into a folder, which is created if need be. Weights have PyTorch names and layout.
 ///
 /// # Errors
-/// What the file system reports.
-pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> Result<(), RasterError> {
-    check(dir)?;
-    let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), true, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(dims, config, scale, outcome)).as_bytes())?;
+/// As for [`check`].
+pub fn write(
+    dir: &Path,
+    learned: &Learned,
+    config: &Config,
+    scale: &Scale,
+    overwrite: bool,
+) -> Result<(), RasterError> {
+    check(dir, overwrite)?;
+    let outcome = &learned.outcome;
+    let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
+    save("config.json", format!("{:#}\n", describe(learned, config, scale)).as_bytes())?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
     let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
@@ -36,7 +56,8 @@ pub fn write(dir: &Path, dims: Dims, config: &Config, scale: &Scale, outcome: &O
 }
 
 /// Everything that, with the pair and the steps, determines the training.
-fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> serde_json::Value {
+fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Value {
+    let Learned { dims, outcome, .. } = learned;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
@@ -65,6 +86,8 @@ fn describe(dims: Dims, config: &Config, scale: &Scale, outcome: &Outcome) -> se
         "best_epoch": outcome.epoch,
         "keep": config.keep,
         "seed": config.seed,
+        "device": learned.device,
+        "instruction_set": learned.isa.map(|isa| isa.to_string()),
     })
 }
 

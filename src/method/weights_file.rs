@@ -1,11 +1,13 @@
 //! Named f32 tensors with a line of metadata, as safetensors files.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::net::NamedTensor;
+use crate::raster::open_file;
 
 /// Metadata key of our own line.
 const KEY: &str = "trapan";
@@ -41,11 +43,16 @@ pub enum WeightsError {
 pub(super) fn read(path: &Path) -> Result<(String, Vec<NamedTensor>), WeightsError> {
     let failed = |source| WeightsError::Read { path: path.to_owned(), source };
     let bad = |reason: String| WeightsError::Content { path: path.to_owned(), reason };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
+    let file = open_file(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
     if size > LARGEST {
         return Err(bad(format!("it has {size} bytes, at most {LARGEST} are expected")));
     }
-    decode(&std::fs::read(path).map_err(failed)?).map_err(bad)
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size as usize).map_err(|_| failed(std::io::ErrorKind::OutOfMemory.into()))?;
+    // It may grow while it is read.
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(failed)?;
+    decode(&bytes).map_err(bad)
 }
 
 /// The metadata line and all tensors of a file's bytes.

@@ -2,7 +2,12 @@
 
 use std::sync::Mutex;
 
-use super::{Block, GeometryOptions, RasterError, Registration, Scene, register::NOTABLE, scale};
+use super::{
+    Block, GeometryOptions, RasterError, Registration, Scene,
+    fill::{self, Extremes},
+    register::NOTABLE,
+    scale,
+};
 
 /// Correlation with PAN below which a band gains little from it.
 const COVERED: f64 = 0.5;
@@ -16,6 +21,9 @@ pub struct Check {
     pub seen: [Seen; 2],
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Values that look like "no data" but are not said to be; a [`Survey`](super::Survey) sees all of them. What is
+    /// measured with them in the windows means nothing, so there are no other warnings then.
+    pub undeclared: Vec<String>,
 }
 
 /// Values of an image in the windows.
@@ -36,14 +44,19 @@ impl Default for Seen {
 }
 
 impl Seen {
-    fn add(&mut self, block: &Block, bands: usize) {
+    fn add(&mut self, block: &Block, bands: usize, extremes: &mut Extremes) {
         let valid = |i: usize| block.valid.as_ref().is_none_or(|v| v[i]);
+        let mut left = None;
         for (i, pixel) in block.data.chunks_exact(bands).enumerate() {
             self.pixels += 1;
             match valid(i) {
-                true => pixel.iter().for_each(|v| self.range = [self.range[0].min(*v), self.range[1].max(*v)]),
+                true => {
+                    pixel.iter().for_each(|v| self.range = [self.range[0].min(*v), self.range[1].max(*v)]);
+                    extremes.add(pixel, left);
+                }
                 false => self.invalid += 1,
             }
+            left = Some(pixel);
         }
     }
 
@@ -60,23 +73,28 @@ impl Check {
     /// # Errors
     /// Those of [`Scene::read_pan`].
     pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
-        let seen = Mutex::new([Seen::default(); 2]);
+        let images = [scene.pan(), scene.ms()];
+        let seen = Mutex::new(images.map(|image| (Seen::default(), Extremes::new(image.bands))));
         let registration = Registration::of(scene, |pan, ms| {
             // Nothing in here panics half-way.
             let mut seen = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            seen[0].add(pan, 1);
-            seen[1].add(ms, scene.ms().bands);
+            for (((seen, extremes), image), block) in seen.iter_mut().zip(images).zip([pan, ms]) {
+                seen.add(block, image.bands, extremes);
+            }
         })?;
         let seen = seen.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let undeclared = fill::warnings(images, [0, 1].map(|i| seen[i].1.fill()));
+        let seen = seen.map(|(seen, _)| seen);
         let mut warnings = Vec::new();
         match &registration {
+            _ if !undeclared.is_empty() => {}
             Some(found) => warn(found, scene, &mut warnings),
             None => warnings.push(
                 "W-SHIFT: the shift between PAN and MS cannot be measured: too little area, texture or valid data"
                     .into(),
             ),
         }
-        Ok(Self { registration, seen, warnings })
+        Ok(Self { registration, seen, warnings, undeclared })
     }
 
     /// Options under which the shift that was measured is corrected.

@@ -82,10 +82,11 @@ impl Coding {
 
     /// The values `[height, width, samples]` of a chunk, each in the bytes of this machine's order.
     pub(super) fn decode(&self, bytes: Vec<u8>, width: usize, height: usize) -> io::Result<Vec<u8>> {
-        let mut values = self.codec.decode(bytes, self.stored(width, height) as usize)?;
+        let size = usize::try_from(self.stored(width, height)).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut values = self.codec.decode(bytes, size)?;
         let row = width * self.samples;
         if usize::from(self.bits) != 8 * self.sample.bytes() {
-            return Ok(self.unpack(&values, row));
+            return self.unpack(&values, row);
         }
         let bytes = self.sample.bytes();
         if self.predictor == Predictor::Float {
@@ -112,10 +113,10 @@ impl Coding {
     }
 
     /// Values of fewer bits than their type has, most significant bit first, as whole numbers.
-    fn unpack(&self, packed: &[u8], row: usize) -> Vec<u8> {
+    fn unpack(&self, packed: &[u8], row: usize) -> io::Result<Vec<u8>> {
         let bits = u32::from(self.bits);
         let stride = (row * self.bits as usize).div_ceil(8);
-        let mut values = Vec::with_capacity(packed.len() / stride.max(1) * row * self.sample.bytes());
+        let mut values = room(packed.len() / stride.max(1) * row * self.sample.bytes())?;
         for line in packed.chunks_exact(stride) {
             let (mut held, mut count, mut next) = (0u32, 0, line.iter());
             for _ in 0..row {
@@ -131,8 +132,15 @@ impl Coding {
                 }
             }
         }
-        values
+        Ok(values)
     }
+}
+
+/// An empty list with room for so many bytes.
+pub(super) fn room(bytes: usize) -> io::Result<Vec<u8>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    Ok(list)
 }
 
 impl Codec {
@@ -145,8 +153,12 @@ impl Codec {
             }
             Self::Lzw => lzw(&bytes, size)?,
             Self::Deflate => take(flate2::read::ZlibDecoder::new(&bytes[..]), size)?,
-            Self::PackBits => pack_bits(&bytes, size),
-            Self::Zstd => zstd::bulk::decompress(&bytes, size)?,
+            Self::PackBits => pack_bits(&bytes, size)?,
+            Self::Zstd => {
+                let mut out = room(size)?;
+                zstd::bulk::Decompressor::new()?.decompress_to_buffer(&bytes, &mut out)?;
+                out
+            }
         };
         match out.len() == size {
             true => Ok(out),
@@ -156,14 +168,21 @@ impl Codec {
 }
 
 fn take(reader: impl Read, size: usize) -> io::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(size);
+    let mut out = room(size)?;
     reader.take(size as u64).read_to_end(&mut out)?;
     Ok(out)
 }
 
 fn lzw(mut bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
-    let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8);
-    let (mut out, mut done) = (vec![0; size], 0);
+    // Before TIFF 6 codes began at the other end of a byte and grew one later; a first code of 256, which clears the
+    // table, tells the two apart.
+    let old = matches!(bytes, [0, second, ..] if second & 1 == 1);
+    let mut decoder = match old {
+        true => weezl::decode::Decoder::new(BitOrder::Lsb, 8),
+        false => weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8),
+    };
+    let (mut out, mut done) = (room(size)?, 0);
+    out.resize(size, 0);
     while done < size {
         let step = decoder.decode_bytes(bytes, &mut out[done..]);
         (bytes, done) = (&bytes[step.consumed_in..], done + step.consumed_out);
@@ -178,8 +197,9 @@ fn lzw(mut bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Runs: n < 128 copies the n + 1 bytes that follow, n > 128 repeats the next one 257 − n times.
-fn pack_bits(bytes: &[u8], size: usize) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::with_capacity(size), bytes);
+fn pack_bits(bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    // The last run may go beyond.
+    let (mut out, mut rest) = (room(size + 128)?, bytes);
     while let (true, [head, tail @ ..]) = (out.len() < size, rest) {
         let n = usize::from(*head);
         rest = match (n, tail) {
@@ -196,7 +216,7 @@ fn pack_bits(bytes: &[u8], size: usize) -> Vec<u8> {
         };
     }
     out.truncate(size);
-    out
+    Ok(out)
 }
 
 /// Undoes differences between pixels of `samples` values of N bytes.

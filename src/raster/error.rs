@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CreationError, Window, geometry::GeometryError};
+use super::{CreationError, Format, Window, geometry::GeometryError, text::is_hidden};
 
 /// An error of reading, matching or writing rasters.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ pub enum RasterError {
         size: [usize; 2],
     },
     /// Files that are to be the bands of one image do not fit.
-    #[error("{}: has {what}, as {} has; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
+    #[error("{}: has {what} unlike {}; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
         path.display(), first.display())]
     Stack {
         /// The file that does not fit.
@@ -117,6 +117,24 @@ pub enum RasterError {
         value: f32,
         /// What to do, with the command that selects other bands.
         fix: String,
+    },
+    /// A few values beyond anything else in the images.
+    #[error("{}: band {band}, row {row}, column {column} is {value:e}, where 99.9 % of all values are at most {usual}: no \
+             image has such a range, and training would see nothing else; if it stands for no data give \
+             --nodata={value:e}, else correct the file", path.display())]
+    Outlier {
+        /// The file.
+        path: PathBuf,
+        /// The band, from 1.
+        band: usize,
+        /// The row, from 1.
+        row: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The value.
+        value: f32,
+        /// What hardly any value exceeds.
+        usual: f32,
     },
     /// Every pixel is nodata.
     #[error("{}: every pixel is nodata ({nodata}) in this file or its partner; choose another area or correct the \
@@ -150,7 +168,8 @@ pub enum RasterError {
         fix: String,
     },
     /// The multispectral image has too many bands.
-    #[error("{}: the MS image has {bands} bands, at most {most} are supported; choose some: {fix}", path.display())]
+    #[error("{}: the MS image has {bands} bands, at most {most} are fused at once; choose some by name or number, as \
+             --ms-bands 1,2,5, and the others in another run", path.display())]
     MsBands {
         /// The file.
         path: PathBuf,
@@ -158,8 +177,18 @@ pub enum RasterError {
         bands: usize,
         /// The limit.
         most: usize,
-        /// The command that chooses bands.
-        fix: String,
+    },
+    /// A band that was asked for cannot be taken.
+    #[error("{}: --ms-bands {wanted}: {why}; choose among {there}", path.display())]
+    Bands {
+        /// The file.
+        path: PathBuf,
+        /// The name or number asked for.
+        wanted: String,
+        /// What is wrong with it.
+        why: &'static str,
+        /// The bands there are.
+        there: String,
     },
     /// The images do not lie on each other.
     #[error(transparent)]
@@ -192,6 +221,33 @@ pub enum RasterError {
         /// What the system said.
         source: io::Error,
     },
+    /// The output is something that must not be replaced by a file.
+    #[error("{}: is {kind}, and only regular files are replaced; give another name", path.display())]
+    Special {
+        /// The output.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The output is needed otherwise.
+    #[error("{}: is {by}; give each output a name of its own, nothing was written", path.display())]
+    Claimed {
+        /// The output.
+        path: PathBuf,
+        /// What it is already.
+        by: &'static str,
+    },
+    /// The name of the output promises another format.
+    #[error("{}: this name promises {promised}, but the file will be {format}; give it another suffix, \
+             and convert the file afterwards if need be", path.display())]
+    Suffix {
+        /// The output.
+        path: PathBuf,
+        /// What its suffix stands for.
+        promised: String,
+        /// What it will contain.
+        format: Format,
+    },
     /// Creation options that do not exist or do not suit the values.
     #[error(transparent)]
     Creation(#[from] CreationError),
@@ -222,6 +278,8 @@ pub enum Kind {
     Input,
     /// Two inputs do not fit together.
     Geometry,
+    /// There is not enough memory.
+    Memory,
     /// The output cannot be written.
     Output,
 }
@@ -233,7 +291,9 @@ impl RasterError {
             Self::Stack { .. } | Self::PanBands { .. } | Self::MsBands { .. } => Kind::Geometry,
             Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
-            Self::Creation(_) => Kind::Usage,
+            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => Kind::Output,
+            Self::Creation(_) | Self::Bands { .. } => Kind::Usage,
+            Self::TooLarge { .. } => Kind::Memory,
             _ => Kind::Input,
         }
     }
@@ -245,6 +305,11 @@ impl RasterError {
             io::ErrorKind::NotFound => Self::Missing { path },
             _ => Self::Unreadable { path, source },
         }
+    }
+
+    /// The error of a part of a file that memory has no room for.
+    pub(super) fn too_large(path: &Path, what: String) -> Self {
+        Self::TooLarge { path: path.to_owned(), what, fix: translate("-srcwin 0 0 4096 4096", path) }
     }
 
     /// The error of a failed write.
@@ -283,5 +348,17 @@ pub(super) fn gdal(program: &str, options: &str, path: &Path) -> String {
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(plain) {
+        return text;
+    }
+    if !text.contains(is_hidden) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    // What must not be shown as it is, a shell can read as a number.
+    let coded = |c: char| match c {
+        '\\' | '\'' => format!("\\{c}"),
+        c if is_hidden(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("$'{}'", text.chars().map(coded).collect::<String>())
 }

@@ -9,6 +9,11 @@ pub(super) const KEY_DIRECTORY: u16 = 34735;
 pub(super) const DOUBLE_PARAMS: u16 = 34736;
 pub(super) const ASCII_PARAMS: u16 = 34737;
 
+/// Places that are equal but for rounding, in pixels: coordinates of millions with pixels of a third of a metre leave
+/// 1e-8 of a pixel, products with few digits 1e-4.
+pub(super) const SAME: f64 = 1e-3;
+/// GTRasterTypeGeoKey.
+const RASTER_TYPE: u16 = 1025;
 /// Value of a key that is "defined by other keys".
 pub(super) const USER_DEFINED: u16 = 32767;
 
@@ -61,6 +66,22 @@ impl Affine {
         [self.dx.hypot(self.ry), self.rx.hypot(self.dy)]
     }
 
+    /// How far pixels of an image lie from those of another on this grid at most, in pixels.
+    pub(super) fn apart(&self, other: &Self, [width, height]: [usize; 2]) -> f64 {
+        let (w, h) = (width as f64, height as f64);
+        let off = |[column, row]: [f64; 2]| {
+            let [x, y] = self.find(other.at(column, row));
+            (x - column).abs().max((y - row).abs())
+        };
+        [[0.0, 0.0], [w, 0.0], [0.0, h], [w, h]].into_iter().map(off).fold(0.0, f64::max)
+    }
+
+    /// The same, unless it is degenerate.
+    pub(super) fn checked(self) -> Option<Self> {
+        let det = self.dx * self.dy - self.rx * self.ry;
+        (det.is_normal() && self.x0.is_finite() && self.y0.is_finite()).then_some(self)
+    }
+
     /// Column and row of a place, the inverse of [`at`](Self::at).
     pub fn find(&self, [x, y]: [f64; 2]) -> [f64; 2] {
         let det = self.dx * self.dy - self.rx * self.ry;
@@ -70,21 +91,53 @@ impl Affine {
 }
 
 impl GeoTags {
+    /// Reads the tags. Where they contradict each other it is as GDAL has it: scale and tie point go before a
+    /// matrix, which some programs fill with zeros, and the scale of y counts as positive.
     pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, RasterError> {
         let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
-        Ok(Self {
+        let mut geo = Self {
             pixel_scale: tiff.doubles(PIXEL_SCALE)?,
             tiepoints: tiff.doubles(TIEPOINT)?,
             transformation: tiff.doubles(TRANSFORMATION)?,
             keys: keys.into_iter().map(|k| k as u16).collect(),
             double_params: tiff.doubles(DOUBLE_PARAMS)?,
             ascii_params: tiff.text(ASCII_PARAMS)?,
-        })
+        };
+        if let [_, sy, ..] = &mut geo.pixel_scale[..] {
+            *sy = sy.abs();
+        }
+        let by_matrix = std::mem::take(&mut geo.transformation);
+        if geo.affine().is_none() {
+            geo.transformation = by_matrix;
+        }
+        Ok(geo)
+    }
+
+    /// Whether a coordinate system is named.
+    pub(super) fn has_crs(&self) -> bool {
+        // Model, geographic and projected system; 0 is "undefined".
+        self.keys().any(|k| matches!(k[0], 1024 | 2048 | 3072) && k[3] != 0)
+    }
+
+    /// The same place in the coordinate system of another file. Whether coordinates name the centre of a pixel stays.
+    #[must_use]
+    pub(super) fn with_crs_of(&self, other: &Self) -> Self {
+        let theirs = other.keys().filter(|k| k[0] != RASTER_TYPE);
+        let mut keys: Vec<&[u16]> = self.keys().filter(|k| k[0] == RASTER_TYPE && k[1] == 0).chain(theirs).collect();
+        keys.sort_by_key(|k| k[0]);
+        let head = [1, 1, 0, keys.len() as u16];
+        let (double_params, ascii_params) = (other.double_params.clone(), other.ascii_params.clone());
+        Self {
+            keys: [&head[..]].into_iter().chain(keys).flatten().copied().collect(),
+            double_params,
+            ascii_params,
+            ..self.clone()
+        }
     }
 
     /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
     pub fn pixel_is_point(&self) -> bool {
-        self.keys().any(|k| k[0] == 1025 && k[1] == 0 && k[3] == 2)
+        self.keys().any(|k| k[0] == RASTER_TYPE && k[1] == 0 && k[3] == 2)
     }
 
     /// EPSG code of the coordinate system, projected or else geographic, if it has one.
@@ -133,9 +186,15 @@ impl GeoTags {
         let [x0, y0] = fine.at(column, row);
         let fine = Affine { x0, y0, ..fine };
         let [dx, rx, ry, dy] = [fine.dx, fine.rx, fine.ry, fine.dy].map(|step| step * factor as f64);
-        let coarse = Affine { dx, rx, ry, dy, ..fine };
+        self.placed(Affine { dx, rx, ry, dy, ..fine })
+    }
+
+    /// The same coordinate system with another map from pixels.
+    #[must_use]
+    pub(super) fn placed(&self, affine: Affine) -> Self {
+        let Affine { dx, rx, ry, dy, .. } = affine;
         let at = if self.pixel_is_point() { 0.5 } else { 0.0 };
-        let [x, y] = coarse.at(at, at);
+        let [x, y] = affine.at(at, at);
         let geo = Self { pixel_scale: Vec::new(), tiepoints: Vec::new(), transformation: Vec::new(), ..self.clone() };
         if [rx, ry] == [0.0; 2] && dx > 0.0 && dy < 0.0 {
             Self { pixel_scale: vec![dx, -dy, 0.0], tiepoints: vec![0.0, 0.0, 0.0, x, y, 0.0], ..geo }
@@ -158,8 +217,6 @@ impl GeoTags {
             _ => return None,
         };
         let [x0, y0] = if self.pixel_is_point() { stored.at(-0.5, -0.5) } else { [stored.x0, stored.y0] };
-        let affine = Affine { x0, y0, ..stored };
-        let det = affine.dx * affine.dy - affine.rx * affine.ry;
-        (det.is_normal() && x0.is_finite() && y0.is_finite()).then_some(affine)
+        Affine { x0, y0, ..stored }.checked()
     }
 }

@@ -2,21 +2,32 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rayon::prelude::*;
 
-use super::{Sample, Window, error::RasterError, input::Input, storage::Storage};
+use super::{
+    Sample, Window,
+    error::{RasterError, translate},
+    input::Input,
+    storage::Storage,
+};
 
 /// Bytes of decoded chunks that are held at once on behalf of one read, unless one row of chunks is
 /// more: enough to keep all cores busy.
 const BATCH: u64 = 32 << 20;
+/// Most bytes of them, unless another limit is set. One row of chunks that is more is decoded in parts, and again for
+/// the next rows.
+const LIMIT: u64 = 1 << 30;
 
 /// One image of a file.
 pub(super) struct Image {
     input: Arc<Input>,
     pub(super) storage: Storage,
+    /// Bytes of decoded chunks that may be held.
+    pub(super) limit: u64,
     cache: Mutex<Cache>,
 }
 
@@ -42,7 +53,12 @@ pub(super) struct Slot {
 
 impl Image {
     pub(super) fn new(input: Arc<Input>, storage: Storage) -> Self {
-        Self { input, storage, cache: Mutex::default() }
+        Self { input, storage, limit: LIMIT, cache: Mutex::default() }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.input.path
     }
 
     /// Bytes of the file.
@@ -62,44 +78,65 @@ impl Image {
         let [cw, ch] = storage.chunk;
         let columns = window.x / cw..(window.x + window.width).div_ceil(cw);
         let planes: Vec<usize> = if storage.planar { slots.iter().map(|slot| slot.band).collect() } else { vec![0] };
-        let row_bytes = storage.chunk_bytes().saturating_mul((columns.len() * planes.len()) as u64);
-        let batch = (BATCH / row_bytes.max(1)).max(1) as usize;
+        let cells: Vec<(usize, usize)> =
+            columns.flat_map(|column| (0..planes.len()).map(move |plane| (column, plane))).collect();
+        let bytes = storage.chunk_bytes().max(1);
+        if bytes > self.limit {
+            return Err(self.beyond_limit());
+        }
+        let batch = (BATCH / bytes.saturating_mul(cells.len() as u64)).max(1) as usize;
+        // What was remembered is held, too, until it is forgotten.
+        let group = (self.limit / 2 / bytes).max(1) as usize;
         let (first, last) = (window.y / ch, (window.y + window.height).div_ceil(ch));
         let mut top = window.y;
         for start in (first..last).step_by(batch) {
             let rows = start..(start + batch).min(last);
-            let wanted: Vec<usize> = rows
-                .clone()
-                .flat_map(|row| columns.clone().map(move |column| (row, column)))
-                .flat_map(|(row, column)| planes.iter().map(move |plane| storage.index(*plane, row, column)))
-                .collect();
-            let chunks = self.chunks(&wanted)?;
             let bottom = (rows.end * ch).min(window.y + window.height);
             let (part, rest) = out.split_at_mut((bottom - top) * window.width * stride);
-            part.par_chunks_mut(window.width * stride).enumerate().for_each(|(i, line)| {
-                let y = top + i;
-                let row = &chunks[(y / ch - rows.start) * columns.len() * planes.len()..];
-                for (c, column) in columns.clone().enumerate() {
-                    let left = window.x.max(column * cw);
-                    let right = (window.x + window.width).min((column + 1) * cw);
-                    let line = &mut line[(left - window.x) * stride..(right - window.x) * stride];
-                    for (k, slot) in slots.iter().enumerate() {
-                        let (plane, band) = if storage.planar { (k, 0) } else { (0, slot.band) };
-                        let out = line.iter_mut().skip(slot.at).step_by(stride);
-                        match &*row[c * planes.len() + plane] {
-                            None => out.for_each(|v| *v = slot.fill),
-                            Some(values) => {
-                                let samples = storage.coding.samples;
-                                let first = ((y % ch) * cw + left - column * cw) * samples + band;
-                                convert(storage.coding.sample, values, first, samples, out);
+            for cells in cells.chunks(group) {
+                let wanted: Vec<usize> = rows
+                    .clone()
+                    .flat_map(|row| cells.iter().map(move |(column, plane)| (row, *column, *plane)))
+                    .map(|(row, column, plane)| storage.index(planes[plane], row, column))
+                    .collect();
+                let chunks = self.chunks(&wanted)?;
+                part.par_chunks_mut(window.width * stride).enumerate().for_each(|(i, line)| {
+                    let y = top + i;
+                    let row = &chunks[(y / ch - rows.start) * cells.len()..];
+                    for ((column, plane), chunk) in cells.iter().zip(row) {
+                        let left = window.x.max(column * cw);
+                        let right = (window.x + window.width).min((column + 1) * cw);
+                        let line = &mut line[(left - window.x) * stride..(right - window.x) * stride];
+                        let slots = if storage.planar { &slots[*plane..=*plane] } else { slots };
+                        for slot in slots {
+                            let band = if storage.planar { 0 } else { slot.band };
+                            let out = line.iter_mut().skip(slot.at).step_by(stride);
+                            match &**chunk {
+                                None => out.for_each(|v| *v = slot.fill),
+                                Some(values) => {
+                                    let samples = storage.coding.samples;
+                                    let first = ((y % ch) * cw + left - column * cw) * samples + band;
+                                    convert(storage.coding.sample, values, first, samples, out);
+                                }
                             }
                         }
                     }
-                }
-            });
+                });
+            }
             (out, top) = (rest, bottom);
         }
         Ok(())
+    }
+
+    /// The error of chunks that are larger than all that may be held.
+    fn beyond_limit(&self) -> RasterError {
+        let path = self.input.path.clone();
+        let what = format!(
+            "one strip or tile of {} bytes, where {} bytes may be held (a larger limit is the other remedy),",
+            self.storage.chunk_bytes(),
+            self.limit
+        );
+        RasterError::Unsupported { what, fix: translate("-co TILED=YES", &path), path }
     }
 
     /// The chunks of these numbers, decoded or remembered.
@@ -118,7 +155,7 @@ impl Image {
             .collect::<Result<_, _>>()?;
         // What the next rows or the next tile of a sweep may share with this one: a batch of it.
         let bytes = self.storage.chunk_bytes().max(1);
-        let room = wanted.len().max((BATCH / bytes) as usize);
+        let room = wanted.len().max((BATCH.min(self.limit / 2) / bytes) as usize);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.keep(wanted.iter().copied().zip(chunks.iter().cloned()), room);
         Ok(chunks)

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, path::Path};
 
-use super::error::RasterError;
+use super::{chunk::room, error::RasterError};
 
 /// Bytes that can be read at a place without a cursor that threads would have to share.
 pub(super) trait Bytes: Send + Sync {
@@ -48,6 +48,18 @@ impl Bytes for Vec<u8> {
     }
 }
 
+/// Opens a file to read it. Nothing else is opened: a pipe would wait for a writer, a device may have no end.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, a socket or a device, not a file"));
+    }
+    File::open(path)
+}
+
 /// Bytes of a TIFF with their length, and the name errors give them.
 pub(super) struct Input {
     bytes: Box<dyn Bytes>,
@@ -57,12 +69,7 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn open(path: &Path) -> Result<Self, RasterError> {
-        let failed = |e| RasterError::reading(path, e);
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-        Self::new(file, path)
+        Self::new(open(path).map_err(|e| RasterError::reading(path, e))?, path)
     }
 
     pub(super) fn new(bytes: impl Bytes + 'static, path: &Path) -> Result<Self, RasterError> {
@@ -76,7 +83,10 @@ impl Input {
         if end > self.size {
             return Err(self.truncated(what, end));
         }
-        let mut bytes = vec![0; length as usize];
+        let too_large = |_| RasterError::too_large(&self.path, format!("{what} of {length} bytes"));
+        let bytes = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory.into()).and_then(room);
+        let mut bytes = bytes.map_err(too_large)?;
+        bytes.resize(length as usize, 0);
         self.bytes.fill(at, &mut bytes).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => self.truncated(what, end),
             _ => RasterError::reading(&self.path, e),

@@ -5,7 +5,7 @@
 //!
 //! GDAL escapes a value and then the document with the value in it, and undoes both: so do we.
 
-use super::{directory::Directory, error::RasterError};
+use super::{directory::Directory, error::RasterError, xml::Element};
 
 /// RPCCoefficientTag.
 pub(super) const RPC: u16 = 50844;
@@ -13,6 +13,9 @@ pub(super) const RPC: u16 = 50844;
 pub(super) const DATE_TIME: u16 = 306;
 /// GDAL's metadata.
 pub(super) const GDAL_METADATA: u16 = 42112;
+
+/// Most items of one list that are read: there are some hundreds at most.
+const MAX_ITEMS: usize = 4096;
 
 /// What can be carried from an input to an output beside pixels and georeference.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,15 +47,17 @@ pub struct Item {
     pub value: String,
 }
 
-/// What GDAL's items say of `bands`, bands of the file in the order of the header.
+/// What is said of `bands`, bands of the file in the order of the header.
 pub(super) struct Stated {
     pub(super) descriptions: Vec<Option<String>>,
     pub(super) bits: Option<u8>,
     pub(super) metadata: Metadata,
+    /// Why GDAL's tag could not be used, if it could not.
+    pub(super) note: Option<String>,
 }
 
-/// Reads the tags, for the bands of the file that are bands of the header.
-pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, RasterError> {
+/// Reads the tags, for the bands of the file that are bands of the header. What `beside` them is said goes before.
+pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Result<Stated, RasterError> {
     let text = |tag| Ok::<_, RasterError>(String::from_utf8_lossy(&tiff.text(tag)?).into_owned());
     let (xml, date_time) = (text(GDAL_METADATA)?, text(DATE_TIME)?);
     let metadata = Metadata {
@@ -61,31 +66,50 @@ pub(super) fn read(tiff: &Directory<'_>, bands: &[usize]) -> Result<Stated, Rast
         date_time: (!date_time.is_empty()).then_some(date_time),
         items: Vec::new(),
     };
-    let rgb = tiff.uint(262)? == Some(2);
-    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata };
-    for mut item in items(&xml) {
+    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
+    if tiff.uint(262)? == Some(2) {
+        for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
+            *colour = ["Red", "Green", "Blue"].get(*band).map(|name| (*name).to_owned());
+        }
+    }
+    if !xml.trim_matches(['\0', ' ', '\n']).is_empty() {
+        match Element::parse(&xml) {
+            Ok(document) => items(&document).take(MAX_ITEMS).for_each(|item| stated.take(item, bands)),
+            Err(why) => {
+                let path = tiff.input.path.display();
+                stated.note = Some(format!("{path}: its GDAL metadata (tag {GDAL_METADATA}) cannot be read: {why}"));
+            }
+        }
+    }
+    beside.iter().take(MAX_ITEMS).for_each(|item| stated.take(item.clone(), bands));
+    Ok(stated)
+}
+
+impl Stated {
+    /// Adds an item, in place of an earlier one of the same thing.
+    fn take(&mut self, mut item: Item, bands: &[usize]) {
         if let Some(sample) = item.sample {
-            let Some(band) = bands.iter().position(|band| *band == sample) else { continue };
+            let Some(band) = bands.iter().position(|band| *band == sample) else { return };
             item.sample = Some(band);
         }
         match (&item.name[..], item.role.as_deref(), item.sample) {
-            ("DESCRIPTION", _, Some(band)) => stated.descriptions[band] = Some(item.value),
-            (_, Some("colorinterp"), Some(band)) => stated.metadata.colours[band] = Some(item.value),
+            ("DESCRIPTION", _, Some(band)) => self.descriptions[band] = Some(item.value),
+            (_, Some("colorinterp"), Some(band)) => self.metadata.colours[band] = Some(item.value),
             ("NBITS", ..) => {
                 let bits = item.value.trim().parse().ok().filter(|bits| (1..=32).contains(bits));
-                stated.bits = stated.bits.or(bits);
+                self.bits = self.bits.or(bits);
             }
             (name, ..) if name.starts_with("STATISTICS_") => {}
-            _ => stated.metadata.items.push(item),
+            _ => {
+                let same = |old: &Item| {
+                    (old.sample, &old.domain) == (item.sample, &item.domain)
+                        && (old.name == item.name || old.role.is_some() && old.role == item.role)
+                };
+                self.metadata.items.retain(|old| !same(old));
+                self.metadata.items.push(item);
+            }
         }
     }
-    if rgb {
-        for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
-            let of_picture = ["Red", "Green", "Blue"].get(*band).map(|name| (*name).to_owned());
-            *colour = colour.take().or(of_picture);
-        }
-    }
-    Ok(stated)
 }
 
 /// The metadata as GDAL writes it; empty if there is nothing to say.
@@ -124,21 +148,17 @@ impl Item {
     }
 }
 
-fn items(xml: &str) -> impl Iterator<Item = Item> {
-    xml.split("<Item").skip(1).filter_map(|rest| {
-        let (head, rest) = rest.split_once('>')?;
-        let (value, _) = rest.split_once("</Item>")?;
-        let attribute = |name: &str| {
-            let (_, rest) = head.split_once(&format!(" {name}=\""))?;
-            rest.split_once('"').map(|(value, _)| unescape(value))
-        };
-        let sample = attribute("sample").and_then(|s| s.parse().ok());
-        let (role, domain) = (attribute("role"), attribute("domain"));
-        Some(Item { name: attribute("name")?, sample, role, domain, value: unescape(&unescape(value)) })
+/// The items of a document. A value is escaped by GDAL before the document is.
+fn items(document: &Element) -> impl Iterator<Item = Item> {
+    document.all("Item").filter_map(|item| {
+        let attribute = |name: &str| item.attribute(name).map(str::to_owned);
+        let sample = item.attribute("sample").and_then(|sample| sample.parse().ok());
+        let (role, domain, value) = (attribute("role"), attribute("domain"), unescape(&item.text));
+        Some(Item { name: attribute("name")?, sample, role, domain, value })
     })
 }
 
-/// `&` first on the way out and last on the way in, so that `&amp;lt;` stays `&lt;`.
+/// `&` first on the way out and last on the way in, so that `&amp;lt;` becomes `&lt;`.
 const ESCAPES: [(&str, &str); 4] = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")];
 
 fn escape(text: &str) -> String {

@@ -1,15 +1,18 @@
 //! Rasters: GeoTIFF in and out, the geometry of a PAN/MS pair, scaling of values.
 //!
 //! [`Source`] reads windows of files as `[H, W, C]` arrays of f32, which hold every u8, u16 and i16
-//! exactly; [`read`] and [`write()`] move whole images. [`Product`] finds the files of a delivery.
+//! exactly, with what lies beside the files; [`read`] and [`write()`] move whole images. [`Product`] finds the files of a delivery.
 //! [`Geometry`] says how two images lie on each other, [`Scene`] and [`Pair`] are their common part
 //! on disk and in memory. [`Scale`] maps values to the 0..1 the networks work in. Nothing here
 //! changes a coordinate system: its tags go from PAN to the output as they are.
 
+mod alpha;
+mod beside;
 mod check;
 mod chunk;
 mod directory;
 mod error;
+mod fill;
 mod geo;
 mod geometry;
 mod image;
@@ -17,6 +20,7 @@ mod input;
 
 mod metadata;
 mod mosaic;
+mod nodata;
 mod pair;
 pub mod picture;
 mod product;
@@ -26,10 +30,11 @@ mod scale;
 mod scene;
 mod storage;
 mod survey;
+mod text;
 mod write;
+mod xml;
 
 use std::{
-    fs::File,
     io,
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
@@ -43,6 +48,7 @@ pub use geo::{Affine, GeoTags};
 pub use geometry::{
     Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
 };
+pub(crate) use input::open as open_file;
 pub use metadata::{Item, Metadata};
 pub use pair::Pair;
 pub(crate) use pair::fill;
@@ -52,9 +58,10 @@ pub use register::Registration;
 pub use scale::{Scale, peak};
 pub use scene::Scene;
 pub use survey::{Cells, Survey};
+pub use text::{visible, visible_json};
 pub use write::{
-    BigTiff, CogWriter, Compress, Creation, CreationError, Layout, Predictor, check_output, remove_temporary_files,
-    write, write_atomically,
+    BigTiff, CogWriter, Compress, Creation, CreationError, Format, Layout, Output, Predictor, check_output,
+    check_outputs, create_folder, remove_temporary_files, write, write_atomically,
 };
 
 /// Type of the stored values.
@@ -163,9 +170,14 @@ pub struct Header {
     pub descriptions: Vec<Option<String>>,
     /// What else the file says.
     pub metadata: Metadata,
-    /// The band of the file (from 0) that is taken as transparency: 0 there means invalid. If it is
-    /// a spectral band that a program marked by mistake, the file has to be corrected.
+    /// The band of the file (from 0) that is taken as transparency: 0 there means invalid.
     pub alpha: Option<usize>,
+    /// The band (from 0) that the file marks as transparency though its values are a spectrum: it is a band like others.
+    pub mistaken_alpha: Option<usize>,
+    /// Files beside it that belong to it and were read: mask, metadata, world file, camera model.
+    pub beside: Vec<PathBuf>,
+    /// What the user should know of how it was read.
+    pub notes: Vec<String>,
 }
 
 impl Header {
@@ -184,7 +196,15 @@ impl Header {
             descriptions: vec![None; bands],
             metadata: Metadata { colours: vec![None; bands], ..Metadata::default() },
             alpha: None,
+            mistaken_alpha: None,
+            beside: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    /// The file, or all of several.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.path).chain(&self.others)
     }
 
     /// Width and height.
@@ -228,17 +248,31 @@ impl Header {
         self
     }
 
-    /// What to say about a band that is taken as transparency.
-    fn alpha_note(&self) -> Option<String> {
-        self.alpha.map(|band| {
-            format!(
-                "{}: band {} is marked as alpha (transparency) and taken as a mask; if it has values, correct the \
-                 file: {}",
-                self.path.display(),
-                band + 1,
-                error::translate(&format!("-colorinterp_{} undefined", band + 1), &self.path)
-            )
-        })
+    /// Takes the coordinate system of the other image of a pair if it names none itself, and says so.
+    fn take_crs(&mut self, other: &Self) {
+        if self.geo.affine().is_some() && !self.geo.has_crs() && other.geo.has_crs() {
+            self.geo = self.geo.with_crs_of(&other.geo);
+            let [path, from] = [&self.path, &other.path].map(|path| path.display());
+            self.notes.push(format!("{path}: names no coordinate system; that of {from} is taken for it"));
+        }
+    }
+
+    /// What pictures choose bands by: the colours that the file states, and the names of the others.
+    pub fn colour_names(&self) -> Vec<Option<String>> {
+        let (names, colours) = (&self.descriptions, &self.metadata.colours);
+        let said = |list: &[Option<String>], colour: &str| {
+            list.iter().flatten().any(|name| name.trim().eq_ignore_ascii_case(colour))
+        };
+        let tell = |list: &[Option<String>]| ["Red", "Green", "Blue"].iter().all(|colour| said(list, colour));
+        if tell(names) || !tell(colours) {
+            return names.clone();
+        }
+        let stated = |colour: &&String| &colour[..] != "Undefined";
+        colours
+            .iter()
+            .zip(names)
+            .map(|(colour, name)| colour.as_ref().filter(stated).or(name.as_ref()).cloned())
+            .collect()
     }
 
     /// Of a part of the image, its place shifted accordingly.
@@ -370,7 +404,7 @@ pub fn sha256(path: &Path) -> Result<String, RasterError> {
         }
     }
     let mut hash = Sink(Sha256::new());
-    let copied = File::open(path).and_then(|mut file| io::copy(&mut file, &mut hash));
+    let copied = open_file(path).and_then(|mut file| io::copy(&mut file, &mut hash));
     copied.map_err(|e| RasterError::reading(path, e))?;
     Ok(hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -69,7 +69,12 @@ impl Source {
         };
         let mut header = Header { width, height, ..sources[corner].header().clone() };
         let others = sources.iter().enumerate().filter(|(i, _)| *i != corner);
-        header.others = others.map(|(_, source)| source.header().path.clone()).collect();
+        for (_, source) in others {
+            let other = source.header();
+            header.others.push(other.path.clone());
+            header.beside.extend(other.beside.iter().cloned());
+            header.notes.extend(other.notes.iter().cloned());
+        }
         let tiles = sources.into_iter().zip(places).map(|(source, place)| Tile { source, place }).collect();
         Ok(Self::of_tiles(header, tiles))
     }

@@ -36,10 +36,11 @@ impl Pair {
     ///
     /// # Errors
     /// Those of [`Geometry::of`]; constant bands, nothing but nodata.
-    pub fn new(pan: Raster, ms: Raster, options: &GeometryOptions) -> Result<Self, RasterError> {
+    pub fn new(mut pan: Raster, ms: Raster, options: &GeometryOptions) -> Result<Self, RasterError> {
         let geometry = Geometry::of(&pan, &ms, options)?;
         let mut warnings = geometry.notes;
-        warnings.extend([&pan, &ms].into_iter().filter_map(|image| image.alpha_note()));
+        pan.take_crs(&ms);
+        warnings.extend([&pan, &ms].into_iter().flat_map(|image| image.notes.clone()));
         let (pan, ms) = (pan.part(geometry.pan), ms.part(geometry.ms).flipped(geometry.ms_flip));
         Self::of_parts(pan, ms, geometry.rows, geometry.columns, warnings)
     }

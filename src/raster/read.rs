@@ -5,13 +5,17 @@ use std::{path::Path, sync::Arc};
 use rayon::prelude::*;
 
 use super::{
-    Block, GeoTags, Header, Raster, Window,
+    Block, GeoTags, Header, Raster, Window, alpha,
+    beside::Beside,
     directory::Directory,
     error::{RasterError, translate},
+    geo::SAME,
+    geometry::crs_differ,
     image::{Image, Slot},
     input::Input,
     metadata,
     mosaic::{self, Tile},
+    nodata,
     storage::Storage,
 };
 
@@ -23,10 +27,13 @@ const MAX_VALUES: u64 = 4096;
 
 /// An image in one or several files, of which windows can be read from any thread.
 ///
-/// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or f32, also packed in 1 to 15
-/// bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW, deflate,
-/// ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
-/// files) become nodata, or 0 without a nodata tag.
+/// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or
+/// f32, also packed in 1 to 15 bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW,
+/// deflate, ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// files) become nodata, or 0 without a nodata value.
+///
+/// What lies beside a file counts as it does for GDAL: `.aux.xml` goes before the tags, world files after them, and
+/// camera models (`.RPB`, `_RPC.TXT`) before the tag of one.
 ///
 /// Nothing in a file, however damaged, makes it panic or allocate more than the caller asks for
 /// and a small multiple of what the file can hold.
@@ -42,9 +49,10 @@ pub struct Source {
 /// One file.
 struct Part {
     image: Image,
+    /// Bands of the file that are read, each with its place among those of the source.
+    bands: Vec<(usize, usize)>,
     alpha: Option<usize>,
     mask: Option<Image>,
-    fill: f32,
 }
 
 impl Source {
@@ -54,7 +62,7 @@ impl Source {
     /// # Errors
     /// All input errors of [`RasterError`]; [`RasterError::Stack`] if the files do not fit.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, RasterError> {
-        let inputs = paths.iter().map(|path| Ok((Input::open(path.as_ref())?, sidecar(path.as_ref())?)));
+        let inputs = paths.iter().map(|path| Ok((Input::open(path.as_ref())?, Beside::of(path.as_ref())?)));
         Self::stack(inputs.collect::<Result<_, RasterError>>()?)
     }
 
@@ -63,30 +71,54 @@ impl Source {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, RasterError> {
-        Self::stack(vec![(Input::new(bytes, path)?, None)])
+        Self::stack(vec![(Input::new(bytes, path)?, Beside::default())])
     }
 
-    /// Files, each with that of its mask, if it has one.
-    fn stack(inputs: Vec<(Input, Option<Input>)>) -> Result<Self, RasterError> {
+    /// Files, each with what lies beside it.
+    fn stack(inputs: Vec<(Input, Beside)>) -> Result<Self, RasterError> {
         let mut files = inputs.into_iter();
-        let Some((first, mask)) = files.next() else {
+        let Some((first, beside)) = files.next() else {
             return Err(RasterError::Missing { path: "(no file given)".into() });
         };
-        let mut source = Self::single(first, mask)?;
-        for (file, mask) in files {
-            source.add(Self::single(file, mask)?)?;
+        let mut source = Self::single(first, beside)?;
+        for (file, beside) in files {
+            source.add(Self::single(file, beside)?)?;
         }
         Ok(source)
     }
 
-    fn single(input: Input, sidecar: Option<Input>) -> Result<Self, RasterError> {
+    fn single(input: Input, mut beside: Beside) -> Result<Self, RasterError> {
         let input = Arc::new(input);
         let (tiff, mask) = Directory::image_and_mask(&input)?;
         let storage = Storage::read(&tiff)?;
-        let alpha = alpha(&tiff, storage.bands)?;
+        let sample = storage.coding.sample;
+        let image = Image::new(input.clone(), storage);
+        let storage = &image.storage;
+        let mut notes = std::mem::take(&mut beside.notes);
+        let colour = |band: usize| beside.pam.colour(band);
+        // GDAL's file may know better than the tag.
+        let marked = alpha::marked(&tiff, storage.bands)?.filter(|band| colour(*band).is_none_or(|c| c == "Alpha"));
+        let marked = marked.or((0..storage.bands).find(|band| *band > 0 && colour(*band) == Some("Alpha")));
+        let (alpha, mistaken_alpha) = match marked {
+            Some(band) if alpha::is_spectrum(&image, band)? => (None, Some(band)),
+            marked => (marked, None),
+        };
+        notes.extend(marked.map(|band| {
+            let what = match alpha {
+                Some(_) => "taken as a mask; if it has values",
+                None => "has hundreds of different values, so it is taken as a band like the others",
+            };
+            let fix = translate(&format!("-colorinterp_{} undefined -co ALPHA=NO", band + 1), &input.path);
+            let path = input.path.display();
+            format!("{path}: band {} is marked as alpha (transparency) and {what}; correct the file: {fix}", band + 1)
+        }));
         let bands: Vec<usize> = (0..storage.bands).filter(|band| Some(*band) != alpha).collect();
-        let nodata = nodata(&tiff.text(42113)?);
-        let stated = metadata::read(&tiff, &bands)?;
+        let tag = nodata::parse(&String::from_utf8_lossy(&tiff.text(42113)?));
+        let of_band = |band: &usize| beside.pam.nodata.get(band).copied().or(tag).map(|n| nodata::rounded(n, sample));
+        let nodata: Vec<Option<f64>> = bands.iter().map(of_band).collect();
+        let stated = metadata::read(&tiff, &beside.pam.items, &bands)?;
+        notes.extend(stated.note);
+        let rpc = beside.camera(stated.metadata.rpc);
         let packed = storage.coding.bits;
         let header = Header {
             path: input.path.clone(),
@@ -94,16 +126,19 @@ impl Source {
             width: storage.width,
             height: storage.height,
             bands: bands.len(),
-            sample: storage.coding.sample,
-            bits: stated.bits.or((packed % 8 != 0).then_some(packed)),
-            geo: GeoTags::read(&tiff)?,
+            sample,
+            bits: stated.bits.or((!packed.is_multiple_of(8)).then_some(packed)),
+            geo: beside.place(GeoTags::read(&tiff)?),
             descriptions: stated.descriptions,
-            metadata: stated.metadata,
+            metadata: metadata::Metadata { rpc, ..stated.metadata },
             alpha,
-            nodata,
+            mistaken_alpha,
+            nodata: nodata.iter().copied().find_map(|n| n),
+            beside: beside.files,
+            notes,
         };
         let window = storage.window();
-        let mask = match (mask, sidecar) {
+        let mask = match (mask, beside.mask) {
             // As GDAL has it: a mask inside the file goes before one beside it.
             (Some(mask), _) => Some(Image::new(input.clone(), mask_storage(&mask, window, 1)?)),
             (None, Some(file)) => {
@@ -113,10 +148,9 @@ impl Source {
             }
             (None, None) => None,
         };
-        let values = vec![nodata.map(|n| n as f32); bands.len()];
-        let fill = nodata.unwrap_or(0.0) as f32;
-        let part = Part { image: Image::new(input.clone(), storage), alpha, mask, fill };
-        Ok(Self { header, parts: vec![part], tiles: Vec::new(), nodata: values })
+        let nodata = nodata.into_iter().map(|n| n.map(|n| n as f32)).collect();
+        let bands = bands.into_iter().zip(0..).collect();
+        Ok(Self { header, parts: vec![Part { image, bands, alpha, mask }], tiles: Vec::new(), nodata })
     }
 
     /// The whole that tiles make, whose first corner the header is of.
@@ -132,16 +166,27 @@ impl Source {
             Some(format!("{a}x{b} pixels, not {c}x{d}"))
         } else if new.sample != header.sample {
             Some(format!("values of type {}, not {}", new.sample, header.sample))
-        } else if new.geo.affine() != header.geo.affine() {
-            Some("another georeference (origin or pixel size)".into())
         } else {
-            None
+            match (header.geo.affine(), new.geo.affine()) {
+                (None, None) => None,
+                (Some(first), Some(other)) => {
+                    let off = first.apart(&other, header.size());
+                    let moved = || format!("another georeference, by which its pixels lie up to {off:.3} pixels off,");
+                    (off > SAME)
+                        .then(moved)
+                        .or((crs_differ(&header.geo, &new.geo)).then(|| "another coordinate system".into()))
+                }
+                (Some(_), None) => Some("no georeference".into()),
+                (None, Some(_)) => Some("a georeference".into()),
+            }
         };
         if let Some(what) = what {
             return Err(RasterError::Stack { path: new.path, first: header.path.clone(), what });
         }
         let bands = header.bands;
         header.others.push(new.path);
+        header.beside.extend(new.beside);
+        header.notes.extend(new.notes);
         header.bands += new.bands;
         header.bits = header.bits.max(new.bits);
         header.nodata = header.nodata.or(new.nodata);
@@ -152,8 +197,69 @@ impl Source {
         let items = items.map(|(sample, item)| metadata::Item { sample: Some(bands + sample), ..item });
         header.metadata.items.extend(items);
         self.nodata.extend(other.nodata);
-        self.parts.extend(other.parts);
+        self.parts.extend(other.parts.into_iter().map(|part| {
+            let moved = part.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
+            Part { bands: moved, ..part }
+        }));
         Ok(())
+    }
+
+    /// Keeps some bands, in the order wanted, each by its name or its number from 1; the others are not read.
+    ///
+    /// # Errors
+    /// [`RasterError::Bands`] for one that is not there, not the only one of that name, or wanted twice.
+    pub fn choose<S: AsRef<str>>(&mut self, wanted: &[S]) -> Result<(), RasterError> {
+        let mut chosen = Vec::new();
+        for wanted in wanted.iter().map(AsRef::as_ref) {
+            let band = self.band(wanted.trim()).and_then(|band| match chosen.contains(&band) {
+                true => Err("it is chosen already"),
+                false => Ok(band),
+            });
+            chosen.push(band.map_err(|why| self.bad_band(wanted, why))?);
+        }
+        self.select(&chosen);
+        Ok(())
+    }
+
+    /// The band of a name, else of a number from 1.
+    fn band(&self, wanted: &str) -> Result<usize, &'static str> {
+        let is_named =
+            |name: &Option<String>| name.as_ref().is_some_and(|name| name.trim().eq_ignore_ascii_case(wanted));
+        let mut named = self.header.descriptions.iter().enumerate().filter(|(_, name)| is_named(name));
+        match (named.next(), named.next()) {
+            (Some(_), Some(_)) => Err("several bands have this name"),
+            (Some((band, _)), None) => Ok(band),
+            _ => {
+                let number = wanted.parse::<usize>().ok().filter(|number| (1..=self.header.bands).contains(number));
+                number.map(|number| number - 1).ok_or("there is no such band")
+            }
+        }
+    }
+
+    fn bad_band(&self, wanted: &str, why: &'static str) -> RasterError {
+        let names = self.header.descriptions.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { names } else { format!(" ({names})") };
+        let there = format!("1 to {}{names}", self.header.bands);
+        RasterError::Bands { path: self.header.path.clone(), wanted: wanted.to_owned(), why, there }
+    }
+
+    /// Keeps these bands (from 0), in this order.
+    fn select(&mut self, chosen: &[usize]) {
+        if self.tiles.is_empty() {
+            for part in &mut self.parts {
+                let place = |(band, at): (usize, usize)| Some((band, chosen.iter().position(|kept| *kept == at)?));
+                part.bands = part.bands.drain(..).filter_map(place).collect();
+            }
+            // With the last of its bands a file's mask goes, too.
+            self.parts.retain(|part| !part.bands.is_empty());
+            self.nodata = chosen.iter().map(|band| self.nodata[*band]).collect();
+        }
+        self.tiles.iter_mut().for_each(|tile| tile.source.select(chosen));
+        self.header = self.header.select(chosen);
+        let mut paths = self.parts.iter().map(|part| part.image.path().to_owned());
+        if let Some(first) = paths.next() {
+            (self.header.path, self.header.others) = (first, paths.collect());
+        }
     }
 
     /// What is known without reading a pixel.
@@ -161,11 +267,27 @@ impl Source {
         &self.header
     }
 
+    /// Lets a read hold about this many bytes of decoded pixels beside the values that it gives; a strip or tile of
+    /// more is refused then.
+    pub fn limit_memory(&mut self, bytes: u64) {
+        let images = self.parts.iter_mut().flat_map(|part| std::iter::once(&mut part.image).chain(&mut part.mask));
+        images.for_each(|image| image.limit = bytes);
+        self.tiles.iter_mut().for_each(|tile| tile.source.limit_memory(bytes));
+    }
+
     /// Takes this value for "no data" in files that do not state one.
     pub fn assume_nodata(&mut self, nodata: f64) {
         self.header.nodata = self.header.nodata.or(Some(nodata));
         self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
         self.tiles.iter_mut().for_each(|tile| tile.source.assume_nodata(nodata));
+    }
+
+    /// Takes this value, or none, for "no data", whatever the files state.
+    pub fn set_nodata(&mut self, nodata: Option<f64>) {
+        let nodata = nodata.map(|nodata| nodata::rounded(nodata, self.header.sample));
+        self.header.nodata = nodata;
+        self.nodata.fill(nodata.map(|nodata| nodata as f32));
+        self.tiles.iter_mut().for_each(|tile| tile.source.set_nodata(nodata));
     }
 
     /// Takes this for the number of significant bits if the files do not state one.
@@ -206,15 +328,16 @@ impl Source {
         if !self.tiles.is_empty() {
             return mosaic::read(&self.tiles, window, bands, data);
         }
-        let (mut offset, mut extra) = (0, bands);
+        let mut extra = bands;
         for part in &self.parts {
-            let band = |band| {
-                let at = if part.alpha == Some(band) { &mut extra } else { &mut offset };
-                *at += 1;
+            let slot =
+                |(band, at): &(usize, usize)| Slot { band: *band, at: *at, fill: self.nodata[*at].unwrap_or(0.0) };
+            let mut slots: Vec<Slot> = part.bands.iter().map(slot).collect();
+            if let Some(band) = part.alpha {
                 // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
-                Slot { band, at: *at - 1, fill: if part.alpha == Some(band) { 0.0 } else { part.fill } }
-            };
-            let slots: Vec<Slot> = (0..part.image.storage.bands).map(band).collect();
+                slots.push(Slot { band, at: extra, fill: 0.0 });
+                extra += 1;
+            }
             part.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &part.mask {
                 let slot = |band| Slot { band, at: extra + band, fill: 0.0 };
@@ -253,9 +376,8 @@ impl Source {
     }
 
     fn too_large(&self, window: Window) -> RasterError {
-        let path = self.header.path.clone();
         let what = format!("an image of {}x{} pixels in {} bands", window.width, window.height, self.header.bands);
-        RasterError::TooLarge { fix: translate("-srcwin 0 0 4096 4096", &path), path, what }
+        RasterError::too_large(&self.header.path, what)
     }
 }
 
@@ -285,14 +407,6 @@ pub(super) fn validity(data: &mut [f32], bands: usize, stride: usize, nodata: &[
     valid.contains(&false).then_some(valid)
 }
 
-/// GDAL's mask beside a file: `scene.tif.msk`.
-fn sidecar(path: &Path) -> Result<Option<Input>, RasterError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".msk");
-    let mask = Path::new(&name);
-    if mask.is_file() { Input::open(mask).map(Some) } else { Ok(None) }
-}
-
 /// How a mask is stored: one for all bands of an image or, in a file of its own, one for each of them.
 fn mask_storage(mask: &Directory<'_>, image: Window, bands: usize) -> Result<Storage, RasterError> {
     let storage = Storage::read(mask)?;
@@ -300,18 +414,4 @@ fn mask_storage(mask: &Directory<'_>, image: Window, bands: usize) -> Result<Sto
         return Err(mask.damaged("the mask has another size than the image".into()));
     }
     Ok(storage)
-}
-
-/// The band that is transparency: ExtraSamples describes the last bands, 1 and 2 are kinds of alpha.
-fn alpha(tiff: &Directory<'_>, bands: usize) -> Result<Option<usize>, RasterError> {
-    let extra = tiff.uints(338)?.unwrap_or_default();
-    let alpha = extra.iter().rposition(|kind| matches!(kind, 1 | 2));
-    // A file of nothing but transparency is a picture of it.
-    Ok(alpha.and_then(|i| (bands + i).checked_sub(extra.len())).filter(|_| bands > 1))
-}
-
-/// The nodata value of GDAL's tag (42113), which is text.
-fn nodata(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    text.trim_matches(['\0', ' ']).parse().ok()
 }

@@ -47,12 +47,22 @@ impl Scene<'static> {
     /// The parts of two files that a geometry names.
     pub fn new(pan: Source, ms: Source, geometry: Geometry) -> Self {
         let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
-        warnings.extend([&pan, &ms].into_iter().filter_map(|source| source.header().alpha_note()));
-        let file = |source: Source, part: Window, flip: [bool; 2]| {
-            let header = source.header().part(part).flipped(flip);
-            Image::File(Box::new(File { source, header, part, flip }))
-        };
-        Self { pan: file(pan, pan_part, [false; 2]), ms: file(ms, ms_part, ms_flip), rows, columns, warnings }
+        let mut pan_header = pan.header().part(pan_part);
+        pan_header.take_crs(ms.header());
+        let ms_header = ms.header().part(ms_part).flipped(ms_flip);
+        warnings.extend([&pan_header, &ms_header].into_iter().flat_map(|header| header.notes.clone()));
+        let file = |source, header, part, flip| Image::File(Box::new(File { source, header, part, flip }));
+        let (pan, ms) = (file(pan, pan_header, pan_part, [false; 2]), file(ms, ms_header, ms_part, ms_flip));
+        Self { pan, ms, rows, columns, warnings }
+    }
+
+    /// Lets each of the files hold about this many bytes of decoded pixels: see [`Source::limit_memory`].
+    pub fn limit_memory(&mut self, bytes: u64) {
+        for image in [&mut self.pan, &mut self.ms] {
+            if let Image::File(file) = image {
+                file.source.limit_memory(bytes);
+            }
+        }
     }
 }
 
@@ -92,6 +102,18 @@ impl<'a> Scene<'a> {
     /// Those of [`Source::read`].
     pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
         self.ms.read(rows, columns)
+    }
+
+    /// Row and column in the file of a pixel of PAN or, by `true`, of MS.
+    pub(super) fn in_file(&self, of_ms: bool, [row, column]: [usize; 2]) -> [usize; 2] {
+        match if of_ms { &self.ms } else { &self.pan } {
+            Image::Memory(_) => [row, column],
+            Image::File(file) => {
+                let File { part, flip, .. } = &**file;
+                let place = |i: usize, first: usize, len: usize, flip: bool| first + if flip { len - 1 - i } else { i };
+                [place(row, part.y, part.height, flip[0]), place(column, part.x, part.width, flip[1])]
+            }
+        }
     }
 
     /// The whole scene in memory.

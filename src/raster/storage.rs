@@ -1,5 +1,7 @@
 //! Where the values of an image are: size, coding and chunks (strips or tiles), from the tags.
 
+use std::io;
+
 use super::{
     Sample, Window,
     chunk::{Codec, Coding, Predictor},
@@ -10,6 +12,10 @@ use super::{
 
 /// Most bytes of one decoded chunk, which is the least that is ever decoded at once.
 const MAX_CHUNK: u64 = 1 << 30;
+/// A chunk may have more values than its image: the tiles of a small one are not cut. So many bytes are let pass,
+/// and so many times the image.
+const ROOMY: u64 = 64 << 20;
+const MOST_TIMES: u64 = 4;
 /// Uncompressed strips are cut into smaller ones of about this many bytes: programs that do not
 /// compress often write the whole image as one strip.
 const STRIP: u64 = 1 << 20;
@@ -56,7 +62,7 @@ impl Storage {
         };
         match tiff.uint(262)?.unwrap_or(1) {
             0..=2 | 4 => {}
-            3 => return Err(unsupported("a colour table".into(), "-expand rgb")),
+            3 => return Err(colour_table(tiff)?),
             p => return Err(unsupported(format!("photometric interpretation {p}"), "-co PHOTOMETRIC=MINISBLACK")),
         }
         if tiff.uint(266)?.unwrap_or(1) != 1 {
@@ -90,10 +96,12 @@ impl Storage {
             return Err(tiff.damaged(format!("number of bands is {bands}")));
         }
 
-        let tiled = tiff.has(324);
+        let tiled = tiff.has(322) || tiff.has(324);
         let (chunk, offsets, lengths) = if tiled {
             let [w, h] = [tiff.need(322, "tile width")?, tiff.need(323, "tile height")?];
-            ([side("tile width", w)?, side("tile height", h)?], 324, 325)
+            // Old writers list tiles under the tags of strips.
+            let (offsets, lengths) = if tiff.has(324) { (324, 325) } else { (273, 279) };
+            ([side("tile width", w)?, side("tile height", h)?], offsets, lengths)
         } else {
             let rows = tiff.uint(278)?.unwrap_or(u32::MAX.into());
             ([width, side("rows per strip", rows)?.min(height)], 273, 279)
@@ -135,6 +143,11 @@ impl Storage {
                 return Err(input.damaged(format!("{what} has {length} bytes and claims to hold {stored}")));
             }
             let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
+            let needed = self.coding.decoded(self.width, self.height);
+            if decoded.max(stored) > ROOMY.max(needed.saturating_mul(MOST_TIMES)) {
+                let ([w, h], [across, down]) = ([self.width, self.height], self.chunk);
+                return Err(input.damaged(format!("{what} has {across}x{down} pixels, the image {w}x{h}")));
+            }
             if self.coding.codec != Codec::None && decoded.max(stored) > MAX_CHUNK {
                 let (path, fix) = (input.path.clone(), translate("-co TILED=YES", &input.path));
                 return Err(RasterError::Unsupported { path, what: format!("{what} of {decoded} bytes"), fix });
@@ -196,7 +209,13 @@ impl Storage {
         let name = self.name(index);
         let bytes = input.read(&name, at, length)?;
         let values = self.coding.decode(bytes, self.chunk[0], self.rows(index));
-        values.map(Some).map_err(|e| input.damaged(format!("{name}: {e}")))
+        values.map(Some).map_err(|e| match e.kind() {
+            io::ErrorKind::OutOfMemory => {
+                let bytes = self.coding.decoded(self.chunk[0], self.rows(index));
+                RasterError::too_large(&input.path, format!("{name} of {bytes} bytes"))
+            }
+            _ => input.damaged(format!("{name}: {e}")),
+        })
     }
 
     /// Bytes of a decoded chunk.
@@ -207,6 +226,19 @@ impl Storage {
     pub(super) fn window(&self) -> Window {
         Window { x: 0, y: 0, width: self.width, height: self.height }
     }
+}
+
+/// Values that are numbers of colours. A table of greys stands for one band, any other for three.
+fn colour_table(tiff: &Directory<'_>) -> Result<RasterError, RasterError> {
+    let table = tiff.uints(320)?.unwrap_or_default();
+    let third = table.len() / 3;
+    let grey = third > 0 && table[..third] == table[third..2 * third] && table[third..2 * third] == table[2 * third..];
+    let (what, options) = match grey {
+        true => ("a colour table of greys", "-expand gray"),
+        false => ("a colour table, which stands for three bands (MS, never PAN),", "-expand rgb"),
+    };
+    let path = tiff.input.path.clone();
+    Ok(RasterError::Unsupported { what: what.into(), fix: translate(options, &path), path })
 }
 
 fn compression_name(code: u64) -> String {

@@ -1,13 +1,25 @@
 //! One pass over a scene: ranges, means, nodata, and where there is texture to learn from.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
-use super::{Block, Header, RasterError, Scene, error::translate};
+use super::{
+    Block, Header, RasterError, Scene,
+    error::translate,
+    fill::{self, Extremes},
+};
 
 /// PAN pixels of a cell's side.
 const CELL: usize = 64;
 /// Rows of PAN or MS that are read at once.
 const ROWS: usize = 256;
+
+/// A value this many times what 99.9 % do not exceed is a mistake: 16 bits leave room for 65,535 times the
+/// least. Squares of what lies so far off fill the precision of every sum, or overflow.
+const IMPOSSIBLE: f32 = 1e5;
+/// Up to this share of the pixels are named one by one; more are an area, as of a fill value.
+const FEW: f64 = 1e-3;
 
 /// What one pass over a scene finds.
 #[derive(Debug, Clone)]
@@ -41,11 +53,12 @@ pub struct Cells {
     pub valid: Vec<usize>,
 }
 
-/// Statistics of one band.
-#[derive(Clone, Copy)]
-struct Band {
-    range: [f32; 2],
-    sum: f64,
+/// Statistics of an image of C bands.
+#[derive(Clone)]
+struct Values {
+    extremes: Extremes,
+    /// Sums of the bands.
+    sums: Vec<f64>,
 }
 
 /// How many positive values there are of each size: exponent and four bits of the fraction make a bin.
@@ -89,22 +102,30 @@ impl Survey {
     pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
         let (pan, ms) = (scene.pan(), scene.ms());
         let mut sizes = Sizes::default();
-        let mut ms_bands = vec![Band::default(); ms.bands];
+        let mut ms_values = Values::new(ms.bands);
         let mut ms_valid: Option<Vec<bool>> = None;
         for rows in strips(ms.height) {
             let Block { data, valid } = scene.read_ms(rows.clone(), 0..ms.width)?;
-            count(&data, valid.as_deref(), &mut ms_bands, &mut sizes);
+            count(&data, valid.as_deref(), ms.width, &mut ms_values, &mut sizes);
             if let Some(valid) = valid {
-                let all = ms_valid.get_or_insert_with(|| vec![true; ms.width * ms.height]);
+                if ms_valid.is_none() {
+                    let mut all = Vec::new();
+                    let what = format!("which of {}x{} pixels are valid", ms.width, ms.height);
+                    let room = all.try_reserve_exact(ms.width * ms.height);
+                    room.map_err(|_| RasterError::too_large(&ms.path, what))?;
+                    all.resize(ms.width * ms.height, true);
+                    ms_valid = Some(all);
+                }
+                let Some(all) = &mut ms_valid else { continue };
                 all[rows.start * ms.width..rows.end * ms.width].copy_from_slice(&valid);
             }
         }
-        let mut pan_bands = [Band::default()];
+        let mut pan_values = Values::new(1);
         let mut pan_invalid = 0;
         let mut cells = Cells::new(pan.width, pan.height);
         for rows in strips(pan.height) {
             let Block { data, valid } = scene.read_pan(rows.clone(), 0..pan.width)?;
-            count(&data, valid.as_deref(), &mut pan_bands, &mut sizes);
+            count(&data, valid.as_deref(), pan.width, &mut pan_values, &mut sizes);
             pan_invalid += valid.as_ref().map_or(0, |v| v.iter().filter(|v| !**v).count());
             let valid = scene.valid(rows.clone(), valid.as_deref(), 0, ms_valid.as_deref());
             cells.add(rows.start, pan.width, &data, valid.as_deref());
@@ -112,36 +133,68 @@ impl Survey {
         let ms_invalid = ms_valid.map_or(0, |v| v.iter().filter(|v| !**v).count());
         let mut warnings = Vec::new();
         let mut means = Vec::new();
-        for (image, bands, invalid) in [(pan, &pan_bands[..], pan_invalid), (ms, &ms_bands[..], ms_invalid)] {
+        for (image, values, invalid) in [(pan, &pan_values, pan_invalid), (ms, &ms_values, ms_invalid)] {
             let pixels = image.width * image.height;
             if invalid == pixels {
                 return Err(no_data(image));
             }
-            if let Some(band) = bands.iter().position(|b| b.range[0] == b.range[1]) {
-                return Err(constant(image, band, bands[band].range[0]));
+            let ranges = (0..image.bands).map(|band| values.extremes.range(band));
+            if let Some((band, [value, _])) = ranges.enumerate().find(|(_, range)| range[0] == range[1]) {
+                return Err(constant(image, band, value));
             }
             if invalid > 0 {
                 let path = image.path.display();
                 warnings.push(format!("{path}: {invalid} of {pixels} pixels are nodata and stay nodata in the result"));
             }
-            means.extend(bands.iter().map(|b| (b.sum / (pixels - invalid) as f64) as f32));
+            means.extend(values.sums.iter().map(|sum| (sum / (pixels - invalid) as f64) as f32));
         }
         if cells.valid.iter().all(|valid| *valid == 0) {
             return Err(no_data(if ms_invalid > 0 { ms } else { pan }));
         }
-        let range = |bands: &[Band]| {
-            bands
-                .iter()
-                .fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], b| [low.min(b.range[0]), high.max(b.range[1])])
+        warnings.extend(fill::warnings([pan, ms], [&pan_values, &ms_values].map(|values| values.extremes.fill())));
+        let range = |bands: usize, values: &Values| {
+            let ranges = (0..bands).map(|band| values.extremes.range(band));
+            ranges.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], r| [low.min(r[0]), high.max(r[1])])
         };
-        let ranges = [range(&pan_bands), range(&ms_bands)];
-        Ok(Self { ranges, high: sizes.quantile(0.999), means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+        let ranges = [range(1, &pan_values), range(ms.bands, &ms_values)];
+        let high = sizes.quantile(0.999);
+        for (of_ms, [low, top]) in [false, true].into_iter().zip(ranges) {
+            if high.is_normal() && top.max(-low) > IMPOSSIBLE * high {
+                refuse_few(scene, of_ms, high)?;
+            }
+        }
+        Ok(Self { ranges, high, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
     }
 }
 
-impl Default for Band {
-    fn default() -> Self {
-        Self { range: [f32::INFINITY, f32::NEG_INFINITY], sum: 0.0 }
+/// Names the first value that lies impossibly far off, if few do.
+fn refuse_few(scene: &Scene<'_>, of_ms: bool, usual: f32) -> Result<(), RasterError> {
+    let image = if of_ms { scene.ms() } else { scene.pan() };
+    let (mut first, mut count) = (None, 0);
+    for rows in strips(image.height) {
+        let columns = 0..image.width;
+        let block = if of_ms { scene.read_ms(rows.clone(), columns) } else { scene.read_pan(rows.clone(), columns) }?;
+        for (i, pixel) in block.data.chunks_exact(image.bands).enumerate() {
+            let is_valid = block.valid.as_ref().is_none_or(|valid| valid[i]);
+            let Some(band) = pixel.iter().position(|v| v.abs() > IMPOSSIBLE * usual).filter(|_| is_valid) else {
+                continue;
+            };
+            count += 1;
+            first.get_or_insert((band, [rows.start + i / image.width, i % image.width], pixel[band]));
+        }
+    }
+    match first {
+        Some((band, place, value)) if f64::from(count) <= FEW * (image.width * image.height) as f64 => {
+            let [row, column] = scene.in_file(of_ms, place).map(|i| i + 1);
+            Err(RasterError::Outlier { path: image.path.clone(), band: band + 1, row, column, value, usual })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Values {
+    fn new(bands: usize) -> Self {
+        Self { extremes: Extremes::new(bands), sums: vec![0.0; bands] }
     }
 }
 
@@ -149,21 +202,23 @@ fn strips(height: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..height).step_by(ROWS).map(move |start| start..(start + ROWS).min(height))
 }
 
-/// Adds `[n, C]` values to the statistics: rows of pixels side by side, then one after the other, so
+/// Adds rows of `[n, C]` values to the statistics: rows of pixels side by side, then one after the other, so
 /// that the sums do not depend on the threads.
-fn count(data: &[f32], valid: Option<&[bool]>, bands: &mut [Band], sizes: &mut Sizes) {
+fn count(data: &[f32], valid: Option<&[bool]>, width: usize, all: &mut Values, sizes: &mut Sizes) {
     const PIXELS: usize = 1 << 14;
-    let c = bands.len();
-    let parts: Vec<(Vec<Band>, Sizes)> = data
+    let c = all.sums.len();
+    let parts: Vec<(Values, Sizes)> = data
         .par_chunks(PIXELS * c)
         .enumerate()
         .map(|(k, values)| {
-            let (mut part, mut sizes) = (vec![Band::default(); c], Sizes::default());
+            let (mut part, mut sizes) = (Values::new(c), Sizes::default());
             for (i, pixel) in values.chunks_exact(c).enumerate() {
-                if valid.is_none_or(|v| v[k * PIXELS + i]) {
-                    for (band, v) in part.iter_mut().zip(pixel) {
-                        band.range = [band.range[0].min(*v), band.range[1].max(*v)];
-                        band.sum += f64::from(*v);
+                let at = k * PIXELS + i;
+                if valid.is_none_or(|v| v[at]) {
+                    let left = (!at.is_multiple_of(width)).then(|| &data[(at - 1) * c..at * c]);
+                    part.extremes.add(pixel, left);
+                    for (sum, v) in part.sums.iter_mut().zip(pixel) {
+                        *sum += f64::from(*v);
                         sizes.add(*v);
                     }
                 }
@@ -173,10 +228,8 @@ fn count(data: &[f32], valid: Option<&[bool]>, bands: &mut [Band], sizes: &mut S
         .collect();
     for (part, part_sizes) in parts {
         sizes.0.iter_mut().zip(part_sizes.0).for_each(|(all, count)| *all += count);
-        for (all, band) in bands.iter_mut().zip(part) {
-            all.range = [all.range[0].min(band.range[0]), all.range[1].max(band.range[1])];
-            all.sum += band.sum;
-        }
+        all.extremes.merge(&part.extremes);
+        all.sums.iter_mut().zip(part.sums).for_each(|(all, sum)| *all += sum);
     }
 }
 
@@ -218,10 +271,18 @@ impl Cells {
 }
 
 fn constant(image: &Header, band: usize, value: f32) -> RasterError {
-    let others: Vec<_> = (0..image.bands).filter(|b| *b != band).map(|b| format!("-b {}", b + 1)).collect();
-    let fix = match others.len() {
-        0 => "choose another image or area".to_owned(),
-        _ => format!("leave it out: {}", translate(&others.join(" "), &image.path)),
+    // As the file counts bands; transparency stays.
+    let place = |band: usize| band + usize::from(image.alpha.is_some_and(|alpha| alpha <= band));
+    let others: BTreeSet<usize> = (0..image.bands).filter(|b| *b != band).map(place).chain(image.alpha).collect();
+    let fix = if image.bands == 1 {
+        "choose another image or area".to_owned()
+    } else if !image.others.is_empty() {
+        "leave it or its file out".to_owned()
+    } else {
+        let mut options: Vec<_> = others.iter().map(|band| format!("-b {}", band + 1)).collect();
+        // Three bands of bytes would become a picture, without transparency.
+        options.extend(image.alpha.map(|_| "-co PHOTOMETRIC=MINISBLACK".to_owned()));
+        format!("leave it out: {}", translate(&options.join(" "), &image.path))
     };
     RasterError::Constant { path: image.path.clone(), band: band + 1, value, fix }
 }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::table::{Better, Column, Row, Table};
 use super::view::Images;
+use crate::raster::visible;
 
 /// Sums over pixels for a mean, a standard deviation and a correlation with PAN.
 #[derive(Clone, Copy, Default)]
@@ -13,9 +14,12 @@ struct Sums {
     xp: f64,
 }
 
-/// Names of the bands: the file's, else numbers from 1.
+/// Names of the bands as they are shown: the file's, else numbers from 1.
 pub fn names(given: &[Option<String>], bands: usize) -> Vec<String> {
-    let name = |band: usize| given.get(band).cloned().flatten().unwrap_or_else(|| format!("band {}", band + 1));
+    let name = |band: usize| match given.get(band).and_then(Option::as_deref) {
+        Some(name) => visible(name).into_owned(),
+        None => format!("band {}", band + 1),
+    };
     (0..bands).map(name).collect()
 }
 

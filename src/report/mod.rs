@@ -11,7 +11,7 @@
 //! `georeferenced`, `pixel_size`; `ratio`), `output`, `warnings`, `notes`, `device`, `scale`
 //! (`DN = offset + scale · x`), `seconds` by part of the run, `pictures` (bands and DN range shown, places of overview
 //! and detail), `spectra`, `tables`, `added` and `maps` as the types here have them. After a training also `seed`,
-//! `settings`, `result`, `losses` (per phase `columns` and `rows`); else these are `null`. `profile` is empty unless
+//! `instruction_set` (of a CPU), `settings`, `result`, `losses` (per phase `columns` and `rows`); else these are `null`. `profile` is empty unless
 //! the time per call was taken. Adding keys keeps the version; changing or removing one raises it. Version 1 had no
 //! `method`, `notes`, `pictures`, `spectra`, `tables`, `added`, `maps`.
 
@@ -35,7 +35,7 @@ pub use collect::Collector;
 pub use colours::{Channels, Colours};
 pub use losses::{Losses, Series};
 pub use map::{Map, Ramp};
-pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook};
+pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook, quicklook_outputs};
 pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Run, Training};
 pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};

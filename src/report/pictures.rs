@@ -6,7 +6,7 @@ use super::colours::Colours;
 use super::view::{Images, View};
 use super::{ReportError, save};
 use crate::raster::picture::{Picture, PictureError, Stretch};
-use crate::raster::{RasterError, check_output};
+use crate::raster::{Format, Output, RasterError, check_output, create_folder};
 
 /// Longest side of a quicklook, px.
 const QUICKLOOK: usize = 1024;
@@ -89,12 +89,17 @@ pub fn quicklook(images: &Images, colours: &Colours, dir: &Path, overwrite: bool
     Ok(())
 }
 
+/// The files that [`quicklook`] may write into a folder.
+pub fn quicklook_outputs(dir: &Path) -> impl Iterator<Item = Output> {
+    FILES.iter().map(|name| Output::new(dir.join(format!("{name}.png")), Format::Png))
+}
+
 /// Makes the folder and finds out whether [`quicklook`] can be expected to succeed: to be asked before a long
 /// computation.
 ///
 /// # Errors
 /// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
 pub fn check_quicklook(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
-    std::fs::create_dir_all(dir).map_err(|source| RasterError::Write { path: dir.to_owned(), source })?;
+    create_folder(dir)?;
     FILES.iter().try_for_each(|name| check_output(&dir.join(format!("{name}.png")), overwrite))
 }

@@ -18,7 +18,7 @@ use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
 use crate::method::{Config, Fitted, Learned, Summary};
 use crate::quality::Thumbnail;
-use crate::raster::{Header, RasterError, Scale, sha256};
+use crate::raster::{Format, Header, RasterError, Scale, sha256, visible_json};
 
 /// Longest side of the overview pictures on the page, px. With [`DETAIL`] the page stays below 7 MB
 /// whatever the pictures show, and is 4 to 5 MB for usual scenes.
@@ -85,6 +85,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Device it ran on.
     pub device: String,
+    /// Instruction set of a training on a CPU, which decides on the last bits: `avx512`, `avx2`, `portable`.
+    pub instruction_set: Option<String>,
     /// Seed of all randomness.
     pub seed: Option<u64>,
     /// Settings of the training.
@@ -229,6 +231,7 @@ impl Report {
             warnings: run.warnings.to_vec(),
             notes: run.fitted.iter().flat_map(|fitted| notes(fitted)).collect(),
             device: run.device.to_owned(),
+            instruction_set: run.training.and_then(|t| t.learned.isa).map(|isa| isa.to_string()),
             seed: run.training.map(|t| t.config.seed),
             settings: run.training.map(|t| t.config.clone()),
             scale: *run.scale,
@@ -266,7 +269,7 @@ impl Report {
     /// The report as data.
     pub fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
-        text.expect("plain values, and numbers that are not finite become null") + "\n"
+        visible_json(&text.expect("plain values, and numbers that are not finite become null")).into_owned() + "\n"
     }
 
     /// The report as one self-contained page.
@@ -274,13 +277,18 @@ impl Report {
         page::page(self)
     }
 
+    /// What a report of this name contains.
+    pub fn format(path: &Path) -> Format {
+        let end = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        if matches!(end.as_deref(), Some("html" | "htm")) { Format::Html } else { Format::Json }
+    }
+
     /// Writes the report: the page if the name ends in `.html` or `.htm`, else the data.
     ///
     /// # Errors
     /// What the file system reports; without `overwrite` also if the file exists.
     pub fn write(&self, path: &Path, overwrite: bool) -> Result<(), RasterError> {
-        let end = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let text = if matches!(end.as_deref(), Some("html" | "htm")) { self.html() } else { self.json() };
+        let text = if Self::format(path) == Format::Html { self.html() } else { self.json() };
         save(path, text.as_bytes(), overwrite)
     }
 }

@@ -252,8 +252,27 @@ fn the_json_has_the_layout_of_its_version() {
     let report: Value = serde_json::from_str(&Scene::new().report().json()).expect("JSON");
     let keys: Vec<&str> = report.as_object().expect("an object").keys().map(String::as_str).collect();
     let mut wanted = vec![
-        "schema", "versions", "method", "inputs", "output", "warnings", "notes", "device", "seed", "settings", "scale",
-        "result", "losses", "seconds", "profile", "pictures", "spectra", "tables", "added", "maps",
+        "schema",
+        "versions",
+        "method",
+        "inputs",
+        "output",
+        "warnings",
+        "notes",
+        "device",
+        "instruction_set",
+        "seed",
+        "settings",
+        "scale",
+        "result",
+        "losses",
+        "seconds",
+        "profile",
+        "pictures",
+        "spectra",
+        "tables",
+        "added",
+        "maps",
     ];
     wanted.sort_unstable();
     assert_eq!(keys, wanted);

@@ -1,6 +1,6 @@
 //! `trapan assess --pan --ms`: judging by the pair.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use trapan::filter::Grid;
@@ -10,6 +10,7 @@ use trapan::raster::{Geometry, Header, Source};
 
 use super::maps::Maps;
 use super::{AssessArgs, SCHEMA, constant, misplaced, size};
+use crate::cli::terminal::{self, out};
 use crate::cli::{CliError, Talk};
 
 /// Everything there is to say.
@@ -21,7 +22,12 @@ struct Findings {
 }
 
 pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
-    let (pan, ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
+    let (pan, mut ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
+    let read: Vec<PathBuf> =
+        [&pan, &ms, &fused].iter().flat_map(|s| s.header().files()).chain(&args.model).cloned().collect();
+    if !args.ms_bands.is_empty() {
+        ms.choose(&args.ms_bands)?;
+    }
     let (setup, [pan_rows, ms_rows, fused_rows], mut warnings) = pair(args, [&pan, &ms, &fused])?;
     let place = [pan_rows.window.x, pan_rows.window.y];
     warnings.extend(misplaced(
@@ -31,13 +37,18 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     ));
     warnings.extend(constant("MS", &quality::ranges(&ms_rows)?));
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
-    let maps = args.maps.as_deref().map(|folder| Maps::create(folder, args.overwrite)).transpose()?;
-
     let possible = Phase::of_ratio(setup.rows.ratio);
     let phases = match args.phase {
         Some(Phase::True) if possible == Phase::Toolbox => vec![Phase::Toolbox, Phase::True],
         phase => vec![phase.unwrap_or(possible)],
     };
+    let names = phases.iter().flat_map(|phase| match phase {
+        Phase::Toolbox => ["d_lambda_toolbox", "d_s_toolbox"],
+        Phase::True => ["d_lambda_true", "d_s_true"],
+    });
+    let names: Vec<&str> = names.chain(["consistency_sam", "consistency_error"]).collect();
+    let maps = args.maps.as_deref().map(|folder| Maps::create(folder, &names, &read, args.overwrite)).transpose()?;
+
     let mut scores = Vec::new();
     for phase in phases {
         let (found, blocks) = quality::full(&pan_rows, &ms_rows, &fused_rows, &Setup { phase, ..setup.clone() })?;
@@ -67,7 +78,7 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     let findings =
         Findings { scores, consistency: consistency(&ms_rows, &fused_rows, &setup, maps.as_ref())?, commutation };
     if args.json {
-        println!("{:#}", report(args, &setup, &findings, &warnings));
+        terminal::json(&report(args, &setup, &findings, &warnings));
     } else {
         let headers = [pan.header(), ms.header(), fused.header()];
         table(args, headers, &setup, &findings);
@@ -134,9 +145,9 @@ fn report(args: &AssessArgs, setup: &Setup, findings: &Findings, warnings: &[Str
         findings.scores.iter().map(|(phase, scores)| (name(*phase).to_owned(), json!(scores))).collect();
     json!({
         "schema": SCHEMA,
-        "pan": args.pan,
-        "ms": args.ms,
-        "fused": args.fused,
+        "pan": args.pan.as_ref().map(|path| path.to_string_lossy()),
+        "ms": args.ms.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+        "fused": args.fused.to_string_lossy(),
         "sensor": args.sensor,
         "ms_gains": setup.ms_gains,
         "pan_gain": setup.pan_gain,
@@ -154,13 +165,15 @@ fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findi
     let Findings { scores, consistency, commutation } = findings;
     let first = &scores[0].1;
     let name_of = |image: &Header| format!("{} ({})", image.path.display(), size(image));
-    println!("{} by {} and {}, sensor {}", name_of(fused), name_of(pan), name_of(ms), args.sensor);
-    println!(
-        "{} blocks of {BLOCK}x{BLOCK} PAN pixels; {} left out because nodata reaches them\n",
-        first.blocks, first.blocks_left_out
+    out!("{} by {} and {}, sensor {}", name_of(fused), name_of(pan), name_of(ms), args.sensor);
+    out!(
+        "{} blocks of {BLOCK}x{BLOCK} PAN pixels; {} left out because nodata reaches them",
+        first.blocks,
+        first.blocks_left_out
     );
+    out!("");
     let line = |what: &str, best: &str, values: &[String]| {
-        println!("{what:34} {:>6} {}", best, values.iter().map(|v| format!("{v:>10}")).collect::<String>());
+        out!("{what:34} {:>6} {}", best, values.iter().map(|v| format!("{v:>10}")).collect::<String>());
     };
     let each =
         |value: fn(&FullScores) -> f64| scores.iter().map(|(_, s)| format!("{:.4}", value(s))).collect::<Vec<_>>();
@@ -180,22 +193,18 @@ fn table(args: &AssessArgs, [pan, ms, fused]: [&Header; 3], setup: &Setup, findi
             line("  SAM, degrees", "0", &[format!("{:.4}", consistency.sam)]);
             line("  ERGAS", "0", &[format!("{:.4}", consistency.ergas)]);
         }
-        None => println!("degraded again, against MS: left out, MS has less than {BLOCK} pixels along a side"),
+        None => out!("degraded again, against MS: left out, MS has less than {BLOCK} pixels along a side"),
     }
     line("degradations, how far from commuting", "best", &[]);
     line("  DN (root mean square)", "0", &[format!("{:.4}", commutation.rms)]);
     line("  of the deviation of PAN", "0", &[format!("{:.2} %", 100.0 * commutation.relative)]);
-    println!();
+    out!("");
     if let Some([y, x]) = off(setup) {
-        println!(
-            "The toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images"
-        );
-        println!("that are true to their pixels pay for it. --phase true judges at the true phase as well.");
+        out!("The toolbox's upsampled MS sits {y} rows and {x} columns of PAN off the true grid of this pair: images");
+        out!("that are true to their pixels pay for it. --phase true judges at the true phase as well.");
     }
     if args.model.is_none() {
-        println!(
-            "The response of PAN in the commutation is fitted linearly to this pair (least squares); --model takes"
-        );
-        println!("that of a trained network.");
+        out!("The response of PAN in the commutation is fitted linearly to this pair (least squares); --model takes");
+        out!("that of a trained network.");
     }
 }

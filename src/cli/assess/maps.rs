@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trapan::quality::{PixelErrors, QualityError};
-use trapan::raster::{self, CogWriter, Creation, GeoTags, Layout, RasterError, Sample};
+use trapan::raster::{self, CogWriter, Creation, Format, GeoTags, Layout, Output, RasterError, Sample};
 
 /// A folder for maps.
 pub struct Maps {
@@ -12,11 +12,14 @@ pub struct Maps {
 }
 
 impl Maps {
-    /// Makes the folder.
-    pub fn create(folder: &Path, overwrite: bool) -> Result<Self, RasterError> {
-        let path = folder.to_owned();
-        std::fs::create_dir_all(folder).map_err(|source| RasterError::Write { path, source })?;
-        Ok(Self { folder: folder.to_owned(), overwrite })
+    /// Makes the folder and finds out whether maps of these names can be expected to be written there.
+    pub fn create(folder: &Path, names: &[&str], inputs: &[PathBuf], overwrite: bool) -> Result<Self, RasterError> {
+        let maps = Self { folder: folder.to_owned(), overwrite };
+        let paths = || names.iter().map(|name| maps.path(name));
+        raster::check_outputs(inputs, &paths().map(|path| Output::new(path, Format::GeoTiff)).collect::<Vec<_>>())?;
+        raster::create_folder(folder)?;
+        paths().try_for_each(|path| raster::check_output(&path, overwrite))?;
+        Ok(maps)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -1,5 +1,4 @@
 //! `trapan assess`.
-#![expect(clippy::print_stdout, reason = "the table is the command's output")]
 
 mod full;
 mod maps;
@@ -38,6 +37,9 @@ pub struct AssessArgs {
     /// The MS that was fused; several files of one or more bands each are stacked
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "pan")]
     ms: Vec<PathBuf>,
+    /// The bands of MS that were fused, by name or number, if not all
+    #[arg(long, value_delimiter = ',', value_name = "BAND,…", requires = "ms")]
+    ms_bands: Vec<String>,
     /// Judge by the truth: of a simulation, or MS where its degraded pair was fused
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pan", "ms"])]
     truth: Option<PathBuf>,
@@ -74,7 +76,7 @@ pub struct AssessArgs {
     json: bool,
     /// Write maps as GeoTIFFs: indices per block of 32x32, angles and errors per pixel
     #[arg(long, value_name = "DIR")]
-    maps: Option<PathBuf>,
+    pub maps: Option<PathBuf>,
     /// Replace existing maps
     #[arg(long)]
     overwrite: bool,

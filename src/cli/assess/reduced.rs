@@ -1,7 +1,7 @@
 //! `trapan assess --truth`: judging by a known truth.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use trapan::quality::{self, BLOCK, FileRows, PixelErrors, QualityError, ReducedScores, Reference, Rows};
@@ -9,6 +9,7 @@ use trapan::raster::{self, Source, Window};
 
 use super::maps::Maps;
 use super::{AssessArgs, SCHEMA, constant, misplaced, size};
+use crate::cli::terminal::{self, out};
 use crate::cli::{CliError, Talk};
 
 /// Quotient of the levels of two images in one unit. Another bit depth makes a factor of 2 at least; what the
@@ -29,7 +30,8 @@ pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> 
     let window = Window { x: left, y: top, width: right - left, height: bottom - top };
 
     let scores = if let Some(folder) = &args.maps {
-        let maps = Maps::create(folder, args.overwrite)?;
+        let read: Vec<PathBuf> = truth.header().files().chain(fused.header().files()).cloned().collect();
+        let maps = Maps::create(folder, &["sam", "error", "q2n"], &read, args.overwrite)?;
         let geo = truth.header().geo.part(window);
         let mut pixels = maps.pixels("", [window.height, window.width], &geo)?;
         let mut add = |rows: PixelErrors| -> Result<(), QualityError> { pixels.add(&rows) };
@@ -51,25 +53,26 @@ pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> 
     if args.json {
         let report = json!({
             "schema": SCHEMA,
-            "truth": truth.header().path,
-            "fused": args.fused,
+            "truth": truth.header().path.to_string_lossy(),
+            "fused": args.fused.to_string_lossy(),
             "ratio": args.ratio,
             "peak": peak,
             "window": { "x": window.x, "y": window.y, "width": window.width, "height": window.height },
             "scores": scores,
             "warnings": warnings,
         });
-        println!("{report:#}");
+        terminal::json(&report);
     } else {
-        println!("{} ({}) by {}", args.fused.display(), size(fused.header()), truth.header().path.display());
+        out!("{} ({}) by {}", args.fused.display(), size(fused.header()), truth.header().path.display());
         table(&scores, &setup, window, truth.header().bands);
     }
     Ok(())
 }
 
 fn table(scores: &ReducedScores, setup: &Reference, window: Window, bands: usize) {
-    println!("{window}: {} pixels; {} invalid", scores.pixels, scores.pixels_left_out);
-    println!("{} blocks of {BLOCK}x{BLOCK}; {} left out because of nodata\n", scores.blocks, scores.blocks_left_out);
+    out!("{window}: {} pixels; {} invalid", scores.pixels, scores.pixels_left_out);
+    out!("{} blocks of {BLOCK}x{BLOCK}; {} left out because of nodata", scores.blocks, scores.blocks_left_out);
+    out!("");
     let lines = [
         (format!("Q{}", bands.next_power_of_two()), "1", scores.q2n),
         ("SAM, degrees".to_owned(), "0", scores.sam),
@@ -80,8 +83,8 @@ fn table(scores: &ReducedScores, setup: &Reference, window: Window, bands: usize
         ("Q, sliding".to_owned(), "1", scores.q_avg),
         ("RMSE, DN".to_owned(), "0", scores.rmse),
     ];
-    println!("{:26} {:>6} {:>10}", "index", "best", "value");
+    out!("{:26} {:>6} {:>10}", "index", "best", "value");
     for (what, best, value) in lines {
-        println!("{what:26} {best:>6} {value:>10.4}");
+        out!("{what:26} {best:>6} {value:>10.4}");
     }
 }

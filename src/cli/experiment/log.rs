@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,13 @@ impl Log {
     /// Opens or creates the file. A last line that an interruption cut short is dropped.
     pub fn open(path: &Path) -> Result<Self, RasterError> {
         let failed = |source| RasterError::Write { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let mut file = opened.map_err(|source| match (source.kind(), path.parent()) {
+            (ErrorKind::NotFound, Some(folder)) => {
+                RasterError::Folder { path: path.to_owned(), folder: folder.to_owned(), source }
+            }
+            _ => failed(source),
+        })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);

@@ -11,12 +11,12 @@ use trapan::engine::{Device, Options};
 use trapan::method::experiment::Study;
 use trapan::method::{Config, Contest, MethodError};
 use trapan::quality::Phase;
-use trapan::raster::{Pair, Scale, sha256};
+use trapan::raster::{Format, Output, Pair, Scale, check_outputs, sha256};
 use trapan::report::{self, Better, Column, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
-use super::inputs::InputArgs;
-use super::{CliError, Talk, progress, table};
+use super::inputs::{InputArgs, Matched};
+use super::{CliError, Talk, progress, table, terminal};
 use log::{Key, Log, Scores};
 
 /// Arguments of `experiment`.
@@ -65,7 +65,8 @@ struct Row {
 /// Runs `experiment`.
 pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let (scene, sensor) = args.input.open()?;
+    let Matched { scene, sensor, paths } = args.input.open(talk)?;
+    check_outputs(&paths, &[Output::new(&args.output, Format::Json)])?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = Phase::of_ratio(scene.ratio());
     Contest::check(scene.rows, scene.columns, phase)?;
@@ -156,16 +157,16 @@ impl Row {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the tables are the command's output")]
 fn show(tables: &[(Study, Vec<Row>)], json: bool) {
     if json {
         let table = |(study, rows): &(Study, Vec<Row>)| serde_json::json!({ "study": study, "title": study.title(), "rows": rows });
         let tables: Vec<_> = tables.iter().map(table).collect();
-        println!("{:#}", serde_json::json!(tables));
+        terminal::json(&serde_json::json!(tables));
         return;
     }
     for (study, rows) in tables {
-        println!("{}\n{}", study.title(), table::text(&table_of(*study, rows)));
+        terminal::lines(format_args!("{}\n{}", study.title(), table::text(&table_of(*study, rows))));
+        terminal::line("");
     }
 }
 

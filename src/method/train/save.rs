@@ -43,13 +43,16 @@ impl Run<'_> {
         }
         let Some(saving) = &mut self.saving else { return Ok(()) };
         let checkpoint = Checkpoint { position: self.done.clone(), tensors };
-        saving.files.save(&saving.identity, &checkpoint)
+        saving.files.save(&saving.identity, &self.engine.name(), &checkpoint)
     }
 
     /// Goes back to where the checkpoint was taken, if there is one.
     pub(super) fn resume(&mut self) -> Result<(), MethodError> {
         let Some(saving) = &mut self.saving else { return Ok(()) };
-        let Some(Checkpoint { position, mut tensors }) = saving.files.load(&saving.identity)? else { return Ok(()) };
+        let Some(Checkpoint { position, mut tensors }) = saving.files.load(&saving.identity, &self.engine.name())?
+        else {
+            return Ok(());
+        };
         for (name, tensor) in self.trained() {
             self.engine.write(tensor, &tensors.remove(&name).unwrap_or_default())?;
         }

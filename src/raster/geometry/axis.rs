@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-use crate::filter::Grid;
+use crate::{filter::Grid, raster::geo::SAME};
 
-/// Places that are equal but for rounding: coordinates of millions with pixels of a third of a
-/// metre leave 1e-8 of a pixel, products with few digits 1e-4.
-const EPSILON: f64 = 1e-3;
 /// Phases are multiples of this: rounding errors go, sums stay exact, and 1e-4 of a pixel is
 /// nothing.
 const PHASE_UNIT: f64 = 1.0 / 8192.0;
@@ -55,7 +52,7 @@ impl Axis {
     pub(super) fn place(&self, ratio: usize, all: bool) -> Option<Placed> {
         let [low, high] = self.common();
         // Centres within the edges.
-        let (low, high) = ((low - 0.5 - EPSILON).ceil().max(0.0), (high - 0.5 + EPSILON).floor());
+        let (low, high) = ((low - 0.5 - SAME).ceil().max(0.0), (high - 0.5 + SAME).floor());
         if low > high {
             return None;
         }
@@ -67,7 +64,7 @@ impl Axis {
             let k = ((at - start) / step + inwards).round();
             k.clamp(0.0, self.coarse as f64 - 1.0) as usize
         };
-        let ms = over(low, EPSILON)..over(high, -EPSILON) + 1;
+        let ms = over(low, SAME)..over(high, -SAME) + 1;
         let pan = if all { 0..self.fine } else { covered.clone() };
         // A step that is not quite the ratio: true in the middle.
         let middle = 0.5 * (ms.start + ms.end - 1) as f64;

@@ -22,9 +22,19 @@ fn meaning<'a>(geo: &'a GeoTags, key: &[u16]) -> Option<(u16, &'a [f64])> {
     }
 }
 
+/// The text that stands for a coordinate system without codes, white space left out.
+fn text(geo: &GeoTags) -> Option<Vec<u8>> {
+    let text = geo.ascii_params.strip_prefix(b"ESRI PE String = ")?;
+    Some(text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect())
+}
+
 /// Whether two coordinate systems differ; one that is not named is taken for the other.
-fn differ(pan: &GeoTags, ms: &GeoTags) -> bool {
+pub(in crate::raster) fn differ(pan: &GeoTags, ms: &GeoTags) -> bool {
     if let (Some(a), Some(b)) = (pan.epsg(), ms.epsg()) {
+        return a != b;
+    }
+    // Two that are carried as text.
+    if let (Some(a), Some(b)) = (text(pan), text(ms)) {
         return a != b;
     }
     // One without an EPSG code: writers choose their keys, so only those that both have can speak.

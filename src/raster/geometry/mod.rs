@@ -11,6 +11,7 @@ use super::{
 use crate::filter::Grid;
 use axis::Axis;
 
+pub(super) use crs::differ as crs_differ;
 pub use error::GeometryError;
 
 /// Least ratio of PAN to MS pixels.
@@ -101,8 +102,7 @@ impl Geometry {
             return Err(RasterError::PanBands { bands: pan.bands, path: pan.path.clone(), fix });
         }
         if ms.bands > MAX_BANDS {
-            let fix = translate("-b 1 -b 2 -b 3 -b 4", &ms.path);
-            return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path.clone(), fix });
+            return Err(RasterError::MsBands { bands: ms.bands, most: MAX_BANDS, path: ms.path.clone() });
         }
         let [mut rows, mut columns] = axes(pan, ms, options.assume_aligned)?;
         rows.first += options.shift[0];

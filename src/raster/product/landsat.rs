@@ -68,8 +68,9 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
     }
     for wanted in chosen {
         let number = wanted.trim_start_matches(['B', 'b']);
-        let Some((_, name)) = known.iter().find(|(known, _)| *known == number) else {
-            let list: Vec<String> = known.iter().map(|(number, _)| format!("B{number}")).collect();
+        let is_wanted = |(own, name): &&(&str, &str)| *own == number || name.eq_ignore_ascii_case(wanted);
+        let Some((number, name)) = known.iter().find(is_wanted) else {
+            let list: Vec<String> = known.iter().map(|(number, name)| format!("B{number} ({name})")).collect();
             let what = format!("{satellite} has no 30 m reflective band {wanted}");
             return Err(folder.error(&what, &format!("choose among {}", list.join(", "))));
         };
@@ -80,7 +81,8 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         names.push((*name).to_owned());
     }
     // Level-1 pixels without data are 0, which old files do not state.
-    Ok(Some(Product { satellite: Some(satellite), pan: vec![pan], ms, names, nodata: Some(0.0), ..Product::default() }))
+    let (files, satellite, pan) = (folder.delivery(&pan, '_'), Some(satellite), vec![pan]);
+    Ok(Some(Product { satellite, pan, ms, names, nodata: Some(0.0), files, ..Product::default() }))
 }
 
 /// "LANDSAT_8" of LC08.

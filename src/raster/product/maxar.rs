@@ -31,7 +31,9 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, RasterError> {
     };
     let imd = ms.imd.as_ref();
     let bits = imd.and_then(|imd| imd.get("bitsPerPixel")).and_then(|bits| bits.parse().ok());
+    let files = [&pan, &ms].into_iter().flat_map(|part| part.folder.files.iter().cloned()).collect();
     Ok(Some(Product {
+        files,
         satellite: imd.or(pan.imd.as_ref()).and_then(|imd| imd.get("satId")).map(str::to_uppercase),
         pan: pan.files()?,
         ms: ms.files()?,
@@ -41,6 +43,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, RasterError> {
         bits: bits.filter(|bits| (1..16).contains(bits)),
         // Pixels outside the area ordered are 0 and no tag says so; real ones are larger.
         nodata: Some(0.0),
+        ..Product::default()
     }))
 }
 

@@ -25,12 +25,16 @@ pub struct Product {
     pub bits: Option<u8>,
     /// The value of pixels without data, for files that do not state one.
     pub nodata: Option<f64>,
+    /// Bands to keep of the MS file or files, by name or number; empty: all.
+    pub chosen: Vec<String>,
+    /// All files of the delivery, read or not.
+    pub files: Vec<PathBuf>,
 }
 
 impl Product {
     /// Finds the files of a Landsat Collection 2 level-1 scene, a Maxar (DigitalGlobe) delivery or a
-    /// GF-1 or GF-2 scene. `bands` chooses among the files of a product with one per band ("B4" or
-    /// "4"); empty: all that have the resolution of MS.
+    /// GF-1 or GF-2 scene. `bands` chooses by name or number, of Landsat by its own numbers ("B4" or
+    /// "4"); empty: all, or those Landsat bands that PAN sees.
     ///
     /// # Errors
     /// [`RasterError::Product`] for folders of another kind and for those that cannot be fused, with
@@ -40,14 +44,12 @@ impl Product {
         if let Some(product) = landsat::find(&folder, bands)? {
             return Ok(product);
         }
-        if !bands.is_empty() {
-            return Err(folder.error("its bands are not files of their own", "choose output bands by --out-bands"));
-        }
-        if let Some(product) = maxar::find(&folder)? {
-            return Ok(product);
-        }
-        if let Some(product) = gaofen(&folder)? {
-            return Ok(product);
+        let product = match maxar::find(&folder)? {
+            None => gaofen(&folder)?,
+            found => found,
+        };
+        if let Some(product) = product {
+            return Ok(Self { chosen: bands.to_vec(), ..product });
         }
         if let Some(other) = folder.files.iter().find(|path| unread(path)) {
             return Err(folder.convert(other));
@@ -62,12 +64,15 @@ impl Product {
     /// Opens PAN and MS, with the names and bits that the metadata add to them.
     ///
     /// # Errors
-    /// Those of [`Source::open`] and [`Source::mosaic`].
+    /// Those of [`Source::open`], [`Source::mosaic`] and [`Source::choose`].
     pub fn sources(&self) -> Result<[Source; 2], RasterError> {
         let ms = if self.ms_tiled { Source::mosaic(&self.ms)? } else { Source::open(&self.ms)? };
         let mut sources = [Source::mosaic(&self.pan)?, ms];
         sources.iter_mut().for_each(|source| source.assume_bits(self.bits));
         sources[1].assume_names(&self.names);
+        if !self.chosen.is_empty() {
+            sources[1].choose(&self.chosen)?;
+        }
         Ok(sources)
     }
 }
@@ -91,6 +96,13 @@ impl Folder {
         found.files.sort();
         found.folders.sort();
         Ok(found)
+    }
+
+    /// The files whose names begin as that of one of them does, up to its last `mark`.
+    fn delivery(&self, file: &Path, mark: char) -> Vec<PathBuf> {
+        let own = name(file);
+        let start = own.rfind(mark).map_or(&own[..], |end| &own[..end]);
+        self.files.iter().filter(|path| name(path).starts_with(start)).cloned().collect()
     }
 
     fn error(&self, what: &str, fix: &str) -> RasterError {
@@ -157,5 +169,6 @@ fn gaofen(folder: &Folder) -> Result<Option<Product>, RasterError> {
     };
     let satellite = name(pan).split('_').next().map(str::to_uppercase);
     let names = ["Blue", "Green", "Red", "NIR"].map(String::from).to_vec();
-    Ok(Some(Product { satellite, pan: vec![pan.clone()], ms: vec![ms.clone()], names, ..Product::default() }))
+    let (files, pan, ms) = (folder.delivery(pan, '-'), vec![pan.clone()], vec![ms.clone()]);
+    Ok(Some(Product { satellite, pan, ms, names, files, ..Product::default() }))
 }

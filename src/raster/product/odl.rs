@@ -1,10 +1,10 @@
 //! The `key = value` text of Landsat's MTL and Maxar's IMD and TIL files, and Landsat's as JSON.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{io::Read, path::Path};
 
 use serde_json::Value;
 
-use crate::raster::RasterError;
+use crate::raster::{RasterError, open_file};
 
 /// Most bytes of a metadata file: they have some kilobytes.
 const MOST: u64 = 4 << 20;
@@ -17,7 +17,7 @@ impl Entries {
     /// Reads a file: JSON if it is called so, else text.
     pub(super) fn read(path: &Path) -> Result<Self, RasterError> {
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
+        let read = open_file(path).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
         read.map_err(|e| RasterError::reading(path, e))?;
         let text = String::from_utf8_lossy(&bytes);
         if super::extension(path) != "json" {

@@ -1,5 +1,7 @@
 //! Files that appear under their name whole or not at all.
 //!
+//! A symbolic link is followed: the file it names is replaced, the link stays. Only regular files are replaced.
+//!
 //! On Linux the file has no name until it is complete (`O_TMPFILE`), so that a process killed at any
 //! moment leaves nothing behind. Elsewhere, and on file systems that cannot do that (NFS, FAT), it
 //! is a named temporary file in the same folder, which errors and interrupts remove but a kill -9
@@ -12,7 +14,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::RasterError;
+use super::{
+    RasterError,
+    target::{folder, resolve},
+};
 
 /// Writes a file, flushes it to disk and gives it its name, so that the name never shows half a
 /// file; with `overwrite`, an older file is there until then. `fill` writes the contents.
@@ -34,7 +39,8 @@ pub fn write_atomically(
 /// asked before a long computation. Creates and removes a file in the folder.
 ///
 /// # Errors
-/// [`RasterError::Exists`], [`RasterError::Folder`], [`RasterError::Write`] if the name is a folder.
+/// [`RasterError::Exists`], [`RasterError::Folder`], [`RasterError::Special`], [`RasterError::Write`] if the
+/// name is a folder.
 pub fn check_output(path: &Path, overwrite: bool) -> Result<(), RasterError> {
     Pending::create(path, overwrite).map(drop)
 }
@@ -53,7 +59,10 @@ static UNDER_WAY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A file to be, gone when dropped.
 pub(super) struct Pending {
+    /// As it was given.
     path: PathBuf,
+    /// Behind symbolic links.
+    target: PathBuf,
     overwrite: bool,
     file: Unfinished,
 }
@@ -85,24 +94,17 @@ impl Drop for Listed {
 
 impl Pending {
     pub(super) fn create(path: &Path, overwrite: bool) -> Result<Self, RasterError> {
+        let target = resolve(path)?;
         // symlink_metadata: a dangling link exists too.
-        match path.symlink_metadata() {
-            Ok(found) if found.is_dir() => {
-                return Err(RasterError::writing(path, io::Error::new(io::ErrorKind::IsADirectory, "is a folder")));
-            }
-            Ok(_) if !overwrite => return Err(RasterError::Exists { path: path.to_owned() }),
-            _ => {}
+        if !overwrite && path.symlink_metadata().is_ok() {
+            return Err(RasterError::Exists { path: path.to_owned() });
         }
-        if path.file_name().is_none() {
-            let missing = io::Error::new(io::ErrorKind::InvalidInput, "the name has no file part");
-            return Err(RasterError::writing(path, missing));
-        }
-        let folder = folder(path);
-        let file = Unfinished::create(folder).map_err(|source| match source.kind() {
+        let folder = folder(&target);
+        let file = Unfinished::create(folder).map_err(unnamed_cause).map_err(|source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RasterError::writing(path, source),
             _ => RasterError::Folder { path: path.to_owned(), folder: folder.to_owned(), source },
         })?;
-        Ok(Self { path: path.to_owned(), overwrite, file })
+        Ok(Self { path: path.to_owned(), target, overwrite, file })
     }
 
     /// The name it is to get.
@@ -120,21 +122,42 @@ impl Pending {
 
     /// A nameless file in the same folder, gone with the process.
     pub(super) fn spool(&self) -> io::Result<File> {
-        tempfile::tempfile_in(folder(&self.path))
+        tempfile::tempfile_in(folder(&self.target))
     }
 
-    /// Flushes the file to disk and gives it its name.
+    /// Flushes the file to disk, gives it its name, and flushes that.
     pub(super) fn publish(mut self) -> Result<(), RasterError> {
         self.file().sync_all().map_err(|e| RasterError::writing(&self.path, e))?;
+        // Something else may have got the name since.
+        resolve(&self.path)?;
         let published = match self.file {
             #[cfg(target_os = "linux")]
-            Unfinished::Unnamed(file) => publish_unnamed(file, &self.path, self.overwrite),
-            Unfinished::Named(named) => named.publish(&self.path, self.overwrite),
+            Unfinished::Unnamed(file) => publish_unnamed(file, &self.target, self.overwrite),
+            Unfinished::Named(named) => named.publish(&self.target, self.overwrite),
         };
         published.map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => RasterError::Exists { path: self.path },
-            _ => RasterError::writing(&self.path, e),
-        })
+            _ => RasterError::writing(&self.path, unnamed_cause(e)),
+        })?;
+        flush(folder(&self.target));
+        Ok(())
+    }
+}
+
+/// Flushes a folder to disk, so that the name, too, outlives a loss of power.
+fn flush(folder: &Path) {
+    // The file is whole under its name in any case; some systems cannot flush folders.
+    #[cfg(unix)]
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    #[cfg(not(unix))]
+    let _ = folder;
+}
+
+/// What the system said, without the name of the temporary file, which `tempfile` adds and nobody has asked for.
+fn unnamed_cause(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said),
+        None => error,
     }
 }
 
@@ -176,13 +199,6 @@ impl Named {
 
 const PREFIX: &str = ".trapan-";
 const SUFFIX: &str = ".part";
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
 
 /// A file without a name, if it can be given one later.
 #[cfg(target_os = "linux")]

@@ -59,7 +59,7 @@ pub struct Creation {
     pub big_tiff: BigTiff,
     /// Whether smaller versions of the image are written with it.
     pub overviews: bool,
-    /// Threads that compress; `None`: one per core.
+    /// Threads that compress, at most one per core; `None`: one per core.
     pub threads: Option<usize>,
 }
 

@@ -12,6 +12,7 @@
 
 mod assemble;
 mod atomic;
+mod claims;
 mod codec;
 mod creation;
 mod directory;
@@ -19,6 +20,7 @@ mod layout;
 mod level;
 mod spool;
 mod tags;
+mod target;
 mod values;
 
 use std::{io, path::Path};
@@ -32,8 +34,10 @@ use spool::Compressor;
 use values::Quantiser;
 
 pub use atomic::{check_output, remove_temporary_files, write_atomically};
+pub use claims::{Format, Output, check_outputs};
 pub use creation::{BigTiff, Compress, Creation, CreationError, Predictor};
 pub use layout::Layout;
+pub use target::create_folder;
 
 /// Writes a Cloud-Optimised GeoTIFF from top to bottom. The file appears under its name when
 /// [`finish`](Self::finish) has succeeded; a writer that is dropped before leaves nothing.

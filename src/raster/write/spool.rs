@@ -75,8 +75,9 @@ impl Shared {
 impl Compressor {
     /// One spool per file; `tile` is the size of a tile in bytes.
     pub(super) fn new(codec: Codec, tile: usize, threads: Option<usize>, files: Vec<File>) -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.unwrap_or(0))
+            .num_threads(threads.map_or(0, |threads| threads.min(cores)))
             .thread_name(|i| format!("compress {i}"))
             .build()
             .map_err(io::Error::other)?;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::chart::number;
 use super::super::{Input, Report};
 use super::file_name;
+use crate::raster::visible;
 
 /// Files, settings, timings.
 pub fn run(report: &Report) -> Markup {
@@ -43,7 +44,7 @@ fn timings(report: &Report) -> Markup {
             @for (i, (name, seconds)) in parts.iter().enumerate() {
                 li { span class={ "key part" (i % 6) } {} (name) " " (duration(*seconds)) }
             }
-            li { b { "total " (duration(*total)) } " on " (report.device) }
+            li { b { "total " (duration(*total)) } " on " (visible(&report.device)) }
         }
     }
 }
@@ -67,7 +68,7 @@ fn files(report: &Report) -> Markup {
                 @for (name, i) in images {
                     tr {
                         th scope="row" { (name) }
-                        td title=(i.path) { (file_name(&i.path)) }
+                        td title=(visible(&i.path)) { (file_name(&i.path)) }
                         td { (i.width) "×" (i.height) }
                         td { (i.bands) }
                         td { (i.sample) @if let Some(bits) = &bits { ", " (bits) } }

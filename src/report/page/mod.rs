@@ -12,6 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Report;
 use super::chart::number;
+use crate::raster::visible;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -38,7 +39,7 @@ pub fn page(report: &Report) -> String {
                     @if !report.warnings.is_empty() {
                         section.warnings aria-label="Warnings" {
                             h2 { "Look into this first" }
-                            ul { @for warning in &report.warnings { li { (warning) } } }
+                            ul { @for warning in &report.warnings { li { (visible(warning)) } } }
                         }
                     }
                     (images::viewer(report))
@@ -50,7 +51,7 @@ pub fn page(report: &Report) -> String {
                     @if let Some(losses) = &report.losses { (numbers::losses(report, losses)) }
                     (facts::run(report))
                     @if !report.notes.is_empty() {
-                        section { h2 { "Notes" } ul { @for note in &report.notes { li { (note) } } } }
+                        section { h2 { "Notes" } ul { @for note in &report.notes { li { (visible(note)) } } } }
                     }
                 }
                 footer { "trapan " (version(report)) ", report layout " (report.schema) }
@@ -80,7 +81,7 @@ fn header(report: &Report) -> Markup {
     html! {
         header {
             h1 { (file_name(&report.output)) }
-            p.lead { "Fused from " b { (file_name(&pan.path)) } " and " b { (file_name(&ms.path)) } " on " (report.device) "." }
+            p.lead { "Fused from " b { (file_name(&pan.path)) } " and " b { (file_name(&ms.path)) } " on " (visible(&report.device)) "." }
             dl.figures {
                 @for (name, value) in figures.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
                     div { dt { (name) } dd { (value) } }
@@ -95,7 +96,8 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The last part of a path.
+/// The last part of a path, as it is shown.
 fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
+    let name = Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy());
+    visible(&name).into_owned()
 }

@@ -1,0 +1,121 @@
+//! What lies beside an image: its mask, GDAL's own file about it, a world file, a camera model.
+//!
+//! They are read in GDAL's order: its own file (`.aux.xml`, PAM) goes before the tags, the tags before a world file,
+//! a camera model in a file of its own before both. A `.prj`, which GDAL does not look for beside a TIFF, names the
+//! coordinate system of an image that has a world file and no system of its own.
+
+mod pam;
+mod rpc;
+mod wkt;
+mod world;
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Affine, GeoTags,
+    error::RasterError,
+    input::{Input, open},
+};
+pub(super) use pam::Pam;
+
+/// Most bytes of a file of text that is read: they have some kilobytes, with histograms some more.
+const MOST: u64 = 16 << 20;
+
+/// What was found beside an image.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// The mask in a file of its own.
+    pub(super) mask: Option<Input>,
+    pub(super) pam: Pam,
+    /// The map of a world file.
+    world: Option<Affine>,
+    /// The geokeys that a `.prj` amounts to.
+    prj: Option<GeoTags>,
+    /// The camera's 92 numbers.
+    rpc: Option<Vec<f64>>,
+    /// The files that were read.
+    pub(super) files: Vec<PathBuf>,
+    /// What the user should know of those that could not be.
+    pub(super) notes: Vec<String>,
+}
+
+impl Beside {
+    /// Looks for everything that can lie beside an image.
+    pub(super) fn of(image: &Path) -> Result<Self, RasterError> {
+        let mut found = Self::default();
+        if let Some(path) = there([appended(image, ".msk")]) {
+            found.mask = Some(Input::open(&path)?);
+            found.files.push(path);
+        }
+        found.pam = found.text([appended(image, ".aux.xml")], Pam::parse)?.unwrap_or_default();
+        let path = appended(image, ".aux.xml");
+        let notes = std::mem::take(&mut found.pam.notes).into_iter();
+        found.notes.extend(notes.map(|why| format!("{}: not all of it is used: {why}", path.display())));
+        found.world = found.text(world::names(image), world::parse)?;
+        if found.world.is_some() {
+            found.prj = found.text([image.with_extension("prj"), image.with_extension("PRJ")], wkt::keys)?;
+        }
+        let stem = image.with_extension("");
+        let rpb = [image.with_extension("RPB"), image.with_extension("rpb")];
+        found.rpc = found.text(rpb, rpc::of_rpb)?;
+        if found.rpc.is_none() {
+            let names = ["_RPC.TXT", "_rpc.txt", "_RPC.txt", "_rpc.TXT"].map(|end| appended(&stem, end));
+            found.rpc = found.text(names, rpc::of_text)?;
+        }
+        Ok(found)
+    }
+
+    /// Reads the first of some files that is there; one that cannot be understood is named in the notes.
+    fn text<T>(
+        &mut self,
+        names: impl IntoIterator<Item = PathBuf>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, RasterError> {
+        let Some(path) = there(names) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let read = open(&path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        read.map_err(|e| RasterError::reading(&path, e))?;
+        let found = match bytes.len() as u64 > MOST {
+            true => Err(format!("it has more than {MOST} bytes")),
+            false => parse(&String::from_utf8_lossy(&bytes)),
+        };
+        match found {
+            Ok(found) => {
+                self.files.push(path);
+                Ok(Some(found))
+            }
+            Err(why) => {
+                self.notes.push(format!("{}: not used: {why}; repair or remove it", path.display()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The place of an image whose tags say `tags`.
+    pub(super) fn place(&self, tags: GeoTags) -> GeoTags {
+        let keys = self.pam.crs.as_ref().or(self.prj.as_ref().filter(|_| !tags.has_crs()));
+        let affine = self.pam.affine.or(self.world.filter(|_| tags.affine().is_none()));
+        let geo = keys.map_or_else(|| tags.clone(), |keys| tags.with_crs_of(keys));
+        affine.map_or(geo.clone(), |affine| geo.placed(affine))
+    }
+
+    /// The camera model of an image whose tag says `tag`.
+    pub(super) fn camera(&self, tag: Vec<f64>) -> Vec<f64> {
+        self.rpc.clone().or(self.pam.rpc.clone()).unwrap_or(tag)
+    }
+}
+
+/// The first of some paths at which there is anything.
+fn there(names: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    names.into_iter().find(|path| path.exists())
+}
+
+/// A name with something after it: `scene.tif.msk`.
+fn appended(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
