@@ -51,7 +51,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     if trains {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
-    let scene = args.input.check(scene)?;
+    let scene = args.input.check(scene, &config, talk)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);

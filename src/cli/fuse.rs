@@ -107,7 +107,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::check(dir, args.output.overwrite)?;
     }
-    let mut scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene, &config, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
