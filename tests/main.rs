@@ -15,6 +15,7 @@ mod damage;
 mod fills;
 mod filters;
 mod fixture;
+mod gains;
 mod geometry;
 mod golden;
 mod gpu_failures;

@@ -108,6 +108,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::check(dir, args.output.overwrite)?;
     }
     let mut scene = args.input.check(scene, &config, talk)?;
+    let config = args.method.estimated(config, &scene, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
