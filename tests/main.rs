@@ -34,6 +34,7 @@ mod reference;
 mod registration;
 mod remedies;
 mod report;
+mod robust;
 mod scene;
 mod shaders;
 mod sharpen;
