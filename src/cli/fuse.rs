@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Contest, Fitted, Learned, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
 use trapan::report::Report;
@@ -141,6 +141,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let options = Options { profile: args.profile, ..Options::default() };
     let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
+    say_units(&learned.fitted, talk);
     if let Some(path) = &args.save_model {
         learned.fitted.save(path, args.output.overwrite)?;
     }
@@ -158,9 +159,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, &learned, &config, &scale, args.output.overwrite)?;
+        method::trace::write(dir, &learned, &config, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &learned.fitted.scale, &config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
@@ -201,6 +202,13 @@ fn judge(
         }
     }
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
+}
+
+/// Says so where PAN had to be brought to the unit of MS.
+pub fn say_units(fitted: &Fitted, talk: Talk) {
+    if let Some(note) = fitted.scale.unit_note() {
+        talk.say(format_args!("warning: {note}"));
+    }
 }
 
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {

@@ -25,6 +25,8 @@ mod step;
 mod strips;
 pub mod trace;
 pub mod train;
+mod units;
+mod view;
 mod weights_file;
 pub mod windows;
 
