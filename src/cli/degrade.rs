@@ -32,7 +32,7 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
     raster::check_outputs(&paths, &names.map(|path| Output::new(path, Format::GeoTiff)))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    let pair = args.input.check(scene)?.pair()?;
+    let pair = args.input.check(scene, &config, talk)?.pair()?;
     let scale = args.method.scale_of(&pair)?;
     let reduced = Contest::new(&pair, &scale, &config, Phase::True).reduced;
     // The corner of the first pixel of degraded MS, in MS pixels.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::config::Effort;
 use trapan::method::{self, Checkpoints, Config, Contest, Fitted, Learned, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
@@ -71,11 +70,6 @@ pub struct FuseArgs {
 }
 
 impl FuseArgs {
-    /// Whether a closed form is the result, without training.
-    fn untrained(&self) -> bool {
-        self.contender != Contender::Trapan || self.method.effort() == Effort::Fast
-    }
-
     /// Every file that may be written.
     fn outputs(&self) -> Vec<Output> {
         let model = self.save_model.iter().map(|path| Output::new(path, Format::Safetensors));
@@ -95,9 +89,10 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let config = match args.contender {
         Contender::Classical(method) => args.method.closed_form(config, method),
+        Contender::Faithful => args.method.faithful(&config),
         Contender::Trapan => config,
     };
-    if !args.untrained() {
+    if config.trains() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     raster::check_outputs(&paths, &args.outputs())?;
@@ -112,7 +107,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::check(dir, args.output.overwrite)?;
     }
-    let mut scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene, &config, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
@@ -125,7 +120,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
-    if args.untrained() {
+    if !config.trains() {
         let trains = [args.compare, args.quality_gate, args.resume, args.profile];
         if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
             let wanted =
@@ -133,7 +128,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
                     .to_owned();
             let (name, value) = match args.contender {
                 Contender::Classical(method) => ("method", method.to_string()),
-                Contender::Trapan => ("effort", "fast".to_owned()),
+                _ => ("effort", "fast".to_owned()),
             };
             return Err(MethodError::Setting { name, value, wanted }.into());
         }
@@ -194,8 +189,9 @@ fn judge(
         return Ok(());
     }
     let phase = Phase::of_ratio(scene.ratio());
-    let judge = Judge::new(scene.pair()?, scale, config, phase, talk);
-    let lines = if args.compare { judge.all(trained)? } else { judge.closed_form(trained)? };
+    let faithful = args.method.faithful(config);
+    let judge = Judge::new(scene.pair()?, scale, [config, &faithful], phase, talk);
+    let lines = if args.compare { judge.all(trained)? } else { judge.for_gate(trained)? };
     if args.compare {
         let table = compare::table(&lines, phase);
         compare::print(&table);

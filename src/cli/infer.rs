@@ -49,8 +49,9 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     paths.push(args.model.clone());
     check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
     scene.limit_memory(args.output.memory());
+    fitted.check_shape(&scene)?;
     args.output.check(&creation, scene.ms())?;
-    let mut scene = args.input.check(scene)?;
+    let mut scene = args.input.check(scene, &fitted.config, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use trapan::method::config::Sensor;
+use clap::{Args, ValueEnum};
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::{Config, Coregistration};
 use trapan::raster::{Check, Geometry, GeometryOptions, Product, Scene, Source};
 
 use super::geometry::GeometryArgs;
@@ -95,9 +96,20 @@ fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
 pub struct InputArgs {
     #[command(flatten)]
     pair: PairArgs,
-    /// Measure by how much PAN lies off MS and correct it; refused where one shift does not do
-    #[arg(long, help_heading = "Geometry")]
-    coregister: bool,
+    /// Measure by how much PAN lies off MS and correct it: where one shift explains it and the degraded pair is
+    /// fused better then (auto), always, and refused where one shift does not do (require), or never (off)
+    /// [default: auto; presets faithful and paper: off; without a value: require]
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "require",
+          help_heading = "Geometry")]
+    coregister: Option<Coregister>,
+}
+
+/// What to do about a shift between PAN and MS.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Coregister {
+    Auto,
+    Off,
+    Require,
 }
 
 /// The two images on each other.
@@ -125,18 +137,34 @@ impl InputArgs {
         Ok(Matched { scene: Scene::new(pan, ms, geometry), sensor, paths })
     }
 
-    /// Checks what [`open`](Self::open) gave, and registers it if asked; what is to be known is among the
-    /// scene's warnings.
-    pub fn check(&self, mut scene: Scene<'static>) -> Result<Scene<'static>, CliError> {
+    /// Checks what [`open`](Self::open) gave, and corrects its registration as asked for, or as `config`'s
+    /// preset has it; what is to be known is among the scene's warnings.
+    pub fn check(&self, mut scene: Scene<'static>, config: &Config, talk: Talk) -> Result<Scene<'static>, CliError> {
         let mut check = Check::of(&scene)?;
-        if self.coregister {
-            let options = check.corrected(&self.pair.geometry.options())?;
+        let own = if config.profile == Profile::Trapan { Coregister::Auto } else { Coregister::Off };
+        let options = self.pair.geometry.options();
+        let corrected = match self.coregister.unwrap_or(own) {
+            Coregister::Off => None,
+            Coregister::Require => {
+                let options = check.corrected(&options)?;
+                let [down, right] = options.shift;
+                Some((options, format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS")))
+            }
+            Coregister::Auto => {
+                let found = Coregistration::of(&check, &scene, config)?;
+                match found.correction() {
+                    Some(shift) => Some((GeometryOptions { shift, ..options }, found.to_string())),
+                    None => {
+                        talk.say(format_args!("{found} (--coregister)"));
+                        None
+                    }
+                }
+            }
+        };
+        if let Some((options, done)) = corrected {
             scene = self.matched(&options)?.scene;
             check = Check::of(&scene)?;
-            let [down, right] = options.shift;
-            scene
-                .warnings
-                .push(format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS (--coregister)"));
+            scene.warnings.push(format!("{done} (--coregister)"));
         }
         scene.warnings.extend(check.warnings);
         Ok(scene)

@@ -127,22 +127,34 @@ impl Fitted {
         View { scene, scale: &self.scale, means: &self.means, near: self.config.robust }
     }
 
+    /// Whether it may be applied to images of a scene's shape.
+    ///
+    /// # Errors
+    /// [`MethodError::Misfit`]: other bands, another ratio.
+    pub fn check_shape(&self, scene: &Scene<'_>) -> Result<(), MethodError> {
+        let misfit = |what, model: usize, scene: usize| {
+            Err(MethodError::Misfit { what, model: model.to_string(), scene: scene.to_string() })
+        };
+        if self.bands != scene.ms().bands {
+            return misfit("bands", self.bands, scene.ms().bands);
+        }
+        if self.ratio != scene.ratio() {
+            return misfit("ratio", self.ratio, scene.ratio());
+        }
+        Ok(())
+    }
+
     /// Whether it may be applied to a scene.
     ///
     /// # Errors
-    /// [`MethodError::Misfit`]: other bands, another ratio, values of another unit; those of
+    /// Those of [`check_shape`](Self::check_shape); [`MethodError::Misfit`] of values of another unit; those of
     /// [`Config::check_grids`].
     pub fn check(&self, scene: &Scene<'_>, scale: &Scale) -> Result<(), MethodError> {
-        let misfit = |what, model: String, scene: String| Err(MethodError::Misfit { what, model, scene });
-        if self.bands != scene.ms().bands {
-            return misfit("bands", self.bands.to_string(), scene.ms().bands.to_string());
-        }
-        if self.ratio != scene.ratio() {
-            return misfit("ratio", self.ratio.to_string(), scene.ratio().to_string());
-        }
+        self.check_shape(scene)?;
         // Every scene has a range of its own; one of another unit or bit depth is further away.
         if !(0.25..=4.0).contains(&(self.scale.scale / scale.scale)) {
-            return misfit("value range", self.scale.to_string(), scale.to_string());
+            let [model, scene] = [self.scale, *scale].map(|scale| scale.to_string());
+            return Err(MethodError::Misfit { what: "value range", model, scene });
         }
         self.config.check_grids(&scene.rows, &scene.columns)
     }

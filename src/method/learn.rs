@@ -8,9 +8,10 @@ use super::base::{self, Start};
 use super::estimate::Estimate;
 use super::fitted::Fitted;
 use super::sample::Sample;
+use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, step, train, units};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
@@ -78,6 +79,7 @@ pub fn learn(
     };
     let (outcome, (device, isa), load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
+    let settled = settle(&samples, &outcome.reduced, &dims, config);
     let fitted = Fitted {
         config: config.clone(),
         bands: dims.bands,
@@ -87,9 +89,9 @@ pub fn learn(
         start,
         fusion,
         dam,
-        judgement: outcome.judgement.clone(),
+        judgement: settled.judgement,
         sides: sides(scene, config),
-        nu: step::nu(&samples, &added(&samples, &outcome), &dims, config),
+        nu: settled.nu,
     };
     Ok(Learned { fitted, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
 }
@@ -125,18 +127,6 @@ fn prepare(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -
     Ok(Prepared { scale, dims, windows, samples, start })
 }
 
-/// The reduced pairs with what the network adds to each band multiplied by the band's factor.
-fn added(samples: &[Sample], outcome: &Outcome) -> Vec<Vec<f32>> {
-    let with_factors = |(sample, hrms): (&Sample, &Vec<f32>)| match (&sample.bases, &outcome.judgement) {
-        (Some([_, base]), Some(judgement)) => {
-            let factors = judgement.factors.iter().cycle();
-            base.iter().zip(hrms).zip(factors).map(|((b, h), factor)| b + *factor as f32 * (h - b)).collect()
-        }
-        _ => hrms.clone(),
-    };
-    samples.iter().zip(&outcome.reduced).map(with_factors).collect()
-}
-
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
 fn sides(scene: &Scene<'_>, config: &Config) -> usize {
     if config.sides > 0 {
@@ -153,7 +143,6 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 /// Settings out of range, what reading or fitting reports.
 pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
     let Prepared { scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
-    let reduced: Vec<Vec<f32>> = samples.iter().filter_map(|s| s.bases.as_ref()).map(|[_, b]| b.clone()).collect();
     Ok(Fitted {
         config: config.clone(),
         bands: dims.bands,
@@ -165,7 +154,7 @@ pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &C
         dam: Vec::new(),
         judgement: None,
         sides: 1,
-        nu: step::nu(&samples, &reduced, &dims, config),
+        nu: settle(&samples, &[], &dims, config).nu,
     })
 }
 

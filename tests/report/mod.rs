@@ -77,6 +77,7 @@ impl Scene {
             colours: &colours,
             output: Path::new("out/fused.tif"),
             device: "CPU",
+            fitted: None,
             training: None,
             seconds: vec![("read", Duration::from_millis(20)), ("total", Duration::from_millis(50))],
         })

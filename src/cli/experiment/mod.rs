@@ -71,7 +71,7 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     let phase = Phase::of_ratio(scene.ratio());
     Contest::check(scene.rows, scene.columns, phase)?;
     base.check_grids(&scene.rows, &scene.columns)?;
-    let scene = args.input.check(scene)?;
+    let scene = args.input.check(scene, &base, talk)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &base, talk);

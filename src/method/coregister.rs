@@ -1,0 +1,145 @@
+//! Whether the shift that was measured between PAN and MS is corrected.
+
+use std::fmt;
+
+use super::spread::{Part, parts};
+use super::{Config, Dims, MethodError};
+use crate::classical::{Form, Inputs, Method, Stream, TvSettings};
+use crate::filter::{self, Grid};
+use crate::raster::{Check, GeometryError, Scene};
+
+/// What the correction is tried with.
+const METHOD: Method = Method::MtfGlpHpmR;
+/// Share of that method's error which a correction must take off.
+const WORTH: f64 = 0.005;
+
+/// What becomes of the shift between PAN and MS.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Coregistration {
+    /// Nothing can be measured.
+    Unknown,
+    /// One shift does not explain it.
+    Refused(GeometryError),
+    /// One shift explains it.
+    Tried {
+        /// How far PAN lies off MS, in PAN pixels: down, to the right.
+        shift: [f64; 2],
+        /// What correcting it leaves of the error of a closed form on the reduced pair; `None` where too few
+        /// pixels are left to judge by.
+        left: Option<f64>,
+    },
+}
+
+impl Coregistration {
+    /// Decides on what was measured. The pair is degraded by its ratio as it lies and with PAN where it was
+    /// measured to lie, both are fused by a closed form, and the results compared with MS.
+    ///
+    /// # Errors
+    /// What reading or fitting reports.
+    pub fn of(check: &Check, scene: &Scene<'_>, config: &Config) -> Result<Self, MethodError> {
+        let Some(found) = &check.registration else { return Ok(Self::Unknown) };
+        if let Err(refused) = found.is_one_shift() {
+            return Ok(Self::Refused(refused));
+        }
+        config.check(scene.ms().bands)?;
+        let (dims, parts) = parts(scene, config)?;
+        let error = |shift| errors(&parts, &dims, config, found.shift, shift);
+        let left = match (error([0.0; 2])?, error(found.shift)?) {
+            (Some(before), Some(after)) => {
+                // The geometric mean over the bands, whatever their units.
+                let logs = after.iter().zip(&before).map(|(after, before)| (after / before).ln());
+                Some((logs.sum::<f64>() / (2.0 * before.len() as f64)).exp()).filter(|left| left.is_finite())
+            }
+            _ => None,
+        };
+        Ok(Self::Tried { shift: found.shift, left })
+    }
+
+    /// The shift to correct, if there is one.
+    pub fn correction(&self) -> Option<[f64; 2]> {
+        match self {
+            Self::Tried { shift, left: Some(left) } if *left < 1.0 - WORTH => Some(*shift),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Coregistration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shift, left) = match self {
+            Self::Unknown => {
+                return f.write_str("the shift between PAN and MS cannot be measured: they are fused as they lie");
+            }
+            Self::Refused(error) => return write!(f, "PAN and MS are fused as they lie: {error}"),
+            Self::Tried { shift, left } => (shift, left),
+        };
+        let [down, right] = shift;
+        let place = format!("{down:+.2} rows and {right:+.2} columns off MS");
+        match left {
+            None => write!(f, "PAN lies {place}, which is left: the pair is too small to try the correction"),
+            Some(left) => {
+                let verb = if self.correction().is_some() { "is taken to lie" } else { "is measured to lie" };
+                let kept = if self.correction().is_some() { "" } else { ", which is left" };
+                let change = 100.0 * (left - 1.0);
+                write!(f, "PAN {verb} {place}{kept}: correcting it changes the error of {METHOD} by {change:+.1} %")
+            }
+        }
+    }
+}
+
+/// Squared errors per band of the closed form on the reduced pair with PAN `shift` off, where a shift of `most`
+/// does not bring in what lies beyond the border; `None` where that is nowhere.
+fn errors(
+    parts: &[Part],
+    dims: &Dims,
+    config: &Config,
+    most: [f64; 2],
+    shift: [f64; 2],
+) -> Result<Option<Vec<f64>>, MethodError> {
+    let moved = |grid: Grid, shift: f64| Grid { phase: grid.phase + shift, ..grid };
+    let onto_ms = [filter::degrade(config.pan_gain, moved(dims.rows, shift[0]), moved(dims.columns, shift[1]))];
+    let [rows, columns] = [dims.rows.coarser(), dims.columns.coarser()];
+    let onto_next: Vec<_> = config.ms_gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
+    let reduced = |part: &Part| {
+        let pan = filter::apply(&part.pan, dims.columns.fine, &onto_ms);
+        let ms = filter::apply(&part.ms, columns.fine, &onto_next);
+        let valid = part.weights.as_ref().map(|w| w.reduced.iter().map(|w| *w > 0.0).collect::<Vec<bool>>());
+        (pan, ms, valid)
+    };
+    let reduced: Vec<_> = parts.iter().map(reduced).collect();
+    let border = most.map(|s| 2 + (s.abs() / rows.ratio as f64).ceil() as usize);
+    let inner = |i: usize| {
+        let within = |at: usize, grid: Grid, border: usize| at >= border && at + border < grid.fine;
+        within(i / columns.fine, rows, border[0]) && within(i % columns.fine, columns, border[1])
+    };
+    let judged = |i: usize, valid: &Option<Vec<bool>>| inner(i) && valid.as_ref().is_none_or(|v| v[i]);
+    if !reduced.iter().any(|(.., valid)| (0..rows.fine * columns.fine).any(|i| judged(i, valid))) {
+        return Ok(None);
+    }
+    let windows: Vec<_> = reduced
+        .iter()
+        .map(|(pan, ms, valid)| Inputs {
+            pan,
+            ms,
+            rows,
+            columns,
+            ms_gains: &config.ms_gains,
+            pan_gain: config.pan_gain,
+            upsample: config.upsample,
+            valid: valid.as_deref(),
+            tv: TvSettings::default(),
+        })
+        .collect();
+    let forms = Form::fit(&[METHOD], &windows)?;
+    let stream = Stream::new([rows, columns], config.upsample, &config.ms_gains, &forms)?;
+    let mut errors = vec![0.0; dims.bands];
+    for (part, (pan, ms, valid)) in parts.iter().zip(&reduced) {
+        let (_, fused) = stream.whole(pan, ms);
+        let pixels = fused[0].chunks_exact(dims.bands).zip(part.ms.chunks_exact(dims.bands)).enumerate();
+        for (_, (fused, truth)) in pixels.filter(|(i, _)| judged(*i, valid)) {
+            errors.iter_mut().zip(fused).zip(truth).for_each(|((e, f), t)| *e += f64::from(f - t).powi(2));
+        }
+    }
+    Ok(Some(errors))
+}
