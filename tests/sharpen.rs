@@ -12,7 +12,7 @@ use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
     Checkpoints, Dims, Fitted, Ground, Job, Judgement, Model, Network, Outcome, Progress, Sample as Window,
-    SampleWeights, Sharpener, Start, Validity, train, windows,
+    SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -280,8 +280,8 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    let samples =
-        windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen, &config).expect("in memory");
+    let view = View { scene: &scene, scale: &simulated.fitted.scale, means: &survey.means, near: config.robust };
+    let samples = windows::samples(&view, &window, &chosen, &config).expect("in memory");
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
@@ -304,7 +304,7 @@ fn what_rests_on_nodata_counts_nothing() {
     let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
     pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
     ms[3 * 24 + 4] = false;
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config(1));
     let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
     for w in [&weights.pan, &weights.ms, &weights.reduced] {
         let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
