@@ -1,12 +1,15 @@
 //! Closed-form fusion against `classical.py`, and where its formulas have no answer.
 
+use std::ops::ControlFlow;
+
 use serde_json::Value;
 use trapan::classical::{ClassicalError, Form, Inputs, Method, Stream, TvSettings, fuse};
+use trapan::engine::{Device, Options};
 use trapan::filter::{Grid, Upsample};
-use trapan::method::apply::Rows;
+use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor};
-use trapan::method::{Untrained, baseline};
-use trapan::raster::{Header, Pair, Raster, Sample, Scene, Survey};
+use trapan::method::{Fitted, Start, baseline};
+use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list};
@@ -408,8 +411,26 @@ fn scenes_pass_by_in_strips() {
         let config = Config { upsample, train_size, ..config };
         for method in CLOSED {
             let wanted = baseline(method, &filled, &config).expect("the pair can be fused");
+            let form = baseline::fit(&[method], &scene, &survey, &config).expect("it can be fitted").remove(0);
+            // In DN, as the whole is fused.
+            let scale = Scale { offset: 0.0, scale: 1.0, bits: None, declared: true, range: [0.0, 65535.0] };
+            let fitted = Fitted {
+                config: config.clone(),
+                bands: 3,
+                ratio: 4,
+                scale,
+                means: survey.means.clone(),
+                fusion: Vec::new(),
+                dam: Vec::new(),
+                start: Some(Start { form, methods: vec![method; 3] }),
+                judgement: None,
+                sides: 1,
+                nu: vec![None; 3],
+            };
             for memory in [0, 3_000_000, u64::MAX] {
-                let job = Untrained { method, scene: &scene, survey: &survey, config: &config, memory, lms: true };
+                let (device, options) = (&Device::cpu(2), Options::default());
+                let part = [0..160, 0..128];
+                let job = Application { scene: &scene, fitted: &fitted, device, options, part, memory, lms: true };
                 let (mut hrms, mut valid, mut strips) = (Vec::new(), Vec::new(), 0);
                 let mut take = |rows: Rows| {
                     assert_eq!(rows.lms.len(), rows.hrms.len());
@@ -418,7 +439,7 @@ fn scenes_pass_by_in_strips() {
                     strips += 1;
                     Ok(())
                 };
-                job.fuse(&mut take, &mut |_| std::ops::ControlFlow::Continue(())).expect("it can be fused");
+                apply(&job, &mut take, &mut |_| ControlFlow::Continue(())).expect("it can be fused");
                 assert!(hrms == wanted, "{method} {upsample:?}: strips differ from the whole");
                 assert_eq!(Some(&valid), filled.valid().as_ref());
                 assert_eq!(

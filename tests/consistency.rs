@@ -359,12 +359,13 @@ fn noise_is_not_let_in() {
                 grids: [small; 2],
                 x: &fused(&ms_low, &pan_low, small),
                 ms: &ms_low,
+                other: None,
                 truth: &ms,
-                weights: None,
+                judged: None,
                 valid: None,
+                noise: &noise(&ms, side / 4, bands, None),
             };
-            let found = noise(&ms, side / 4, bands, None);
-            let choices = choose(&experiment, &gains, &found, &CANDIDATES);
+            let choices = choose(&[experiment], &gains, &CANDIDATES);
             let error = |x: &[f32], band: usize| {
                 let at = |v: &[f32]| v[band..].iter().step_by(bands).map(|v| f64::from(*v)).collect::<Vec<_>>();
                 rms(&at(x).iter().zip(at(&scene.truth.data)).map(|(a, b)| a - b).collect::<Vec<_>>())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trapan::engine::gpu::Gpu;
 use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
-use trapan::method::{Checkpoints, Dims, MethodError, Progress, Sharpener, learn};
+use trapan::method::{Checkpoints, Dims, MethodError, Network, Progress, Sharpener, learn};
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Scene, Survey};
 
@@ -93,7 +93,8 @@ fn child_runs_out_of_memory() {
     let gpu = software();
     let dims = Dims::aligned(250, 250, 1, 4);
     let weights: Vec<Layer> = layers(&fusion_weights(1));
-    let network = (FusionShape { bands: 1, width: 32, blocks: 4 }, &weights[..]);
+    let shape = FusionShape { bands: 1, sees_ms: false, width: 32, blocks: 4 };
+    let network = Network { shape, layers: &weights, base: false, sides: 1 };
     let load = |gpu: &Gpu, side: usize| {
         let device = Device::Gpu(gpu.clone());
         let all = [0..dims.rows.fine, 0..dims.columns.fine];

@@ -35,6 +35,7 @@ mod reference;
 mod registration;
 mod remedies;
 mod report;
+mod robust;
 mod scene;
 mod shaders;
 mod sharpen;

@@ -165,7 +165,8 @@ fn structs_have_the_layout_of_rust() {
         let wanted = [
             ("rate", offset_of!(Step, rate)),
             ("rescale", offset_of!(Step, rescale)),
-            ("pad", offset_of!(Step, pad)),
+            ("turn", offset_of!(Step, turn)),
+            ("unturn", offset_of!(Step, unturn)),
             ("crops", offset_of!(Step, crops)),
         ];
         assert_eq!(found, wanted.map(|(name, at)| (name.to_owned(), at)).into(), "{}: Step", v.label);

@@ -10,8 +10,8 @@ use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Fitted, Job, Model, Outcome, Progress, Sample as Window, SampleWeights, Sharpener, Validity,
-    train, windows,
+    Checkpoints, Dims, Fitted, Job, Model, Network, Outcome, Progress, Sample as Window, SampleWeights, Sharpener,
+    Validity, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -34,7 +34,8 @@ fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -
     let (pan_w, ms_w, bands) = (dims.columns.fine, dims.columns.coarse, dims.bands);
     let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
     let weights: Vec<Layer> = layers(&fusion_weights(bands));
-    let network = (FusionShape { bands, width: 32, blocks: 4 }, &weights[..]);
+    let shape = FusionShape { bands, sees_ms: false, width: 32, blocks: 4 };
+    let network = Network { shape, layers: &weights, base: false, sides: 1 };
     let all = [0..dims.rows.fine, 0..dims.columns.fine];
     let mut sharpener =
         Sharpener::new(device, Options::default(), dims, upsample, network, all, tile).expect("the device takes it");
@@ -42,7 +43,7 @@ fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -
     let mut whole = [Vec::new(), Vec::new()];
     for strip in &strips {
         let (pan, ms) = (rows(&pan, pan_w, &strip.sees), rows(&ms, ms_w * bands, &strip.ms));
-        let parts = sharpener.strip(strip, &pan, &ms, true).expect("the device runs it");
+        let parts = sharpener.strip(strip, &pan, &ms, None, true).expect("the device runs it");
         whole.iter_mut().zip(parts).for_each(|(whole, part)| whole.extend(part));
     }
     (whole, strips)
@@ -115,7 +116,20 @@ impl Simulated {
         let fusion = layers(&fusion_weights(dims.bands));
         let dam = layers(&dam_weights(dims.bands, &DAM_GOLDEN));
         let means = vec![0.5; dims.bands + 1];
-        Self { pair, fitted: Fitted { config, bands: dims.bands, ratio: dims.rows.ratio, scale, means, fusion, dam } }
+        let fitted = Fitted {
+            config,
+            bands: dims.bands,
+            ratio: dims.rows.ratio,
+            scale,
+            means,
+            fusion,
+            dam,
+            start: None,
+            judgement: None,
+            sides: 1,
+            nu: vec![None; dims.bands],
+        };
+        Self { pair, fitted }
     }
 
     pub fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
@@ -212,7 +226,8 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    let samples = windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen).expect("in memory");
+    let samples =
+        windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen, &config).expect("in memory");
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
@@ -235,7 +250,7 @@ fn what_rests_on_nodata_counts_nothing() {
     let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
     pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
     ms[3 * 24 + 4] = false;
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
     let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
     for w in [&weights.pan, &weights.ms, &weights.reduced] {
         let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
@@ -262,7 +277,9 @@ pub fn samples(dims: &Dims, count: usize) -> Vec<Window> {
     let sample = |k: usize| Window {
         pan: image(dims.pan().len(), k as f32),
         ms: image(dims.ms().len(), 10.0 + k as f32),
+        bases: None,
         weights: None,
+        ground: None,
     };
     (0..count).map(sample).collect()
 }
@@ -274,7 +291,7 @@ fn nodata_does_not_enter_the_training() {
     let (mut pan, mut ms) = (vec![true; dims.pan().len()], vec![true; 32 * 36]);
     pan.iter_mut().take(40 * 144).for_each(|v| *v = false);
     ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
     let outcome = |filled: f32| {
         let mut sample = samples(&dims, 1).remove(0);
         sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);

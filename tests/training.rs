@@ -311,7 +311,7 @@ fn any_number_of_bands_trains() {
 }
 
 fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
-    [Sample { pan: pan.to_vec(), ms: ms.to_vec(), weights: None }]
+    [Sample { pan: pan.to_vec(), ms: ms.to_vec(), bases: None, weights: None, ground: None }]
 }
 
 fn job<'a>(model: &'a Model, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {

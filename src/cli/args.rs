@@ -362,15 +362,16 @@ impl MethodArgs {
         self.sensor.unwrap_or(Sensor::Generic)
     }
 
-    /// The effort asked for.
-    pub fn effort(&self) -> Effort {
-        self.effort
+    /// The same run by the method as the paper has it.
+    pub fn faithful(&self, config: &Config) -> Config {
+        let of_paper = Config::with_gains(config.sensor, Profile::Faithful, config.ms_gains.clone());
+        Config { pan_gain: config.pan_gain, seed: config.seed, ..of_paper }
     }
 
     /// The settings for a closed form by name.
     pub fn closed_form(&self, config: Config, method: Method) -> Config {
         let consistency = self.consistency.unwrap_or(Consistency::Off);
-        Config { base: Base::Form(method), consistency, withhold: false, ..config }
+        Config { consistency, ..config.untrained(Base::Form(method)) }
     }
 
     /// How the values of a scene are scaled.

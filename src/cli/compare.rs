@@ -1,7 +1,7 @@
 //! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
-use trapan::engine::Options;
+use trapan::engine::Device;
 use trapan::method::{Contest, FullResult};
 use trapan::quality::{Phase, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
@@ -9,7 +9,7 @@ use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 use super::args::{DeviceArgs, MethodArgs, named};
 use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
-use super::judge::{Judge, Line};
+use super::judge::{Judge, Line, Lines};
 use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.
@@ -41,8 +41,14 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
-    let contenders = args.methods.clone().unwrap_or_else(|| Contender::all().collect());
-    if contenders.contains(&Contender::Trapan) {
+    let faithful = args.method.faithful(&config);
+    let trains = |contender: &Contender| match contender {
+        Contender::Classical(_) => false,
+        Contender::Faithful => true,
+        Contender::Trapan => config.trains(),
+    };
+    let trains = args.methods.as_ref().is_none_or(|methods| methods.iter().any(trains));
+    if trains {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     let scene = args.input.check(scene, &config, talk)?;
@@ -50,12 +56,10 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);
-    let device = contenders.contains(&Contender::Trapan).then(|| args.device.open(talk)).transpose()?;
-    let judge = Judge::new(pair, &scale, &config, phase, talk);
-    let lines = judge.compare(&contenders, true, |pair| match &device {
-        Some(device) => Ok(progress::fuse(pair, &scale, &config, device, Options::default(), talk)?.hrms),
-        None => unreachable!("a device is opened wherever TRA-PAN takes part"),
-    })?;
+    let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
+    let judge = Judge::new(pair, &scale, [&config, &faithful], phase, talk);
+    let contenders = args.methods.clone().unwrap_or_else(|| judge.contenders().collect());
+    let lines = judge.compare(&contenders, |pair, contender| judge.train(pair, contender, &device))?;
     if args.json {
         terminal::json(&serde_json::to_value(&lines).expect("results are plain values"));
     } else {
@@ -71,7 +75,7 @@ pub fn print(table: &Table) {
 }
 
 /// The comparison as a table, for a terminal and for the report.
-pub fn table(lines: &[Line], phase: Phase) -> Table {
+pub fn table(lines: &Lines, phase: Phase) -> Table {
     use Better::{Higher, Lower, Neither};
     let columns = [
         ("HQNR", "", Higher, 4),
@@ -97,6 +101,12 @@ pub fn table(lines: &[Line], phase: Phase) -> Table {
         values.extend([reduced(|r| r.scc), reduced(|r| r.psnr), reduced(|r| r.ssim), Some(line.seconds)]);
         Row { name: line.method.name().to_owned(), values, own: line.method == Contender::Trapan }
     };
+    let mut rows: Vec<Row> = lines.methods.iter().map(row).collect();
+    rows.extend(lines.truth.as_ref().map(|full| {
+        let mut values = vec![None; columns.len()];
+        values[..3].copy_from_slice(&[full.hqnr, full.d_lambda, full.d_s].map(Some));
+        Row { name: "truth".to_owned(), values, own: false }
+    }));
     let place = match phase {
         Phase::Toolbox => "MS upsampled as the DLPan toolbox does, half a PAN pixel off the true grid of most pairs",
         Phase::True => "MS upsampled to the true grid",
@@ -105,16 +115,18 @@ pub fn table(lines: &[Line], phase: Phase) -> Table {
         title: "Comparison of methods".to_owned(),
         note: format!(
             "HQNR, Dλ, Ds: full resolution, no reference, {place}. R-…: the result degraded again, against MS. The \
-             others: Wald's protocol, the pair degraded by its ratio and fused, against MS."
+             others: Wald's protocol, the pair degraded by its ratio and fused, against MS. truth: what MS itself scores \
+             without reference on the degraded pair; a good result comes near it, and no index without reference tells \
+             more."
         ),
         rows_are: "method".to_owned(),
         columns: columns.map(|(name, unit, better, decimals)| Column::new(name, unit, better, decimals)).into(),
-        rows: lines.iter().map(row).collect(),
+        rows,
     }
 }
 
 /// Where the methods err and distort, as maps for the report.
-pub fn maps(lines: &[Line]) -> Vec<Map> {
+pub fn maps(Lines { methods: lines, .. }: &Lines) -> Vec<Map> {
     let error = kind(
         ["Error by Wald's protocol", "DN"],
         "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without the \

@@ -5,32 +5,33 @@ use serde::Serialize;
 use trapan::classical::Method;
 
 /// A way to fuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
     /// Without training.
     Classical(Method),
-    /// TRA-PAN.
-    #[serde(serialize_with = "trapan_name")]
+    /// TRA-PAN as the paper has it.
+    Faithful,
+    /// The settings of the run: TRA-PAN from a closed form on, unless they say otherwise.
     Trapan,
 }
 
-const TRAPAN: &str = "trapan";
-
-fn trapan_name<S: serde::Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(TRAPAN)
+impl Serialize for Contender {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 impl Contender {
     /// The classical methods, then TRA-PAN.
     pub fn all() -> impl Iterator<Item = Self> {
-        Method::ALL.into_iter().map(Self::Classical).chain([Self::Trapan])
+        Method::ALL.into_iter().map(Self::Classical).chain([Self::Faithful, Self::Trapan])
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Classical(method) => method.name(),
-            Self::Trapan => TRAPAN,
+            Self::Faithful => "faithful",
+            Self::Trapan => "trapan",
         }
     }
 

@@ -34,17 +34,19 @@ pub enum CliError {
     Picture(#[from] PictureError),
     /// The image was written, but an untrained method does better.
     #[error(
-        "{method} is better than the trained result: HQNR {:.4} against {:.4}, R-ERGAS (degraded again, against MS) \
-         {:.4} against {:.4}; the file was written all the same; look at the pair's registration and the sensor's \
-         gains, or take --method {method}", hqnr[1], hqnr[0], consistency[1], consistency[0]
+        "the closed form {method} is better than the result here: {} {:.4} against {:.4} and {} {:.4} against {:.4}; the \
+         file was written all the same; look at the pair's registration and the sensor's gains, or take --method \
+         {method}", names[0], other[0], own[0], names[1], other[1], own[1]
     )]
     Gate {
         /// The best of those that are better.
         method: Method,
-        /// Of the trained result and of that method.
-        hqnr: [f64; 2],
-        /// ERGAS of both, degraded, against MS.
-        consistency: [f64; 2],
+        /// Error and quality judged by.
+        names: [&'static str; 2],
+        /// Both of the result.
+        own: [f64; 2],
+        /// Both of that method.
+        other: [f64; 2],
     },
     /// Reports.
     #[error(transparent)]

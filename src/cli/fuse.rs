@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::config::Effort;
-use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Contest, Fitted, Learned, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
 use trapan::report::Report;
@@ -71,11 +70,6 @@ pub struct FuseArgs {
 }
 
 impl FuseArgs {
-    /// Whether a closed form is the result, without training.
-    fn untrained(&self) -> bool {
-        self.contender != Contender::Trapan || self.method.effort() == Effort::Fast
-    }
-
     /// Every file that may be written.
     fn outputs(&self) -> Vec<Output> {
         let model = self.save_model.iter().map(|path| Output::new(path, Format::Safetensors));
@@ -95,9 +89,10 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let config = match args.contender {
         Contender::Classical(method) => args.method.closed_form(config, method),
+        Contender::Faithful => args.method.faithful(&config),
         Contender::Trapan => config,
     };
-    if !args.untrained() {
+    if config.trains() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     raster::check_outputs(&paths, &args.outputs())?;
@@ -126,7 +121,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     describe(&scene, &scale, &config, talk);
     let read_time = start.elapsed();
-    if args.untrained() {
+    if !config.trains() {
         let trains = [args.compare, args.quality_gate, args.resume, args.profile];
         if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
             let wanted =
@@ -134,7 +129,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
                     .to_owned();
             let (name, value) = match args.contender {
                 Contender::Classical(method) => ("method", method.to_string()),
-                Contender::Trapan => ("effort", "fast".to_owned()),
+                _ => ("effort", "fast".to_owned()),
             };
             return Err(MethodError::Setting { name, value, wanted }.into());
         }
@@ -146,6 +141,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let options = Options { profile: args.profile, ..Options::default() };
     let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
+    say_units(&learned.fitted, talk);
     if let Some(path) = &args.save_model {
         learned.fitted.save(path, args.output.overwrite)?;
     }
@@ -163,9 +159,9 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, &learned, &config, &scale, args.output.overwrite)?;
+        method::trace::write(dir, &learned, &config, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &learned.fitted.scale, &config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
@@ -194,8 +190,9 @@ fn judge(
         return Ok(());
     }
     let phase = Phase::of_ratio(scene.ratio());
-    let judge = Judge::new(scene.pair()?, scale, config, phase, talk);
-    let lines = if args.compare { judge.all(trained)? } else { judge.closed_form(trained)? };
+    let faithful = args.method.faithful(config);
+    let judge = Judge::new(scene.pair()?, scale, [config, &faithful], phase, talk);
+    let lines = if args.compare { judge.all(trained)? } else { judge.for_gate(trained)? };
     if args.compare {
         let table = compare::table(&lines, phase);
         compare::print(&table);
@@ -205,6 +202,13 @@ fn judge(
         }
     }
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
+}
+
+/// Says so where PAN had to be brought to the unit of MS.
+pub fn say_units(fitted: &Fitted, talk: Talk) {
+    if let Some(note) = fitted.scale.unit_note() {
+        talk.say(format_args!("warning: {note}"));
+    }
 }
 
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {

@@ -6,8 +6,9 @@ use serde::Serialize;
 use trapan::classical::Method;
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows};
+use trapan::method::config::Profile;
 use trapan::method::{self, Config, Contest, Fitted, FullMaps, FullResult};
-use trapan::quality::{Phase, ReducedScores, Thumbnail};
+use trapan::quality::{FullScores, Phase, ReducedScores, Thumbnail};
 use trapan::raster::{Pair, Scale, Scene};
 
 use super::contender::Contender;
@@ -31,6 +32,15 @@ pub struct Line {
     /// Errors at reduced resolution.
     #[serde(skip)]
     pub errors: Option<Thumbnail>,
+}
+
+/// What a comparison finds.
+#[derive(Serialize)]
+pub struct Lines {
+    pub methods: Vec<Line>,
+    /// How MS itself, the truth of the degraded pair, scores there without reference; nothing if that pair is too
+    /// small.
+    pub truth: Option<FullScores>,
 }
 
 /// Networks trained on the pair.
@@ -63,83 +73,117 @@ impl Trained<'_> {
 pub struct Judge<'a> {
     pair: Pair,
     scale: &'a Scale,
-    config: &'a Config,
+    /// Of the run, and the paper's.
+    configs: [&'a Config; 2],
     phase: Phase,
     talk: Talk,
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(pair: Pair, scale: &'a Scale, config: &'a Config, phase: Phase, talk: Talk) -> Self {
-        Self { pair, scale, config, phase, talk }
+    pub fn new(pair: Pair, scale: &'a Scale, configs: [&'a Config; 2], phase: Phase, talk: Talk) -> Self {
+        Self { pair, scale, configs, phase, talk }
     }
 
     /// What was trained beside all other methods at both resolutions; trains on the reduced pair.
-    pub fn all(&self, trained: &Trained<'_>) -> Result<Vec<Line>, CliError> {
-        let contenders: Vec<Contender> = Contender::all().collect();
-        let mut lines = self.compare(&contenders, true, |pair| match std::ptr::eq(pair, &self.pair) {
-            true => trained.hrms(pair, self.talk),
-            false => {
-                let options = Options::default();
-                Ok(progress::fuse(pair, self.scale, self.config, trained.device, options, self.talk)?.hrms)
-            }
+    pub fn all(&self, trained: &Trained<'_>) -> Result<Lines, CliError> {
+        self.with_trained(&self.contenders().collect::<Vec<_>>(), trained)
+    }
+
+    /// What was trained beside the closed-form methods: enough for [`gate`]; trains on the reduced pair.
+    pub fn for_gate(&self, trained: &Trained<'_>) -> Result<Lines, CliError> {
+        let closed = CLOSED_FORM.into_iter().map(Contender::Classical);
+        self.with_trained(&closed.chain([Contender::Trapan]).collect::<Vec<_>>(), trained)
+    }
+
+    /// All methods; the paper's once, if the run has its settings.
+    pub fn contenders(&self) -> impl Iterator<Item = Contender> {
+        let own = self.configs[0].profile == Profile::Faithful;
+        Contender::all().filter(move |contender| !own || *contender != Contender::Faithful)
+    }
+
+    fn with_trained(&self, contenders: &[Contender], trained: &Trained<'_>) -> Result<Lines, CliError> {
+        let mut lines = self.compare(contenders, |pair, contender| {
+            let at_full = std::ptr::eq(pair, &self.pair) && contender == Contender::Trapan;
+            if at_full { trained.hrms(pair, self.talk) } else { self.train(pair, contender, trained.device) }
         })?;
-        let own = lines.iter_mut().filter(|line| line.method == Contender::Trapan);
+        let own = lines.methods.iter_mut().filter(|line| line.method == Contender::Trapan);
         own.for_each(|line| line.seconds += trained.seconds);
         Ok(lines)
     }
 
-    /// What was trained beside the closed-form methods at full resolution: enough for [`gate`].
-    pub fn closed_form(&self, trained: &Trained<'_>) -> Result<Vec<Line>, CliError> {
-        let contenders: Vec<Contender> =
-            CLOSED_FORM.into_iter().map(Contender::Classical).chain([Contender::Trapan]).collect();
-        self.compare(&contenders, false, |pair| trained.hrms(pair, self.talk))
+    /// Fuses a pair by training, or by the closed form that the settings ask for instead.
+    pub fn train(&self, pair: &Pair, contender: Contender, device: &Device) -> Result<Vec<f32>, CliError> {
+        let config = self.configs[usize::from(contender == Contender::Faithful)];
+        if !config.trains() {
+            return Ok(method::fuse_untrained(pair, self.scale, config)?);
+        }
+        Ok(progress::fuse(pair, self.scale, config, device, Options::default(), self.talk)?.hrms)
     }
 
-    /// Fuses by some methods and judges the results, at full and if wanted at reduced resolution; `trapan`
-    /// fuses by training.
+    /// Fuses by some methods and judges the results at full and at reduced resolution; `train` fuses by training.
     pub fn compare(
         &self,
         contenders: &[Contender],
-        reduced: bool,
-        trapan: impl Fn(&Pair) -> Result<Vec<f32>, CliError>,
-    ) -> Result<Vec<Line>, CliError> {
-        let contest = Contest::new(&self.pair, self.scale, self.config, self.phase);
+        train: impl Fn(&Pair, Contender) -> Result<Vec<f32>, CliError>,
+    ) -> Result<Lines, CliError> {
+        let config = self.configs[0];
+        let contest = Contest::new(&self.pair, self.scale, config, self.phase);
         let fuse = |pair: &Pair, contender: Contender| match contender {
-            Contender::Trapan => trapan(pair),
-            Contender::Classical(method) => Ok(method::baseline(method, pair, self.config)?),
+            Contender::Classical(method) => Ok(method::baseline(method, pair, config)?),
+            trained => train(pair, trained),
         };
-        let mut lines = Vec::new();
+        let mut methods = Vec::new();
         for method in contenders.iter().copied() {
             self.talk.detail(format_args!("{} …", method.name()));
             let start = Instant::now();
             let fused = fuse(&self.pair, method)?;
             let seconds = start.elapsed().as_secs_f64();
             let (at_full, distortions) = contest.full(&fused)?;
-            let possible = method != Contender::Trapan || contest.is_trainable();
-            if reduced && !possible {
+            let possible = matches!(method, Contender::Classical(_)) || contest.is_trainable();
+            if !possible {
                 let [w, h] = contest.reduced.ms.size();
                 self.talk.say(format_args!("note: no training at reduced resolution, where MS is only {w}x{h}"));
             }
-            let (reduced, errors) = match reduced && possible {
+            let (reduced, errors) = match possible {
                 true => Some(contest.against_truth(&fuse(&contest.reduced, method)?)?).unzip(),
                 false => (None, None),
             };
-            lines.push(Line { method, at_full, reduced, seconds, distortions, errors });
+            methods.push(Line { method, at_full, reduced, seconds, distortions, errors });
         }
-        Ok(lines)
+        let truth = match Contest::check(contest.reduced.rows, contest.reduced.columns, self.phase) {
+            Ok(()) => {
+                let below = Contest::new(&contest.reduced, self.scale, config, self.phase);
+                Some(below.full(&self.pair.ms.data)?.0.full)
+            }
+            Err(_) => None,
+        };
+        Ok(Lines { methods, truth })
     }
 }
 
-/// Fails if a closed-form method is better than what was trained, both in HQNR and in consistency.
-pub fn gate(lines: &[Line], talk: Talk) -> Result<(), CliError> {
-    let of = |method: Contender| lines.iter().find(|line| line.method == method).map(|line| line.at_full);
-    let Some(own) = of(Contender::Trapan) else { return Ok(()) };
-    let results = CLOSED_FORM.into_iter().filter_map(|method| Some((method, of(Contender::Classical(method))?)));
-    let better = results.filter(|(_, result)| result.beats(&own));
-    let Some((method, result)) = better.max_by(|a, b| a.1.full.hqnr.total_cmp(&b.1.full.hqnr)) else {
-        talk.say("quality gate passed: no closed-form method is better both in HQNR and in consistency");
+/// Fails if a closed-form method is better than what was trained. By Wald's protocol, where a truth is known, if the
+/// pair is large enough to train there: in ERGAS and Q2n. Else without reference: in HQNR and in consistency.
+pub fn gate(lines: &Lines, talk: Talk) -> Result<(), CliError> {
+    let line = |method: Contender| lines.methods.iter().find(|line| line.method == method);
+    let Some(own) = line(Contender::Trapan) else { return Ok(()) };
+    let measures = |line: &Line| match (&own.reduced, &line.reduced) {
+        (Some(_), Some(scores)) => [scores.ergas, scores.q2n],
+        _ => [line.at_full.consistency.ergas, line.at_full.full.hqnr],
+    };
+    let names = if own.reduced.is_some() {
+        ["ERGAS by Wald's protocol", "Q2n"]
+    } else {
+        ["ERGAS of the result degraded again", "HQNR"]
+    };
+    let [error, quality] = measures(own);
+    let others = CLOSED_FORM.into_iter().filter_map(|method| Some((method, line(Contender::Classical(method))?)));
+    let better = others.map(|(method, line)| (method, measures(line))).filter(|(_, m)| m[0] < error && m[1] > quality);
+    let Some((method, other)) = better.min_by(|a, b| a.1[0].total_cmp(&b.1[0])) else {
+        talk.say(format_args!(
+            "quality gate passed: no closed-form method is better both in {} and in {}",
+            names[0], names[1]
+        ));
         return Ok(());
     };
-    let both = |value: fn(&FullResult) -> f64| [value(&own), value(&result)];
-    Err(CliError::Gate { method, hqnr: both(|r| r.full.hqnr), consistency: both(|r| r.consistency.ergas) })
+    Err(CliError::Gate { method, names, own: [error, quality], other })
 }

@@ -241,6 +241,9 @@ pub struct Config {
     pub pan_gain: f64,
     /// Upsampling of MS.
     pub upsample: Upsample,
+    /// Whether gaps of nodata are filled with what is near, PAN is given the unit of MS, hot pixels are cut off and a
+    /// large offset is taken off, before anything is computed; else gaps are filled with means, and the rest stays.
+    pub robust: bool,
     /// What the network adds to.
     pub base: Base,
     /// Whether the network sees upsampled MS beside its difference to PAN.
@@ -267,7 +270,7 @@ pub struct Config {
     pub sampling: Sampling,
     /// Weights that make the result.
     pub keep: Keep,
-    /// Epochs of the alternating stage, `n2`.
+    /// Epochs of the alternating stage, `n2`; 0: nothing is trained, the result is the base.
     pub epochs: u32,
     /// Epochs of the degradation network, `n1`.
     pub dam_epochs: u32,
@@ -333,6 +336,7 @@ impl Config {
                 Profile::Faithful => Upsample::Cubic,
                 Profile::Paper => Upsample::Interp23,
             },
+            robust: best,
             base: if best { Base::Auto } else { Base::None },
             sees_ms: best,
             reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
@@ -376,10 +380,24 @@ impl Config {
     #[must_use]
     pub fn with_effort(self, effort: Effort) -> Self {
         match effort {
-            Effort::Fast => Self { withhold: false, ..self },
+            Effort::Fast => {
+                let base = self.base;
+                self.untrained(base)
+            }
             Effort::Default => self,
             Effort::Best => Self { epochs: BEST_EPOCHS, sides: 8, ..self },
         }
+    }
+
+    /// The settings for a closed form alone.
+    #[must_use]
+    pub fn untrained(self, base: Base) -> Self {
+        Self { base, epochs: 0, withhold: false, ..self }
+    }
+
+    /// Whether there is a network to train.
+    pub fn trains(&self) -> bool {
+        self.epochs > 0
     }
 
     /// Sizes of the fusion network.
@@ -420,7 +438,7 @@ impl Config {
         if !(1..=10).contains(&self.batch) {
             return bad("batch", self.batch.to_string(), "1 to 10 crops");
         }
-        if self.epochs == 0 || self.dam_epochs == 0 {
+        if self.dam_epochs == 0 || !self.trains() && self.base == Base::None {
             return bad("epochs and dam-epochs", "0".into(), "at least 1");
         }
         for (name, size, most) in

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::apply::{Application, Applied, Rows, apply};
-use super::learn::{Learned, learn};
-use super::{Config, Dims, MethodError, Progress};
+use super::learn::{Learned, closed_form, learn};
+use super::{Config, Dims, Fitted, MethodError, Progress};
 use crate::engine::{Device, Options};
 use crate::raster::{Pair, Scale, Scene, Survey};
 
@@ -18,6 +18,36 @@ pub struct Fused {
     pub learned: Learned,
     /// What applying its result took.
     pub applied: Applied,
+}
+
+/// Fuses a pair by the closed form that the settings ask for: `[H, W, C]` in DN, neither rounded nor clamped.
+///
+/// # Errors
+/// Settings out of range, what fitting reports.
+pub fn fuse_untrained(pair: &Pair, scale: &Scale, config: &Config) -> Result<Vec<f32>, MethodError> {
+    let scene = Scene::of(pair);
+    let survey = Survey::of(&scene)?;
+    let fitted = closed_form(&scene, &survey, scale, config)?;
+    Ok(whole(&scene, &fitted, &Device::cpu(0), Options::default())?.0.hrms)
+}
+
+/// The whole scene in memory.
+fn whole(
+    scene: &Scene<'_>,
+    fitted: &Fitted,
+    device: &Device,
+    options: Options,
+) -> Result<(Rows, Applied), MethodError> {
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let job = Application { scene, fitted, device, options, part, memory: u64::MAX, lms: true };
+    let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid: None };
+    let mut collect = |rows: Rows| {
+        all.lms.extend(rows.lms);
+        all.hrms.extend(rows.hrms);
+        Ok(())
+    };
+    let applied = apply(&job, &mut collect, &mut |_| ControlFlow::Continue(()))?;
+    Ok((all, applied))
 }
 
 /// Sizes of a pair.
@@ -43,15 +73,6 @@ pub fn fuse(
     let scene = Scene::of(pair);
     let survey = Survey::of(&scene)?;
     let learned = learn(&scene, &survey, scale, config, device, options, None, observe)?;
-    let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let fitted = &learned.fitted;
-    let job = Application { scene: &scene, fitted, device, options, part, memory: u64::MAX, lms: true };
-    let (mut lms, mut hrms) = (Vec::new(), Vec::new());
-    let mut collect = |rows: Rows| {
-        lms.extend(rows.lms);
-        hrms.extend(rows.hrms);
-        Ok(())
-    };
-    let applied = apply(&job, &mut collect, &mut |_| ControlFlow::Continue(()))?;
+    let (Rows { lms, hrms, .. }, applied) = whole(&scene, &learned.fitted, device, options)?;
     Ok(Fused { hrms, lms, learned, applied })
 }

@@ -8,8 +8,10 @@ use super::base::{self, Start};
 use super::estimate::Estimate;
 use super::fitted::Fitted;
 use super::sample::Sample;
+use super::step::settle;
+use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, step, train};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
@@ -56,7 +58,7 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
-    let Prepared { dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
+    let Prepared { scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
@@ -77,24 +79,27 @@ pub fn learn(
     };
     let (outcome, (device, isa), load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
+    let settled = settle(&samples, &outcome.reduced, &dims, config);
     let fitted = Fitted {
         config: config.clone(),
         bands: dims.bands,
         ratio: dims.rows.ratio,
-        scale: *scale,
+        scale,
         means: survey.means.clone(),
         start,
         fusion,
         dam,
-        judgement: outcome.judgement.clone(),
+        judgement: settled.judgement,
         sides: sides(scene, config),
-        nu: step::nu(&samples, &added(&samples, &outcome), &dims, config),
+        nu: settled.nu,
     };
     Ok(Learned { fitted, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
 }
 
 /// What a training sees.
 struct Prepared {
+    /// The unit of its values.
+    scale: Scale,
     /// Sizes of its windows.
     dims: Dims,
     /// Their places.
@@ -110,21 +115,16 @@ fn prepare(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
-    let mut samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
+    let mut scale = *scale;
+    if config.robust {
+        scale = scale.robust(survey);
+        let view = View { scene, scale: &scale, means: &survey.means, near: true };
+        scale = Scale { pan: units::fit(&view, &dims, &windows, config)?, ..scale };
+    }
+    let view = View { scene, scale: &scale, means: &survey.means, near: config.robust };
+    let mut samples = windows::samples(&view, &dims, &windows, config)?;
     let start = base::choose(&mut samples, &dims, config)?;
-    Ok(Prepared { dims, windows, samples, start })
-}
-
-/// The reduced pairs with what the network adds to each band multiplied by the band's factor.
-fn added(samples: &[Sample], outcome: &Outcome) -> Vec<Vec<f32>> {
-    let with_factors = |(sample, hrms): (&Sample, &Vec<f32>)| match (&sample.bases, &outcome.judgement) {
-        (Some([_, base]), Some(judgement)) => {
-            let factors = judgement.factors.iter().cycle();
-            base.iter().zip(hrms).zip(factors).map(|((b, h), factor)| b + *factor as f32 * (h - b)).collect()
-        }
-        _ => hrms.clone(),
-    };
-    samples.iter().zip(&outcome.reduced).map(with_factors).collect()
+    Ok(Prepared { scale, dims, windows, samples, start })
 }
 
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
@@ -142,20 +142,19 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
 pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
-    let Prepared { dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
-    let reduced: Vec<Vec<f32>> = samples.iter().filter_map(|s| s.bases.as_ref()).map(|[_, b]| b.clone()).collect();
+    let Prepared { scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
     Ok(Fitted {
         config: config.clone(),
         bands: dims.bands,
         ratio: dims.rows.ratio,
-        scale: *scale,
+        scale,
         means: survey.means.clone(),
         start,
         fusion: Vec::new(),
         dam: Vec::new(),
         judgement: None,
         sides: 1,
-        nu: step::nu(&samples, &reduced, &dims, config),
+        nu: settle(&samples, &[], &dims, config).nu,
     })
 }
 

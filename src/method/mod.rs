@@ -25,6 +25,8 @@ mod step;
 mod strips;
 pub mod trace;
 pub mod train;
+mod units;
+mod view;
 mod weights_file;
 pub mod windows;
 
@@ -35,7 +37,7 @@ pub use config::Config;
 pub use contest::{Contest, FullMaps, FullResult};
 pub use coregister::Coregistration;
 pub use fitted::{Fitted, Summary};
-pub use fuse::{Fused, dims, fuse};
+pub use fuse::{Fused, dims, fuse, fuse_untrained};
 pub use gains::{Gain, estimate_gains};
 pub use learn::{Learned, build, closed_form, learn, program};
 pub use model::{Dims, Model};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::crops::{crop_size, ten_crop};
 use super::{Config, Learned, fitted, weights_file};
 use crate::net::Layer;
-use crate::raster::{Format, Output, RasterError, Scale, check_output, create_folder, write_atomically};
+use crate::raster::{Format, Output, RasterError, check_output, create_folder, write_atomically};
 
 /// Names of the files.
 const FILES: [(&str, Format); 4] = [
@@ -37,17 +37,11 @@ pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
 ///
 /// # Errors
 /// As for [`check`].
-pub fn write(
-    dir: &Path,
-    learned: &Learned,
-    config: &Config,
-    scale: &Scale,
-    overwrite: bool,
-) -> Result<(), RasterError> {
+pub fn write(dir: &Path, learned: &Learned, config: &Config, overwrite: bool) -> Result<(), RasterError> {
     check(dir, overwrite)?;
     let outcome = &learned.outcome;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(learned, config, scale)).as_bytes())?;
+    save("config.json", format!("{:#}\n", describe(learned, config)).as_bytes())?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
     let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
@@ -56,8 +50,9 @@ pub fn write(
 }
 
 /// Everything that, with the pair and the steps, determines the training.
-fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Value {
-    let Learned { dims, outcome, .. } = learned;
+fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
+    let Learned { dims, outcome, fitted, .. } = learned;
+    let scale = &fitted.scale;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
@@ -67,6 +62,8 @@ fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Va
         "ratio": dims.rows.ratio,
         "offset": scale.offset,
         "scale": scale.scale,
+        "pan": scale.pan,
+        "bounds": scale.bounds,
         "ms_gains": config.ms_gains,
         "pan_gain": config.pan_gain,
         "upsample": config.upsample,
