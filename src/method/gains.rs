@@ -12,7 +12,7 @@
 //! Measured on simulated places of 512², 4 and 8 bands, at the gains of four sensors: at most 0.017 off, also with
 //! noise of 1 % of the range in MS or in PAN; one factor for the whole image instead of one per block: 0.047.
 
-use super::spread::{Part, parts};
+use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
 use crate::filter;
 use crate::raster::Scene;
