@@ -56,9 +56,14 @@ def arguments():
     return parser.parse_args()
 
 
-def read_image(path, config, dtype):
+def read_image(path, config, dtype, which):
+    """PAN (0) or MS (1): hot pixels cut off, PAN in the unit of MS, in units of the scale."""
     with rasterio.open(path) as image:
-        return (torch.from_numpy(image.read().astype("float64"))[None] - config["offset"]).div(config["scale"]).to(dtype)
+        dn = torch.from_numpy(image.read().astype("float64"))[None]
+    if config["bounds"] is not None:
+        dn = dn.clamp(*config["bounds"][which])
+    gain, constant = config["pan"] if which == 0 else (1.0, 0.0)
+    return (gain * dn + constant - config["offset"]).div(config["scale"]).to(dtype)
 
 
 def start(args, config, dtype):
@@ -66,7 +71,7 @@ def start(args, config, dtype):
                if key not in config]
     if missing:
         sys.exit(f"{args.trace / 'config.json'} lacks {', '.join(missing)}")
-    pan, ms = (read_image(path, config, dtype) for path in (args.pan, args.ms))
+    pan, ms = (read_image(path, config, dtype, which) for which, path in enumerate((args.pan, args.ms)))
     if pan.shape[1] != 1 or ms.shape[1] != len(config["ms_gains"]):
         sys.exit(f"PAN has {pan.shape[1]} bands and MS {ms.shape[1]} for {len(config['ms_gains'])} gains")
     if list(pan.shape[2:]) != [config["ratio"] * n for n in ms.shape[2:]]:
