@@ -280,9 +280,10 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    let samples =
-        windows::samples(&scene, &survey, &simulated.fitted.scale, &window, &chosen, &config).expect("in memory");
-    assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
+    for place in &chosen {
+        let pair = windows::pair(&scene, &survey, &window, *place).expect("in memory");
+        assert_eq!((pair.pan.data.len(), pair.ms.data.len()), (256 * 256, 64 * 64));
+    }
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
     let scene = Scene::of(&small.pair);
@@ -304,7 +305,7 @@ fn what_rests_on_nodata_counts_nothing() {
     let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
     pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
     ms[3 * 24 + 4] = false;
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config(1));
     let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
     for w in [&weights.pan, &weights.ms, &weights.reduced] {
         let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
@@ -354,7 +355,7 @@ fn nodata_does_not_enter_the_training() {
     let (mut pan, mut ms) = (vec![true; dims.pan().len()], vec![true; 32 * 36]);
     pan.iter_mut().take(40 * 144).for_each(|v| *v = false);
     ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms });
+    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
     let outcome = |filled: f32| {
         let mut sample = samples(&dims, &config, 1).remove(0);
         sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);

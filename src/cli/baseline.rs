@@ -8,7 +8,7 @@ use trapan::method::apply::Application;
 use trapan::method::{self, Config};
 use trapan::raster::{Creation, Scale, Scene, Survey};
 
-use super::fuse::FuseArgs;
+use super::fuse::{FuseArgs, say_units};
 use super::output::{write_rows, write_scene};
 use super::report::Finished;
 use super::{CliError, Talk};
@@ -36,6 +36,7 @@ pub fn run(
         (None, collected)
     } else {
         let fitted = method::closed_form(scene, survey, scale, config)?;
+        say_units(&fitted, talk);
         talk.say(fitted.summary());
         let (device, options) = (&Device::cpu(args.device.threads), Options::default());
         let job = Application { scene, fitted: &fitted, device, options, part, memory, lms };

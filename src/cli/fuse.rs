@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Contest, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Contest, Fitted, Learned, MethodError};
 use trapan::quality::Phase;
 use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
 use trapan::report::Report;
@@ -108,6 +108,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::check(dir, args.output.overwrite)?;
     }
     let mut scene = args.input.check(scene, &config, talk)?;
+    let config = args.method.estimated(config, &scene, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
@@ -140,6 +141,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let options = Options { profile: args.profile, ..Options::default() };
     let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
+    say_units(&learned.fitted, talk);
     if let Some(path) = &args.save_model {
         learned.fitted.save(path, args.output.overwrite)?;
     }
@@ -159,7 +161,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, (&scene, &survey), &learned, &config, &scale, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &learned.fitted.scale, &config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
@@ -200,6 +202,13 @@ fn judge(
         }
     }
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
+}
+
+/// Says so where PAN had to be brought to the unit of MS.
+pub fn say_units(fitted: &Fitted, talk: Talk) {
+    if let Some(note) = fitted.scale.unit_note() {
+        talk.say(format_args!("warning: {note}"));
+    }
 }
 
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {

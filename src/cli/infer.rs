@@ -63,7 +63,10 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     // A model in units of its bit depth is for scenes of that depth.
     let depth = fitted.scale.bits.filter(|_| fitted.scale == fitted.scale.by_depth());
     let scale = Scale::new(&scene, &survey, depth)?;
+    let scale = if fitted.config.robust { scale.robust(&survey) } else { scale };
     fitted.check(&scene, &scale)?;
+    // What is hot is so for its own scene.
+    fitted.scale.bounds = scale.bounds;
     // Another scene may be brighter than the one it was trained on, or darker.
     let ([low, high], own) = (scale.range, &mut fitted.scale.range);
     *own = [own[0].min(low), own[1].max(high)];

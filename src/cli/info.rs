@@ -98,7 +98,10 @@ fn bits(header: &Header, seen: &Seen) -> Option<u8> {
 impl Info {
     fn verdict(&self) -> &'static str {
         let warned = self.matched.as_ref().is_some_and(|m| {
-            !(m.check.warnings.is_empty() && m.check.undeclared.is_empty() && m.geometry.notes.is_empty())
+            !(m.check.warnings.is_empty()
+                && m.check.undeclared.is_empty()
+                && m.check.units.is_none()
+                && m.geometry.notes.is_empty())
         });
         let warned = warned || self.headers.iter().any(|header| !header.notes.is_empty());
         match (&self.problem, warned) {
@@ -132,7 +135,14 @@ impl Info {
                 lines.extend(shift_lines(found, &self.headers[1]));
             }
             lines.extend(estimate_lines(estimate));
-            lines.extend(check.undeclared.iter().chain(&check.warnings).map(|warning| format!("warning  {warning}")));
+            lines.extend(
+                check
+                    .undeclared
+                    .iter()
+                    .chain(&check.units)
+                    .chain(&check.warnings)
+                    .map(|warning| format!("warning  {warning}")),
+            );
         }
         let notes = self.headers.iter().flat_map(|header| &header.notes);
         lines.extend(notes.map(|note| format!("warning  {note}")));
@@ -162,7 +172,8 @@ impl Info {
             value["shift"] = check.registration.as_ref().map(shift_json).into();
             value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
             value["estimate"] = estimate_json(estimate);
-            value["warnings"] = json!(check.undeclared.iter().chain(&check.warnings).collect::<Vec<_>>());
+            value["warnings"] =
+                json!(check.undeclared.iter().chain(&check.units).chain(&check.warnings).collect::<Vec<_>>());
         }
         value
     }

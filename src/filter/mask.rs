@@ -2,22 +2,30 @@
 
 use std::ops::Range;
 
-use super::Grid;
+use super::{Grid, Upsample};
 
 /// Reach of the MTF blur in coarse pixels: at 2.5 of them the widest sensor's kernel has fallen
 /// below 1e-3 of its peak.
 const MTF_REACH: f64 = 2.5;
 /// Reach of cubic upsampling in coarse pixels.
 const CUBIC_REACH: f64 = 2.0;
+/// Reach of the quintic spline in coarse pixels: its weights beyond are below .03.
+const SPLINE_REACH: f64 = 3.0;
 
 /// Fine pixels that a coarse one rests on when it is made by MTF blur and decimation.
 pub fn mtf_reach(grid: Grid) -> Vec<Range<usize>> {
-    reach(grid.coarse, grid.fine, |k| grid.fine_at(k), MTF_REACH * grid.ratio as f64)
+    mtf_reach_within(grid, 1.0)
 }
 
-/// Coarse pixels that a fine one rests on when it is upsampled.
-pub fn cubic_reach(grid: Grid) -> Vec<Range<usize>> {
-    reach(grid.fine, grid.coarse, |i| grid.coarse_at(i), CUBIC_REACH)
+/// [`mtf_reach`] with a share of that reach.
+pub fn mtf_reach_within(grid: Grid, share: f64) -> Vec<Range<usize>> {
+    reach(grid.coarse, grid.fine, |k| grid.fine_at(k), share * MTF_REACH * grid.ratio as f64)
+}
+
+/// Coarse pixels that a fine one rests on when it is upsampled, within a share of that reach.
+pub fn upsample_reach(grid: Grid, upsample: Upsample, share: f64) -> Vec<Range<usize>> {
+    let whole = if upsample == Upsample::Spline { SPLINE_REACH } else { CUBIC_REACH };
+    reach(grid.fine, grid.coarse, |i| grid.coarse_at(i), share * whole)
 }
 
 /// Positions of `from` within `radius` of the place `at` that position of `to` has there,

@@ -10,7 +10,7 @@ use super::{Dims, MethodError, Sharpener, strips};
 use crate::classical::Stream;
 use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
-use crate::raster::{Block, RasterError, Scene, fill};
+use crate::raster::{Block, RasterError, Scene};
 
 /// Largest side of a tile: an activation of 32 channels then fits in 128 MiB, the least binding that a
 /// WebGPU device offers.
@@ -341,23 +341,20 @@ fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Stri
         Some([pan, ms]) => [union(&span.sees, pan), union(&span.ms, ms)],
         None => [span.sees.clone(), span.ms.clone()],
     };
-    let Block { data: mut pan, valid: pan_valid } =
-        around(pan_rows.clone(), [height[0], width[0]], |rows| scene.read_pan(rows, 0..width[0]))?;
-    let Block { data: mut ms, valid: ms_valid } =
-        around(ms_rows.clone(), [height[1], width[1]], |rows| scene.read_ms(rows, 0..width[1]))?;
-    let means = &job.fitted.means;
-    fill(&mut pan, pan_valid.as_deref(), &means[..1]);
-    fill(&mut ms, ms_valid.as_deref(), &means[1..]);
+    let view = job.fitted.view(scene);
+    let Block { data: pan, valid: pan_valid } =
+        around(pan_rows.clone(), [height[0], width[0]], |rows| view.pan(rows, 0..width[0]))?;
+    let Block { data: ms, valid: ms_valid } =
+        around(ms_rows.clone(), [height[1], width[1]], |rows| view.ms(rows, 0..width[1]))?;
     let above = |read: &Range<usize>, row: usize, height: usize| (row + height - read.start) % height;
     let first = above(&pan_rows, span.gives.start, height[0]) * width[0];
     let given = pan_valid.as_deref().map(|v| &v[first..first + span.gives.len() * width[0]]);
     let over = span.gives.clone().find_map(|row| scene.rows.over(row)).unwrap_or(ms_rows.start);
     let under = above(&ms_rows, over, height[1]) * width[1];
     let valid = scene.valid(span.gives.clone(), given, over, ms_valid.as_deref().map(|valid| &valid[under..]));
-    let scale = &job.fitted.scale;
-    let lines = |rows: Range<usize>, data: &[f32]| Lines { first: rows.start, data: scale.normalise(data) };
+    let lines = |rows: Range<usize>, data: Vec<f32>| Lines { first: rows.start, data };
     let ms_valid = ms_valid.map(|data| Lines { first: ms_rows.start, data });
-    Ok(Strip { span, pan: lines(pan_rows, &pan), ms: lines(ms_rows, &ms), valid, ms_valid })
+    Ok(Strip { span, pan: lines(pan_rows, pan), ms: lines(ms_rows, ms), valid, ms_valid })
 }
 
 /// Rows of an image `[height, width]` whose count goes on past the last one with the first.

@@ -241,6 +241,9 @@ pub struct Config {
     pub pan_gain: f64,
     /// Upsampling of MS.
     pub upsample: Upsample,
+    /// Whether gaps of nodata are filled with what is near, PAN is given the unit of MS, hot pixels are cut off and a
+    /// large offset is taken off, before anything is computed; else gaps are filled with means, and the rest stays.
+    pub robust: bool,
     /// What the network adds to.
     pub base: Base,
     /// Whether the network sees upsampled MS beside its difference to PAN.
@@ -333,6 +336,7 @@ impl Config {
                 Profile::Faithful => Upsample::Cubic,
                 Profile::Paper => Upsample::Interp23,
             },
+            robust: best,
             base: if best { Base::Auto } else { Base::None },
             sees_ms: best,
             reduced: if paper { Reduced::AsRun } else { Reduced::Wald },

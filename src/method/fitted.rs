@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::base::Start;
+use super::view::View;
 use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError};
 use crate::classical::{self, Method};
@@ -138,6 +139,11 @@ impl Fitted {
         Ok(())
     }
 
+    /// A scene as it reads it.
+    pub(super) fn view<'a>(&'a self, scene: &'a Scene<'a>) -> View<'a> {
+        View { scene, scale: &self.scale, means: &self.means, near: self.config.robust }
+    }
+
     /// Whether it may be applied to a scene.
     ///
     /// # Errors
@@ -201,9 +207,10 @@ impl Fitted {
     pub fn response(&self) -> impl Fn(&[f64]) -> f64 + Sync + use<> {
         let flat: Vec<f64> = net::import(&self.dam).into_iter().map(f64::from).collect();
         let (bands, width, offset, scale) = (self.bands, self.config.dam_width, self.scale.offset, self.scale.scale);
+        let [gain, constant] = self.scale.pan;
         move |dn| {
             let x: Vec<f64> = dn.iter().map(|v| (v - offset) / scale).collect();
-            mlp::mlp(&x, &mlp::Weights::new(&flat, bands, width)) * scale + offset
+            (mlp::mlp(&x, &mlp::Weights::new(&flat, bands, width)) * scale + offset - constant) / gain
         }
     }
 
@@ -233,7 +240,11 @@ impl Fitted {
         }
         config.check(bands).map_err(|e| bad(e.to_string()))?;
         let [low, high] = scale.range;
-        let usable = scale.offset.is_finite() && scale.scale.is_finite() && scale.scale > 0.0 && low <= high;
+        let usable = scale.offset.is_finite()
+            && scale.scale.is_finite()
+            && scale.scale > 0.0
+            && low <= high
+            && scale.pan[0] > 0.0;
         if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !usable || means.iter().any(|m| !m.is_finite()) {
             return Err(bad("its metadata contradict each other".into()));
         }

@@ -9,8 +9,9 @@ use super::estimate::Estimate;
 use super::fitted::Fitted;
 use super::sample::Sample;
 use super::step::settle;
+use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
@@ -57,7 +58,7 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
-    let Prepared { dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
+    let Prepared { scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
@@ -83,7 +84,7 @@ pub fn learn(
         config: config.clone(),
         bands: dims.bands,
         ratio: dims.rows.ratio,
-        scale: *scale,
+        scale,
         means: survey.means.clone(),
         start,
         fusion,
@@ -97,6 +98,8 @@ pub fn learn(
 
 /// What a training sees.
 pub(super) struct Prepared {
+    /// The unit of its values.
+    scale: Scale,
     /// Sizes of its windows.
     pub dims: Dims,
     /// Their places.
@@ -117,9 +120,16 @@ pub(super) fn prepare(
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
-    let mut samples = windows::samples(scene, survey, scale, &dims, &windows, config)?;
+    let mut scale = *scale;
+    if config.robust {
+        scale = scale.robust(survey);
+        let view = View { scene, scale: &scale, means: &survey.means, near: true };
+        scale = Scale { pan: units::fit(&view, &dims, &windows, config)?, ..scale };
+    }
+    let view = View { scene, scale: &scale, means: &survey.means, near: config.robust };
+    let mut samples = windows::samples(&view, &dims, &windows, config)?;
     let start = base::choose(&mut samples, &dims, config)?;
-    Ok(Prepared { dims, windows, samples, start })
+    Ok(Prepared { scale, dims, windows, samples, start })
 }
 
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
@@ -137,12 +147,12 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
 pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
-    let Prepared { dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
+    let Prepared { scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
     Ok(Fitted {
         config: config.clone(),
         bands: dims.bands,
         ratio: dims.rows.ratio,
-        scale: *scale,
+        scale,
         means: survey.means.clone(),
         start,
         fusion: Vec::new(),

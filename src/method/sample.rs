@@ -1,7 +1,7 @@
 //! What a training sees: a window of the pair, and how much each of its pixels counts.
 
 use super::{Config, Dims};
-use crate::filter::{Grid, all_within, cubic_reach, mtf_reach};
+use crate::filter::{Grid, Upsample, all_within, mtf_reach_within, upsample_reach};
 
 /// A window of the pair, values normalised to 0..1; nodata replaced by some usual value.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,16 +87,37 @@ pub struct Validity<'a> {
     pub ms: &'a [bool],
 }
 
+/// Shares of the filters' reach that must be valid: the whole of it, or where stripes of nodata leave nothing then,
+/// the first that leaves something. Within half of it lies 98 % of a filter's weight.
+const SHARES: [f64; 3] = [1.0, 0.5, 0.25];
+/// Something: this share of the valid pixels of MS.
+const ENOUGH: f64 = 0.1;
+
 impl SampleWeights {
     /// Weights of a window.
-    pub fn new(dims: &Dims, valid: Validity<'_>) -> Self {
+    pub fn new(dims: &Dims, valid: Validity<'_>, config: &Config) -> Self {
+        if !config.robust {
+            return Self::within(dims, valid, Upsample::Cubic, 1.0);
+        }
+        let count = |weights: &[f32]| weights.iter().filter(|w| **w > 0.0).count() as f64;
+        let enough = ENOUGH * valid.ms.iter().filter(|valid| **valid).count() as f64;
+        let mut tried = SHARES.iter().map(|share| Self::within(dims, valid, config.upsample, *share)).peekable();
+        loop {
+            let weights = tried.next().expect("the last one is taken");
+            if count(&weights.reduced) >= enough || tried.peek().is_none() {
+                return weights;
+            }
+        }
+    }
+
+    fn within(dims: &Dims, valid: Validity<'_>, upsample: Upsample, share: f64) -> Self {
         // Coarse neighbours of a fine pixel, and fine neighbours of a coarse one.
         let up = |grids: [Grid; 2], mask: &[bool]| {
-            let [rows, columns] = grids.map(cubic_reach);
+            let [rows, columns] = grids.map(|grid| upsample_reach(grid, upsample, share));
             all_within(mask, grids[1].coarse, &rows, &columns)
         };
         let down = |grids: [Grid; 2], mask: &[bool]| {
-            let [rows, columns] = grids.map(mtf_reach);
+            let [rows, columns] = grids.map(|grid| mtf_reach_within(grid, share));
             all_within(mask, grids[1].fine, &rows, &columns)
         };
         let and = |a: &[bool], b: &[bool]| a.iter().zip(b).map(|(a, b)| *a && *b).collect::<Vec<_>>();

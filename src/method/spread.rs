@@ -27,7 +27,7 @@ pub(super) fn parts(scene: &Scene<'_>, config: &Config) -> Result<(Dims, Vec<Par
     let [rows, columns] =
         [(&scene.rows, &dims.rows), (&scene.columns, &dims.columns)].map(|(all, one)| starts(all, one));
     let places = rows.iter().flat_map(|row| columns.iter().map(move |column| [*row, *column]));
-    let parts = places.map(|place| read(scene, &dims, place)).collect::<Result<Vec<_>, _>>()?;
+    let parts = places.map(|place| read(scene, &dims, place, config)).collect::<Result<Vec<_>, _>>()?;
     Ok((dims, parts.into_iter().flatten().collect()))
 }
 
@@ -40,7 +40,12 @@ fn starts(all: &Grid, window: &Grid) -> Vec<usize> {
 }
 
 /// A window; nothing if all of it is nodata.
-fn read(scene: &Scene<'_>, dims: &Dims, [row, column]: [usize; 2]) -> Result<Option<Part>, MethodError> {
+fn read(
+    scene: &Scene<'_>,
+    dims: &Dims,
+    [row, column]: [usize; 2],
+    config: &Config,
+) -> Result<Option<Part>, MethodError> {
     let (y, x) = (row * dims.rows.ratio, column * dims.rows.ratio);
     let mut pan = scene.read_pan(y..y + dims.rows.fine, x..x + dims.columns.fine)?;
     let mut ms = scene.read_ms(row..row + dims.rows.coarse, column..column + dims.columns.coarse)?;
@@ -50,7 +55,7 @@ fn read(scene: &Scene<'_>, dims: &Dims, [row, column]: [usize; 2]) -> Result<Opt
     let weights = (pan.valid.is_some() || ms.valid.is_some()).then(|| {
         let all = |valid: &Option<Vec<bool>>, len: usize| valid.clone().unwrap_or_else(|| vec![true; len]);
         let (pan, ms) = (all(&pan.valid, pan.data.len()), all(&ms.valid, ms.data.len() / dims.bands));
-        SampleWeights::new(dims, Validity { pan: &pan, ms: &ms })
+        SampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
     });
     Ok(Some(Part { pan: pan.data, ms: ms.data, weights }))
 }

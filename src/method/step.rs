@@ -4,7 +4,10 @@ use super::base::Lower;
 use super::config::{Config, Consistency};
 use super::{Dims, Judgement, Sample};
 use crate::consistency::{self, CANDIDATES, Choice, Experiment, Validity};
-use crate::filter;
+use crate::filter::{self, Grid, all_within, mtf_reach};
+
+/// ν where there is nothing to judge by: safe on all pairs that it could be tried on.
+const UNTRIED: f64 = 0.1;
 
 /// What ground that was kept from the training, or all ground if nothing was trained, says of a result.
 pub(super) struct Settled {
@@ -51,10 +54,12 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
             noise: &ready.noise,
         });
     }
+    let tried = experiments.iter().any(|e| moves(e.valid.map(|valid| (valid.image, valid.ms)), rows, columns));
     let choices = consistency::choose(&experiments, &config.ms_gains, &candidates);
     let judged = experiments.iter().all(|experiment| experiment.other.is_some());
-    let fixed = |choice: &Choice| if candidates.len() == 1 { candidates[0] } else { choice.nu };
-    Settled { nu: choices.iter().map(fixed).collect(), judgement: judged.then(|| judgement(&choices)) }
+    let chosen = tried && config.consistency == Consistency::Auto;
+    let nu = |choice: &Choice| if chosen { choice.nu } else { blind(config) };
+    Settled { nu: choices.iter().map(nu).collect(), judgement: judged.then(|| judgement(&choices)) }
 }
 
 /// The pair of a sample one resolution lower, where it is valid there, and the noise in its MS.
@@ -65,14 +70,16 @@ struct Ready {
     noise: Vec<f64>,
 }
 
+/// ν without looking at the pair.
 fn blind(config: &Config) -> Option<f64> {
     match config.consistency {
         Consistency::Off => None,
         Consistency::Nu(nu) => Some(nu),
-        Consistency::Auto => Some(0.1),
+        Consistency::Auto => Some(UNTRIED),
     }
 }
 
+/// What the network is worth by what was found for each band.
 fn judgement(choices: &[Choice]) -> Judgement {
     // Bands count by their error relative to their level, as in ERGAS.
     let relative = |error: fn(&Choice) -> f64| -> f64 {
@@ -84,4 +91,11 @@ fn judgement(choices: &[Choice]) -> Judgement {
         left: share(relative(|c| c.error), relative(|c| c.alone)),
         left_of_band: choices.iter().map(|choice| share(choice.error, choice.alone)).collect(),
     }
+}
+
+/// Whether the step moves anything on grids where some of the image and of MS is valid.
+fn moves(valid: Option<(&[bool], &[bool])>, rows: Grid, columns: Grid) -> bool {
+    let Some((image, ms)) = valid else { return true };
+    let whole = all_within(image, columns.fine, &mtf_reach(rows), &mtf_reach(columns));
+    whole.iter().zip(ms).any(|(whole, ms)| *whole && *ms)
 }

@@ -53,7 +53,7 @@ pub fn write(
     let prepared = prepare(scene, survey, scale, config)?;
     let outcome = &learned.outcome;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(learned, config, scale)).as_bytes())?;
+    save("config.json", format!("{:#}\n", describe(learned, config)).as_bytes())?;
     save("samples.safetensors", &samples(&prepared))?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
@@ -63,8 +63,9 @@ pub fn write(
 }
 
 /// Everything that, with the pair and the steps, determines the training.
-fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Value {
-    let Learned { dims, outcome, .. } = learned;
+fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
+    let Learned { dims, outcome, fitted, .. } = learned;
+    let scale = &fitted.scale;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
@@ -74,6 +75,8 @@ fn describe(learned: &Learned, config: &Config, scale: &Scale) -> serde_json::Va
         "ratio": dims.rows.ratio,
         "offset": scale.offset,
         "scale": scale.scale,
+        "pan": scale.pan,
+        "bounds": scale.bounds,
         "ms_gains": config.ms_gains,
         "pan_gain": config.pan_gain,
         "upsample": config.upsample,

@@ -4,9 +4,10 @@ use rand_chacha::rand_core::Rng;
 
 use super::sample::{Ground, Sample, SampleWeights, Validity};
 use super::schedule::{self, Stream};
+use super::view::View;
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
-use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scale, Scene, Survey, Window, fill};
+use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scene, Survey, Window, fill};
 
 /// Share of its pixels that a window may have in common with each one chosen before.
 const OVERLAP: f64 = 0.25;
@@ -144,47 +145,61 @@ pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Re
     })
 }
 
+/// Reads a window of PAN, normalised; invalid too is what no MS lies under.
+///
+/// # Errors
+/// What reading gives.
+pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, RasterError> {
+    let scene = view.scene;
+    let [y, x] = [place.row, place.column].map(|at| at * dims.rows.ratio);
+    let (rows, columns) = (y..y + dims.rows.fine, x..x + dims.columns.fine);
+    let mut pan = view.pan(rows.clone(), columns.clone())?;
+    let covered = |grid: &Grid, i: usize| grid.over(i).is_some();
+    if !(rows.clone().all(|i| covered(&scene.rows, i)) && columns.clone().all(|i| covered(&scene.columns, i))) {
+        let valid = pan.valid.get_or_insert_with(|| vec![true; dims.pan().len()]);
+        for (k, valid) in valid.iter_mut().enumerate() {
+            let (i, j) = (rows.start + k / columns.len(), columns.start + k % columns.len());
+            *valid &= covered(&scene.rows, i) && covered(&scene.columns, j);
+        }
+        if !view.near {
+            fill(&mut pan.data, pan.valid.as_deref(), &view.scale.normalise_pan(&view.means[..1]));
+        }
+    }
+    Ok(pan)
+}
+
+/// Reads a window of MS, normalised.
+///
+/// # Errors
+/// What reading gives.
+pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, RasterError> {
+    let (y, x) = (place.row, place.column);
+    view.ms(y..y + dims.rows.coarse, x..x + dims.columns.coarse)
+}
+
 /// Reads windows, normalised, with weights if one of them has nodata.
 ///
 /// # Errors
 /// What reading gives.
-pub fn samples(
-    scene: &Scene<'_>,
-    survey: &Survey,
-    scale: &Scale,
+pub(super) fn samples(
+    view: &View<'_>,
     dims: &Dims,
     places: &[Place],
     config: &Config,
 ) -> Result<Vec<Sample>, MethodError> {
-    let ratio = dims.rows.ratio;
-    let mut blocks = Vec::new();
-    for place in places {
-        let (y, x) = (place.row * ratio, place.column * ratio);
-        let mut pan = scene.read_pan(y..y + dims.rows.fine, x..x + dims.columns.fine)?;
-        let (rows, columns) = (y..y + dims.rows.fine, x..x + dims.columns.fine);
-        let covered = |grid: &Grid, i: usize| grid.over(i).is_some();
-        if !(rows.clone().all(|i| covered(&scene.rows, i)) && columns.clone().all(|i| covered(&scene.columns, i))) {
-            let valid = pan.valid.get_or_insert_with(|| vec![true; dims.pan().len()]);
-            for (k, valid) in valid.iter_mut().enumerate() {
-                let (i, j) = (rows.start + k / columns.len(), columns.start + k % columns.len());
-                *valid &= covered(&scene.rows, i) && covered(&scene.columns, j);
-            }
-        }
-        let (y, x) = (place.row, place.column);
-        let ms = scene.read_ms(y..y + dims.rows.coarse, x..x + dims.columns.coarse)?;
-        blocks.push([pan, ms]);
-    }
+    let blocks: Vec<[Block; 2]> = places
+        .iter()
+        .map(|place| Ok([read_pan(view, dims, place)?, read_ms(view, dims, place)?]))
+        .collect::<Result<_, RasterError>>()?;
     let weighted = blocks.iter().flatten().any(|b| b.valid.as_ref().is_some_and(|v| v.contains(&false)));
-    let sample = |[mut pan, mut ms]: [Block; 2]| {
-        fill(&mut pan.data, pan.valid.as_deref(), &survey.means[..1]);
-        fill(&mut ms.data, ms.valid.as_deref(), &survey.means[1..]);
+    let sample = |[pan, ms]: [Block; 2]| {
         let all = |valid: Option<Vec<bool>>, len: usize| valid.unwrap_or_else(|| vec![true; len]);
         let weights = weighted.then(|| {
             let (pan, ms) = (all(pan.valid, dims.pan().len()), all(ms.valid, dims.ms().with_c(1).len()));
-            SampleWeights::new(dims, Validity { pan: &pan, ms: &ms })
+            SampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
         });
         let ground = config.weighs_reduced().then(|| Ground::new(dims, weights.as_ref(), config));
-        Sample { pan: scale.normalise(&pan.data), ms: scale.normalise(&ms.data), bases: None, weights, ground }
+        Sample { pan: pan.data, ms: ms.data, bases: None, weights, ground }
     };
     Ok(blocks.into_iter().map(sample).collect())
 }

@@ -7,6 +7,8 @@ use super::{
     fill::{self, Extremes},
     register::NOTABLE,
     scale,
+    spread::Spread,
+    survey::TAIL,
 };
 
 /// Correlation with PAN below which a band gains little from it.
@@ -21,6 +23,8 @@ pub struct Check {
     pub seen: [Seen; 2],
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// What to say where PAN has another unit than MS.
+    pub units: Option<String>,
     /// Values that look like "no data" but are not said to be; a [`Survey`](super::Survey) sees all of them. What is
     /// measured with them in the windows means nothing, so there are no other warnings then.
     pub undeclared: Vec<String>,
@@ -44,7 +48,7 @@ impl Default for Seen {
 }
 
 impl Seen {
-    fn add(&mut self, block: &Block, bands: usize, extremes: &mut Extremes) {
+    fn add(&mut self, block: &Block, bands: usize, extremes: &mut Extremes, spread: &mut Spread) {
         let valid = |i: usize| block.valid.as_ref().is_none_or(|v| v[i]);
         let mut left = None;
         for (i, pixel) in block.data.chunks_exact(bands).enumerate() {
@@ -53,6 +57,7 @@ impl Seen {
                 true => {
                     pixel.iter().for_each(|v| self.range = [self.range[0].min(*v), self.range[1].max(*v)]);
                     extremes.add(pixel, left);
+                    spread.add_pixel(pixel);
                 }
                 false => self.invalid += 1,
             }
@@ -74,17 +79,18 @@ impl Check {
     /// Those of [`Scene::read_pan`].
     pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
         let images = [scene.pan(), scene.ms()];
-        let seen = Mutex::new(images.map(|image| (Seen::default(), Extremes::new(image.bands))));
+        let seen = Mutex::new(images.map(|image| (Seen::default(), Extremes::new(image.bands), Spread::new())));
         let registration = Registration::of(scene, |pan, ms| {
             // Nothing in here panics half-way.
             let mut seen = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            for (((seen, extremes), image), block) in seen.iter_mut().zip(images).zip([pan, ms]) {
-                seen.add(block, image.bands, extremes);
+            for (((seen, extremes, spread), image), block) in seen.iter_mut().zip(images).zip([pan, ms]) {
+                seen.add(block, image.bands, extremes, spread);
             }
         })?;
         let seen = seen.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let undeclared = fill::warnings(images, [0, 1].map(|i| seen[i].1.fill()));
-        let seen = seen.map(|(seen, _)| seen);
+        let units = scale::unit_note_of([0, 1].map(|i| seen[i].2.between(TAIL)));
+        let seen = seen.map(|(seen, ..)| seen);
         let mut warnings = Vec::new();
         match &registration {
             _ if !undeclared.is_empty() => {}
@@ -94,7 +100,7 @@ impl Check {
                     .into(),
             ),
         }
-        Ok(Self { registration, seen, warnings, undeclared })
+        Ok(Self { registration, seen, warnings, units, undeclared })
     }
 
     /// Options under which the shift that was measured is corrected.

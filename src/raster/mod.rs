@@ -13,6 +13,7 @@ mod chunk;
 mod directory;
 mod error;
 mod fill;
+mod gaps;
 mod geo;
 mod geometry;
 mod image;
@@ -28,6 +29,7 @@ mod read;
 mod register;
 mod scale;
 mod scene;
+mod spread;
 mod storage;
 mod survey;
 mod text;
@@ -44,6 +46,7 @@ use sha2::{Digest, Sha256};
 
 pub use check::{Check, Seen};
 pub use error::{Kind, RasterError};
+pub(crate) use gaps::{AROUND, fill_near};
 pub use geo::{Affine, GeoTags};
 pub use geometry::{
     Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,

@@ -30,7 +30,20 @@ pub struct Scale {
     pub declared: bool,
     /// Smallest and largest DN a result may have: the real range of the data.
     pub range: [f32; 2],
+    /// Factor of PAN, and what is then added, that give it the unit of MS.
+    pub pan: [f64; 2],
+    /// Values of PAN and of MS that hot pixels are cut off at; `None`: all are taken as they are.
+    pub bounds: Option<[[f32; 2]; 2]>,
 }
+
+/// PAN in the unit of MS already.
+pub(crate) const SAME_UNIT: [f64; 2] = [1.0, 0.0];
+
+/// Values further beyond those that 99.8 % lie between than so many times their distance are hot pixels. On ten real
+/// pairs that is one pixel in 30,000 at most.
+const HOT: f32 = 1.0;
+/// An offset larger than this share of the range on top of it is taken off.
+const LARGE_OFFSET: f64 = 1.0;
 
 impl Scale {
     /// The scale of a scene. A bit depth that is asked for makes its largest value x = 1. Where none is,
@@ -51,10 +64,14 @@ impl Scale {
                 return Err(RasterError::BitDepth { path: largest.path.clone(), max: high, bits });
             }
             let range = [offset, top(bits)];
-            return Ok(Self { offset: 0.0, scale: top(bits).into(), bits: Some(bits), declared: true, range });
+            let scale = top(bits).into();
+            let (pan, bounds) = (SAME_UNIT, None);
+            return Ok(Self { offset: 0.0, scale, bits: Some(bits), declared: true, range, pan, bounds });
         }
         let scale = f64::from(high.min(OUTLIER * survey.high)) - f64::from(offset);
-        let real = Self { offset: offset.into(), scale, bits: None, declared: false, range: [offset, high] };
+        let range = [offset, high];
+        let (offset_of_all, pan, bounds) = (offset.into(), SAME_UNIT, None);
+        let real = Self { offset: offset_of_all, scale, bits: None, declared: false, range, pan, bounds };
         if offset < 0.0 || images.iter().any(|r| r.sample == Sample::F32) {
             return Ok(real);
         }
@@ -69,6 +86,22 @@ impl Scale {
         self.bits.map_or(self, |bits| Self { offset: 0.0, scale: top(bits).into(), ..self })
     }
 
+    /// The same values in a unit that neither hot pixels, nor an offset, nor the unit of PAN can move: x = 1 is the
+    /// largest value of MS, x = 0 is 0 unless MS lies far above it. The range that PAN has is laid on that of MS.
+    #[must_use]
+    pub fn robust(self, survey: &Survey) -> Self {
+        let bounds = survey.spreads.map(|[low, high]| {
+            let far = HOT * (high - low);
+            [low - far, high + far]
+        });
+        let [low, high] = survey.spreads[1].map(f64::from);
+        let [least, most] = survey.ranges[1].map(f64::from);
+        let offset =
+            if low > LARGE_OFFSET * (high - low) { least.max(low) } else { least.max(bounds[1][0].into()).min(0.0) };
+        let scale = most.min(offset + f64::from(OUTLIER) * (high - offset)) - offset;
+        Self { offset, scale, pan: to_ms(survey.spreads), bounds: Some(bounds), ..self }
+    }
+
     /// The scale of a pair in memory.
     ///
     /// # Errors
@@ -78,15 +111,53 @@ impl Scale {
         Self::new(&scene, &Survey::of(&scene)?, bits)
     }
 
-    /// Stored values to 0..1.
+    /// Stored values of MS to 0..1.
     pub fn normalise(&self, dn: &[f32]) -> Vec<f32> {
-        dn.iter().map(|v| ((f64::from(*v) - self.offset) / self.scale) as f32).collect()
+        let unit = |v: f32| ((f64::from(v) - self.offset) / self.scale) as f32;
+        match self.bounds {
+            None => dn.iter().map(|v| unit(*v)).collect(),
+            Some([_, [low, high]]) => dn.iter().map(|v| unit(v.clamp(low, high))).collect(),
+        }
+    }
+
+    /// Stored values of PAN to 0..1.
+    pub fn normalise_pan(&self, dn: &[f32]) -> Vec<f32> {
+        let [gain, constant] = self.pan;
+        let unit = |v: f32| ((gain * f64::from(v) + constant - self.offset) / self.scale) as f32;
+        match self.bounds {
+            None => dn.iter().map(|v| unit(*v)).collect(),
+            Some([[low, high], _]) => dn.iter().map(|v| unit(v.clamp(low, high))).collect(),
+        }
+    }
+
+    /// What to say where PAN has clearly another unit than MS.
+    pub fn unit_note(&self) -> Option<String> {
+        unit_note(self.pan, self.scale)
     }
 
     /// 0..1 to stored values, in place, neither rounded nor clamped.
     pub fn restore(&self, x: &mut [f32]) {
         x.iter_mut().for_each(|v| *v = (f64::from(*v) * self.scale + self.offset) as f32);
     }
+}
+
+/// Factor and constant that lay the range of PAN on that of MS.
+fn to_ms([pan, ms]: [[f32; 2]; 2]) -> [f64; 2] {
+    let [pan, ms] = [pan, ms].map(|ends| ends.map(f64::from));
+    let gain = (ms[1] - ms[0]) / (pan[1] - pan[0]);
+    [gain, ms[0] - gain * pan[0]]
+}
+
+/// [`Scale::unit_note`] by the ranges of PAN and of MS alone.
+pub(super) fn unit_note_of(spreads: [[f32; 2]; 2]) -> Option<String> {
+    unit_note(to_ms(spreads), spreads[1][1].into())
+}
+
+/// What to say of PAN's factor and constant beside the range of MS.
+fn unit_note([gain, constant]: [f64; 2], range: f64) -> Option<String> {
+    let other = !(0.5..=2.0).contains(&gain) || constant.abs() > range;
+    (gain.is_finite() && other)
+        .then(|| format!("W-UNITS: PAN is in other units than MS: {gain:.3e} times PAN {constant:+.4e} is as MS"))
 }
 
 impl std::fmt::Display for Scale {

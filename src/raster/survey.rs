@@ -8,6 +8,7 @@ use super::{
     Block, Header, RasterError, Scene,
     error::translate,
     fill::{self, Extremes},
+    spread::Spread,
 };
 
 /// PAN pixels of a cell's side.
@@ -21,6 +22,9 @@ const IMPOSSIBLE: f32 = 1e5;
 /// Up to this share of the pixels are named one by one; more are an area, as of a fill value.
 const FEW: f64 = 1e-3;
 
+/// Share of the values at each end that may be hot pixels, glints, dead lines.
+pub(super) const TAIL: f64 = 1e-3;
+
 /// What one pass over a scene finds.
 #[derive(Debug, Clone)]
 pub struct Survey {
@@ -28,6 +32,8 @@ pub struct Survey {
     pub ranges: [[f32; 2]; 2],
     /// What 99.9 % of the positive valid values of PAN and MS do not exceed, at most 6 % too large.
     pub high: f32,
+    /// Between which values 99.8 % of the valid ones of PAN lie, and of MS, up to 1.6 % too wide at each end.
+    pub spreads: [[f32; 2]; 2],
     /// Mean of the valid values of PAN, then of each band of MS.
     pub means: Vec<f32>,
     /// Invalid pixels of PAN and of MS.
@@ -102,11 +108,13 @@ impl Survey {
     pub fn of(scene: &Scene<'_>) -> Result<Self, RasterError> {
         let (pan, ms) = (scene.pan(), scene.ms());
         let mut sizes = Sizes::default();
+        let [mut pan_spread, mut ms_spread] = [Spread::new(), Spread::new()];
         let mut ms_values = Values::new(ms.bands);
         let mut ms_valid: Option<Vec<bool>> = None;
         for rows in strips(ms.height) {
             let Block { data, valid } = scene.read_ms(rows.clone(), 0..ms.width)?;
             count(&data, valid.as_deref(), ms.width, &mut ms_values, &mut sizes);
+            ms_spread.add(&data, valid.as_deref(), ms.bands);
             if let Some(valid) = valid {
                 if ms_valid.is_none() {
                     let mut all = Vec::new();
@@ -126,6 +134,7 @@ impl Survey {
         for rows in strips(pan.height) {
             let Block { data, valid } = scene.read_pan(rows.clone(), 0..pan.width)?;
             count(&data, valid.as_deref(), pan.width, &mut pan_values, &mut sizes);
+            pan_spread.add(&data, valid.as_deref(), 1);
             pan_invalid += valid.as_ref().map_or(0, |v| v.iter().filter(|v| !**v).count());
             let valid = scene.valid(rows.clone(), valid.as_deref(), 0, ms_valid.as_deref());
             cells.add(rows.start, pan.width, &data, valid.as_deref());
@@ -163,7 +172,8 @@ impl Survey {
                 refuse_few(scene, of_ms, high)?;
             }
         }
-        Ok(Self { ranges, high, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
+        let spreads = [pan_spread, ms_spread].map(|spread| spread.between(TAIL));
+        Ok(Self { ranges, high, spreads, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
     }
 }
 

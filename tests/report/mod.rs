@@ -55,7 +55,15 @@ impl Scene {
     /// A report without a training, with names that would break a page that does not escape them.
     fn report(&self) -> Report {
         let images = self.images();
-        let scale = Scale { offset: 0.0, scale: 255.0, bits: Some(8), declared: true, range: [0.0, 255.0] };
+        let scale = Scale {
+            offset: 0.0,
+            scale: 255.0,
+            bits: Some(8),
+            declared: true,
+            range: [0.0, 255.0],
+            pan: [1.0, 0.0],
+            bounds: None,
+        };
         let names = ["</style><script>alert(1)</script>", "b & \"c\"", "red", "nir"].map(|n| Some(n.to_owned()));
         let colours = Colours::of(&images, &names, None);
         let warning = "<img src=http://example.com/x.png onerror=alert(1)>".to_owned();
