@@ -12,7 +12,7 @@ use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
     Checkpoints, Dims, Fitted, Ground, Job, Judgement, Model, Network, Outcome, Progress, Sample as Window,
-    SampleWeights, Sharpener, Start, Validity, train, windows,
+    SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
@@ -280,10 +280,9 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    for place in &chosen {
-        let pair = windows::pair(&scene, &survey, &window, *place).expect("in memory");
-        assert_eq!((pair.pan.data.len(), pair.ms.data.len()), (256 * 256, 64 * 64));
-    }
+    let view = View { scene: &scene, scale: &simulated.fitted.scale, means: &survey.means, near: config.robust };
+    let samples = windows::samples(&view, &window, &chosen, &config).expect("in memory");
+    assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
     let scene = Scene::of(&small.pair);

@@ -99,7 +99,7 @@ pub fn learn(
 /// What a training sees.
 pub(super) struct Prepared {
     /// The unit of its values.
-    scale: Scale,
+    pub scale: Scale,
     /// Sizes of its windows.
     pub dims: Dims,
     /// Their places.
