@@ -395,9 +395,9 @@ impl MethodArgs {
         }
         let gains = method::estimate_gains(scene, &config)?;
         let said = gains.iter().map(|Gain { given, found, used }| match found {
-            Some(found) if found == used => format!("{used:.3}"),
-            Some(_) => format!("{used:.3} as given"),
-            None if given == used => format!("{used:.3} as given (PAN tells too little)"),
+            Some(found) if used == given => format!("{used:.3} as given ({found:.3} found)"),
+            None if used == given => format!("{used:.3} as given (PAN tells too little)"),
+            Some(_) => format!("{used:.3}"),
             None => format!("{used:.3} as the others (PAN tells too little)"),
         });
         talk.say(format_args!("MTF gains by the pair: {}", said.collect::<Vec<_>>().join(", ")));

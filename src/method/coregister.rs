@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::spread::{Part, parts};
+use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
 use crate::classical::{Form, Inputs, Method, Stream, TvSettings};
 use crate::filter::{self, Grid};

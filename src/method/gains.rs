@@ -12,7 +12,7 @@
 //! Measured on simulated places of 512², 4 and 8 bands, at the gains of four sensors: at most 0.017 off, also with
 //! noise of 1 % of the range in MS or in PAN; one factor for the whole image instead of one per block: 0.047.
 
-use super::spread::{Part, parts};
+use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
 use crate::filter;
 use crate::raster::Scene;
@@ -38,9 +38,8 @@ pub struct Gain {
     pub given: f64,
     /// The one at which PAN explains the band best; `None` where it explains too little.
     pub found: Option<f64>,
-    /// The one to use: what was found where what half of the pair says explains the other half better than the
-    /// given one does, both ways; of a band of which PAN explains too little, the median of the others' if most of
-    /// them use what was found.
+    /// The one to use: what was found, and the median of that for a band of which PAN explains too little. All as
+    /// given unless what one half of the pair says explains the other half better than they do, both ways.
     pub used: f64,
 }
 
@@ -51,24 +50,27 @@ pub struct Gain {
 pub fn estimate_gains(scene: &Scene<'_>, config: &Config) -> Result<Vec<Gain>, MethodError> {
     config.check(scene.ms().bands)?;
     let (dims, parts) = parts(scene, config)?;
-    let mut halves = vec![[Curve::default(); 2]; dims.bands];
-    parts.iter().for_each(|part| add(part, &dims, &mut halves));
-    let gain = |(halves, given): (&[Curve; 2], &f64)| {
+    let mut curves = vec![[Curve::default(); 2]; dims.bands];
+    parts.iter().for_each(|part| add(part, &dims, &mut curves));
+    let found = |halves: &[Curve; 2]| {
         let whole = halves[0].with(&halves[1]);
-        let found = (whole.explained() >= EXPLAINED).then(|| whole.best());
-        let better = |a: &Curve, b: &Curve| b.at(a.best()) < b.at(*given);
-        let agreed = better(&halves[0], &halves[1]) && better(&halves[1], &halves[0]);
-        Gain { given: *given, found, used: found.filter(|_| agreed).unwrap_or(*given) }
+        (whole.explained() >= EXPLAINED).then(|| whole.best())
     };
-    let mut gains: Vec<Gain> = halves.iter().zip(&config.ms_gains).map(gain).collect();
-    let known = gains.iter().filter(|gain| gain.found.is_some()).count();
-    let mut taken: Vec<f64> = gains.iter().filter(|gain| gain.found == Some(gain.used)).map(|gain| gain.used).collect();
-    if 2 * taken.len() > known {
-        taken.sort_by(f64::total_cmp);
-        let median = taken[taken.len() / 2];
-        gains.iter_mut().filter(|gain| gain.found.is_none()).for_each(|gain| gain.used = median);
-    }
-    Ok(gains)
+    let found: Vec<Option<f64>> = curves.iter().map(found).collect();
+    let mut all: Vec<f64> = found.iter().flatten().copied().collect();
+    all.sort_by(f64::total_cmp);
+    // Of a band's edges in one half, what its gain by the other half leaves more than the given one does.
+    let more = |from: usize, to: usize| {
+        let bands = curves.iter().zip(&config.ms_gains).zip(&found).filter(|(_, found)| found.is_some());
+        let more = |halves: &[Curve; 2], given: f64| halves[to].share(halves[from].best()) - halves[to].share(given);
+        bands.map(|((halves, given), _)| more(halves, *given)).sum::<f64>()
+    };
+    let better = more(0, 1) < 0.0 && more(1, 0) < 0.0;
+    let gain = |(given, found): (&f64, &Option<f64>)| {
+        let used = if better { found.unwrap_or(all[all.len() / 2]) } else { *given };
+        Gain { given: *given, found: *found, used }
+    };
+    Ok(config.ms_gains.iter().zip(&found).map(gain).collect())
 }
 
 /// What is left of a band's edges at each gain that is tried.
@@ -96,6 +98,7 @@ impl Curve {
         [b, (c - a) / 2.0, (a + c) / 2.0 - b]
     }
 
+    /// What is left at a gain.
     fn at(&self, gain: f64) -> f64 {
         let place = (gain - LOWEST) / STEP;
         let middle = Self::middle(place);
@@ -112,9 +115,14 @@ impl Curve {
         LOWEST + STEP * place.clamp(0.0, COUNT as f64 - 1.0)
     }
 
-    /// Share of the edges that PAN explains at that gain.
+    /// Share of the edges that is left at a gain; all of none.
+    fn share(&self, gain: f64) -> f64 {
+        if self.total > 0.0 { self.at(gain) / self.total } else { 1.0 }
+    }
+
+    /// Share of the edges that PAN explains at the best gain.
     fn explained(&self) -> f64 {
-        if self.total > 0.0 { 1.0 - self.at(self.best()) / self.total } else { 0.0 }
+        1.0 - self.share(self.best())
     }
 }
 
