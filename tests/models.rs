@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use trapan::engine::Device;
 use trapan::method::{Checkpoints, Dims, Fitted};
 use trapan::raster::{Creation, Scene};
 
@@ -94,8 +95,10 @@ fn odd_models_never_panic() {
         let (found, largest) = largest_request(|| Fitted::load(&path));
         // The file itself, the weights of the largest networks there are, and names.
         prop_assert!(largest <= file.len() + (4 << 20), "{spoilt:?}: {largest} bytes asked for");
-        if let Ok(found) = found {
-            let _ = found.check(&Scene::of(&pair), &found.scale);
+        let scene = Scene::of(&pair);
+        if let Some(found) = found.ok().filter(|found| found.check(&scene, &found.scale).is_ok()) {
+            let found = Simulated { pair: pair.clone(), fitted: found };
+            prop_assert_eq!(found.apply(&Device::cpu(2), [3..7, 5..6], u64::MAX).len(), 4 * 3);
         }
         Ok(())
     };

@@ -87,9 +87,13 @@ impl Bench {
         for info in program.tensors().iter().filter(|t| matches!(t.role, Role::Input | Role::Param)) {
             let tensor = program.tensor(&info.name).expect("it is in the table");
             let len = info.shape.len();
-            // Resampling starts at the first pixel: any start would do that leaves room.
-            let values =
-                if info.name == "start" { vec![0.0; len] } else { wave.iter().copied().cycle().take(len).collect() };
+            let values: Vec<f32> = match &info.name[..] {
+                // Resampling starts at the first pixel: any start would do that leaves room.
+                "start" => vec![0.0; len],
+                // Every weight stays where it is.
+                "places" => (0..len).map(|k| (k % info.shape.c()) as f32).collect(),
+                _ => wave.iter().copied().cycle().take(len).collect(),
+            };
             engine.write(tensor, &values)?;
         }
         Ok(Self { engine, program, plan, step: step(Adam::default(), workload.side), probe })

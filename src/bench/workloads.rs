@@ -3,9 +3,9 @@
 use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
-use crate::kernels::loss::Compared;
+use crate::kernels::loss::{Compared, Measure};
 use crate::kernels::resample::{Axis, Table, resample};
-use crate::kernels::{ceiling, conv2d, image, loss, mlp};
+use crate::kernels::{ceiling, conv2d, image, loss, mlp, turn};
 use crate::method::crops::crop_size;
 
 /// Hidden channels of both networks.
@@ -105,6 +105,11 @@ impl List {
             let (pan, lms, d) = (input(p, "pan", full.with_c(1)), input(p, "lms", full), output(p, "d", full));
             image::detail(p, pan, lms, d);
         });
+        self.add("image", "features", move |p| {
+            let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
+            let d = output(p, "d", full.with_c(2 * BANDS));
+            image::features(p, pan, lms, d);
+        });
         self.add("image", "crop", move |p| {
             let (x, y) = (input(p, "x", low), output(p, "y", crops));
             image::crop(p, x, y);
@@ -114,9 +119,20 @@ impl List {
             let value = output(p, "loss", Shape::flat(1));
             loss::l2(p, Compared { y, target, weight: None }, 1.0, "part", dy, value);
         });
+        self.add("loss", "charbonnier", move |p| {
+            let (y, target, dy) = (input(p, "y", crops), input(p, "target", crops), output(p, "dy", crops));
+            let (weight, value) = (input(p, "weight", crops.with_c(1)), output(p, "loss", Shape::flat(1)));
+            let compared = Compared { y, target, weight: Some(weight) };
+            loss::mean(p, compared, Measure::Charbonnier(0.01), 1.0, "part", dy, value);
+        });
+        let layers = [(2 * BANDS, WIDTH)].into_iter().chain([(WIDTH, WIDTH); 8]).chain([(WIDTH, BANDS)]);
+        let shape = Shape::flat(layers.map(|(ci, co)| Shape::aligned(conv2d::weight_len(ci, co))).sum());
+        self.add("turn", "fusion network", move |p| {
+            let (x, y) = (input(p, "x", shape), output(p, "y", shape));
+            let places = input(p, "places", Shape([turn::TURNS, 1, 1, shape.c()]));
+            turn::turn(p, x, places, false, y);
+        });
         self.add("adam", "fusion network", move |p| {
-            let layers = [(BANDS, WIDTH)].into_iter().chain([(WIDTH, WIDTH); 8]).chain([(WIDTH, BANDS)]);
-            let shape = Shape::flat(layers.map(|(ci, co)| Shape::aligned(conv2d::weight_len(ci, co))).sum());
             let (w, g) = (p.tensor("w", shape, Role::Param), input(p, "g", shape));
             let [m, v] = ["m", "v"].map(|n| p.tensor(n, shape, Role::State));
             p.trains(w);

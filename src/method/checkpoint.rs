@@ -93,7 +93,7 @@ impl Checkpoints {
     /// Whether the file on disk is a checkpoint of this run, for fuzzing.
     #[cfg(fuzzing)]
     pub fn is_of(&mut self, identity: &str) -> bool {
-        self.load(identity).is_ok_and(|found| found.is_some())
+        self.load(identity, "fuzz").is_ok_and(|found| found.is_some())
     }
 
     pub(super) fn save(&mut self, identity: &str, device: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {

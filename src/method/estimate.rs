@@ -46,7 +46,8 @@ impl Estimate {
             + flops(calls(model.reduced_step)) * count(Branch::Reduced)
             + flops(calls(model.full_step)) * count(Branch::Full);
         // Multiply and add for each of nine taps of each layer's channels.
-        let layers = 2 * scene.ms().bands * config.width + 2 * config.blocks * config.width * config.width;
+        let shape = config.shape(scene.ms().bands);
+        let layers = (shape.inputs() + shape.bands) * shape.width + 2 * shape.blocks * shape.width * shape.width;
         let inference = (2 * 9 * layers) as f64 * scene.rows.fine as f64 * scene.columns.fine as f64;
         let device_bytes = 4 * model.program.buffers().iter().sum::<usize>() as u64;
         // Strips of 256 rows, read, normalised and fused, of a few at a time.

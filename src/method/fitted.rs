@@ -11,6 +11,7 @@ use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError};
 use crate::classical::{self, Method};
 use crate::kernels::mlp;
+use crate::kernels::turn::TURNS;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
 use crate::raster::{Scale, Scene, write_atomically};
 
@@ -244,7 +245,17 @@ impl Fitted {
             && scale.scale.is_finite()
             && scale.scale > 0.0
             && low <= high
-            && scale.pan[0] > 0.0;
+            && scale.pan[0] > 0.0
+            && scale.bounds.is_none_or(|bounds| bounds.iter().all(|[low, high]| low <= high));
+        let share = |factor: &f64| (0.0..=1.0).contains(factor);
+        // Where withheld ground found the network to do harm, the result is what it adds to.
+        let usable = usable
+            && (1..=TURNS).contains(&sides)
+            && (nu.len() == bands && nu.iter().flatten().all(|nu| *nu > 0.0))
+            && start.as_ref().is_none_or(|start| start.form.bands.len() == bands)
+            && judgement.as_ref().is_none_or(|judgement| {
+                start.is_some() && judgement.factors.len() == bands && judgement.factors.iter().all(share)
+            });
         if means.len() != bands + 1 || !(2..=16).contains(&ratio) || !usable || means.iter().any(|m| !m.is_finite()) {
             return Err(bad("its metadata contradict each other".into()));
         }

@@ -32,6 +32,7 @@ upsample            cubic | interp23 | spline
 reduced             wald | asrun
 ms_gains, pan_gain  MTF gains at Nyquist
 scale, offset       value = (DN − offset) / scale
+pan, bounds         factor and constant that give PAN the unit of MS; where PAN and MS are cut off before, or null
 lr                  {"dam", "reduced", "full"}: learning rates
 lr_floor, epochs    share of the rates of the last two that is left in the end, and the epochs they fall in
 bend                where the reduced loss turns from a square into an absolute value; 0: nowhere
@@ -56,14 +57,10 @@ def arguments():
     return parser.parse_args()
 
 
-def read_image(path, config, dtype, which):
-    """PAN (0) or MS (1): hot pixels cut off, PAN in the unit of MS, in units of the scale."""
+def read_image(path, config, bounds, unit, dtype):
     with rasterio.open(path) as image:
-        dn = torch.from_numpy(image.read().astype("float64"))[None]
-    if config["bounds"] is not None:
-        dn = dn.clamp(*config["bounds"][which])
-    gain, constant = config["pan"] if which == 0 else (1.0, 0.0)
-    return (gain * dn + constant - config["offset"]).div(config["scale"]).to(dtype)
+        values = torch.from_numpy(image.read().astype("float64"))[None].clamp(*bounds)
+    return (unit[0] * values + unit[1] - config["offset"]).div(config["scale"]).to(dtype)
 
 
 def start(args, config, dtype):
@@ -71,7 +68,9 @@ def start(args, config, dtype):
                if key not in config]
     if missing:
         sys.exit(f"{args.trace / 'config.json'} lacks {', '.join(missing)}")
-    pan, ms = (read_image(path, config, dtype, which) for which, path in enumerate((args.pan, args.ms)))
+    bounds = config["bounds"] or [[-float("inf"), float("inf")]] * 2
+    pan, ms = (read_image(*image, dtype) for image in ((args.pan, config, bounds[0], config["pan"]),
+                                                       (args.ms, config, bounds[1], [1, 0])))
     if pan.shape[1] != 1 or ms.shape[1] != len(config["ms_gains"]):
         sys.exit(f"PAN has {pan.shape[1]} bands and MS {ms.shape[1]} for {len(config['ms_gains'])} gains")
     if list(pan.shape[2:]) != [config["ratio"] * n for n in ms.shape[2:]]:
