@@ -42,5 +42,6 @@ mod sharpen;
 mod startup;
 mod support;
 mod training;
+mod turns;
 mod values;
 mod writing;

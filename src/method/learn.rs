@@ -58,6 +58,10 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
+    if !config.trains() {
+        let wanted = "at least 1 where something is to be trained (not with --effort fast)".to_owned();
+        return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
+    }
     let Prepared { scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
@@ -97,20 +101,25 @@ pub fn learn(
 }
 
 /// What a training sees.
-struct Prepared {
+pub(super) struct Prepared {
     /// The unit of its values.
-    scale: Scale,
+    pub scale: Scale,
     /// Sizes of its windows.
-    dims: Dims,
+    pub dims: Dims,
     /// Their places.
     windows: Vec<Place>,
     /// Their images.
-    samples: Vec<Sample>,
+    pub samples: Vec<Sample>,
     /// What the network adds to.
     start: Option<Start>,
 }
 
-fn prepare(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Prepared, MethodError> {
+pub(super) fn prepare(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<Prepared, MethodError> {
     config.check(scene.ms().bands)?;
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);

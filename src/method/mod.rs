@@ -44,6 +44,7 @@ pub use model::{Dims, Model};
 pub use sample::{Ground, Sample, SampleWeights, Validity};
 pub use sharpen::{Network, Sharpener};
 pub use train::{Job, Judgement, LOOK, Outcome, Phase, Progress, StepRecord, train};
+pub use view::View;
 pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;

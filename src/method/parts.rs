@@ -3,12 +3,12 @@
 use super::windows::window_dims;
 use super::{Config, Dims, MethodError, SampleWeights, Validity};
 use crate::filter::Grid;
-use crate::raster::{Block, Scene};
+use crate::raster::{Block, Scene, fill_near};
 
 /// Most windows along an axis.
 const MOST: usize = 2;
 
-/// A window in DN; where a pixel is nodata there is the mean of the others of its band.
+/// A window in DN; gaps are filled with what is near in it.
 pub(super) struct Part {
     /// `[H, W]`.
     pub pan: Vec<f32>,
@@ -49,7 +49,7 @@ fn read(
     let (y, x) = (row * dims.rows.ratio, column * dims.rows.ratio);
     let mut pan = scene.read_pan(y..y + dims.rows.fine, x..x + dims.columns.fine)?;
     let mut ms = scene.read_ms(row..row + dims.rows.coarse, column..column + dims.columns.coarse)?;
-    if !(fill(&mut pan, 1) && fill(&mut ms, dims.bands)) {
+    if !(fill(&mut pan, dims.columns.fine, 1) && fill(&mut ms, dims.columns.coarse, dims.bands)) {
         return Ok(None);
     }
     let weights = (pan.valid.is_some() || ms.valid.is_some()).then(|| {
@@ -60,15 +60,15 @@ fn read(
     Ok(Some(Part { pan: pan.data, ms: ms.data, weights }))
 }
 
-/// Replaces nodata by the mean of each band; false if there is nothing else.
-fn fill(block: &mut Block, bands: usize) -> bool {
+/// Replaces nodata, further from all else by the mean of each band; false if there is nothing else.
+fn fill(block: &mut Block, width: usize, bands: usize) -> bool {
     let Some(valid) = &block.valid else { return true };
     let count = valid.iter().filter(|valid| **valid).count();
-    for band in 0..bands {
-        let values = block.data.iter_mut().skip(band).step_by(bands).zip(valid);
-        let (known, unknown): (Vec<_>, Vec<_>) = values.partition(|(_, valid)| **valid);
-        let mean = known.iter().map(|(v, _)| f64::from(**v)).sum::<f64>() / count as f64;
-        unknown.into_iter().for_each(|(v, _)| *v = mean as f32);
-    }
+    let mean = |band: usize| {
+        let known = block.data.iter().skip(band).step_by(bands).zip(valid).filter(|(_, valid)| **valid);
+        (known.map(|(v, _)| f64::from(*v)).sum::<f64>() / count as f64) as f32
+    };
+    let means: Vec<f32> = (0..bands).map(mean).collect();
+    fill_near(&mut block.data, valid, width, &means);
     count > 0
 }

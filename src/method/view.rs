@@ -5,8 +5,10 @@ use std::ops::Range;
 use crate::raster::{AROUND, Block, RasterError, Scale, Scene, fill, fill_near};
 
 /// A scene with what its values are made into.
-pub(super) struct View<'a> {
+pub struct View<'a> {
+    /// The scene.
     pub scene: &'a Scene<'a>,
+    /// The unit of its values.
     pub scale: &'a Scale,
     /// Mean of PAN, then of each band of MS, in DN.
     pub means: &'a [f32],

@@ -181,12 +181,7 @@ pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Blo
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn samples(
-    view: &View<'_>,
-    dims: &Dims,
-    places: &[Place],
-    config: &Config,
-) -> Result<Vec<Sample>, MethodError> {
+pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) -> Result<Vec<Sample>, MethodError> {
     let blocks: Vec<[Block; 2]> = places
         .iter()
         .map(|place| Ok([read_pan(view, dims, place)?, read_ms(view, dims, place)?]))
