@@ -193,6 +193,9 @@ fn degradations_commute_by_a_trained_response() {
     let (offset, scale) = (fitted.scale.offset, fitted.scale.scale);
     let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &fitted.dam[0]));
     let wanted = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
+    // It is trained on PAN in the unit of MS.
+    let [gain, constant] = fitted.scale.pan;
+    let wanted = (wanted - constant) / gain;
     let given = fitted.response()(&dn);
     assert!((given - wanted).abs() < 1e-9 * wanted.abs(), "{given} {wanted}");
 
