@@ -189,7 +189,8 @@ fn a_profile_counts_every_run_and_changes_no_byte() {
 fn pytorch_replays_a_trace() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/replay.py");
     let check = "replay of a trace";
-    for extra in [&["--sensor", "qb"][..], &["--preset", "paper", "--sampling", "random"]] {
+    let faithful = &["--sensor", "qb", "--preset", "faithful"][..];
+    for extra in [faithful, &["--preset", "paper", "--sampling", "random"], &["--sensor", "qb"]] {
         let Some(mut python) = python(check, &["torch", "rasterio", "safetensors"]) else { return };
         let pair = Pair::new(&[]);
         let trace = pair.path("trace");

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use ndarray::{Array2, Array4};
 use serde_json::Value;
+use trapan::filter::{Grid, upsample_spline};
 use trapan::graph::{Args, ProgramBuilder, Role, Shape, Step};
 use trapan::kernels::adam::{self, Adam};
 use trapan::kernels::conv2d::{conv2d, conv2d_grad_input, conv2d_grad_weight};
-use trapan::kernels::mlp;
+use trapan::kernels::image::reference_features;
 use trapan::kernels::resample::{Axis, reference_resample};
+use trapan::kernels::{loss, mlp, turn};
 
 use crate::support::formula::{self, DAM_GOLDEN, wave};
 use crate::support::textbook::{self, Dam, Degradation, Fusion, mse};
@@ -120,6 +122,67 @@ fn upsampling() {
                 report.digest(&format!("{label} adjoint"), &flat(&dx), adjoint, TOLERANCE);
             }
         }
+    }
+    report.finish();
+}
+
+/// The table ends where weights fall below 1e-5 of them, twice: on either side.
+const SPLINE_TOLERANCE: f64 = 2e-5;
+
+#[test]
+fn spline_upsampling() {
+    let mut report = Report::default();
+    for wanted in list(&data("golden.json")["spline"]) {
+        let [n, fine] = case(wanted);
+        let ratio = float(&wanted["ratio"]) as usize;
+        let (x, grid) = (wave(n, 0.7, 0.1, 1.0), Grid { coarse: n, ..Grid::aligned(fine, ratio) });
+        let label = format!("ratio {ratio} {n}→{fine}");
+        report.all(&label, &upsample_spline(grid).apply(|k| x[k]), &floats(&wanted["y"]), SPLINE_TOLERANCE);
+    }
+    report.finish();
+}
+
+#[test]
+fn charbonnier_loss() {
+    let mut report = Report::default();
+    for wanted in list(&data("golden.json")["charbonnier"]) {
+        let [n, h, w, c] = case(wanted);
+        let len = n * h * w * c;
+        let (y, target) = (wave(len, 0.7, 0.1, 1.0), wave(len, 0.9, 0.2, 1.0));
+        let weight = wave(n * h * w, 1.1, 0.3, 0.9);
+        let (factors, mut dy) = ((1.0, float(&wanted["bend"])), vec![0.0; len]);
+        let sum = loss::reference_charbonnier(&y, &target, |i| 1.0 + weight[i / c], factors, &mut dy);
+        report.near(&format!("{:?} loss", [n, h, w, c]), sum, float(&wanted["loss"]), TOLERANCE * sum);
+        report.digest(&format!("{:?} dy", [n, h, w, c]), &dy, &wanted["dy"], TOLERANCE);
+    }
+    report.finish();
+}
+
+#[test]
+fn what_the_network_sees() {
+    let mut report = Report::default();
+    for wanted in list(&data("golden.json")["features"]) {
+        let [n, h, w, c] = case(wanted);
+        let (pan, lms) = (formula::image([n, h, w, 1], 0.7, 0.1), formula::image([n, h, w, c], 0.9, 0.2));
+        let d = flat(&reference_features(pan.view(), lms.view()));
+        report.digest(&format!("{:?}", [n, h, w, c]), &d, &wanted["d"], TOLERANCE);
+    }
+    report.finish();
+}
+
+/// A convolution with turned weights is that of the turned image, turned back.
+#[test]
+fn turned_weights() {
+    let mut report = Report::default();
+    for wanted in list(&data("golden.json")["turn"]) {
+        let [h, w, ci, co] = case(wanted);
+        let which = float(&wanted["turn"]) as usize;
+        let weight = wave(co * ci * 9, 0.9, 0.2, 1.0);
+        let turned: Vec<f64> = (0..weight.len()).map(|i| weight[i - i % 9 + turn::place(which, i % 9)]).collect();
+        let x = formula::array([1, ci, h, w], wave(ci * h * w, 0.7, 0.1, 1.0)).permuted_axes([0, 2, 3, 1]);
+        let kernel = textbook::to_kernel_layout(&[co, ci, 3, 3], &turned);
+        let y = conv2d(x.view(), kernel.view(), &vec![0.0; co]).permuted_axes([0, 3, 1, 2]);
+        report.digest(&format!("turn {which}"), &flat(&y), &wanted["y"], TOLERANCE);
     }
     report.finish();
 }

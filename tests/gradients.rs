@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ndarray::Array4;
 use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
 use trapan::kernels::conv2d::{self, conv2d_grad_input, conv2d_grad_weight};
-use trapan::kernels::loss::Compared;
+use trapan::kernels::loss::{Compared, Measure};
 use trapan::kernels::resample::{Axis, Table};
 use trapan::kernels::{loss, mlp, resample};
 
@@ -200,14 +200,17 @@ fn per_pixel_network() {
 fn loss_itself() {
     let mut report = Report::default();
     let shapes = [Shape([1, 1, 1, 1]), Shape([1, 9, 7, 3]), Shape([2, 33, 31, 2])];
-    for (shape, weighted) in shapes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
-        let case = Case::new(format!("L2 {shape:?} weighted={weighted}"), |r| {
+    // A bend well above the differences' step.
+    let measures = [Measure::Square, Measure::Charbonnier(0.3)];
+    let cases = shapes.into_iter().flat_map(|s| [(s, false), (s, true)]);
+    for (measure, (shape, weighted)) in measures.into_iter().flat_map(|m| cases.clone().map(move |case| (m, case))) {
+        let case = Case::new(format!("{measure:?} {shape:?} weighted={weighted}"), |r| {
             let y = r.input("y", shape, 1.0);
             let target = r.input("target", shape, 0.5);
             let weight = weighted.then(|| r.input("weight", shape.with_c(1), 0.2));
             let dy = r.gradient(y);
             let loss = r.plan.tensor("loss", Shape::flat(1), Role::Output);
-            loss::l2(&mut r.plan, Compared { y, target, weight }, 1.0, "parts", dy, loss);
+            loss::mean(&mut r.plan, Compared { y, target, weight }, measure, 1.0, "parts", dy, loss);
             loss
         });
         case.check(&mut report);

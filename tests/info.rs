@@ -126,14 +126,19 @@ fn info_tells_grids_shift_values_and_needs() {
     let [pan, ms] = ["pan.tif", "ms.tif"].map(|name| files.path(name));
     fails(&run(&["info", &pan, &ms, "--bands", "B9"]), 2, &["--ms-bands B9", "no such band", "1 to"]);
 
-    // fuse warns of the same, and corrects it when told to.
-    let output = files.fuse(&[]);
-    fails(&output, 0, &["warning: W-SHIFT"]);
-    fails(&files.fuse(&["--coregister"]), 0, &["PAN is taken to lie +1.", "(--coregister)"]);
-    let fused = read(Path::new(&files.path("fused.tif"))).expect("readable");
-    // MS reaches from row 1.8 and to column 199.25 of PAN.
-    assert_eq!(fused.size(), [199, 238]);
-    assert_eq!(fused.geo.affine().map(|a| a.at(0.0, 0.0)), Some([500_000.0, 3_999_999.0]));
+    // fuse corrects it, as the degraded pair is the better for it, and when told to. Told not to, and where the
+    // method is the paper's, it warns of the same.
+    for how in [&[] as &[&str], &["--coregister=auto"], &["--coregister"], &["--coregister=require"]] {
+        fails(&files.fuse(how), 0, &["PAN is taken to lie +1.", "(--coregister)"]);
+        let fused = read(Path::new(&files.path("fused.tif"))).expect("readable");
+        // MS reaches from row 1.8 and to column 199.25 of PAN.
+        assert_eq!(fused.size(), [199, 238]);
+        assert_eq!(fused.geo.affine().map(|a| a.at(0.0, 0.0)), Some([500_000.0, 3_999_999.0]));
+    }
+    for how in [&["--coregister=off"] as &[&str], &["--preset", "faithful"]] {
+        fails(&files.fuse(how), 0, &["warning: W-SHIFT"]);
+        assert_eq!(read(Path::new(&files.path("fused.tif"))).expect("readable").size(), [200, 240]);
+    }
     // interp23 is refused where the grids are not those it was made for.
     fails(&files.fuse(&["--coregister", "--preset", "paper"]), 2, &["interp23", "cubic on this pair"]);
     fails(&files.fuse(&["--preset", "paper"]), 0, &[]);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use trapan::method::{Checkpoints, Dims, Fitted};
 use trapan::raster::{Creation, Scene};
 
-use crate::sharpen::{Simulated, config, run, samples};
+use crate::sharpen::{Simulated, preset, run, samples};
 use crate::support::memory::largest_request;
 
 /// What a number, a text or a list may be replaced by.
@@ -84,7 +84,7 @@ fn runner(cases: u32) -> proptest::test_runner::TestRunner {
 
 #[test]
 fn odd_models_never_panic() {
-    let Simulated { pair, fitted } = Simulated::of(&Dims::aligned(20, 20, 3, 4));
+    let Simulated { pair, fitted } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     fitted.save(&path, false).expect("a new file");
@@ -104,8 +104,9 @@ fn odd_models_never_panic() {
 
 #[test]
 fn odd_checkpoints_never_panic() {
-    let (dims, config) = (Dims::aligned(16, 18, 3, 4), config(3));
-    let samples = samples(&dims, 1);
+    let dims = Dims::aligned(16, 18, 3, 4);
+    let config = preset(3);
+    let samples = samples(&dims, &config, 1);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("checkpoint");
     for stop in [2, 5] {

@@ -7,7 +7,7 @@ use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::scene::{Scene as Place, SceneSpec, scene};
-use trapan::method::{self, Config};
+use trapan::method::{self, Config, Coregistration};
 use trapan::quality::rmse;
 use trapan::raster::{
     Alignment, Check, GeoTags, GeometryError, GeometryOptions, Header, Pair, Raster, RasterError, Registration, Sample,
@@ -210,6 +210,79 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
         fused < 0.8 * fused_off && upsampled < 0.9 * upsampled_off,
         "{fused} {fused_off} {upsampled} {upsampled_off}"
     );
+}
+
+/// What `--coregister=auto` makes of a pair.
+fn tried(pair: &Pair) -> Coregistration {
+    let scene = Scene::of(pair);
+    let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
+    Coregistration::of(&Check::of(&scene).expect("readable"), &scene, &config).expect("readable")
+}
+
+#[test]
+fn a_shift_is_corrected_where_the_degraded_pair_is_fused_better_then() {
+    let grid = Grid::aligned(256, 4);
+    for shift in [[2.5, -1.25], [-0.3, 1.8], [0.8, 0.0]] {
+        let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, shift, false);
+        let found = tried(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"));
+        near(found.correction().unwrap_or_else(|| panic!("{found}")), shift, 0.1);
+        assert!(found.to_string().contains("is taken to lie"), "{found}");
+    }
+    let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, [0.1, -0.2], false);
+    let found = tried(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"));
+    assert!(matches!(found, Coregistration::Small(_)) && found.correction().is_none(), "{found}");
+}
+
+/// A shift that was measured wrongly: the degraded pair is fused worse with it.
+#[test]
+fn a_shift_that_the_degraded_pair_does_not_confirm_is_left_alone() {
+    let grid = Grid::aligned(256, 4);
+    let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, [0.0; 2], false);
+    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    let scene = Scene::of(&pair);
+    let mut check = Check::of(&scene).expect("readable");
+    check.registration.as_mut().expect("texture").shift = [1.0, 0.5];
+    let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
+    let found = Coregistration::of(&check, &scene, &config).expect("readable");
+    let Coregistration::Tried { left: Some(left), .. } = found else { panic!("{found}") };
+    assert!(left > 1.01 && found.correction().is_none() && found.to_string().contains("is left"), "{found}");
+}
+
+/// A collar of nodata, whatever its value, does not judge a correction.
+#[test]
+fn nodata_does_not_judge_a_correction() {
+    let grid = Grid::aligned(256, 4);
+    let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, [2.5, -1.25], false);
+    let with_collar = |value: f32| {
+        let mut pan = pan.clone();
+        pan.nodata = Some(f64::from(value));
+        pan.data.iter_mut().enumerate().filter(|(i, _)| i % 256 < 40).for_each(|(_, v)| *v = value);
+        let mut pair =
+            Pair::new(Raster::new(pan.header, pan.data), ms.clone(), &GeometryOptions::default()).expect("a pair");
+        // The pair is filled in; what a file would give is not.
+        pair.pan.data.iter_mut().enumerate().filter(|(i, _)| i % 256 < 40).for_each(|(_, v)| *v = value);
+        let found = tried(&pair);
+        near(found.correction().expect("a correction"), [2.5, -1.25], 0.1);
+        found.to_string()
+    };
+    assert_eq!(with_collar(0.0), with_collar(65535.0));
+}
+
+/// What no single shift explains, and what cannot be measured, stays as it lies.
+#[test]
+fn what_one_shift_does_not_explain_is_left_alone() {
+    let grid = Grid::aligned(512, 4);
+    let (pan, ms) = pair_of(&place(512, 512, 7), grid, grid, [0.0; 2], false);
+    let drift = |y: f64, x: f64| [0.01 * (y - 256.0), -0.005 * (x - 256.0)];
+    let found = tried(&Pair::new(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair"));
+    assert!(matches!(found, Coregistration::Refused(_)) && found.correction().is_none(), "{found}");
+    assert!(found.to_string().contains("the scales differ"), "{found}");
+    let grid = Grid::aligned(64, 4);
+    let (pan, mut ms) = pair_of(&place(64, 64, 12), grid, grid, [0.0; 2], false);
+    ms.nodata = Some(7.0);
+    ms.data.iter_mut().enumerate().filter(|(i, _)| i / BANDS % 16 != 8).for_each(|(_, v)| *v = 7.0);
+    let found = tried(&Pair::new(pan, Raster::new(ms.header, ms.data), &GeometryOptions::default()).expect("a pair"));
+    assert!(matches!(found, Coregistration::Unknown) && found.correction().is_none(), "{found}");
 }
 
 /// Landsat 8's PAN sees neither near infrared nor shortwave (SCP#131, CoastSat#560): a band it does not see is named.

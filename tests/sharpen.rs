@@ -3,21 +3,22 @@
 use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
+use trapan::classical::{Band, Form, Method};
 use trapan::engine::{CpuEngine, Device, Options};
 use trapan::filter::Grid;
 use trapan::graph::{Isa, Shape};
 use trapan::method::apply::{Application, Applied, Rows, apply};
-use trapan::method::config::{Config, Profile, Sensor, Upsample};
+use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Fitted, Job, Model, Network, Outcome, Progress, Sample as Window, SampleWeights, Sharpener,
-    Validity, View, train, windows,
+    Checkpoints, Dims, Fitted, Ground, Job, Judgement, Model, Network, Outcome, Progress, Sample as Window,
+    SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
 
 use crate::support::devices::software;
-use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights};
+use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights, fusion_weights_seeing};
 use crate::support::session::layers;
 
 /// Values in 0..1 that repeat nowhere.
@@ -83,17 +84,43 @@ fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
     assert!(whole == tiles, "tiles give other bytes");
 }
 
-/// A part in the middle, at each end, a single pixel.
+/// Bits, since what is left invalid may be anything.
+fn bits<'a>(image: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
+    image.into_iter().map(|v| v.to_bits()).collect()
+}
+
+/// A part in the middle, at each end, a single pixel; by the network alone, and from a base, from several sides and
+/// with the consistency step.
 #[test]
 fn a_part_has_the_bytes_of_the_whole() {
     let (cpu, dims) = (Device::cpu(2), dims(52, 67, 2, 4, 1.5, 3));
     let [height, width] = [dims.rows.fine, dims.columns.fine];
-    let scene = Simulated::of(&dims);
-    let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
-    for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
-        let found = scene.apply(&cpu, part.clone(), 1 << 20);
-        let cut = part[0].clone().flat_map(|y| &whole[(y * width + part[1].start) * 2..(y * width + part[1].end) * 2]);
-        assert!(found.iter().eq(cut), "{part:?} has other bytes than the whole");
+    for scene in [Simulated::of(&dims), Simulated::preset(&dims)] {
+        let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
+        for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
+            let found = scene.apply(&cpu, part.clone(), 1 << 20);
+            let row = |y: usize| &whole[(y * width + part[1].start) * 2..(y * width + part[1].end) * 2];
+            let cut = part[0].clone().flat_map(row);
+            assert!(bits(&found) == bits(cut), "{part:?} has other bytes than the whole");
+        }
+    }
+}
+
+/// All that the default preset does to a scene: a base, a network that looks from several sides, the consistency
+/// step over several of its blocks; and the base and the step alone.
+#[test]
+fn memory_and_threads_change_no_byte_of_the_default_preset() {
+    let networks = Simulated::preset(&dims(132, 50, 2, 4, 1.5, 3));
+    let mut forms = Simulated::preset(&dims(300, 40, 2, 4, 1.5, 1));
+    forms.fitted.fusion.clear();
+    for scene in [networks, forms] {
+        let all = [0..scene.pair.rows.fine, 0..scene.pair.columns.fine];
+        let (whole, _, ends) = scene.apply_watched(&Device::cpu(1), all.clone(), u64::MAX, &mut || ());
+        for (threads, memory) in [(2, 1 << 20), (3, 0)] {
+            let found = scene.apply_watched(&Device::cpu(threads), all.clone(), memory, &mut || ());
+            assert!(found.2.len() > ends.len(), "{memory} bytes cut the scene into more strips");
+            assert!(bits(&whole) == bits(&found.0), "{threads} threads, {memory} bytes: other bytes");
+        }
     }
 }
 
@@ -128,6 +155,29 @@ impl Simulated {
             judgement: None,
             sides: 1,
             nu: vec![None; dims.bands],
+        };
+        Self { pair, fitted }
+    }
+
+    /// With all that the default preset has, and nodata.
+    pub fn preset(dims: &Dims) -> Self {
+        let Self { mut pair, fitted } = Self::of(dims);
+        let bands = dims.bands;
+        let invalid = |pixel: usize, width: usize| (30..36).contains(&(pixel / width)) && pixel % width < 9;
+        for raster in [&mut pair.pan, &mut pair.ms] {
+            raster.valid = Some((0..raster.width * raster.height).map(|i| !invalid(i, raster.width)).collect());
+        }
+        let linear = Band::Linear { detail: 0.9, pan: 0.0, bands: Vec::new(), constant: 0.01 };
+        let form = Form { bands: [linear, Band::Modulated { haze: 0.3 }].into_iter().cycle().take(bands).collect() };
+        let factors = (0..bands).map(|b| 1.0 / (b + 1) as f64).collect();
+        let fitted = Fitted {
+            config: Config::new(Sensor::Generic, Profile::Trapan, bands).expect("any bands"),
+            fusion: layers(&fusion_weights_seeing(2 * bands, bands)),
+            start: Some(Start { form, methods: vec![Method::MtfGlpFs; bands] }),
+            judgement: Some(Judgement { factors, left: 0.5, left_of_band: vec![0.5; bands] }),
+            sides: 3,
+            nu: (0..bands).map(|b| Some(0.01 * (b + 1) as f64)).collect(),
+            ..fitted
         };
         Self { pair, fitted }
     }
@@ -171,6 +221,10 @@ fn networks_come_back_from_their_file() {
     fitted.save(&path, false).expect("a new file");
     assert!(fitted.save(&path, false).is_err(), "an existing file stays");
     assert_eq!(Fitted::load(&path).expect("our own file"), fitted);
+    let preset = Simulated::preset(&dims).fitted;
+    let other = dir.path().join("preset.safetensors");
+    preset.save(&other, false).expect("a new file");
+    assert_eq!(Fitted::load(&other).expect("our own file"), preset);
     let scene = Scene::of(&pair);
     fitted.check(&scene, &fitted.scale).expect("the scene it was made for");
     for (other, what) in [
@@ -273,13 +327,22 @@ pub fn config(epochs: u32) -> Config {
     Config { epochs, dam_epochs: epochs, warm_up_epochs: 2, ..start }
 }
 
-pub fn samples(dims: &Dims, count: usize) -> Vec<Window> {
+/// The default preset, with networks small enough for many epochs.
+pub fn preset(epochs: u32) -> Config {
+    let start = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("any bands");
+    Config { epochs, dam_epochs: 3, warm_up_epochs: 2, width: 4, blocks: 1, dam_width: 4, ..start }
+}
+
+pub fn samples(dims: &Dims, config: &Config, count: usize) -> Vec<Window> {
     let sample = |k: usize| Window {
         pan: image(dims.pan().len(), k as f32),
         ms: image(dims.ms().len(), 10.0 + k as f32),
-        bases: None,
+        bases: (config.base != Base::None).then(|| {
+            let base = image(dims.pan().with_c(dims.bands).len(), 20.0 + k as f32);
+            [base, image(dims.ms().len(), 10.2 + k as f32)]
+        }),
         weights: None,
-        ground: None,
+        ground: config.weighs_reduced().then(|| Ground::new(dims, None, config)),
     };
     (0..count).map(sample).collect()
 }
@@ -293,7 +356,7 @@ fn nodata_does_not_enter_the_training() {
     ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
     let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
     let outcome = |filled: f32| {
-        let mut sample = samples(&dims, 1).remove(0);
+        let mut sample = samples(&dims, &config, 1).remove(0);
         sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);
         sample.ms.chunks_exact_mut(3).zip(&ms).filter(|(_, v)| !**v).for_each(|(x, _)| x.fill(filled));
         sample.weights = Some(weights.clone());
@@ -326,21 +389,36 @@ pub fn run(
 /// Broken off in either stage, at its ends, and twice.
 #[test]
 fn a_resumed_training_ends_with_the_same_bytes() {
-    let (dims, config) = (Dims::aligned(16, 18, 3, 4), config(6));
-    let samples = samples(&dims, 3);
-    let whole = run(&dims, &config, &samples, None, u32::MAX).expect("trains");
+    resumed(&config(6), &[&[1], &[6], &[7], &[2, 3, 2], &[9]]);
+}
+
+/// The mean of the weights, what withheld ground says of it (here in epochs 25 and 27) and the draws of places and
+/// sides go on as well.
+#[test]
+fn a_resumed_training_of_the_default_preset_ends_with_the_same_bytes() {
+    resumed(&preset(27), &[&[2], &[4], &[20], &[3, 9, 31], &[47]]);
+}
+
+/// Breaks a training off after so many reports, once or more, and goes on.
+fn resumed(config: &Config, stops: &[&[u32]]) {
+    let dims = Dims::aligned(16, 18, 3, 4);
+    let samples = samples(&dims, config, 3);
+    let whole = run(&dims, config, &samples, None, u32::MAX).expect("trains");
+    assert_eq!(whole.judgement.is_some(), config.withhold);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("out.tif.checkpoint");
-    for stops in [vec![1], vec![6], vec![7], vec![2, 3, 2], vec![9]] {
+    for stops in stops {
         let mut checkpoints = Checkpoints::new(&path, Duration::from_secs(3600));
-        for stop in &stops {
-            let stopped = run(&dims, &config, &samples, Some(&mut checkpoints), *stop);
+        for stop in *stops {
+            let stopped = run(&dims, config, &samples, Some(&mut checkpoints), *stop);
             assert!(stopped.is_err_and(|e| e.to_string().contains("interrupted")) && path.exists());
         }
-        let resumed = run(&dims, &config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
+        let resumed = run(&dims, config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
         assert!(resumed.trained == whole.trained, "broken off after {stops:?}: other weights");
         assert_eq!(resumed.steps, whole.steps, "broken off after {stops:?}");
         assert_eq!((resumed.epoch, resumed.best_full), (whole.epoch, whole.best_full));
+        assert_eq!(resumed.judgement, whole.judgement);
+        assert!(resumed.reduced == whole.reduced, "broken off after {stops:?}: the reduced pairs differ");
         checkpoints.remove().expect("a checkpoint to remove");
         assert!(!path.exists());
     }
@@ -349,7 +427,7 @@ fn a_resumed_training_ends_with_the_same_bytes() {
 #[test]
 fn a_checkpoint_of_another_training_is_refused() {
     let (dims, config) = (Dims::aligned(16, 18, 3, 4), config(2));
-    let samples = samples(&dims, 1);
+    let samples = samples(&dims, &config, 1);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("checkpoint");
     let mut checkpoints = Checkpoints::new(&path, Duration::ZERO);

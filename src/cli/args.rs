@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,10 +11,10 @@ use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::de::DeserializeOwned;
 use trapan::classical::Method;
 use trapan::engine::{Convolution, Device, DeviceChoice, Precision};
-use trapan::method::MethodError;
 use trapan::method::config::{
     Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp,
 };
+use trapan::method::{self, Gain, MethodError};
 
 use trapan::raster::{Creation, Format, Header, Output, Pair, RasterError, Scale, Scene, Survey, check_output};
 
@@ -182,6 +183,26 @@ impl DeviceArgs {
     }
 }
 
+/// MTF gains of the bands.
+#[derive(Clone)]
+enum Gains {
+    /// To be estimated.
+    Auto,
+    These(Vec<f64>),
+}
+
+impl FromStr for Gains {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let gains = || text.split(',').map(|gain| gain.trim().parse()).collect::<Result<_, _>>();
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => gains().map(Self::These).map_err(|_| "must be auto, or numbers as .3,.3,.3,.25".into()),
+        }
+    }
+}
+
 /// The method's numbers; each default is the method's.
 #[derive(Args)]
 #[command(next_help_heading = "Method")]
@@ -208,9 +229,10 @@ pub struct MethodArgs {
     /// paper: 1]
     #[arg(long, value_name = "N")]
     sides: Option<usize>,
-    /// MTF gains at Nyquist, one per band [default: the sensor's]
-    #[arg(long, value_delimiter = ',', value_name = "G,G,…")]
-    mtf_gains: Option<Vec<f64>>,
+    /// MTF gains at Nyquist, one per band; auto: estimated from the pair, where that explains it better than the
+    /// sensor's do, for sensors whose gains nobody knows [default: the sensor's]
+    #[arg(long, value_name = "G,G,…|auto")]
+    mtf_gains: Option<Gains>,
     /// MTF gain of PAN at Nyquist [default: the sensor's]
     #[arg(long, value_name = "G")]
     pan_gain: Option<f64>,
@@ -366,6 +388,22 @@ impl MethodArgs {
         if self.preset == Profile::Paper { scale.by_depth() } else { scale }
     }
 
+    /// The settings with the MTF gains estimated from the scene, if asked for.
+    pub fn estimated(&self, config: Config, scene: &Scene<'_>, talk: Talk) -> Result<Config, CliError> {
+        if !matches!(self.mtf_gains, Some(Gains::Auto)) {
+            return Ok(config);
+        }
+        let gains = method::estimate_gains(scene, &config)?;
+        let said = gains.iter().map(|Gain { given, found, used }| match found {
+            Some(found) if used == given => format!("{used:.3} as given ({found:.3} found)"),
+            None if used == given => format!("{used:.3} as given (PAN tells too little)"),
+            Some(_) => format!("{used:.3}"),
+            None => format!("{used:.3} as the others (PAN tells too little)"),
+        });
+        talk.say(format_args!("MTF gains by the pair: {}", said.collect::<Vec<_>>().join(", ")));
+        Ok(Config { ms_gains: gains.iter().map(|gain| gain.used).collect(), ..config })
+    }
+
     /// The settings for `bands` bands, checked.
     pub fn config(&self, bands: usize) -> Result<Config, CliError> {
         self.config_for(None, bands)
@@ -376,8 +414,8 @@ impl MethodArgs {
     pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
         let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
         let mut config = match &self.mtf_gains {
-            Some(gains) => Config::with_gains(sensor, self.preset, gains.clone()),
-            None => Config::new(sensor, self.preset, bands)?,
+            Some(Gains::These(gains)) => Config::with_gains(sensor, self.preset, gains.clone()),
+            _ => Config::new(sensor, self.preset, bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);

@@ -52,6 +52,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     let scene = args.input.check(scene, &config, talk)?;
+    let config = args.method.estimated(config, &scene, talk)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);

@@ -32,8 +32,16 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
     raster::check_outputs(&paths, &names.map(|path| Output::new(path, Format::GeoTiff)))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    let pair = args.input.check(scene, &config, talk)?.pair()?;
+    let phases = [scene.rows.phase, scene.columns.phase];
+    let scene = args.input.check(scene, &config, talk)?;
+    let config = args.method.estimated(config, &scene, talk)?;
+    let mut pair = scene.pair()?;
+    pair.warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
     let scale = args.method.scale_of(&pair)?;
+    let pan = Contest::new(&pair, &scale, &config, Phase::True).reduced.pan;
+    // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
+    // corrected: files without georeference can say nothing else.
+    [pair.rows.phase, pair.columns.phase] = phases;
     let reduced = Contest::new(&pair, &scale, &config, Phase::True).reduced;
     // The corner of the first pixel of degraded MS, in MS pixels.
     let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
@@ -51,7 +59,7 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
         let path = args.output.join(name);
         raster::write(&path, &layout, &image.data, image.valid.as_deref(), &Creation::default(), args.overwrite)
     };
-    write("pan.tif", &reduced.pan, pair.ms.geo.clone())?;
+    write("pan.tif", &pan, pair.ms.geo.clone())?;
     write("ms.tif", &reduced.ms, geo)?;
     talk.say(format_args!("wrote pan.tif and ms.tif into {}; their truth is MS", args.output.display()));
     Ok(())

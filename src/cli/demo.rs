@@ -43,6 +43,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let scene = Scene::open(&file("pan.tif"), &[file("ms.tif")], &GeometryOptions::default())?;
     let survey = Survey::of(&scene)?;
     let config = args.method.config(scene.ms().bands)?;
+    let config = args.method.estimated(config, &scene, talk)?;
     let scale = args.method.scale(&scene, &survey)?;
     let device = args.device.open(talk)?;
     let options = Options::default();

@@ -108,6 +108,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         method::trace::check(dir, args.output.overwrite)?;
     }
     let mut scene = args.input.check(scene, &config, talk)?;
+    let config = args.method.estimated(config, &scene, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let survey = Survey::of(&scene)?;
@@ -158,7 +159,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     let times = Times { read: read_time, total: start.elapsed() };
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, &learned, &config, args.output.overwrite)?;
+        method::trace::write(dir, (&scene, &survey), &learned, &config, &scale, args.output.overwrite)?;
     }
     let run = Finished::trained((&scene, &learned.fitted.scale, &config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::spread::{Part, parts};
+use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
 use crate::classical::{Form, Inputs, Method, Stream, TvSettings};
 use crate::filter::{self, Grid};
@@ -10,6 +10,10 @@ use crate::raster::{Check, GeometryError, Scene};
 
 /// What the correction is tried with.
 const METHOD: Method = Method::MtfGlpHpmR;
+/// Shifts below this, in PAN pixels, are left alone: the corrected result lies where PAN does instead of where MS
+/// does, and that half pixel weighs as much as what is gained. By Wald's protocol, where the truth lies on MS: GF-2
+/// at 0.40 off, corrected, ERGAS 1.98 instead of 1.71; Landsat 8 at 0.39, 0.75 instead of 0.65.
+const LEAST: f64 = 0.5;
 /// Share of that method's error which a correction must take off.
 const WORTH: f64 = 0.005;
 
@@ -21,6 +25,8 @@ pub enum Coregistration {
     Unknown,
     /// One shift does not explain it.
     Refused(GeometryError),
+    /// One shift explains it, of less than half a PAN pixel down and to the right.
+    Small([f64; 2]),
     /// One shift explains it.
     Tried {
         /// How far PAN lies off MS, in PAN pixels: down, to the right.
@@ -41,6 +47,9 @@ impl Coregistration {
         let Some(found) = &check.registration else { return Ok(Self::Unknown) };
         if let Err(refused) = found.is_one_shift() {
             return Ok(Self::Refused(refused));
+        }
+        if found.shift[0].hypot(found.shift[1]) < LEAST {
+            return Ok(Self::Small(found.shift));
         }
         config.check(scene.ms().bands)?;
         let (dims, parts) = parts(scene, config)?;
@@ -67,22 +76,22 @@ impl Coregistration {
 
 impl fmt::Display for Coregistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (shift, left) = match self {
-            Self::Unknown => {
-                return f.write_str("the shift between PAN and MS cannot be measured: they are fused as they lie");
+        let place = |[down, right]: &[f64; 2]| format!("{down:+.2} rows and {right:+.2} columns off MS");
+        match self {
+            Self::Unknown => f.write_str("the shift between PAN and MS cannot be measured, and is left"),
+            Self::Refused(error) => write!(f, "PAN and MS are left as they lie: {error}"),
+            Self::Small(shift) => write!(f, "PAN lies {}, which is little and is left", place(shift)),
+            Self::Tried { shift, left: None } => {
+                write!(f, "PAN lies {}, which is left: too few pixels to try a correction", place(shift))
             }
-            Self::Refused(error) => return write!(f, "PAN and MS are fused as they lie: {error}"),
-            Self::Tried { shift, left } => (shift, left),
-        };
-        let [down, right] = shift;
-        let place = format!("{down:+.2} rows and {right:+.2} columns off MS");
-        match left {
-            None => write!(f, "PAN lies {place}, which is left: the pair is too small to try the correction"),
-            Some(left) => {
-                let verb = if self.correction().is_some() { "is taken to lie" } else { "is measured to lie" };
-                let kept = if self.correction().is_some() { "" } else { ", which is left" };
+            Self::Tried { shift, left: Some(left) } => {
+                let done = if self.correction().is_some() { "is taken to lie" } else { "is left" };
                 let change = 100.0 * (left - 1.0);
-                write!(f, "PAN {verb} {place}{kept}: correcting it changes the error of {METHOD} by {change:+.1} %")
+                write!(
+                    f,
+                    "PAN {done} {}: correcting that changes the error of {METHOD} by {change:+.1} %",
+                    place(shift)
+                )
             }
         }
     }

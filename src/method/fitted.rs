@@ -122,11 +122,6 @@ impl Fitted {
         self.config.shape(self.bands)
     }
 
-    /// A scene as it reads it.
-    pub(super) fn view<'a>(&'a self, scene: &'a Scene<'a>) -> View<'a> {
-        View { scene, scale: &self.scale, means: &self.means, near: self.config.robust }
-    }
-
     /// Whether it may be applied to images of a scene's shape.
     ///
     /// # Errors
@@ -142,6 +137,11 @@ impl Fitted {
             return misfit("ratio", self.ratio, scene.ratio());
         }
         Ok(())
+    }
+
+    /// A scene as it reads it.
+    pub(super) fn view<'a>(&'a self, scene: &'a Scene<'a>) -> View<'a> {
+        View { scene, scale: &self.scale, means: &self.means, near: self.config.robust }
     }
 
     /// Whether it may be applied to a scene.

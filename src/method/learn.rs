@@ -97,20 +97,25 @@ pub fn learn(
 }
 
 /// What a training sees.
-struct Prepared {
+pub(super) struct Prepared {
     /// The unit of its values.
-    scale: Scale,
+    pub scale: Scale,
     /// Sizes of its windows.
-    dims: Dims,
+    pub dims: Dims,
     /// Their places.
     windows: Vec<Place>,
     /// Their images.
-    samples: Vec<Sample>,
+    pub samples: Vec<Sample>,
     /// What the network adds to.
     start: Option<Start>,
 }
 
-fn prepare(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Prepared, MethodError> {
+pub(super) fn prepare(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<Prepared, MethodError> {
     config.check(scene.ms().bands)?;
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);

@@ -6,6 +6,9 @@ use super::{Dims, Judgement, Sample};
 use crate::consistency::{self, CANDIDATES, Choice, Experiment, Validity};
 use crate::filter::{self, Grid, all_within, mtf_reach};
 
+/// ν where there is nothing to judge by: safe on all pairs that it could be tried on.
+const UNTRIED: f64 = 0.1;
+
 /// What ground that was kept from the training, or all ground if nothing was trained, says of a result.
 pub(super) struct Settled {
     /// ν of the consistency step in each band; `None`: the band is left alone.
@@ -51,15 +54,11 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
             noise: &ready.noise,
         });
     }
+    let tried = experiments.iter().any(|e| moves(e.valid.map(|valid| (valid.image, valid.ms)), rows, columns));
     let choices = consistency::choose(&experiments, &config.ms_gains, &candidates);
     let judged = experiments.iter().all(|experiment| experiment.other.is_some());
-    // Among stripes of nodata the step may have moved nothing, and so told nothing.
-    let told = !config.robust || ready.iter().any(|ready| ready.moves(rows, columns));
-    let nu = |choice: &Choice| match candidates[..] {
-        _ if !told => blind(config),
-        [only] => only,
-        _ => choice.nu,
-    };
+    let chosen = tried && config.consistency == Consistency::Auto;
+    let nu = |choice: &Choice| if chosen { choice.nu } else { blind(config) };
     Settled { nu: choices.iter().map(nu).collect(), judgement: judged.then(|| judgement(&choices)) }
 }
 
@@ -71,23 +70,16 @@ struct Ready {
     noise: Vec<f64>,
 }
 
-impl Ready {
-    /// Whether the step moves anything there.
-    fn moves(&self, rows: Grid, columns: Grid) -> bool {
-        let (Some(image), Some(below)) = (&self.image, &self.below) else { return true };
-        let whole = all_within(image, columns.fine, &mtf_reach(rows), &mtf_reach(columns));
-        whole.iter().zip(below).any(|(whole, below)| *whole && *below)
-    }
-}
-
+/// ν without looking at the pair.
 fn blind(config: &Config) -> Option<f64> {
     match config.consistency {
         Consistency::Off => None,
         Consistency::Nu(nu) => Some(nu),
-        Consistency::Auto => Some(0.1),
+        Consistency::Auto => Some(UNTRIED),
     }
 }
 
+/// What the network is worth by what was found for each band.
 fn judgement(choices: &[Choice]) -> Judgement {
     // Bands count by their error relative to their level, as in ERGAS.
     let relative = |error: fn(&Choice) -> f64| -> f64 {
@@ -99,4 +91,11 @@ fn judgement(choices: &[Choice]) -> Judgement {
         left: share(relative(|c| c.error), relative(|c| c.alone)),
         left_of_band: choices.iter().map(|choice| share(choice.error, choice.alone)).collect(),
     }
+}
+
+/// Whether the step moves anything on grids where some of the image and of MS is valid.
+fn moves(valid: Option<(&[bool], &[bool])>, rows: Grid, columns: Grid) -> bool {
+    let Some((image, ms)) = valid else { return true };
+    let whole = all_within(image, columns.fine, &mtf_reach(rows), &mtf_reach(columns));
+    whole.iter().zip(ms).any(|(whole, ms)| *whole && *ms)
 }

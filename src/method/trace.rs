@@ -6,13 +6,16 @@ use std::path::Path;
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::{Config, Learned, fitted, weights_file};
-use crate::net::Layer;
-use crate::raster::{Format, Output, RasterError, check_output, create_folder, write_atomically};
+use super::learn::{Prepared, prepare};
+use super::{Config, Learned, MethodError, fitted, weights_file};
+use crate::graph::Shape;
+use crate::net::{Layer, NamedTensor};
+use crate::raster::{Format, Output, RasterError, Scale, Scene, Survey, check_output, create_folder, write_atomically};
 
 /// Names of the files.
-const FILES: [(&str, Format); 4] = [
+const FILES: [(&str, Format); 5] = [
     ("config.json", Format::Json),
+    ("samples.safetensors", Format::Safetensors),
     ("init.safetensors", Format::Safetensors),
     ("final.safetensors", Format::Safetensors),
     ("steps.jsonl", Format::Json),
@@ -32,21 +35,31 @@ pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
     FILES.iter().try_for_each(|(name, _)| check_output(&dir.join(name), overwrite))
 }
 
-/// Writes `config.json`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
-/// into a folder, which is created if need be. Weights have PyTorch names and layout.
+/// Writes `config.json`, `samples.safetensors`, `init.safetensors`, `final.safetensors` and `steps.jsonl`
+/// into a folder, which is created if need be. Weights have PyTorch names and layout. What the network adds to and
+/// how much pixels count is found anew, as it was for the training: most do without a trace, and need not hold it.
 ///
 /// # Errors
-/// As for [`check`].
-pub fn write(dir: &Path, learned: &Learned, config: &Config, overwrite: bool) -> Result<(), RasterError> {
+/// As for [`check`], and what reading reports.
+pub fn write(
+    dir: &Path,
+    (scene, survey): (&Scene<'_>, &Survey),
+    learned: &Learned,
+    config: &Config,
+    scale: &Scale,
+    overwrite: bool,
+) -> Result<(), MethodError> {
     check(dir, overwrite)?;
+    let prepared = prepare(scene, survey, scale, config)?;
     let outcome = &learned.outcome;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
     save("config.json", format!("{:#}\n", describe(learned, config)).as_bytes())?;
+    save("samples.safetensors", &samples(&prepared))?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
     let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
     let lines: Vec<String> = outcome.steps.iter().map(line).collect();
-    save("steps.jsonl", lines.concat().as_bytes())
+    Ok(save("steps.jsonl", lines.concat().as_bytes())?)
 }
 
 /// Everything that, with the pair and the steps, determines the training.
@@ -68,10 +81,14 @@ fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
         "pan_gain": config.pan_gain,
         "upsample": config.upsample,
         "reduced": config.reduced,
+        "base": config.base,
+        "bend": config.bend,
         "width": config.width,
         "blocks": config.blocks,
         "dam_width": config.dam_width,
         "lr": { "dam": config.lr_dam, "reduced": config.lr_reduced, "full": config.lr_full },
+        "lr_floor": config.lr_floor,
+        "epochs": config.epochs,
         "betas": [config.adam.beta1, config.adam.beta2],
         "eps": config.adam.eps,
         "lambda_spectral": config.lambda_spectral,
@@ -79,6 +96,7 @@ fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
         "crop_height": crop_height,
         "crop_width": crop_width,
         "crops": crops,
+        "windows": learned.windows.iter().map(|place| [place.row, place.column]).collect::<Vec<_>>(),
         "best_dam_epoch": outcome.dam_epoch,
         "best_epoch": outcome.epoch,
         "keep": config.keep,
@@ -86,6 +104,32 @@ fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
         "device": learned.device,
         "instruction_set": learned.isa.map(|isa| isa.to_string()),
     })
+}
+
+/// What the samples have besides their images, by number and name: what the network adds to, `[H, W, C]` and
+/// `[h, w, C]`, and how much pixels count, `[H, W]` and `[h, w]`.
+fn samples(Prepared { dims, samples, .. }: &Prepared) -> Vec<u8> {
+    let mut tensors: Vec<NamedTensor> = Vec::new();
+    let (pan, ms) = (dims.pan(), dims.ms());
+    for (k, sample) in samples.iter().enumerate() {
+        let mut add = |name: &str, shape: Shape, channels: usize, values: &[f32]| {
+            let shape = [shape.h(), shape.w(), channels];
+            let dims = if channels == 1 { &shape[..2] } else { &shape[..] };
+            tensors.push((format!("{k}.{name}"), dims.to_vec(), values.to_vec()));
+        };
+        if let Some([full, reduced]) = &sample.bases {
+            add("base", pan, dims.bands, full);
+            add("base.reduced", ms, dims.bands, reduced);
+        }
+        if let Some(weights) = &sample.weights {
+            add("weight.pan", pan, 1, &weights.pan);
+            add("weight.ms", ms, 1, &weights.ms);
+        }
+        if let Some(weight) = sample.reduced_weight() {
+            add("weight.reduced", ms, 1, weight);
+        }
+    }
+    weights_file::encode("trace", &tensors)
 }
 
 /// Both networks as one safetensors file.

@@ -114,14 +114,14 @@ def pair(h, w, c, ratio):
     return torch.from_numpy(pan)[None, None], torch.from_numpy(ms)[None]
 
 
-def formula_weights(c, width=32):
+def formula_weights(c, width=32, sees=None):
     """Tensor t of the fusion network, in order of layers, weight before bias: 0.05 sin(0.7k+t)
     and 0.01 cos(0.3k+t) over PyTorch's flat index. DAM's weights are large enough that its
     output moves with its input: with small ones a mistake in its gradient would not show."""
     weights, t = {}, 0
     names = method.fusion_names()
     for name in names:
-        ci, co = c if name == names[0] else width, c if name == names[-1] else width
+        ci, co = (sees or c) if name == names[0] else width, c if name == names[-1] else width
         k = np.arange(co * ci * 9)
         weights[f"{name}.weight"] = (0.05 * np.sin(0.7 * k + t)).reshape(co, ci, 3, 3)
         weights[f"{name}.bias"] = 0.01 * np.cos(0.3 * np.arange(co) + t + 1)
@@ -147,26 +147,99 @@ DAM_CROPS = [3, 7, 0, 9, 1, 5, 8, 2, 6, 4]
 BATCHES = [[(s + 3 * k) % 10 for k in range(8)] for s in range(10)]
 
 
+def losses_of(start, steps, part):
+    """Runs steps in f64 and in f32. The run in f64; losses, and the ends of the weights that are trained."""
+    def run(dtype):
+        training = start(dtype)
+        act = {"dam": training.dam_step, "reduced": training.reduced_step, "full": training.full_step}
+        return training, [act[phase](*what) for phase, what in steps]
+    (training, exact), (_, single) = run(torch.float64), run(torch.float32)
+    return training, {"losses": exact, "losses_f32": single, "weights": ends(training.weights, part)}
+
+
 def steps_case(h, w, c, ratio, ms_gains, pan_gain):
     """Ten steps of each phase, each from the formula weights, and one run that alternates."""
-    runs = {"dam": [("dam", crop) for crop in DAM_CROPS], "reduced": [("reduced", batch) for batch in BATCHES],
-            "full": [("full", None)] * 10, "alternating": [x for b in BATCHES[:5] for x in (("full", None), ("reduced", b))]}
+    _, ms = pair(h, w, c, ratio)
+    crops = method.ten_crops(*ms.shape[2:])
+    batches = [[crops[k] for k in batch] for batch in BATCHES]
+    runs = {"dam": [("dam", (crop,)) for crop in DAM_CROPS], "reduced": [("reduced", (batch,)) for batch in batches],
+            "full": [("full", ())] * 10, "alternating": [x for b in batches[:5] for x in (("full", ()), ("reduced", (b,)))]}
     out = {}
     for name, steps in runs.items():
-        def losses(dtype):
-            pan, ms = (x.to(dtype) for x in pair(h, w, c, ratio))
-            start = {n: v.to(dtype) for n, v in formula_weights(c).items()}
-            run = method.Training(pan, ms, start, ratio=ratio, ms_gains=ms_gains, pan_gain=pan_gain)
-            act = {"dam": run.dam_step, "reduced": run.reduced_step, "full": lambda _: run.full_step()}
-            return run, [act[phase](what) for phase, what in steps]
-        run, exact = losses(torch.float64)
-        out[name] = {"losses": exact, "losses_f32": losses(torch.float32)[1],
-                     "weights": ends(run.weights, "dam." if name == "dam" else "fusion.")}
-    _, ms = pair(h, w, c, ratio)
+        def start(dtype):
+            images = (x.to(dtype) for x in pair(h, w, c, ratio))
+            weights = {n: v.to(dtype) for n, v in formula_weights(c).items()}
+            return method.Training(*images, weights, ratio=ratio, ms_gains=ms_gains, pan_gain=pan_gain)
+        run, out[name] = losses_of(start, steps, "dam." if name == "dam" else "fusion.")
     inputs = {"lms": run.lms, "reduced_pan": run.reduced_pan, "reduced_lms": run.reduced_lms}
     return {"pan": [h, w], "bands": c, "ratio": ratio, "ms_gains": ms_gains, "pan_gain": pan_gain,
-            "crops": method.ten_crops(*ms.shape[2:]), "dam_crops": DAM_CROPS, "batches": BATCHES,
+            "crops": crops, "dam_crops": DAM_CROPS, "batches": BATCHES,
             "inputs": {name: digest(nhwc(x)) for name, x in inputs.items()}, **out}
+
+
+def bases(h, w, c, ratio):
+    """What a network may start from, near `pair`: of the pair [1,C,H,W] and of the reduced pair [1,C,h,w]."""
+    b, i, j = np.mgrid[:c, :h, :w]
+    full = 0.45 + 0.15 * np.sin(0.11 * i + 0.07 * j + 0.5 * b) + 0.08 * np.sin(0.9 * i - 0.6 * j)
+    b, i, j = np.mgrid[:c, :h // ratio, :w // ratio]
+    reduced = 0.44 + 0.16 * np.sin(0.44 * i + 0.28 * j + 0.5 * b) + 0.05 * np.cos(1.3 * i - 1.1 * j + b)
+    return torch.from_numpy(full)[None], torch.from_numpy(reduced)[None]
+
+
+# What the default preset adds to the method. Rates are low enough for f32 to stay within 1e-5 of f64 in ten steps: at
+# 1e-3 and 2e-3 they part by 2e-4 here, Adam's first steps going the full rate after the smallest gradients, too.
+PRESET = {"border": 2, "bend": 0.01, "lr_full": 5e-4, "lr_reduced": 6e-4, "lr_floor": 0.02, "lambda_spectral": 0.25,
+          "epochs": 10}
+
+
+def preset_case(h, w, c, ratio, ms_gains, pan_gain):
+    """Ten steps of each branch and of their alternation as the default preset takes them: from a base, seeing MS, on
+    random crops from every side, one in each epoch."""
+    size = [h // ratio, w // ratio]
+    free = [n - n // 2 + 1 for n in size]
+    turns = [(3 * s + 1) % 8 for s in range(10)]
+    crops = [[[(3 * s + 5 * k) % free[0], (7 * s + 2 * k) % free[1], (s + k) % 2] for k in range(8)] for s in range(10)]
+    reduced = [("reduced", (crops[s], turns[s], s + 1)) for s in range(10)]
+    full = [("full", (turns[s], s + 1)) for s in range(10)]
+    runs = {"reduced": reduced, "full": full, "alternating": [(full, reduced)[s % 2][s] for s in range(10)]}
+    def start(dtype):
+        images = (x.to(dtype) for x in pair(h, w, c, ratio))
+        weights = {n: v.to(dtype) for n, v in formula_weights(c, sees=2 * c).items()}
+        return method.Training(
+            *images, weights, ratio=ratio, ms_gains=ms_gains, pan_gain=pan_gain, upsample="spline",
+            lr={"dam": 5e-4, "reduced": PRESET["lr_reduced"], "full": PRESET["lr_full"]},
+            spectral=PRESET["lambda_spectral"], bases=[x.to(dtype) for x in bases(h, w, c, ratio)],
+            weight=method.ground(*size, PRESET["border"]), bend=PRESET["bend"], lr_floor=PRESET["lr_floor"],
+            epochs=PRESET["epochs"])
+    out = {name: losses_of(start, steps, "fusion.")[1] for name, steps in runs.items()}
+    return {"pan": [h, w], "bands": c, "ratio": ratio, "ms_gains": ms_gains, "pan_gain": pan_gain, **PRESET,
+            "crops": crops, "turns": turns, "weight": digest(method.ground(*size, PRESET["border"])), **out}
+
+
+def charbonnier_case(n, h, w, c, bend):
+    """Sum of w · √(e² + bend²) and its gradient."""
+    y = wave((n, h, w, c), 0.7, 0.1).requires_grad_()
+    target, weight = wave((n, h, w, c), 0.9, 0.2), 1 + wave((n, h, w, 1), 1.1, 0.3, 0.9)
+    loss = method.mean_error(y, target, weight, bend) * y.numel()
+    loss.backward()
+    return {"shape": [n, h, w, c], "bend": bend, "loss": loss.item(), "dy": digest(y.grad)}
+
+
+def features_case(n, h, w, c):
+    pan, lms = wave((n, h, w, 1), 0.7, 0.1), wave((n, h, w, c), 0.9, 0.2)
+    return {"shape": [n, h, w, c], "d": digest(torch.cat([pan - lms, lms], 3))}
+
+
+def turn_case(turn, h, w, ci, co):
+    """A convolution of an image seen from another side, turned back."""
+    x, weight = wave((1, ci, h, w), 0.7, 0.1), wave((co, ci, 3, 3), 0.9, 0.2)
+    y = method.turned_back(F.conv2d(method.turned(x, turn), weight, padding=1), turn)
+    return {"turn": turn, "shape": [h, w, ci, co], "y": digest(y)}
+
+
+def spline_case(ratio, n, fine):
+    """A line of values, all of the result: the table of the Rust code ends where weights fall below 1e-5."""
+    return {"ratio": ratio, "shape": [n, fine], "y": (method.spline_matrix(n, ratio, fine) @ wave((n,), 0.7, 0.1).numpy()).tolist()}
 
 
 def main():
@@ -177,10 +250,16 @@ def main():
         "upsample_cubic": [upsample_case(*s) for s in [(2, 5, 7), (4, 3, 5), (8, 4, 3), (4, 1, 2)]],
         "degrade": [degrade_case(*s) for s in [(2, 22, 14), (4, 28, 20), (8, 40, 24), (4, 76, 52), (2, 66, 54)]],
         "interp23": [interp23_case(*s) for s in [(2, 13, 24), (4, 5, 14), (8, 3, 5)]],
+        "spline": [spline_case(*s) for s in [(2, 13, 26), (4, 5, 20), (4, 24, 95), (8, 1, 8)]],
+        "charbonnier": [charbonnier_case(*s) for s in [(1, 9, 7, 3, 0.3), (2, 5, 4, 8, 0.01), (1, 1, 1, 1, 1.0)]],
+        "features": [features_case(*s) for s in [(2, 5, 7, 3), (1, 3, 2, 1)]],
+        "turn": [turn_case(turn, 5, 8, 3, 2) for turn in range(8)],
         "adam": adam_case(),
         "ten_crops": {f"{h}x{w}": method.ten_crops(h, w) for h, w in [(10, 14), (12, 20), (13, 9), (128, 64)]},
         # 10 × 14 MS pixels: the centre crop's row is the half that Python rounds down.
         "steps": [steps_case(64, 48, 4, 4, QB, QB_PAN), steps_case(20, 28, 8, 2, [0.35] * 7 + [0.27], 0.11)],
+        # Oblong, and large enough that a border is left out and blocks are withheld.
+        "preset": [preset_case(80, 96, 4, 4, QB, QB_PAN), preset_case(36, 44, 8, 2, [0.35] * 7 + [0.27], 0.11)],
     }
     out.write_text(json.dumps(golden, indent=None, separators=(",", ":")).replace("},{", "},\n{") + "\n")
 

@@ -3,9 +3,11 @@
     replay.py TRACE PAN MS [--tolerance 1e-3] [--float64] [--threads N] [--steps N]
 
 TRACE is the folder written by `fuse --trace`:
-  config.json       the settings used here, listed in SETTINGS below
-  init.safetensors  weights of both networks before the first step
-  steps.jsonl       one line per optimiser step, with its crops and losses
+  config.json          the settings used here, listed in SETTINGS below
+  samples.safetensors  what the network adds to (0.base, 0.base.reduced) and how much pixels of the reduced pair count
+                       (0.weight.reduced), where that is not upsampled MS and alike
+  init.safetensors     weights of both networks before the first step
+  steps.jsonl          one line per optimiser step, with its crops, the side it sees the pair from, and its losses
 PAN and MS are the images the run read. Exit status 1 if a loss is off by more than the
 tolerance, relative. Trajectories in f32 part slowly: rounding in one step moves the next.
 """
@@ -26,11 +28,13 @@ warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarni
 
 SETTINGS = """
 ratio               PAN pixels per MS pixel
-upsample            cubic | interp23
+upsample            cubic | interp23 | spline
 reduced             wald | asrun
 ms_gains, pan_gain  MTF gains at Nyquist
 scale, offset       value = (DN − offset) / scale
 lr                  {"dam", "reduced", "full"}: learning rates
+lr_floor, epochs    share of the rates of the last two that is left in the end, and the epochs they fall in
+bend                where the reduced loss turns from a square into an absolute value; 0: nowhere
 betas, eps          Adam's constants
 lambda_spectral     weight of the loss against the PAN
 lambda_spatial      weight of the loss against the MS
@@ -68,11 +72,17 @@ def start(args, config, dtype):
     if list(pan.shape[2:]) != [config["ratio"] * n for n in ms.shape[2:]]:
         sys.exit(f"PAN {tuple(pan.shape[2:])} is not {config['ratio']} times MS {tuple(ms.shape[2:])}")
     weights = {name: w.to(dtype) for name, w in load_file(args.trace / "init.safetensors").items()}
+    sample = {name: w.to(dtype) for name, w in load_file(args.trace / "samples.safetensors").items()}
+    if len(config["windows"]) > 1 or "0.weight.pan" in sample:
+        sys.exit("only a training on one window without nodata can be replayed")
+    bases = [sample[name].movedim(2, 0)[None] if name in sample else None for name in ("0.base", "0.base.reduced")]
+    weight = sample["0.weight.reduced"][None, None] if "0.weight.reduced" in sample else None
     return method.Training(
         pan, ms, weights, ratio=config["ratio"], ms_gains=config["ms_gains"], pan_gain=config["pan_gain"],
         crops=config["crops"], crop_size=(config["crop_height"], config["crop_width"]), upsample=config["upsample"],
         reduced=config["reduced"], lr=config["lr"], betas=config["betas"], eps=config["eps"],
-        spectral=config["lambda_spectral"], spatial=config["lambda_spatial"])
+        spectral=config["lambda_spectral"], spatial=config["lambda_spatial"], bases=bases, weight=weight,
+        bend=config["bend"], lr_floor=config["lr_floor"], epochs=config["epochs"])
 
 
 class Differences:
@@ -119,9 +129,9 @@ def main():
                         run.weights[name].copy_(w)
                 kept = None
             if phase == "reduced":
-                found = {"loss": run.reduced_step(line["crops"])}
+                found = {"loss": run.reduced_step(line["crops"], line["turn"], line["epoch"])}
             elif phase == "full":
-                found = dict(zip(("spectral", "spatial", "loss"), run.full_step()))
+                found = dict(zip(("spectral", "spatial", "loss"), run.full_step(line["turn"], line["epoch"])))
             else:
                 sys.exit(f"steps.jsonl line {number}: unknown phase {phase!r}")
         for name, value in found.items():

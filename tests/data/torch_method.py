@@ -46,6 +46,33 @@ def upsample_cubic(x, ratio, size=None):
     return F.interpolate(x, scale_factor=ratio, mode="bicubic", align_corners=False)[:, :, :h, :w]
 
 
+def quintic(t):
+    """The B-spline of degree five, piece by piece."""
+    t = np.abs(t)
+    inner = 11 / 20 - t**2 / 2 + t**4 / 4 - t**5 / 12
+    middle = 17 / 40 + 5 * t / 8 - 7 * t**2 / 4 + 5 * t**3 / 4 - 3 * t**4 / 8 + t**5 / 24
+    outer = 81 / 40 - 27 * t / 8 + 9 * t**2 / 4 - 3 * t**3 / 4 + t**4 / 8 - t**5 / 120
+    return np.select([t < 1, t < 2, t < 3], [inner, middle, outer], 0.0)
+
+
+def spline_matrix(n, ratio, fine):
+    """The quintic spline through `n` samples, those at the border repeated 40 times, at the centres of `fine` pixels:
+    [fine, n]. What lies 40 samples away counts less than 1e-14."""
+    places = np.arange(-40, n + 40)
+    through_samples = quintic(places[:, None] - places)
+    at = (np.arange(fine) - (ratio - 1) / 2) / ratio
+    weights = quintic(at[:, None] - places) @ np.linalg.inv(through_samples)
+    matrix = np.zeros((fine, n))
+    np.add.at(matrix.T, places.clip(0, n - 1), weights.T)
+    return matrix
+
+
+def upsample_spline(x, ratio, size):
+    """Interpolation by quintic B-splines at the true phase, border values repeated."""
+    rows, columns = (torch.from_numpy(spline_matrix(n, ratio, fine)).to(x.dtype) for n, fine in zip(x.shape[2:], size))
+    return rows @ x @ columns.T
+
+
 def interp23_line(x, ratio):
     """Along the last axis: stages of zero-stuffing and the 23-tap filter, border circular."""
     for stage in range(int(math.log2(ratio))):
@@ -68,15 +95,46 @@ def fusion_names(blocks=4):
     return [f"fusion.{name}" for name in ["conv_in", *inner, "conv_out"]]
 
 
-def fusion(w, lms, pan):
-    """Ĥ = lms + details(pan − lms)."""
+def turned(x, turn):
+    """An image seen from another side: transposed (4), then its rows mirrored (2), then its columns (1)."""
+    x = x.transpose(2, 3) if turn & 4 else x
+    return x.flip([axis for bit, axis in ((2, 2), (1, 3)) if turn & bit])
+
+
+def turned_back(x, turn):
+    x = x.flip([axis for bit, axis in ((1, 3), (2, 2)) if turn & bit])
+    return x.transpose(2, 3) if turn & 4 else x
+
+
+def fusion(w, lms, pan, base=None, turn=0):
+    """Ĥ = base + details(pan − lms), or of [pan − lms, lms] if the first layer takes twice the bands; the base is
+    lms unless it is given. The details are those of the pair seen from another side."""
     def conv(x, name):
         return F.conv2d(x, w[f"fusion.{name}.weight"], w[f"fusion.{name}.bias"], padding=1)
-    h = F.relu(conv(pan - lms, "conv_in"))
+    seen = pan - lms
+    if w["fusion.conv_in.weight"].shape[1] == 2 * lms.shape[1]:
+        seen = torch.cat([seen, lms], 1)
+    h = F.relu(conv(turned(seen, turn), "conv_in"))
     blocks = sum(name.endswith("conv_a.weight") for name in w)
     for i in range(blocks):
         h = h + conv(F.relu(conv(h, f"block{i}.conv_a")), f"block{i}.conv_b")
-    return lms + conv(h, "conv_out")
+    return (lms if base is None else base) + turned_back(conv(h, "conv_out"), turn)
+
+
+def mean_error(y, target, weight, bend):
+    """Mean of w · e², or with a bend of w · √(e² + bend²), over all values; one weight per pixel."""
+    error = (y - target)**2
+    return (weight * (error if bend == 0 else torch.sqrt(error + bend**2))).mean()
+
+
+def ground(h, w, border):
+    """Weights of mean 1 of the reduced pair's pixels: 0 along a border, and in the second, fourth, first and third
+    of the four blocks of each of four rows of blocks."""
+    weight = np.zeros((h, w))
+    weight[border:h - border, border:w - border] = 1
+    for row, column in enumerate((1, 3, 0, 2)):
+        weight[np.ix_(4 * np.arange(h) // h == row, 4 * np.arange(w) // w == column)] = 0
+    return torch.from_numpy(weight / weight.mean())[None, None]
 
 
 def dam(w, x):
@@ -107,13 +165,18 @@ def take(x, crops, ch, cw):
 class Training:
     """One pair, its weights and the three optimisers; a method per kind of step.
 
-    The optimisers of the two branches hold separate moments over the same weights.
+    The optimisers of the two branches hold separate moments over the same weights. `bases` are what the network
+    adds to, of the pair and of the reduced pair; `weight` is that of the reduced pair's pixels. Rates fall along a
+    cosine to `lr_floor` of themselves.
     """
 
     def __init__(self, pan, ms, weights, *, ratio, ms_gains, pan_gain, crops=None, crop_size=None, upsample="cubic",
-                 reduced="wald", lr=None, betas=(0.9, 0.999), eps=1e-8, spectral=1.0, spatial=8.0):
-        up = {"cubic": upsample_cubic, "interp23": self._interp23}[upsample]
+                 reduced="wald", lr=None, betas=(0.9, 0.999), eps=1e-8, spectral=1.0, spatial=8.0,
+                 bases=(None, None), weight=None, bend=0.0, lr_floor=1.0, epochs=1):
+        up = {"cubic": upsample_cubic, "interp23": self._interp23, "spline": upsample_spline}[upsample]
         self.pan, self.ms, self.ratio, self.factors = pan, ms, ratio, (spectral, spatial)
+        self.bases, self.bend, self.lr_floor, self.epochs = bases, bend, lr_floor, epochs
+        self.weight = torch.ones_like(ms[:, :1]) if weight is None else weight.to(ms.dtype)
         self.crop_size = crop_size or (ms.shape[2] // 2, ms.shape[3] // 2)
         self.crops = crops or ten_crops(*ms.shape[2:])
         self.kernels = training_kernels(ms_gains, ratio, ms.dtype)
@@ -124,7 +187,7 @@ class Training:
         else:  # as the codes ran it: the upsampled MS brought back down
             self.reduced_lms = degrade(self.lms, self.kernels, ratio)
         self.weights = {name: w.clone().requires_grad_() for name, w in weights.items()}
-        rates = lr or {"dam": 5e-4, "reduced": 5e-4, "full": 5e-4}
+        self.rates = rates = lr or {"dam": 5e-4, "reduced": 5e-4, "full": 5e-4}
         def adam(part, phase):
             mine = [w for name, w in self.weights.items() if name.startswith(part)]
             return torch.optim.Adam(mine, lr=rates[phase], betas=tuple(betas), eps=eps)
@@ -136,33 +199,39 @@ class Training:
         return torch.from_numpy(interp23(x, ratio)).to(x.dtype)
 
     def _take(self, x, crops):
-        return take(x, [self.crops[k] for k in crops], *self.crop_size)
+        return take(x, crops, *self.crop_size)
 
-    def _update(self, phase, loss):
+    def _update(self, phase, loss, epoch=1):
         optimiser = self.optimisers[phase]
+        falling = (1 + math.cos(math.pi * (epoch - 1) / self.epochs)) / 2
+        for group in optimiser.param_groups:
+            group["lr"] = self.rates[phase] * (self.lr_floor + (1 - self.lr_floor) * falling)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
     def dam_step(self, crop):
-        """DAM learns to make the reduced PAN from the MS. Returns the loss before the update."""
-        loss = F.mse_loss(dam(self.weights, self._take(self.ms, [crop])), self._take(self.reduced_pan, [crop]))
+        """DAM learns to make the reduced PAN from the MS, on one of the ten crops. Returns the loss before the update."""
+        crops = [self.crops[crop]]
+        loss = F.mse_loss(dam(self.weights, self._take(self.ms, crops)), self._take(self.reduced_pan, crops))
         self._update("dam", loss)
         return loss.item()
 
-    def reduced_step(self, crops):
-        """The network learns to make the MS from its degraded pair. Returns the loss before the update."""
-        fused = fusion(self.weights, self._take(self.reduced_lms, crops), self._take(self.reduced_pan, crops))
-        loss = F.mse_loss(fused, self._take(self.ms, crops))
-        self._update("reduced", loss)
+    def reduced_step(self, crops, turn=0, epoch=1):
+        """The network learns to make the MS from its degraded pair, on crops [row, column, flip] turned by a symmetry.
+        Returns the loss before the update."""
+        lms, pan, ms, weight = (self._take(x, crops) for x in (self.reduced_lms, self.reduced_pan, self.ms, self.weight))
+        base = None if self.bases[1] is None else self._take(self.bases[1], crops)
+        loss = mean_error(fusion(self.weights, lms, pan, base, turn), ms, weight, self.bend)
+        self._update("reduced", loss, epoch)
         return loss.item()
 
-    def full_step(self):
+    def full_step(self, turn=0, epoch=1):
         """The network learns from the pair itself. Returns (spectral, spatial, loss) before the update:
         spectral compares bands squeezed to one with the PAN, spatial compares blurred pixels with the MS."""
-        fused = fusion(self.weights, self.lms, self.pan)
+        fused = fusion(self.weights, self.lms, self.pan, self.bases[0], turn)
         spectral = F.mse_loss(dam(self.weights, fused), self.pan)
         spatial = F.mse_loss(degrade(fused, self.kernels, self.ratio), self.ms)
         loss = self.factors[0] * spectral + self.factors[1] * spatial
-        self._update("full", loss)
+        self._update("full", loss, epoch)
         return spectral.item(), spatial.item(), loss.item()

@@ -29,9 +29,14 @@ pub type Named = (String, Vec<usize>, Vec<f64>);
 /// The fusion network's weights: tensor `t`, in order of layers and weight before bias, is
 /// `0.05 sin(0.7 k + t)` or `0.01 cos(0.3 k + t)` over PyTorch's flat index.
 pub fn fusion_weights(c: usize) -> Vec<Named> {
+    fusion_weights_seeing(c, c)
+}
+
+/// [`fusion_weights`] of a network that sees some channels and gives `c` bands.
+pub fn fusion_weights_seeing(inputs: usize, c: usize) -> Vec<Named> {
     const WIDTH: usize = 32;
     let inner = (0..4).flat_map(|i| ["a", "b"].map(|half| (format!("block{i}.conv_{half}"), WIDTH, WIDTH)));
-    let layers: Vec<_> = std::iter::once(("conv_in".to_owned(), c, WIDTH))
+    let layers: Vec<_> = std::iter::once(("conv_in".to_owned(), inputs, WIDTH))
         .chain(inner)
         .chain([("conv_out".to_owned(), WIDTH, c)])
         .collect();
@@ -79,6 +84,19 @@ pub fn pair(h: usize, w: usize, c: usize, ratio: usize) -> (Array4<f64>, Array4<
         0.45 + 0.15 * (0.44 * i + 0.28 * j + 0.5 * b).sin() + 0.08 * (1.3 * i - 1.1 * j + b).cos()
     };
     (Array4::from_shape_fn((1, h, w, 1), pan), Array4::from_shape_fn((1, h / ratio, w / ratio, c), ms))
+}
+
+/// What a network may start from, near [`pair`]: of the pair `[1,H,W,C]` and of the reduced pair `[1,h,w,C]`.
+pub fn bases(h: usize, w: usize, c: usize, ratio: usize) -> [Array4<f64>; 2] {
+    let full = |(_, i, j, b)| {
+        let (i, j, b) = (i as f64, j as f64, b as f64);
+        0.45 + 0.15 * (0.11 * i + 0.07 * j + 0.5 * b).sin() + 0.08 * (0.9 * i - 0.6 * j).sin()
+    };
+    let reduced = |(_, i, j, b)| {
+        let (i, j, b) = (i as f64, j as f64, b as f64);
+        0.44 + 0.16 * (0.44 * i + 0.28 * j + 0.5 * b).sin() + 0.05 * (1.3 * i - 1.1 * j + b).cos()
+    };
+    [Array4::from_shape_fn((1, h, w, c), full), Array4::from_shape_fn((1, h / ratio, w / ratio, c), reduced)]
 }
 
 /// A scene of whole numbers with ramps and texture, `[1,H,W,C]`, of `reference.json`.

@@ -2,8 +2,9 @@
 
 use trapan::engine::Engine;
 use trapan::graph::{PlanId, Program, Step, Tensor};
-use trapan::method::crops::ten_crop;
-use trapan::method::{Config, Model};
+use trapan::kernels::turn;
+use trapan::method::crops::{Crop, ten_crop};
+use trapan::method::{Config, Model, Sample};
 use trapan::net::{self, Layer};
 
 use super::formula::Named;
@@ -31,6 +32,19 @@ pub fn layers(named: &[Named]) -> Vec<Layer> {
         .collect()
 }
 
+/// A symmetry that a step sees the pair by, and its epoch; upright in the first unless told otherwise.
+#[derive(Clone, Copy)]
+pub struct Side {
+    pub turn: u32,
+    pub epoch: u32,
+}
+
+impl Default for Side {
+    fn default() -> Self {
+        Self { turn: 0, epoch: 1 }
+    }
+}
+
 /// An engine with a model loaded, its images prepared and its weights set.
 pub struct Session<'a> {
     pub engine: &'a mut dyn Engine,
@@ -45,25 +59,38 @@ impl<'a> Session<'a> {
         engine: &'a mut dyn Engine,
         model: &'a Model,
         config: &'a Config,
-        images: (&[f32], &[f32]),
+        sample: &Sample,
         weights: (&[Layer], &[Layer]),
     ) -> Self {
-        engine.write(model.pan, images.0).expect("pan fits");
-        engine.write(model.ms, images.1).expect("ms fits");
-        for (tensor, values) in &model.tables {
-            engine.write(*tensor, values).expect("tables fit");
+        let mut write = |tensor: Tensor, values: &[f32]| engine.write(tensor, values).expect("values fit");
+        write(model.pan, &sample.pan);
+        write(model.ms, &sample.ms);
+        if let (Some(to), Some([full, reduced])) = (&model.bases, &sample.bases) {
+            write(to.full, full);
+            write(to.reduced, reduced);
         }
-        engine.write(model.fusion.whole, &net::import(weights.0)).expect("weights fit");
-        engine.write(model.dam.whole, &net::import(weights.1)).expect("weights fit");
+        if let (Some(to), Some(from)) = (model.reduced_weight, sample.reduced_weight()) {
+            write(to, from);
+        }
+        model.tables.iter().for_each(|(tensor, values)| write(*tensor, values));
+        write(model.fusion.whole, &net::import(weights.0));
+        write(model.dam.whole, &net::import(weights.1));
         let calls = 0..model.program.plan(model.prepare).calls.len();
         engine.run(model.prepare, calls, &Step::default()).expect("preparation runs");
         Self { engine, model, config, updates: [0; 3] }
     }
 
     /// One update of a branch; its `losses`, without the weights logged after them.
-    fn step(&mut self, plan: PlanId, branch: usize, lr: f64, crops: &[usize], losses: usize) -> Vec<f64> {
+    fn step(
+        &mut self,
+        plan: PlanId,
+        branch: usize,
+        lr: f64,
+        (crops, side): (&[Crop], Side),
+        losses: usize,
+    ) -> Vec<f64> {
         self.updates[branch] += 1;
-        let step = self.step_values(lr, self.updates[branch], crops);
+        let step = self.step_values(lr, self.updates[branch], crops, side.turn);
         let calls = 0..self.model.program.plan(plan).calls.len();
         self.engine.run(plan, calls, &step).expect("step runs");
         let log = self.engine.watched().expect("losses arrive");
@@ -71,29 +98,35 @@ impl<'a> Session<'a> {
     }
 
     /// Step values of update `t` on some crops.
-    pub fn step_values(&self, lr: f64, t: u32, crops: &[usize]) -> Step {
-        let shape = self.model.ms.shape();
-        let places = ten_crop(shape.h(), shape.w());
-        let mut step = self.config.adam.step(lr, t);
-        for (slot, crop) in step.crops.iter_mut().zip(crops) {
-            *slot = places[*crop];
-        }
+    pub fn step_values(&self, lr: f64, t: u32, crops: &[Crop], turn: u32) -> Step {
+        let unturn = turn::inverse(turn as usize) as u32;
+        let mut step = Step { turn, unturn, ..self.config.adam.step(lr, t) };
+        step.crops[..crops.len()].copy_from_slice(crops);
         step
+    }
+
+    /// One of the ten crops.
+    pub fn crop(&self, which: usize) -> Crop {
+        let shape = self.model.ms.shape();
+        ten_crop(shape.h(), shape.w())[which]
     }
 
     /// One step of the degradation network; its loss.
     pub fn dam(&mut self, crop: usize) -> Vec<f64> {
-        self.step(self.model.dam_step, 0, self.config.lr_dam, &[crop], 1)
+        let crop = self.crop(crop);
+        self.step(self.model.dam_step, 0, self.config.lr_dam, (&[crop], Side::default()), 1)
     }
 
     /// One reduced step; its loss.
-    pub fn reduced(&mut self, crops: &[usize]) -> Vec<f64> {
-        self.step(self.model.reduced_step, 1, self.config.lr_reduced, crops, 1)
+    pub fn reduced(&mut self, crops: &[Crop], side: Side) -> Vec<f64> {
+        let lr = self.config.lr_reduced * self.config.decay(side.epoch);
+        self.step(self.model.reduced_step, 1, lr, (crops, side), 1)
     }
 
     /// One full step; spectral, spatial and whole loss.
-    pub fn full(&mut self) -> Vec<f64> {
-        let losses = self.step(self.model.full_step, 2, self.config.lr_full, &[], 2);
+    pub fn full(&mut self, side: Side) -> Vec<f64> {
+        let lr = self.config.lr_full * self.config.decay(side.epoch);
+        let losses = self.step(self.model.full_step, 2, lr, (&[], side), 2);
         let whole = self.config.lambda_spectral * losses[0] + self.config.lambda_spatial * losses[1];
         vec![losses[0], losses[1], whole]
     }

@@ -72,6 +72,7 @@ pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     Contest::check(scene.rows, scene.columns, phase)?;
     base.check_grids(&scene.rows, &scene.columns)?;
     let scene = args.input.check(scene, &base, talk)?;
+    let base = args.method.estimated(base, &scene, talk)?;
     let pair = scene.pair()?;
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &base, talk);
