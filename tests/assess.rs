@@ -191,11 +191,11 @@ fn degradations_commute_by_a_trained_response() {
     let sigmoid = |x: Vec<f64>| -> Vec<f64> { x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect() };
     let dn = [310.0, 420.0, 530.0, 640.0];
     let (offset, scale) = (fitted.scale.offset, fitted.scale.scale);
-    // The network gives PAN in the unit of MS.
-    let [gain, constant] = fitted.scale.pan;
     let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &fitted.dam[0]));
-    let in_ms = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
-    let wanted = (in_ms - constant) / gain;
+    let wanted = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
+    // It is trained on PAN in the unit of MS.
+    let [gain, constant] = fitted.scale.pan;
+    let wanted = (wanted - constant) / gain;
     let given = fitted.response()(&dn);
     assert!((given - wanted).abs() < 1e-9 * wanted.abs(), "{given} {wanted}");
 

@@ -121,7 +121,10 @@ fn many_bands_are_fused_in_part() {
     };
     let (some, one) = (shown(&["--ms-bands", "63,7,30"]), shown(&["--ms-bands", "7"]));
     assert_eq!((some.bands, one.bands), (3, 1));
-    assert_eq!(select(&some.data, 3, &[1]), one.data, "each band is fused as it would be alone");
+    // The unit that values are computed in depends on the other bands, and with it their rounding.
+    let pairs = select(&some.data, 3, &[1]).into_iter().zip(one.data.iter());
+    let most = pairs.map(|(some, one)| (some - one).abs()).fold(0.0, f32::max);
+    assert!(most <= 1.0, "each band is fused as it would be alone, but for {most} DN");
     // The judge has to be told, too.
     let assess = ["assess", "--fused", &out, "--pan", &pan, "--ms", &ms];
     refused(&assess, 4, &["bands"]);

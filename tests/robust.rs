@@ -7,7 +7,7 @@ use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
 use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{self, Config, Fitted};
-use trapan::raster::{GeometryOptions, Pair, Raster, Sample, Scale, Scene, Survey};
+use trapan::raster::{Check, GeometryOptions, Pair, Raster, Sample, Scale, Scene, Survey};
 
 /// A pair, and the image that fusing it should give.
 struct Case {
@@ -196,8 +196,8 @@ fn parts_of_a_scene_with_gaps_are_those_of_the_whole() {
 
 #[test]
 fn the_unit_of_pan_does_not_matter() {
-    let same = Case::new(256, 6);
-    let short = Config { epochs: 12, ..short() };
+    let same = Case::new(192, 6);
+    let short = Config { epochs: 8, dam_epochs: 10, ..short() };
     let [fused, learned] = [quick(&same, &fast()), trained(&same, &short)];
     let [quick_error, error] = [&fused, &learned].map(|fused| same.error(fused, all));
     let units: [(&str, fn(f32) -> f32); 4] = [
@@ -213,7 +213,19 @@ fn the_unit_of_pan_does_not_matter() {
         let found = same.error(&trained(&other, &short), all);
         assert!((found / error - 1.0).abs() < 0.02, "{name}, trained: {found:.2} instead of {error:.2}");
     }
-    let units = |case: &Case| closed_form(case, &fast()).scale.unit_note();
+}
+
+#[test]
+fn another_unit_of_pan_is_said() {
+    let same = Case::new(256, 6);
+    // By a fit, and before anything is fitted.
+    let units = |case: &Case| {
+        let pair = case.pair();
+        let check = Check::of(&Scene::of(&pair)).expect("reads");
+        let note = closed_form(case, &fast()).scale.unit_note();
+        assert_eq!(note.is_some(), check.units.is_some(), "{note:?}, {:?}", check.units);
+        note
+    };
     assert_eq!(units(&same), None);
     assert!(units(&same.with(|v| 10.0 * v, |v| v)).is_some_and(|note| note.contains("PAN is in other units")));
     assert!(units(&same.with(|v| v + 20000.0, |v| v)).is_some());

@@ -27,6 +27,9 @@ pub enum Coregistration {
     Refused(GeometryError),
     /// One shift explains it, of less than half a PAN pixel down and to the right.
     Small([f64; 2]),
+    /// One shift explains it, of more than a pixel of MS down and to the right: no misalignment of one product, but
+    /// perhaps of two, or a wrong georeference.
+    Far([f64; 2]),
     /// One shift explains it.
     Tried {
         /// How far PAN lies off MS, in PAN pixels: down, to the right.
@@ -50,6 +53,9 @@ impl Coregistration {
         }
         if found.shift[0].hypot(found.shift[1]) < LEAST {
             return Ok(Self::Small(found.shift));
+        }
+        if found.shift.iter().any(|shift| shift.abs() > scene.ratio() as f64) {
+            return Ok(Self::Far(found.shift));
         }
         config.check(scene.ms().bands)?;
         let (dims, parts) = parts(scene, config)?;
@@ -81,6 +87,12 @@ impl fmt::Display for Coregistration {
             Self::Unknown => f.write_str("the shift between PAN and MS cannot be measured, and is left"),
             Self::Refused(error) => write!(f, "PAN and MS are left as they lie: {error}"),
             Self::Small(shift) => write!(f, "PAN lies {}, which is little and is left", place(shift)),
+            Self::Far(shift) => write!(
+                f,
+                "PAN lies {}, which is more than a pixel of MS and is left; if the georeference is wrong, correct it with \
+                 --coregister=require",
+                place(shift)
+            ),
             Self::Tried { shift, left: None } => {
                 write!(f, "PAN lies {}, which is left: too few pixels to try a correction", place(shift))
             }
