@@ -12,7 +12,9 @@
 //! Measured on simulated places of 512², 4 and 8 bands, at the gains of four sensors: at most 0.011 off, 0.016 with
 //! noise of 1 % of the range in MS or in PAN; one factor for the whole image instead of one per block: 0.047. On
 //! real images degraded at gains of .2, .3 and .42: within .04 for QuickBird, SPOT 6 and Pléiades, .07 to .13 too
-//! high for WorldView-2.
+//! high for WorldView-2. Fusing those without training, ERGAS with .3 taken for .2 and for .42, with the estimate, with
+//! the true gain: Pléiades 2.11 and 2.39, 1.45 and 1.44, 1.43; SPOT 6 1.48 and 1.55, 1.33, 1.33; WorldView-2 5.31 and
+//! 5.21, 5.13 and 5.10, 4.97 and 4.94. Where the given gain is right the estimate costs: 0.4 to 0.9 %, WorldView-2 3.5 %.
 
 use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
