@@ -309,7 +309,8 @@ fn images_that_do_not_fit_exit_with_4() {
         4,
         &["4 bands", "gdal_translate -b 1"],
     );
-    // MS of a larger place is cut, of another ratio it is not guessed.
+    // MS of a larger place is cut, of another ratio it is not guessed. That place has the smaller one in its middle,
+    // which would be found.
     let other = Pair::new(&["--size", "80"]);
     let fuse = ["fuse", "--pan", &pan, "--ms", &other.path("ms.tif"), "-o", &out, "--coregister=off"];
     let said = ok(&[&fuse[..], &SHORT].concat()).stderr;

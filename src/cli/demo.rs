@@ -48,6 +48,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open(talk)?;
     let options = Options::default();
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, None, talk)?;
+    talk.say(learned.fitted.summary());
     let output = OutputArgs::over(file("fused.tif"));
     let (part, memory) = ([0..scene.rows.fine, 0..scene.columns.fine], output.memory());
     let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms: true };

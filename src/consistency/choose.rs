@@ -42,6 +42,11 @@ const ALIKE: f64 = 4.0;
 /// protocol 1.68 with it, 1.60 without), of twenty and more on other scenes most.
 const CARRIED: f64 = 0.1;
 
+/// Pixels of which half a share is believed: what so little ground tells is one place's, and often the filters' at its
+/// border. By Wald's protocol on pairs with 196 judged pixels a whole share takes ERGAS from 5.08 to 4.29 on
+/// WorldView-2 and from 1.43 to 1.85 on Pléiades.
+const FEW: f64 = 100.0;
+
 /// What was found for one band.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -71,12 +76,13 @@ struct Sums {
 impl Sums {
     /// The share with the least error, and less the less sure it is: with R² the part of the error that f
     /// explains, its variance over n independent pixels is `α² (1 − R²) / (R² n)`, and the positive-part estimate of
-    /// James and Stein takes so much off. A share that explains less than [`CARRIED`] is cut in proportion.
+    /// James and Stein takes so much off. A share that explains less than [`CARRIED`], or was found on little
+    /// ground ([`FEW`]), is cut in proportion.
     fn share(&self) -> f64 {
         let alpha = if self.ff > 0.0 { (self.fe / self.ff).max(0.0) } else { 0.0 };
         let explained = alpha * self.fe / self.ee;
         let unsure = (1.0 - explained) / explained * ALIKE / self.count;
-        let carried = (explained / CARRIED).min(1.0);
+        let carried = (explained / CARRIED).min(1.0) * self.count / (self.count + FEW);
         if alpha > 0.0 && unsure < 1.0 { (alpha * (1.0 - unsure)).min(1.0) * carried } else { 0.0 }
     }
 

@@ -58,6 +58,10 @@ pub fn learn(
     mut checkpoints: Option<&mut Checkpoints>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Learned, MethodError> {
+    if !config.trains() {
+        let wanted = "at least 1 where something is to be trained (not with --effort fast)".to_owned();
+        return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
+    }
     let Prepared { scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
