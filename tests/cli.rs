@@ -103,7 +103,7 @@ fn one_seed_gives_the_same_bytes_and_another_does_not() {
     // Epochs are too few here for the default's network to help: judged, it would be left out whatever the seed.
     for preset in [&["--preset", "faithful"][..], &["--keep", "last"]] {
         let fused = |name: &str, seed: &str, threads: &str| {
-            pair.fused(name, &[preset, &["--seed", seed, "-j", threads]].concat())
+            pair.fused(name, &[preset, &["--seed", seed, "-j", threads, "--overwrite"]].concat())
         };
         let first = fused("a.tif", "7", "1");
         assert!(first == fused("b.tif", "7", "2"), "{preset:?}: threads change the bytes");

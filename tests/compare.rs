@@ -123,7 +123,7 @@ fn the_gate_judges_a_bad_training() {
     let output = pair.run("fuse", &args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(9), "{said}");
-    assert!(said.contains("is better than the trained result") && said.contains("--method"), "{said}");
+    assert!(said.contains("is better than the result") && said.contains("--method"), "{said}");
     assert!(read(Path::new(&out)).is_ok(), "the file is written all the same");
 }
 
@@ -138,7 +138,10 @@ fn the_report_shows_where_methods_err() {
     assert_eq!(output.status.code(), Some(9), "so short a training is worth nothing");
     let report: Value = serde_json::from_str(&std::fs::read_to_string(report).expect("a report")).expect("JSON");
     let warnings = report["warnings"].as_array().expect("a list");
-    assert!(warnings.iter().any(|w| w.as_str().is_some_and(|w| w.contains("better than the trained"))), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|w| w.as_str().is_some_and(|w| w.contains("is better than the result"))),
+        "{warnings:?}"
+    );
     let rows = report["tables"][1]["rows"].as_array().expect("the comparison");
     let columns = report["tables"][1]["columns"].as_array().expect("columns");
     let column = |name: &str| columns.iter().position(|c| c["name"] == name).expect("a column of that name");

@@ -9,7 +9,8 @@
 //! # Layout of the JSON, version 2
 //! `schema`, `versions`, `method`, `inputs` (`pan` and `ms` with `path`, `sha256`, `others` of a stack, sizes, `sample`, `nodata`,
 //! `georeferenced`, `pixel_size`; `ratio`), `output`, `warnings`, `notes`, `device`, `scale`
-//! (`DN = offset + scale · x`), `seconds` by part of the run, `pictures` (bands and DN range shown, places of overview
+//! (`DN = offset + scale · x`), `fusion` (base, network and consistency
+//! step; `null` of an image as a whole), `seconds` by part of the run, `pictures` (bands and DN range shown, places of overview
 //! and detail), `spectra`, `tables`, `added` and `maps` as the types here have them. After a training also `seed`,
 //! `instruction_set` (of a CPU), `settings`, `result`, `losses` (per phase `columns` and `rows`); else these are `null`. `profile` is empty unless
 //! the time per call was taken. Adding keys keeps the version; changing or removing one raises it. Version 1 had no

@@ -274,6 +274,7 @@ fn the_json_has_the_layout_of_its_version() {
         "settings",
         "scale",
         "result",
+        "fusion",
         "losses",
         "seconds",
         "profile",
