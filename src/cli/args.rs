@@ -213,8 +213,9 @@ pub struct MethodArgs {
     sensor: Option<Sensor>,
     /// trapan: the best image of the pair; faithful: the method as the paper has it, true to the pixel
     /// geometry; paper: as the published codes ran it
-    #[arg(long, default_value = "trapan", value_parser = named::<Profile>(&["trapan", "faithful", "paper"]))]
-    preset: Profile,
+    /// [default: trapan; experiment: faithful]
+    #[arg(long, value_parser = named::<Profile>(&["trapan", "faithful", "paper"]))]
+    preset: Option<Profile>,
     /// How much time the result is worth. fast trains nothing: the best closed form, and the consistency step;
     /// best takes three times as many epochs as default. With preset trapan
     #[arg(long, default_value = "default", value_parser = named::<Effort>(&["fast", "default", "best"]))]
@@ -362,6 +363,15 @@ impl MethodArgs {
         self.sensor.unwrap_or(Sensor::Generic)
     }
 
+    fn preset(&self) -> Profile {
+        self.preset.unwrap_or(Profile::Trapan)
+    }
+
+    /// Takes this preset if none was asked for.
+    pub fn by_default(&mut self, preset: Profile) {
+        self.preset.get_or_insert(preset);
+    }
+
     /// The same run by the method as the paper has it.
     pub fn faithful(&self, config: &Config) -> Config {
         let of_paper = Config::with_gains(config.sensor, Profile::Faithful, config.ms_gains.clone());
@@ -385,7 +395,7 @@ impl MethodArgs {
     }
 
     fn unit(&self, scale: Scale) -> Scale {
-        if self.preset == Profile::Paper { scale.by_depth() } else { scale }
+        if self.preset() == Profile::Paper { scale.by_depth() } else { scale }
     }
 
     /// The settings with the MTF gains estimated from the scene, if asked for.
@@ -414,8 +424,8 @@ impl MethodArgs {
     pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
         let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
         let mut config = match &self.mtf_gains {
-            Some(Gains::These(gains)) => Config::with_gains(sensor, self.preset, gains.clone()),
-            _ => Config::new(sensor, self.preset, bands)?,
+            Some(Gains::These(gains)) => Config::with_gains(sensor, self.preset(), gains.clone()),
+            _ => Config::new(sensor, self.preset(), bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
         config.upsample = self.upsample.unwrap_or(config.upsample);
@@ -434,7 +444,7 @@ impl MethodArgs {
             (Keep::Best, Order::FullReduced) => Keep::Last,
             (keep, _) => keep,
         });
-        if self.preset == Profile::Trapan {
+        if self.preset() == Profile::Trapan {
             config = config.with_effort(self.effort);
         } else if self.effort != Effort::Default {
             let value =

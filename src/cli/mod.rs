@@ -180,7 +180,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Fuse(args) => fuse::run(&args, talk),
         Command::Info(args) => info::run(&args, talk),
         Command::Compare(args) => compare::run(&args, talk),
-        Command::Experiment(args) => experiment::run(&args, talk),
+        Command::Experiment(args) => experiment::run(*args, talk),
         Command::Assess(args) => assess::run(&args, talk),
         Command::Infer(args) => infer::run(&args, talk),
         Command::Degrade(args) => degrade::run(&args, talk),

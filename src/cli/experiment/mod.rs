@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 use trapan::engine::{Device, Options};
+use trapan::method::config::Profile;
 use trapan::method::experiment::Study;
 use trapan::method::{Config, Contest, MethodError};
 use trapan::quality::Phase;
@@ -63,8 +64,10 @@ struct Row {
 }
 
 /// Runs `experiment`.
-pub fn run(args: &ExperimentArgs, talk: Talk) -> Result<(), CliError> {
+pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
+    // The paper's ablations are of the paper's method.
+    args.method.by_default(Profile::Faithful);
     let Matched { scene, sensor, paths } = args.input.open(talk)?;
     check_outputs(&paths, &[Output::new(&args.output, Format::Json)])?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
