@@ -207,11 +207,13 @@ fn the_unit_of_pan_does_not_matter() {
         ("an offset", |v| v + 20000.0),
     ];
     for (name, unit) in units {
+        // Rounding to eight bits is more than another unit: closed forms are chosen anew, for better, too.
+        let least = if name == "eight bits" { 0.9 } else { 0.98 };
         let other = same.with(unit, |v| v);
         let found = same.error(&quick(&other, &fast()), all);
-        assert!((found / quick_error - 1.0).abs() < 0.02, "{name}, fast: {found:.2} instead of {quick_error:.2}");
+        assert!((least..1.02).contains(&(found / quick_error)), "{name}, fast: {found:.2} instead of {quick_error:.2}");
         let found = same.error(&trained(&other, &short), all);
-        assert!((found / error - 1.0).abs() < 0.02, "{name}, trained: {found:.2} instead of {error:.2}");
+        assert!((least..1.02).contains(&(found / error)), "{name}, trained: {found:.2} instead of {error:.2}");
     }
 }
 
