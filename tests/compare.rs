@@ -151,7 +151,7 @@ fn the_report_shows_where_methods_err() {
     for kind in kinds {
         assert_eq!(
             kind.iter().map(|m| &m["method"]).collect::<Vec<_>>(),
-            rows.iter().map(|r| &r["name"]).collect::<Vec<_>>()
+            rows.iter().map(|r| &r["name"]).filter(|name| *name != "truth").collect::<Vec<_>>()
         );
         for map in kind {
             let (mean, high) = (map["mean"].as_f64().expect("a mean"), map["ramp"]["high"].as_f64().expect("an end"));
