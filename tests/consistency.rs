@@ -327,7 +327,8 @@ fn noise_is_not_let_in() {
     use trapan::consistency::{CANDIDATES, Experiment, choose, noise};
     use trapan::method::config::Sensor;
     use trapan::method::simulate::{Spec, simulate};
-    let (side, bands) = (256, 4);
+    // Noise is not estimated from fewer blocks than MS of this size has.
+    let (side, bands) = (512, 4);
     let sensor = Sensor::Qb;
     let gains = sensor.ms_gains(bands).expect("4 bands");
     for seed in [1, 2] {

@@ -75,7 +75,7 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
     Ok(fused.swap_remove(0))
 }
 
-/// Fuses a scene by total variation, all of it in memory; with the consistency step if a fixed one is asked for.
+/// Fuses a scene by total variation, all of it in memory, without a consistency step.
 ///
 /// # Errors
 /// What reading or the sink reports; [`MethodError::Memory`] for a scene too large.
