@@ -31,7 +31,7 @@ pub fn run(
     let (fitted, collected) = if name == Method::Tv.name() {
         let range = scale.range;
         let ((), collected) = write_rows(scene, part, range, lms, output, creation, |sink| {
-            Ok(method::total_variation(scene, config, memory, lms, sink)?)
+            Ok(method::total_variation(scene, scale, config, memory, lms, sink)?)
         })?;
         (None, collected)
     } else {

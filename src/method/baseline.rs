@@ -1,11 +1,14 @@
 //! Fusion without training, with the settings of a run: fitted to windows, applied strip by strip.
 
 use super::apply::{Rows, Sink};
-use super::config::Sensor;
+use super::config::{Consistency, Sensor};
 use super::windows::{self, window_dims};
-use super::{Config, MethodError};
+use super::{Config, Contest, MethodError};
 use crate::classical::{self, Form, Inputs, Method, Stream, TvSettings};
-use crate::raster::{Pair, Scene, Survey};
+use crate::consistency::{self, CANDIDATES, Experiment, Step, Validity};
+use crate::filter;
+use crate::quality::Phase;
+use crate::raster::{Pair, Scale, Scene, Survey};
 
 /// Shares of a sensor's bands in its PAN, as the literature has them (Palsson 2013 and the benchmark of
 /// Vivone 2020); WorldView-2 has the bands of WorldView-3. The benchmark takes those of IKONOS for QuickBird
@@ -75,12 +78,13 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
     Ok(fused.swap_remove(0))
 }
 
-/// Fuses a scene by total variation, all of it in memory, without a consistency step.
+/// Fuses a scene by total variation, all of it in memory, with the consistency step that `config` asks for.
 ///
 /// # Errors
 /// What reading or the sink reports; [`MethodError::Memory`] for a scene too large.
 pub fn total_variation(
     scene: &Scene<'_>,
+    scale: &Scale,
     config: &Config,
     memory: u64,
     lms: bool,
@@ -94,7 +98,36 @@ pub fn total_variation(
         return Err(MethodError::Memory { method, needed, memory });
     }
     let pair = scene.pair()?;
-    let hrms = baseline(method, &pair, config)?;
+    let mut hrms = baseline(method, &pair, config)?;
+    let nu = match config.consistency {
+        Consistency::Off => vec![None; pair.ms.bands],
+        Consistency::Nu(nu) => vec![Some(nu); pair.ms.bands],
+        Consistency::Auto => chosen_nu(&pair, scale, config)?,
+    };
+    let valid = pair.valid();
+    let covered = valid.as_ref().map(|valid| filter::covered(valid, pair.rows, pair.columns));
+    let validity = valid.as_deref().zip(covered.as_deref()).map(|(image, ms)| Validity { image, ms });
+    Step::new(pair.rows, pair.columns, &config.ms_gains, &nu).whole(&mut hrms, &pair.ms.data, validity);
     let lms = if lms { baseline(Method::Exp, &pair, config)? } else { Vec::new() };
-    Ok(sink(Rows { lms, hrms, valid: pair.valid() })?)
+    Ok(sink(Rows { lms, hrms, valid })?)
+}
+
+/// ν of each band by the pair one resolution lower, fused by total variation.
+fn chosen_nu(pair: &Pair, scale: &Scale, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
+    let reduced = Contest::new(pair, scale, config, Phase::True).reduced;
+    let x = baseline(Method::Tv, &reduced, config)?;
+    let (image, below) = (reduced.pan.valid.as_deref(), reduced.ms.valid.as_deref());
+    let noise = consistency::noise(&pair.ms.data, pair.columns.coarse, pair.ms.bands, pair.ms.valid.as_deref());
+    let experiment = Experiment {
+        grids: [reduced.rows, reduced.columns],
+        x: &x,
+        other: None,
+        ms: &reduced.ms.data,
+        truth: &pair.ms.data,
+        judged: image,
+        valid: image.zip(below).map(|(image, ms)| Validity { image, ms }),
+        noise: &noise,
+    };
+    let choices = consistency::choose(&[experiment], &config.ms_gains, &CANDIDATES);
+    Ok(choices.into_iter().map(|choice| choice.nu).collect())
 }
