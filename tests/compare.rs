@@ -143,6 +143,8 @@ fn the_report_shows_where_methods_err() {
         "{warnings:?}"
     );
     let rows = report["tables"][1]["rows"].as_array().expect("the comparison");
+    // MS as the truth has scores, but no map.
+    let rows: Vec<&Value> = rows.iter().filter(|row| row["name"] != "truth").collect();
     let columns = report["tables"][1]["columns"].as_array().expect("columns");
     let column = |name: &str| columns.iter().position(|c| c["name"] == name).expect("a column of that name");
     let maps = report["maps"].as_array().expect("maps");
@@ -151,7 +153,7 @@ fn the_report_shows_where_methods_err() {
     for kind in kinds {
         assert_eq!(
             kind.iter().map(|m| &m["method"]).collect::<Vec<_>>(),
-            rows.iter().map(|r| &r["name"]).filter(|name| *name != "truth").collect::<Vec<_>>()
+            rows.iter().map(|r| &r["name"]).collect::<Vec<_>>()
         );
         for map in kind {
             let (mean, high) = (map["mean"].as_f64().expect("a mean"), map["ramp"]["high"].as_f64().expect("an end"));
@@ -161,7 +163,7 @@ fn the_report_shows_where_methods_err() {
     }
     // The mean over the blocks of a scene of whole blocks is the index; so are the angles of all pixels.
     for (kind, name) in [(1, "Dλ"), (3, "R-SAM")] {
-        for (map, row) in maps[kind * rows.len()..].iter().zip(rows) {
+        for (map, row) in maps[kind * rows.len()..].iter().zip(&rows) {
             let [mean, index] = [&map["mean"], &row["values"][column(name)]].map(|v| v.as_f64().expect("a number"));
             assert!((mean - index).abs() < 1e-5 * index, "{name} of {}: {mean} and {index}", row["name"]);
         }

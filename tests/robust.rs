@@ -200,7 +200,8 @@ fn the_unit_of_pan_does_not_matter() {
     let short = Config { epochs: 8, dam_epochs: 10, ..short() };
     let [fused, learned] = [quick(&same, &fast()), trained(&same, &short)];
     let [quick_error, error] = [&fused, &learned].map(|fused| same.error(fused, all));
-    let units: [(&str, fn(f32) -> f32); 4] = [
+    type Unit = fn(f32) -> f32;
+    let units: [(&str, Unit); 4] = [
         ("reflectance", |v| v / 1e4),
         ("eight bits", |v| (v / 8.0).round()),
         ("ten times", |v| 10.0 * v),

@@ -112,7 +112,7 @@ impl Talk {
     /// the warnings.
     fn say_to_the_quiet(self, line: impl std::fmt::Display) {
         if self == Self::Quiet {
-            eprintln!("{line}");
+            terminal::note(line);
         }
     }
 

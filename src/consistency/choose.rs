@@ -45,7 +45,7 @@ const CARRIED: f64 = 0.1;
 /// Pixels of which half a share is believed: what so little ground tells is one place's, and often the filters' at its
 /// border. By Wald's protocol on pairs with 196 judged pixels a whole share takes ERGAS from 5.08 to 4.29 on
 /// WorldView-2 and from 1.43 to 1.85 on Pléiades.
-const FEW: f64 = 30.0;
+const FEW: f64 = 20.0;
 
 /// What was found for one band.
 #[derive(Clone, Debug, PartialEq)]

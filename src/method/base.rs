@@ -50,9 +50,12 @@ pub(super) fn stream(
     Ok(classical::Stream::new([rows, columns], config.upsample, &config.ms_gains, forms)?)
 }
 
+/// PAN, MS, and where both are valid.
+type Image<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
+
 fn fit(
     methods: &[Method],
-    images: &[(&[f32], &[f32], Option<Vec<bool>>)],
+    images: &[Image<'_>],
     [rows, columns]: [Grid; 2],
     config: &Config,
 ) -> Result<Vec<Form>, ClassicalError> {

@@ -66,7 +66,7 @@ pub struct Model {
     pub reduced_weight: Option<Tensor>,
     /// Weights of the fusion network.
     pub fusion: Fusion,
-    /// Weights that [`Model::judge`] applies to the reduced pair, if it is judged.
+    /// The reduced pair fused as a whole, if it is judged.
     pub judged: Option<Judged>,
     /// Weights of the degradation network.
     pub dam: Dam,
