@@ -41,8 +41,9 @@ pub struct FuseArgs {
     /// degraded by its ratio, and holds the whole scene in memory
     #[arg(long)]
     compare: bool,
-    /// Exit with code 9, still writing everything, if a closed-form method is better than training
-    /// both in HQNR and in what degrading the image gives back
+    /// Exit with code 9, still writing everything, if a closed-form method is better by Wald's protocol, both in
+    /// ERGAS and in Q2n; trains once more, on the degraded pair. Where that is too small to train on: both in
+    /// HQNR and in what degrading the image gives back
     #[arg(long)]
     quality_gate: bool,
     /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed

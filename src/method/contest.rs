@@ -18,13 +18,6 @@ pub struct FullResult {
     pub consistency: Consistency,
 }
 
-impl FullResult {
-    /// Whether this is better both in HQNR and in what degrading it gives back.
-    pub fn beats(&self, other: &Self) -> bool {
-        self.full.hqnr > other.full.hqnr && self.consistency.ergas < other.consistency.ergas
-    }
-}
-
 /// Where a fused image is distorted, judged without reference.
 #[derive(Clone, Debug)]
 pub struct FullMaps {
