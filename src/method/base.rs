@@ -51,9 +51,13 @@ pub(super) fn stream(
 }
 
 /// PAN, MS, and where both are valid.
-type Image<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
+pub(super) type Image<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
 
-fn fit(
+/// Fits methods to images of one size together.
+///
+/// # Errors
+/// Those of [`Form::fit`].
+pub(super) fn fit(
     methods: &[Method],
     images: &[Image<'_>],
     [rows, columns]: [Grid; 2],

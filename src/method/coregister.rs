@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::parts::{Part, parts};
-use super::{Config, Dims, MethodError};
-use crate::classical::{Form, Inputs, Method, Stream, TvSettings};
+use super::{Config, Dims, MethodError, base};
+use crate::classical::Method;
 use crate::filter::{self, Grid};
 use crate::raster::{Check, GeometryError, Scene};
 
@@ -138,22 +138,9 @@ fn errors(
     if !reduced.iter().any(|(.., valid)| (0..rows.fine * columns.fine).any(|i| judged(i, valid))) {
         return Ok(None);
     }
-    let windows: Vec<_> = reduced
-        .iter()
-        .map(|(pan, ms, valid)| Inputs {
-            pan,
-            ms,
-            rows,
-            columns,
-            ms_gains: &config.ms_gains,
-            pan_gain: config.pan_gain,
-            upsample: config.upsample,
-            valid: valid.as_deref(),
-            tv: TvSettings::default(),
-        })
-        .collect();
-    let forms = Form::fit(&[METHOD], &windows)?;
-    let stream = Stream::new([rows, columns], config.upsample, &config.ms_gains, &forms)?;
+    let images: Vec<_> = reduced.iter().map(|(pan, ms, valid)| (&pan[..], &ms[..], valid.clone())).collect();
+    let forms = base::fit(&[METHOD], &images, [rows, columns], config)?;
+    let stream = base::stream(rows, columns, config, &forms)?;
     let mut errors = vec![0.0; dims.bands];
     for (part, (pan, ms, valid)) in parts.iter().zip(&reduced) {
         let (_, fused) = stream.whole(pan, ms);
