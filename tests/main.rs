@@ -39,6 +39,7 @@ mod robust;
 mod scene;
 mod shaders;
 mod sharpen;
+mod sharpness;
 mod startup;
 mod support;
 mod training;

@@ -234,7 +234,9 @@ pub struct MethodArgs {
     /// sensor's do, for sensors whose gains nobody knows [default: the sensor's]
     #[arg(long, value_name = "G,G,…|auto")]
     mtf_gains: Option<Gains>,
-    /// MTF gain of PAN at Nyquist [default: the sensor's]
+    /// MTF gain of PAN at Nyquist, with which it is blurred for the reduced pair [default: the sensor's, or what
+    /// the pair says: that of MS for sensors whose gains are not published, PAN's own where it is sharper than
+    /// published; presets faithful and paper: the sensor's]
     #[arg(long, value_name = "G")]
     pan_gain: Option<f64>,
     /// Bits of the values; the networks then work in units of the largest value that these
@@ -428,6 +430,7 @@ impl MethodArgs {
             _ => Config::new(sensor, self.preset(), bands)?,
         };
         config.pan_gain = self.pan_gain.unwrap_or(config.pan_gain);
+        config.pan_auto &= self.pan_gain.is_none();
         config.upsample = self.upsample.unwrap_or(config.upsample);
         config.base = self.base.unwrap_or(config.base);
         config.crops = self.crops.unwrap_or(config.crops);

@@ -67,6 +67,11 @@ impl Sensor {
         }
     }
 
+    /// Whether the gains are the sensor's own, and not those of any.
+    pub fn is_published(self) -> bool {
+        !self.preset().ms_gains.is_empty()
+    }
+
     /// Nyquist gain of PAN.
     pub fn pan_gain(self) -> f64 {
         self.preset().pan_gain
@@ -237,8 +242,10 @@ pub struct Config {
     pub profile: Profile,
     /// MTF gain at Nyquist per band.
     pub ms_gains: Vec<f64>,
-    /// MTF gain at Nyquist of PAN.
+    /// MTF gain at Nyquist of PAN, with which the reduced pair's PAN is blurred.
     pub pan_gain: f64,
+    /// Whether that gain gives way to what the pair says; see `sharpness`.
+    pub pan_auto: bool,
     /// Upsampling of MS.
     pub upsample: Upsample,
     /// Whether gaps of nodata are filled with what is near, PAN is given the unit of MS, hot pixels are cut off and a
@@ -331,6 +338,7 @@ impl Config {
             profile,
             ms_gains,
             pan_gain: preset.pan_gain,
+            pan_auto: best,
             upsample: match profile {
                 Profile::Trapan => Upsample::Spline,
                 Profile::Faithful => Upsample::Cubic,

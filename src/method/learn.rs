@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, train, units};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, sharpness, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
 use crate::raster::{Scale, Scene, Survey};
@@ -62,7 +62,8 @@ pub fn learn(
         let wanted = "at least 1 where something is to be trained (not with --effort fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
     }
-    let Prepared { scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
+    let Prepared { config, scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
+    let config = &config;
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
@@ -102,6 +103,8 @@ pub fn learn(
 
 /// What a training sees.
 pub(super) struct Prepared {
+    /// The settings, with what the pair settles.
+    pub config: Config,
     /// The unit of its values.
     pub scale: Scale,
     /// Sizes of its windows.
@@ -132,8 +135,9 @@ pub(super) fn prepare(
     }
     let view = View { scene, scale: &scale, means: &survey.means, near: config.robust };
     let mut samples = windows::samples(&view, &dims, &windows, config)?;
-    let start = base::choose(&mut samples, &dims, config)?;
-    Ok(Prepared { scale, dims, windows, samples, start })
+    let config = Config { pan_gain: sharpness::pan_gain(&samples, dims.columns.fine, config), ..config.clone() };
+    let start = base::choose(&mut samples, &dims, &config)?;
+    Ok(Prepared { config, scale, dims, windows, samples, start })
 }
 
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
@@ -152,9 +156,10 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
 pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
-    let Prepared { scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
+    let Prepared { config, scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
+    let nu = settle(&samples, &[], &dims, &config).nu;
     Ok(Fitted {
-        config: config.clone(),
+        config,
         bands: dims.bands,
         ratio: dims.rows.ratio,
         scale,
@@ -164,7 +169,7 @@ pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &C
         dam: Vec::new(),
         judgement: None,
         sides: 1,
-        nu: settle(&samples, &[], &dims, config).nu,
+        nu,
     })
 }
 
@@ -181,8 +186,8 @@ pub fn program(
     scale: &Scale,
     config: &Config,
 ) -> Result<Arc<Program>, MethodError> {
-    let Prepared { dims, samples, .. } = prepare(scene, survey, scale, config)?;
-    Ok(build(dims, config, samples[0].weights.is_some(), Grain::default()).program)
+    let Prepared { config, dims, samples, .. } = prepare(scene, survey, scale, config)?;
+    Ok(build(dims, &config, samples[0].weights.is_some(), Grain::default()).program)
 }
 
 /// Whether a GPU cannot go on, where another device might.

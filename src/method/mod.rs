@@ -20,6 +20,7 @@ mod sample;
 pub mod scene;
 pub mod schedule;
 pub mod sharpen;
+mod sharpness;
 pub mod simulate;
 mod step;
 mod strips;

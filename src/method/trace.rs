@@ -53,7 +53,7 @@ pub fn write(
     let prepared = prepare(scene, survey, scale, config)?;
     let outcome = &learned.outcome;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(learned, config)).as_bytes())?;
+    save("config.json", format!("{:#}\n", describe(learned, &prepared.config)).as_bytes())?;
     save("samples.safetensors", &samples(&prepared))?;
     save("init.safetensors", &weights(&outcome.initial))?;
     save("final.safetensors", &weights(&outcome.trained))?;
