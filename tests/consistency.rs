@@ -362,6 +362,7 @@ fn noise_is_not_let_in() {
                 ms: &ms_low,
                 other: None,
                 truth: &ms,
+                known: None,
                 judged: None,
                 valid: None,
                 noise: &noise(&ms, side / 4, bands, None),

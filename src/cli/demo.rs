@@ -76,7 +76,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
         talk.say(format_args!("{:9} against the truth: RMSE {rmse:6.2} DN, SAM {sam:5.2}°", row.name));
     }
     let reports = ReportArgs::only(args.output.join("report.html"));
-    let run = Finished::trained((&scene, &scale, &config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &scale, &learned.fitted.config), &learned, &applied, &times);
     let mut report = reports.gather(run, Some(&collected), &output, talk)?;
     if let Some(report) = &mut report {
         report.tables.push(truth);

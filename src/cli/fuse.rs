@@ -162,7 +162,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, (&scene, &survey), &learned, &config, &scale, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &learned.fitted.scale, &config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &learned.fitted.scale, &learned.fitted.config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {

@@ -22,7 +22,9 @@ pub struct Experiment<'a> {
     pub ms: &'a [f32],
     /// `[H, W, C]`.
     pub truth: &'a [f32],
-    /// Pixels to judge by, `[H, W]`; `None`: all.
+    /// Pixels to judge `x` by, `[H, W]`; `None`: all.
+    pub known: Option<&'a [bool]>,
+    /// Those of them to judge `other` by: what it has not learnt from.
     pub judged: Option<&'a [bool]>,
     /// Which pixels are valid.
     pub valid: Option<Validity<'a>>,
@@ -37,14 +39,9 @@ const SAFETY: f64 = 2.0;
 /// over some two pixels.
 const ALIKE: f64 = 4.0;
 
-/// Share of the error that has to be explained for all of it to be believed: what was learnt one resolution lower
-/// does not all hold at full scale. Of six per cent on a SPOT 6 scene of fields nothing was left there (ERGAS by Wald's
-/// protocol 1.68 with it, 1.60 without), of twenty and more on other scenes most.
-const CARRIED: f64 = 0.1;
-
-/// Pixels of which half a share is believed: what so little ground tells is one place's, and often the filters' at
-/// its border. By Wald's protocol a whole share takes ERGAS from 5.08 to 4.29 on WorldView-2 and from 1.43 to 1.85 on
-/// Pléiades, both with 196 judged pixels, and from 1.71 to 1.88 on GF-2 with 36.
+/// Pixels of which half a share is believed, of twice as many nearly all: what so little ground tells is one place's,
+/// and often the filters' at its border. By Wald's protocol a whole share takes GF-2, with 36 judged pixels, from a
+/// spectral angle of 1.49° to 1.60°, and WorldView-2, with 196, from 6.14° to 5.62°.
 const FEW: f64 = 60.0;
 
 /// What was found for one band.
@@ -54,15 +51,15 @@ pub struct Choice {
     pub nu: Option<f64>,
     /// α: the share of the other image that goes with it.
     pub share: f64,
-    /// Mean square error to be expected of the two together.
+    /// Mean square error to be expected of the two together, on ground that the other image has not learnt from.
     pub error: f64,
-    /// The least that can be expected without the other image.
+    /// The same without the other image.
     pub alone: f64,
     /// Sum of the truth over the pixels judged.
     pub level: f64,
 }
 
-/// Sums over the pixels judged: f is what the other image adds after the step, e what the first lacks.
+/// Sums over pixels: f is what the other image adds after the step, e what the first lacks.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     ff: f64,
@@ -76,14 +73,13 @@ struct Sums {
 impl Sums {
     /// The share with the least error, and less the less sure it is: with R² the part of the error that f
     /// explains, its variance over n independent pixels is `α² (1 − R²) / (R² n)`, and the positive-part estimate of
-    /// James and Stein takes so much off. A share that explains less than [`CARRIED`], or was found on little
-    /// ground ([`FEW`]), is cut in proportion.
+    /// James and Stein takes so much off. A share found on little ground is cut: [`FEW`].
     fn share(&self) -> f64 {
         let alpha = if self.ff > 0.0 { (self.fe / self.ff).max(0.0) } else { 0.0 };
         let explained = alpha * self.fe / self.ee;
         let unsure = (1.0 - explained) / explained * ALIKE / self.count;
-        let carried = (explained / CARRIED).min(1.0) * self.count.powi(2) / (self.count.powi(2) + FEW.powi(2));
-        if alpha > 0.0 && unsure < 1.0 { (alpha * (1.0 - unsure)).min(1.0) * carried } else { 0.0 }
+        let believed = 1.0 / (1.0 + (FEW / self.count).powi(3));
+        if alpha > 0.0 && unsure < 1.0 { (alpha * (1.0 - unsure)).min(1.0) * believed } else { 0.0 }
     }
 
     /// Mean square error with a share of f.
@@ -92,7 +88,9 @@ impl Sums {
     }
 }
 
-/// The best candidate for each band, and the share of the other images. Of equal ones the first wins.
+/// The best candidate for each band, and the share of the other images. Of equal ones the first wins. The
+/// candidate is what the first image needs on all ground that is known, the share what the other one betters after
+/// that step on ground that it has not learnt from.
 ///
 /// Where `truth` is MS itself, degraded for the experiment, degrading has taken most of its noise away: the
 /// share `1 − g` of its variance σ², with g the mean of the diagonal of `D Dᵀ`. The step on the pair itself
@@ -104,28 +102,29 @@ impl Sums {
 pub fn choose(experiments: &[Experiment<'_>], gains: &[f64], candidates: &[Option<f64>]) -> Vec<Choice> {
     let bands = gains.len();
     let none = Choice { nu: None, share: 0.0, error: f64::INFINITY, alone: f64::INFINITY, level: 0.0 };
-    let mut choices = vec![none; bands];
-    let mut sums = vec![vec![Sums::default(); bands]; candidates.len()];
-    for experiment in experiments {
-        let [rows, columns] = experiment.grids;
-        let tables = Step::new(rows, columns, gains, &vec![Some(1.0); bands]);
-        sums.iter_mut().zip(candidates).for_each(|(sums, nu)| experiment.add(&tables, *nu, sums));
-    }
-    for (sums, nu) in sums.iter().zip(candidates) {
-        for (choice, sums) in choices.iter_mut().zip(sums).filter(|(_, sums)| sums.count > 0.0) {
-            let share = sums.share();
-            let (error, alone) = (sums.error(share), sums.error(0.0));
-            choice.alone = choice.alone.min(alone);
-            if error < choice.error {
-                *choice = Choice { nu: *nu, share, error, level: sums.truth, ..*choice };
+    let mut best = vec![(f64::INFINITY, none); bands];
+    let tables: Vec<Step> = experiments
+        .iter()
+        .map(|Experiment { grids: [rows, columns], .. }| Step::new(*rows, *columns, gains, &vec![Some(1.0); bands]))
+        .collect();
+    for nu in candidates {
+        let mut sums = vec![[Sums::default(); 2]; bands];
+        experiments.iter().zip(&tables).for_each(|(experiment, tables)| experiment.add(tables, *nu, &mut sums));
+        for ((least, choice), [known, judged]) in best.iter_mut().zip(&sums).filter(|(_, [_, j])| j.count > 0.0) {
+            let share = judged.share();
+            let (error, alone) = (judged.error(share), judged.error(0.0));
+            if known.error(0.0) < *least {
+                *least = known.error(0.0);
+                *choice = Choice { nu: *nu, share, error, alone, level: judged.truth };
             }
         }
     }
-    choices
+    best.into_iter().map(|(_, choice)| choice).collect()
 }
 
 impl Experiment<'_> {
-    fn add(&self, tables: &Step, nu: Option<f64>, sums: &mut [Sums]) {
+    /// Adds to the sums of each band over known pixels and over judged ones.
+    fn add(&self, tables: &Step, nu: Option<f64>, sums: &mut [[Sums; 2]]) {
         let bands = sums.len();
         assert_eq!(bands, self.noise.len(), "one gain and one deviation per band");
         let step = tables.with_nu(&vec![nu; bands]);
@@ -138,19 +137,22 @@ impl Experiment<'_> {
         let other = self.other.map(moved);
         let other = other.as_deref().unwrap_or(&x);
         let pixels = x.chunks_exact(bands).zip(other.chunks_exact(bands)).zip(self.truth.chunks_exact(bands));
-        let mut count = 0.0;
-        for (_, ((x, other), truth)) in pixels.enumerate().filter(|(i, _)| self.judged.is_none_or(|j| j[*i])) {
-            count += 1.0;
-            for (((sums, x), other), truth) in sums.iter_mut().zip(x).zip(other).zip(truth) {
-                let (f, e) = (f64::from(other - x), f64::from(truth - x));
-                (sums.ff, sums.fe, sums.ee) = (sums.ff + f * f, sums.fe + f * e, sums.ee + e * e);
-                sums.truth += f64::from(*truth);
-            }
-        }
-        for (band, sums) in sums.iter_mut().enumerate() {
+        let price = |band: usize| {
             let missing = self.noise[band].powi(2) * (1.0 - tables.energy(band));
-            sums.price += SAFETY * missing * step.lets_in(band) * count;
-            sums.count += count;
+            SAFETY * missing * step.lets_in(band)
+        };
+        let prices: Vec<f64> = (0..bands).map(price).collect();
+        for (i, ((x, other), truth)) in pixels.enumerate() {
+            let used = [self.known, self.judged].map(|pixels| pixels.is_none_or(|pixels| pixels[i]));
+            for (band, sums) in sums.iter_mut().enumerate() {
+                let (f, e) = (f64::from(other[band] - x[band]), f64::from(truth[band] - x[band]));
+                for (sums, _) in sums.iter_mut().zip(used).filter(|(_, used)| *used) {
+                    (sums.ff, sums.fe, sums.ee) = (sums.ff + f * f, sums.fe + f * e, sums.ee + e * e);
+                    sums.truth += f64::from(truth[band]);
+                    sums.price += prices[band];
+                    sums.count += 1.0;
+                }
+            }
         }
     }
 }

@@ -124,6 +124,7 @@ fn chosen_nu(pair: &Pair, scale: &Scale, config: &Config) -> Result<Vec<Option<f
         other: None,
         ms: &reduced.ms.data,
         truth: &pair.ms.data,
+        known: image,
         judged: image,
         valid: image.zip(below).map(|(image, ms)| Validity { image, ms }),
         noise: &noise,

@@ -64,6 +64,11 @@ impl Ground {
             judged: part(&|i, j| !withhold || kept(i, j)),
         }
     }
+
+    /// What is learnt from or judged by, `[h, w]`.
+    pub fn known(&self) -> Vec<bool> {
+        self.trained.iter().zip(&self.judged).map(|(trained, judged)| *judged || *trained > 0.0).collect()
+    }
 }
 
 /// Weights of mean 1 that are 0 where a value rests on nodata; see

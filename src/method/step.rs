@@ -2,6 +2,7 @@
 
 use super::base::Lower;
 use super::config::{Config, Consistency};
+use super::sample::Ground;
 use super::{Dims, Judgement, Sample};
 use crate::consistency::{self, CANDIDATES, Choice, Experiment, Validity};
 use crate::filter::{self, Grid, all_within, mtf_reach};
@@ -33,7 +34,8 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
         let below = image.as_ref().map(|valid| filter::covered(valid, rows, columns));
         let valid = sample.weights.as_ref().map(|w| mask(&w.ms));
         let noise = consistency::noise(&sample.ms, dims.columns.coarse, dims.bands, valid.as_deref());
-        Ready { lower: Lower::of(sample, dims, config), image, below, noise }
+        let known = sample.ground.as_ref().map(Ground::known);
+        Ready { lower: Lower::of(sample, dims, config), image, below, noise, known }
     };
     let ready: Vec<Ready> = samples.iter().map(ready).collect();
     let mut experiments = Vec::new();
@@ -49,6 +51,7 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
             other: base.and(trained),
             ms: &ready.lower.ms,
             truth: &sample.ms,
+            known: ready.known.as_deref(),
             judged: sample.ground.as_ref().map(|ground| &ground.judged[..]),
             valid: valid.map(|(image, ms)| Validity { image, ms }),
             noise: &ready.noise,
@@ -68,6 +71,7 @@ struct Ready {
     image: Option<Vec<bool>>,
     below: Option<Vec<bool>>,
     noise: Vec<f64>,
+    known: Option<Vec<bool>>,
 }
 
 /// ν without looking at the pair.
