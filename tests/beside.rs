@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use trapan::raster::{Header, Item, Layout, Sample, Source};
+use trapan::raster::{Format, Header, Item, Layout, Output, RasterError, Sample, Source, check_outputs};
 
 use crate::fixture::{Fixture, scene, utm};
 
@@ -270,7 +270,10 @@ fn camera_models_of_airbus_count_from_one() {
     put("RPC_PHR1A_P_001.XML", &dimap(&camera()));
     let found = image("_R1C1");
     assert_eq!((&found.metadata.rpc, found.notes.len()), (&wanted, 0));
-    assert_eq!(found.beside, [folder.path().join("RPC_PHR1A_P_001.XML")]);
+    let model = folder.path().join("RPC_PHR1A_P_001.XML");
+    assert_eq!(found.beside, [model.clone()]);
+    let taken = check_outputs(&[found.path], &[Output::new(model, Format::Json)]);
+    assert!(matches!(taken, Err(RasterError::Claimed { .. })), "{taken:?}");
     // Of the whole scene, it says nothing of where another tile begins.
     let found = image("_R2C1");
     assert_eq!((found.metadata.rpc.len(), found.notes.len()), (0, 1));

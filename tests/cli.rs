@@ -417,7 +417,8 @@ fn a_run_is_resumed_on_other_threads() {
     let checkpoint = pair.path("out.tif.checkpoint");
     let broken_off = |epochs: &&str| {
         let args = args("out.tif", epochs, &["--resume", "-j", "2", "--overwrite"]);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trapan")).args(args).spawn().expect("the program starts");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_trapan"));
+        let mut child = program.args(args).stderr(Stdio::null()).spawn().expect("the program starts");
         std::thread::sleep(Duration::from_millis(700));
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs").success());
         child.wait().expect("the program ends").code() == Some(130) && Path::new(&checkpoint).exists()

@@ -48,7 +48,7 @@ fn on_disks(test: &str) {
             continue;
         }
         let ended = ended.unwrap();
-        assert!(ended.status.success(), "{kind}: {}", String::from_utf8_lossy(&ended.stdout));
+        assert!(ended.status.success(), "{kind}: {}", String::from_utf8_lossy(&ended.stderr));
     }
 }
 
@@ -110,37 +110,37 @@ fn child_fills_the_disk() {
     let whole = whole(&folder);
     let total = bytes_of(&folder.join("whole"));
     let mut codes = Vec::new();
-    for eighths in 0..=12 {
+    for quarters in 0..=20 {
         put_old(&disk);
         let filler = disk.join("filler");
         let free = rustix::fs::statvfs(&disk).map(|found| found.f_bfree * found.f_frsize).unwrap();
-        let filled = free.saturating_sub(total * eighths / 8);
+        let filled = free.saturating_sub(total * quarters / 4);
         // As far as there is room.
         let _ = fs::write(&filler, vec![1; filled as usize]);
         let ran = run(&fuse(&folder, &disk));
         fs::remove_file(filler).unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         let [model, image, report] = NAMES.map(|name| fs::read(disk.join(name)).unwrap());
-        assert!([&b"old"[..], &whole[0]].contains(&&model[..]), "{eighths}: half a model: {said}");
-        assert!([&b"old"[..], &whole[1]].contains(&&image[..]), "{eighths}: half an image: {said}");
-        assert!(report == b"old" || serde_json::from_slice::<serde_json::Value>(&report).is_ok(), "{eighths}: {said}");
+        assert!([&b"old"[..], &whole[0]].contains(&&model[..]), "{quarters}: half a model: {said}");
+        assert!([&b"old"[..], &whole[1]].contains(&&image[..]), "{quarters}: half an image: {said}");
+        assert!(report == b"old" || serde_json::from_slice::<serde_json::Value>(&report).is_ok(), "{quarters}: {said}");
         let pictures = disk.join("q");
         if pictures.exists() {
             for name in listing(&pictures) {
                 let picture = fs::read(pictures.join(&name)).unwrap();
-                assert!(picture.ends_with(b"IEND\xae\x42\x60\x82"), "{eighths}: half of {name}");
+                assert!(picture.ends_with(b"IEND\xae\x42\x60\x82"), "{quarters}: half of {name}");
             }
             fs::remove_dir_all(&pictures).unwrap();
         }
-        assert_eq!(listing(&disk), NAMES, "{eighths}: nothing else is left: {said}");
+        assert_eq!(listing(&disk), NAMES, "{quarters}: nothing else is left: {said}");
         let code = ran.status.code();
-        assert!(code == Some(0) || code == Some(8) && said.contains("disk full"), "{eighths}: {code:?} {said}");
+        assert!(code == Some(0) || code == Some(8) && said.contains("disk full"), "{quarters}: {code:?} {said}");
         if code == Some(0) {
-            assert!(model == whole[0] && image == whole[1] && report != b"old", "{eighths}: {said}");
+            assert!(model == whole[0] && image == whole[1] && report != b"old", "{quarters}: {said}");
         }
         codes.push(code);
     }
-    // With nothing free it is found out before any work; with half as much again as is written all is well.
+    // With nothing free it is found out before any work. Some systems keep a share of what they call free.
     assert_eq!((codes[0], codes.last()), (Some(8), Some(&Some(0))), "{codes:?}");
     assert!(codes.is_sorted_by_key(|code| *code != Some(8)), "more room is no worse: {codes:?}");
 }

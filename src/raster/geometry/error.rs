@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Affine, Axis, Header, MAX_RATIO, MIN_RATIO, crs_differ};
 use crate::raster::{
-    Sample,
+    GeoTags, Sample,
     error::{Size, gdal, quoted},
 };
 
@@ -259,6 +259,16 @@ impl GeometryError {
     }
 
     pub(super) fn no_overlap(pan: &Header, ms: &Header) -> Self {
+        let codes = [&pan.geo, &ms.geo].map(GeoTags::epsg);
+        if let (Some(fine), Some(coarse)) = (pan.geo.affine(), ms.geo.affine())
+            && codes[0].is_some() != codes[1].is_some()
+            && pan.geo.has_crs()
+            && ms.geo.has_crs()
+        {
+            // A system with a code and one without were taken for the same.
+            let ratio = coarse.pixel_size()[0] / fine.pixel_size()[0];
+            return Self::crs(pan, ms, &fine, ratio, codes);
+        }
         let place = |image: &Header| image.geo.affine().map_or([0.0; 4], |affine| whole(image, &affine));
         Self::NoOverlap { pan: pan.path.clone(), pan_box: place(pan), ms: ms.path.clone(), ms_box: place(ms) }
     }
