@@ -425,3 +425,26 @@ fn parts_of_large_images_are_parts() {
     let found = gdal.repaired(&error.to_string());
     assert_eq!(found.size(), [4096, 3000], "{error}");
 }
+
+/// A strip that is more than may be held becomes tiles that are not.
+#[test]
+fn images_in_one_strip_are_tiled() {
+    let Some(gdal) = Gdal::new() else { return };
+    let file = Fixture::new(Sample::U16, [2048, 1024, 1]);
+    let path = gdal.0.path().join("in.tif");
+    let data = scene(Sample::U16, file.size);
+    fs::write(gdal.0.path().join("strips.tif"), file.bytes(&data)).unwrap();
+    assert!(gdal.run("gdal_translate -q -co COMPRESS=DEFLATE -co BLOCKYSIZE=1024 strips.tif in.tif"));
+    let window = Window { x: 100, y: 50, width: 20, height: 10 };
+    let limited = |path: &Path| {
+        let mut source = Source::open(&[path]).unwrap();
+        source.limit_memory(1 << 20);
+        source.read(window)
+    };
+    let error = limited(&path).unwrap_err();
+    assert!(matches!(error, RasterError::Unsupported { .. }), "{error}");
+    gdal.repaired(&error.to_string());
+    let found = limited(&gdal.0.path().join("in_fixed.tif")).unwrap();
+    let expected: Vec<f32> = (50..60).flat_map(|y| data[y * 2048 + 100..][..20].iter().copied()).collect();
+    assert_eq!(found.data, expected);
+}
