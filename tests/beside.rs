@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use trapan::raster::{Header, Item, Layout, Sample, Source};
+use trapan::raster::{Format, Header, Item, Layout, Output, RasterError, Sample, Source, check_outputs};
 
 use crate::fixture::{Fixture, scene, utm};
 
@@ -231,6 +231,67 @@ fn camera_models_go_into_the_result_and_move_with_the_crop() {
     let part = found.part(trapan::raster::Window { x: 3, y: 2, width: 9, height: 8 });
     let layout = Layout::fused(&part, &part);
     assert_eq!(layout.metadata.rpc[2..4], [camera()[2] - 2.0, camera()[3] - 3.0]);
+}
+
+/// In the form of Airbus (Pléiades, SPOT), which counts pixels from 1 and has models in both directions.
+fn dimap(numbers: &[f64]) -> String {
+    let names = "LINE_OFF SAMP_OFF LAT_OFF LONG_OFF HEIGHT_OFF LINE_SCALE SAMP_SCALE LAT_SCALE LONG_SCALE HEIGHT_SCALE";
+    let element = |name: &str, value: f64| format!("<{name}>{value}</{name}>\n");
+    let single: String = names.split(' ').zip(&numbers[2..]).map(|(name, v)| element(name, *v)).collect();
+    let lists = |numbers: &[f64]| {
+        let list = |(name, values): (&&str, &[f64])| {
+            values.iter().zip(1..).map(|(v, i)| element(&format!("{name}_{i}"), *v)).collect::<String>()
+        };
+        LISTS.iter().zip(numbers[12..].chunks(20)).map(list).collect::<String>()
+    };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Dimap_Document><Rational_Function_Model><Global_RFM>\
+         <Direct_Model>{}</Direct_Model><Inverse_Model>{}<ERR_BIAS_ROW>0.1</ERR_BIAS_ROW></Inverse_Model>\
+         <RFM_Validity><Direct_Model_Validity_Domain><FIRST_ROW>1</FIRST_ROW></Direct_Model_Validity_Domain>{single}\
+         </RFM_Validity></Global_RFM></Rational_Function_Model></Dimap_Document>",
+        lists(&[0.25; 92]),
+        lists(numbers)
+    )
+}
+
+#[test]
+fn camera_models_of_airbus_count_from_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = |tile: &str| {
+        let path = folder.path().join(format!("IMG_PHR1A_P_001{tile}.TIF"));
+        fs::write(&path, plain().bytes(&scene(Sample::U16, SIZE))).unwrap();
+        Source::open(&[&path]).unwrap().header().clone()
+    };
+    let mut wanted = [&[-1.0; 2][..], &camera()[2..]].concat();
+    wanted[2] -= 1.0;
+    wanted[3] -= 1.0;
+    let other: Vec<f64> = camera().iter().map(|v| v + 7.0).collect();
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    put("RPC_PHR1A_P_001.XML", &dimap(&camera()));
+    let found = image("_R1C1");
+    assert_eq!((&found.metadata.rpc, found.notes.len()), (&wanted, 0));
+    let model = folder.path().join("RPC_PHR1A_P_001.XML");
+    assert!(found.beside.iter().eq([&model]), "{:?}", found.beside);
+    let taken = check_outputs(&[found.path], &[Output::new(model, Format::Json)]);
+    assert!(matches!(taken, Err(RasterError::Claimed { .. })), "{taken:?}");
+    // Of the whole scene, it says nothing of where another tile begins.
+    let found = image("_R2C1");
+    assert_eq!((found.metadata.rpc.len(), found.notes.len()), (0, 1));
+    assert!(found.notes[0].contains("RPC_PHR1A_P_001.XML: not used: it counts pixels from tile R1C1"), "{found:?}");
+    // No tile: GDAL does not look for it either.
+    let found = image("");
+    assert_eq!((found.metadata.rpc.len(), found.notes.len()), (0, 0));
+    // The tile's own goes before the scene's, Maxar's before both.
+    put("RPC_PHR1A_P_001_R1C1.XML", &dimap(&other));
+    assert_eq!(image("_R1C1").metadata.rpc[2], other[2] - 1.0);
+    put("IMG_PHR1A_P_001_R1C1.RPB", &rpb(&camera()));
+    assert_eq!(image("_R1C1").metadata.rpc, camera());
+    fs::remove_file(folder.path().join("IMG_PHR1A_P_001_R1C1.RPB")).unwrap();
+    for (text, why) in [("<Dimap_Document/>", "Global_RFM"), ("<Global_RFM><RFM_Validity/></Global_RFM>", "LINE_OFF")] {
+        put("RPC_PHR1A_P_001_R1C1.XML", text);
+        let found = image("_R1C1");
+        assert!(found.metadata.rpc.is_empty() && found.notes[0].contains(why), "{:?}", found.notes);
+    }
 }
 
 /// A file that cannot be understood is named, and the image read without it: `header` sees to that.

@@ -405,6 +405,35 @@ fn interruption_leaves_nothing() {
     }
 }
 
+/// What was broken off goes on with the same bytes, on as many threads as there are now.
+#[cfg(unix)]
+#[test]
+fn a_run_is_resumed_on_other_threads() {
+    let pair = Pair::new(&[]);
+    let args = |name: &str, epochs: &str, extra: &[&str]| {
+        let args = pair.fuse(name, &[&["--keep", "last"], extra].concat());
+        args.into_iter().map(|a| if a == "3" { epochs.to_owned() } else { a }).collect::<Vec<_>>()
+    };
+    let checkpoint = pair.path("out.tif.checkpoint");
+    let broken_off = |epochs: &&str| {
+        let args = args("out.tif", epochs, &["--resume", "-j", "2", "--overwrite"]);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_trapan"));
+        let mut child = program.args(args).stderr(Stdio::null()).spawn().expect("the program starts");
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs").success());
+        child.wait().expect("the program ends").code() == Some(130) && Path::new(&checkpoint).exists()
+    };
+    // On a fast machine a short run has ended by then.
+    let epochs = ["40", "400", "4000"].into_iter().find(broken_off).expect("a checkpoint is left");
+    let fused = |name: &str, extra: &[&str]| {
+        let args = args(name, epochs, extra);
+        ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        std::fs::read(pair.path(name)).expect("the output is there")
+    };
+    assert!(fused("out.tif", &["--resume", "-j", "1"]) == fused("whole.tif", &["-j", "2"]));
+    assert!(!Path::new(&checkpoint).exists());
+}
+
 #[test]
 fn selftest_passes_on_the_cpu_and_the_software_gpu() {
     for device in ["cpu", "software"] {

@@ -116,7 +116,10 @@ fn rotated_images_fit_if_they_are_rotated_alike() {
     assert_eq!([found.rows.phase, found.columns.phase], [1.5, 1.5]);
     let error = of([80, 80], north_up(0.5, [1000.0, 2000.0], false), [30, 30], ms).unwrap_err();
     assert!(matches!(error, RasterError::Geometry(GeometryError::Rotated { .. })));
-    says(&error, &["30.000°", "gdalwarp -tr 0.5 0.5 -tap", "gdalwarp -tr 2 2 -tap -r cubic ms.tif ms_fixed.tif"]);
+    says(
+        &error,
+        &["30.000°", "gdalwarp -tr 0.5 0.5 -tap", "gdalwarp -tr 2 2 -tap -r cubic -dstalpha ms.tif ms_fixed.tif"],
+    );
 }
 
 #[test]
@@ -164,7 +167,8 @@ fn coordinate_systems_that_differ_come_with_the_command_that_warps() {
         geo
     };
     let fits = |pan: &GeoTags, ms: GeoTags| of([400, 400], pan.clone(), [100, 100], ms);
-    let warp = "gdalwarp -t_srs EPSG:32630 -te 300000 4499800 300200 4500000 -tr 2 2 -r cubic ms.tif ms_fixed.tif";
+    let warp =
+        "gdalwarp -t_srs EPSG:32630 -te 300000 4499800 300200 4500000 -tr 2 2 -r cubic -dstalpha ms.tif ms_fixed.tif";
     let error = fits(&pan, ms(2048, 4326, 1.8e-5, [-5.0, 40.0])).unwrap_err();
     says(&error, &["PAN is in EPSG:32630 and MS in EPSG:4326", warp]);
     says(&fits(&pan, ms(3072, 32631, 2.0, [300000.0, 4500000.0])).unwrap_err(), &["EPSG:32631", warp]);

@@ -12,6 +12,7 @@ mod compare;
 mod consistency;
 mod creation;
 mod damage;
+mod disks;
 mod fills;
 mod filters;
 mod fixture;

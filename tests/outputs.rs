@@ -129,6 +129,7 @@ fn missing_folders_are_named() {
         assert!(said.contains(&format!("folder {}", pair.path(folder))) && !said.contains(".part"), "{said}");
     }
     refused(&["experiment", &pan, &ms, "-o", &pair.path("none/such/runs.jsonl")], 8, &["folder", "none/such"]);
+    refused(&["degrade", &pan, &ms, "-o", &pan], 8, &["pan.tif", "not a folder"]);
     for option in ["--quicklook", "--trace"] {
         let train = ["fuse", &pan, &ms, "-o", &out, option, &pan, "--device", "cpu"];
         refused(&train, 8, &["pan.tif", "not a folder"]);

@@ -1,9 +1,14 @@
 //! Odd files are read as GDAL reads them, and every command that an error suggests repairs what it is about.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
-use trapan::raster::{Pair, Raster, RasterError, Sample, read};
+use trapan::raster::{Pair, Raster, RasterError, Sample, Source, Window, read};
 
+use crate::cli::trapan;
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
 use crate::support::skipped;
 
@@ -136,6 +141,10 @@ fn suggested_conversions_are_accepted() {
         "-ot Float32 -co NBITS=16",
         "-of PNG",
         "-of JPEG",
+        "-of JP2OpenJPEG -co QUALITY=100 -co REVERSIBLE=YES",
+        "-of HFA",
+        "-of NITF",
+        "-of VRT",
     ] {
         if !gdal.make(options) {
             skipped(&format!("this GDAL writes no file with {options}"));
@@ -215,4 +224,227 @@ fn other_suggestions_are_accepted() {
     let marked = image("near infrared as alpha", &Fixture::new(Sample::U16, [64, 64, 4]).with(338, 3, &[0, 0, 2]));
     let found = gdal.repaired(&marked.notes[0]);
     assert_eq!((found.bands, found.notes.len()), (4, 0), "{:?}", marked.notes);
+}
+
+/// A pair in a folder, and what the program says of it.
+struct Files(Gdal);
+
+impl Files {
+    fn put(&self, name: &str, file: &Fixture) {
+        self.values(name, file, &scene(file.sample, file.size));
+    }
+
+    fn values(&self, name: &str, file: &Fixture, data: &[f32]) {
+        fs::write(self.path(name), file.bytes(data)).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.0.path().join(name).display().to_string()
+    }
+
+    /// Fuses the files, or what has been made of them.
+    fn fuse(&self, names: &[&str], extra: &[&str]) -> Output {
+        let fixed = |name: &&str| {
+            let fixed = self.path(&name.replace(".tif", "_fixed.tif"));
+            if Path::new(&fixed).exists() { fixed } else { self.path(name) }
+        };
+        let paths: Vec<String> = names.iter().map(fixed).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let out = self.path("out.tif");
+        trapan(&[&["fuse"], &paths[..], &["-o", &out, "--method", "exp", "--overwrite"], extra].concat())
+    }
+
+    /// The files are refused, say `word`, and are accepted once the command is run that the refusal ends with.
+    fn repaired(&self, names: &[&str], extra: &[&str], word: &str) {
+        let refused = self.fuse(names, extra);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains(word), "{word}: {said}");
+        self.follow(&said);
+        let accepted = self.fuse(names, extra);
+        let still = String::from_utf8(accepted.stderr).unwrap();
+        assert!(accepted.status.success() && !still.contains("W-NODATA"), "{said}{still}");
+        for name in names {
+            let _ = fs::remove_file(self.path(&name.replace(".tif", "_fixed.tif")));
+        }
+    }
+
+    /// Runs the command at the end of a text.
+    fn follow(&self, said: &str) {
+        let line = &said[said.find("gdal").unwrap_or_else(|| panic!("no command in: {said}"))..];
+        assert!(self.0.run(line.trim_end()), "{line}");
+    }
+}
+
+/// North-up in a coordinate system with a code.
+fn placed(size: [usize; 3], pixel: f64, [x, y]: [f64; 2], code: u16) -> Fixture {
+    let geographic = code < 30000;
+    let keys = [1, 1, 0, 3, 1024, 0, 1, 1 + u64::from(geographic), 1025, 0, 1, 1];
+    let keys = [&keys[..], &[if geographic { 2048 } else { 3072 }, 0, 1, u64::from(code)]].concat();
+    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let file = Fixture::new(Sample::U16, size).with(33550, 12, &bits(&[pixel, pixel, 0.0]));
+    file.with(33922, 12, &bits(&[0.0, 0.0, 0.0, x, y, 0.0])).with(34735, 3, &keys)
+}
+
+/// Turned by 30°.
+fn turned(size: [usize; 3], pixel: f64, [x, y]: [f64; 2]) -> Fixture {
+    let (sin, cos) = 30f64.to_radians().sin_cos();
+    let rows =
+        [[pixel * cos, pixel * sin, 0.0, x], [pixel * sin, -pixel * cos, 0.0, y], [0.0; 4], [0.0, 0.0, 0.0, 1.0]];
+    let bits: Vec<u64> = rows.concat().iter().map(|v| v.to_bits()).collect();
+    let keys = [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, u64::from(UTM)];
+    Fixture::new(Sample::U16, size).with(34264, 12, &bits).with(34735, 3, &keys)
+}
+
+const UTM: u16 = 32630;
+/// On the central meridian, 40° north.
+const CORNER: [f64; 2] = [500_000.0, 4_427_756.0];
+
+#[test]
+fn grids_that_do_not_fit_are_resampled() {
+    let Some(gdal) = Gdal::new() else { return };
+    let files = Files(gdal);
+    let pair = ["pan.tif", "ms.tif"];
+    let fine = |pixel| placed([400, 400, 1], pixel, CORNER, UTM);
+    let try_pair = |pan: Fixture, ms: Fixture, extra: &[&str], word: &str| {
+        files.put("pan.tif", &pan);
+        files.put("ms.tif", &ms);
+        files.repaired(&pair, extra, word);
+    };
+    try_pair(fine(2.1), placed([140, 150, 3], 5.8, CORNER, UTM), &[], "ratio 3: gdalwarp -te");
+    try_pair(fine(0.5), placed([400, 400, 3], 0.5, CORNER, UTM), &[], "original resolution");
+    try_pair(fine(0.5), placed([300, 300, 3], 1.8e-5, [-3.001, 40.001], 4326), &[], "warp MS onto PAN's");
+    // In the zone beside, 6° away.
+    let beside = [-12_450.0, 4_445_150.0];
+    try_pair(fine(0.5), placed([300, 300, 3], 2.0, beside, 32631), &[], "warp MS onto PAN's");
+    try_pair(fine(0.5), turned([60, 60, 3], 2.0, CORNER), &[], "turned by 30.000°");
+    try_pair(turned([400, 400, 1], 2.1, CORNER), turned([140, 150, 3], 5.8, CORNER), &[], "ratio 3: gdalwarp");
+    let aligned = ["--assume-aligned=area"];
+    let bare = |size| Fixture::new(Sample::U16, size);
+    try_pair(bare([300, 400, 1]), bare([100, 100, 3]), &aligned, "the same whole ratio");
+    try_pair(bare([256, 256, 1]), bare([256, 256, 3]), &aligned, "original resolution");
+    // PAN in a system without a code: made by GDAL, which alone can write all of its parameters.
+    files.put("plain.tif", &fine(0.5));
+    let system = "+proj=tmerc +lat_0=0 +lon_0=-3.1 +k=0.9996 +x_0=500000 +y_0=0 +datum=WGS84";
+    assert!(files.0.run(&format!("gdalwarp -q -overwrite -t_srs '{system}' -tr 0.5 0.5 -r cubic plain.tif pan.tif")));
+    files.put("ms.tif", &placed([100, 100, 3], 2.0, CORNER, UTM));
+    files.repaired(&pair, &[], "gdalsrsinfo -o wkt");
+}
+
+#[test]
+fn bands_that_do_not_fit_are_resampled() {
+    let Some(gdal) = Gdal::new() else { return };
+    let files = Files(gdal);
+    let three = ["pan.tif", "ms.tif", "nir.tif"];
+    let [x, y] = CORNER;
+    files.put("pan.tif", &placed([400, 400, 1], 0.5, CORNER, UTM));
+    files.put("ms.tif", &placed([100, 100, 3], 2.0, CORNER, UTM));
+    let near = placed([100, 100, 1], 2.0, CORNER, UTM);
+    let bytes = Fixture { sample: Sample::U8, ..near };
+    for (other, word) in [
+        (placed([50, 50, 1], 4.0, CORNER, UTM), "50x50 pixels"),
+        (placed([100, 100, 1], 2.0, [x + 0.7, y - 0.4], UTM), "another georeference"),
+        (placed([100, 100, 1], 1.8e-5, [-3.0001, 40.0001], 4326), "another georeference"),
+        (bytes, "type u8"),
+    ] {
+        files.put("nir.tif", &other);
+        files.repaired(&three, &[], word);
+    }
+    let bare = |sample, size| Fixture::new(sample, size);
+    files.put("pan.tif", &bare(Sample::U16, [256, 256, 1]));
+    files.put("ms.tif", &bare(Sample::U16, [64, 64, 3]));
+    files.put("nir.tif", &bare(Sample::U8, [32, 32, 1]));
+    files.repaired(&three, &["--assume-aligned=area"], "32x32 pixels");
+}
+
+/// Where one of the two files is said to have no data each pixel has none, as neither is right.
+#[test]
+fn a_wrong_nodata_tag_is_taken_away() {
+    let Some(gdal) = Gdal::new() else { return };
+    let files = Files(gdal);
+    let seven = [b'7', 0].map(u64::from);
+    let half = |size: [usize; 3], right: bool, places: &[f32]| {
+        let nodata = |i: usize| (i / size[2] % size[0] >= size[0] / 2) == right;
+        (0..size.iter().product()).map(|i| if nodata(i) { 7.0 } else { places[i].max(8.0) }).collect::<Vec<_>>()
+    };
+    for (name, size, pixel, right) in [("pan.tif", [400, 400, 1], 0.5, false), ("ms.tif", [100, 100, 3], 2.0, true)] {
+        let file = placed(size, pixel, CORNER, UTM).with(42113, 2, &seven);
+        files.values(name, &file, &half(size, right, &scene(Sample::U16, size)));
+    }
+    let refused = String::from_utf8(files.fuse(&["pan.tif", "ms.tif"], &[]).stderr).unwrap();
+    assert!(refused.contains("every pixel is nodata (7)") && refused.contains("-a_nodata none"), "{refused}");
+    files.follow(&refused);
+    let accepted = files.fuse(&["pan.tif", "ms.tif"], &[]);
+    assert!(accepted.status.success(), "{refused}{}", String::from_utf8_lossy(&accepted.stderr));
+}
+
+#[test]
+fn control_points_are_applied() {
+    let Some(gdal) = Gdal::new() else { return };
+    let files = Files(gdal);
+    let pair = ["pan.tif", "ms.tif"];
+    let [x, y] = CORNER;
+    files.put("pan.tif", &placed([400, 400, 1], 0.5, CORNER, UTM));
+    files.put("ms.tif", &Fixture::new(Sample::U16, [100, 100, 3]));
+    let point = |(i, [column, row]): (usize, [f64; 2])| {
+        let (x, y) = (x + 2.0 * column, y - 2.0 * row);
+        format!("<GCP Id=\"{i}\" Pixel=\"{column}\" Line=\"{row}\" X=\"{x}\" Y=\"{y}\"/>")
+    };
+    let corners = [[0.0, 0.0], [100.0, 0.0], [0.0, 100.0], [100.0, 100.0]];
+    let points: String = corners.into_iter().enumerate().map(point).collect();
+    let pam = format!("<PAMDataset><GCPList Projection=\"EPSG:{UTM}\">{points}</GCPList></PAMDataset>");
+    fs::write(files.path("ms.tif.aux.xml"), pam).unwrap();
+    let notes = Source::open(&[files.path("ms.tif")]).unwrap().header().notes.clone();
+    let note = notes.iter().find(|note| note.contains("control points")).unwrap();
+    files.follow(note);
+    let accepted = files.fuse(&pair, &[]);
+    assert!(accepted.status.success(), "{note}: {}", String::from_utf8_lossy(&accepted.stderr));
+    // With points of the user's own, as for images whose shift is not one.
+    let gcp = |[column, row]: [f64; 2]| format!("-gcp {column} {row} {} {} ", x + 2.0 * column, y - 2.0 * row);
+    let gcps: String = corners.into_iter().map(gcp).collect();
+    fs::remove_file(files.path("ms_fixed.tif")).unwrap();
+    assert!(files.0.run(&format!("gdal_translate -q -a_srs EPSG:{UTM} {gcps} ms.tif points.tif")));
+    assert!(files.0.run("gdalwarp -q -order 1 points.tif ms_fixed.tif"));
+    assert!(files.fuse(&pair, &[]).status.success());
+}
+
+/// The part that is suggested of an image that does not fit in memory lies within it.
+#[test]
+fn parts_of_large_images_are_parts() {
+    let Some(gdal) = Gdal::new() else { return };
+    // Compressed zeros, as many as nobody has room for.
+    let side = 3_000_000;
+    let file = Fixture { compression: 8, ..Fixture::new(Sample::F32, [1, 1, 1]) };
+    let file = file.with(256, 4, &[side]).with(257, 4, &[3000]).with(278, 4, &[1]);
+    let (places, lengths) = (vec![0; 3000], vec![0; 3000]);
+    let path = gdal.0.path().join("in.tif");
+    fs::write(&path, file.with(273, 4, &places).with(279, 4, &lengths).bytes(&[0.0])).unwrap();
+    let source = Source::open(&[&path]).unwrap();
+    let window = Window { x: 0, y: 0, width: side as usize, height: 3000 };
+    let error = source.read(window).map(drop).unwrap_err();
+    assert!(matches!(error, RasterError::TooLarge { .. }), "{error}");
+    let found = gdal.repaired(&error.to_string());
+    assert_eq!(found.size(), [4096, 3000], "{error}");
+}
+
+/// A strip that is more than may be held becomes tiles that are not.
+#[test]
+fn images_in_one_strip_are_tiled() {
+    let Some(gdal) = Gdal::new() else { return };
+    let file = Fixture::new(Sample::U16, [2048, 1024, 1]);
+    let path = gdal.0.path().join("in.tif");
+    let data = scene(Sample::U16, file.size);
+    fs::write(gdal.0.path().join("strips.tif"), file.bytes(&data)).unwrap();
+    assert!(gdal.run("gdal_translate -q -co COMPRESS=DEFLATE -co BLOCKYSIZE=1024 strips.tif in.tif"));
+    let window = Window { x: 100, y: 50, width: 20, height: 10 };
+    let limited = |path: &Path| {
+        let mut source = Source::open(&[path]).unwrap();
+        source.limit_memory(1 << 20);
+        source.read(window)
+    };
+    let error = limited(&path).unwrap_err();
+    assert!(matches!(error, RasterError::Unsupported { .. }), "{error}");
+    gdal.repaired(&error.to_string());
+    let found = limited(&gdal.0.path().join("in_fixed.tif")).unwrap();
+    let expected: Vec<f32> = (50..60).flat_map(|y| data[y * 2048 + 100..][..20].iter().copied()).collect();
+    assert_eq!(found.data, expected);
 }

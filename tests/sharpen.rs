@@ -367,8 +367,19 @@ fn nodata_does_not_enter_the_training() {
     assert!((low - high).abs() < 0.02 * low, "full loss {low} or {high}, by what stands in the nodata");
 }
 
-/// Trains; breaks off after `epochs` reports.
+/// Trains on two threads; breaks off after `reports` reports.
 pub fn run(
+    dims: &Dims,
+    config: &Config,
+    samples: &[Window],
+    checkpoints: Option<&mut Checkpoints>,
+    reports: u32,
+) -> Result<Outcome, trapan::method::MethodError> {
+    run_on(2, dims, config, samples, checkpoints, reports)
+}
+
+fn run_on(
+    threads: usize,
     dims: &Dims,
     config: &Config,
     samples: &[Window],
@@ -377,7 +388,7 @@ pub fn run(
 ) -> Result<Outcome, trapan::method::MethodError> {
     let model = Model::build(*dims, config, samples[0].weights.is_some()).expect("checks pass");
     let mut engine =
-        CpuEngine::load(model.program.clone(), 2, Options::default()).expect("two threads").with_isa(Isa::best());
+        CpuEngine::load(model.program.clone(), threads, Options::default()).expect("threads").with_isa(Isa::best());
     let mut left = reports;
     let observe = &mut |_: &Progress| {
         left = left.saturating_sub(1);
@@ -399,7 +410,7 @@ fn a_resumed_training_of_the_default_preset_ends_with_the_same_bytes() {
     resumed(&preset(27), &[&[2], &[4], &[20], &[3, 9, 31], &[47]]);
 }
 
-/// Breaks a training off after so many reports, once or more, and goes on.
+/// Breaks a training off after so many reports, once or more, and goes on, on another number of threads.
 fn resumed(config: &Config, stops: &[&[u32]]) {
     let dims = Dims::aligned(16, 18, 3, 4);
     let samples = samples(&dims, config, 3);
@@ -413,7 +424,7 @@ fn resumed(config: &Config, stops: &[&[u32]]) {
             let stopped = run(&dims, config, &samples, Some(&mut checkpoints), *stop);
             assert!(stopped.is_err_and(|e| e.to_string().contains("interrupted")) && path.exists());
         }
-        let resumed = run(&dims, config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
+        let resumed = run_on(3, &dims, config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
         assert!(resumed.trained == whole.trained, "broken off after {stops:?}: other weights");
         assert_eq!(resumed.steps, whole.steps, "broken off after {stops:?}");
         assert_eq!((resumed.epoch, resumed.best_full), (whole.epoch, whole.best_full));
@@ -437,7 +448,7 @@ fn a_checkpoint_of_another_training_is_refused() {
         run(&dims, config, &samples, Some(checkpoints), u32::MAX).map(|_| ()).expect_err("refused").to_string()
     };
     let said = refused(&other, &mut checkpoints);
-    let device = format!("CPU, 2 threads, {}", Isa::best());
+    let device = format!("CPU, {}", Isa::best());
     assert!(said.contains(&format!("version or device (on {device}; this run is on {device})")), "{said}");
     let whole = std::fs::read(&path).expect("a checkpoint");
     assert!(String::from_utf8_lossy(&whole).contains(&device), "it tells the instruction set");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use trapan::method::Contest;
 use trapan::quality::Phase;
-use trapan::raster::{self, Creation, Format, Layout, Output, Raster, RasterError, Sample};
+use trapan::raster::{self, Creation, Format, Layout, Output, Raster, Sample};
 
 use super::args::MethodArgs;
 use super::inputs::{InputArgs, Matched};
@@ -30,7 +30,9 @@ pub struct DegradeArgs {
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let Matched { scene, sensor, paths } = args.input.open(talk)?;
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
-    raster::check_outputs(&paths, &names.map(|path| Output::new(path, Format::GeoTiff)))?;
+    raster::check_outputs(&paths, &names.clone().map(|path| Output::new(path, Format::GeoTiff)))?;
+    raster::create_folder(&args.output)?;
+    names.iter().try_for_each(|path| raster::check_output(path, args.overwrite))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phases = [scene.rows.phase, scene.columns.phase];
     let scene = args.input.check(scene, &config, talk)?;
@@ -47,8 +49,6 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
     let corner = [&reduced.columns, &reduced.rows].map(|grid| corner(grid.phase, grid.ratio));
     let geo = pair.ms.geo.coarser_from(reduced.ratio(), corner);
-    let create = |source| RasterError::Write { path: args.output.clone(), source };
-    std::fs::create_dir_all(&args.output).map_err(create)?;
     let write = |name: &str, image: &Raster, geo| {
         let layout = Layout {
             geo,

@@ -12,6 +12,7 @@ use super::sample::Sample;
 use super::train::{Judgement, StepRecord};
 use super::weights_file::{self, WeightsError};
 use super::{Config, Dims, MethodError};
+use crate::engine::Engine;
 use crate::raster::write_atomically;
 
 /// Version of the layout; another one is not read.
@@ -127,11 +128,17 @@ impl Checkpoints {
     }
 }
 
+/// What the values of a training depend on: a device, or the instruction set of a CPU, whatever its threads.
+pub(super) fn device(engine: &dyn Engine) -> String {
+    engine.isa().map_or_else(|| engine.name(), |isa| format!("CPU, {isa}"))
+}
+
 /// Names a training: two with the same identity go through the same values.
-pub(super) fn identity(engine: &str, dims: &Dims, config: &Config, samples: &[Sample]) -> String {
+pub(super) fn identity(engine: &dyn Engine, dims: &Dims, config: &Config, samples: &[Sample]) -> String {
     let mut hash = Sha256::new();
     let config = serde_json::to_string(config).expect("settings are plain values");
-    hash.update(format!("{} {engine} {dims:?} {config}", env!("CARGO_PKG_VERSION")));
+    let device = device(engine);
+    hash.update(format!("{} {device} {dims:?} {config}", env!("CARGO_PKG_VERSION")));
     for sample in samples {
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.pan));
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.ms));

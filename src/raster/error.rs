@@ -86,8 +86,7 @@ pub enum RasterError {
         size: [usize; 2],
     },
     /// Files that are to be the bands of one image do not fit.
-    #[error("{}: has {what} unlike {}; files can only be stacked on one grid: resample one with gdalwarp -tr -te -ot",
-        path.display(), first.display())]
+    #[error("{}: has {what} unlike {}; {fix}", path.display(), first.display())]
     Stack {
         /// The file that does not fit.
         path: PathBuf,
@@ -95,6 +94,8 @@ pub enum RasterError {
         first: PathBuf,
         /// The difference, with the values seen.
         what: String,
+        /// What to do, with the command if there is one.
+        fix: String,
     },
     /// A folder whose product cannot be fused as it is.
     #[error("{}: {what}; {fix}", path.display())]
@@ -307,9 +308,11 @@ impl RasterError {
         }
     }
 
-    /// The error of a part of a file that memory has no room for.
-    pub(super) fn too_large(path: &Path, what: String) -> Self {
-        Self::TooLarge { path: path.to_owned(), what, fix: translate("-srcwin 0 0 4096 4096", path) }
+    /// The error of a part of an image that memory has no room for.
+    pub(super) fn too_large(path: &Path, what: String, size: [usize; 2]) -> Self {
+        // What is beyond the image GDAL would fill with zeros.
+        let [width, height] = size.map(|side| side.min(4096));
+        Self::TooLarge { path: path.to_owned(), what, fix: translate(&format!("-srcwin 0 0 {width} {height}"), path) }
     }
 
     /// The error of a failed write.

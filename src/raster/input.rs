@@ -83,7 +83,7 @@ impl Input {
         if end > self.size {
             return Err(self.truncated(what, end));
         }
-        let too_large = |_| RasterError::too_large(&self.path, format!("{what} of {length} bytes"));
+        let too_large = |_| RasterError::too_large(&self.path, format!("{what} of {length} bytes"), [usize::MAX; 2]);
         let bytes = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory.into()).and_then(room);
         let mut bytes = bytes.map_err(too_large)?;
         bytes.resize(length as usize, 0);

@@ -15,6 +15,9 @@ pub(super) struct Tile {
     place: Window,
 }
 
+/// What to do about tiles that make no image.
+const LOOK: &str = "look at their georeference, and name the files of one tile by --pan and --ms";
+
 impl Source {
     /// Opens files that lie side by side on one grid. What none of them covers has no data. The lists that
     /// come with such files are not asked: they have been seen to contradict the files.
@@ -34,6 +37,7 @@ impl Source {
             path: header.path.clone(),
             first: first.path.clone(),
             what,
+            fix: format!("tiles of one image have one grid: {LOOK}"),
         };
         let affine = |header: &Header| {
             header.geo.affine().ok_or_else(|| misfit(header, "no georeference that says where the tile lies".into()))
@@ -64,8 +68,7 @@ impl Source {
         let corner = places.iter().position(|w| [w.x, w.y] == [0; 2]);
         let Some(corner) = corner.filter(|_| width.saturating_mul(height) / MAX_GAPS <= known) else {
             let what = format!("its tiles leave most of {width}x{height} pixels empty, or the first corner");
-            let fix = "look at their georeference, and name the files of one tile by --pan and --ms".to_owned();
-            return Err(RasterError::Product { path: first.path, what, fix });
+            return Err(RasterError::Product { path: first.path, what, fix: LOOK.to_owned() });
         };
         let mut header = Header { width, height, ..sources[corner].header().clone() };
         let others = sources.iter().enumerate().filter(|(i, _)| *i != corner);

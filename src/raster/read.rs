@@ -10,7 +10,7 @@ use super::{
     directory::Directory,
     error::{RasterError, translate},
     geo::SAME,
-    geometry::crs_differ,
+    geometry::{crs_differ, onto_grid},
     image::{Image, Slot},
     input::Input,
     metadata,
@@ -181,7 +181,8 @@ impl Source {
             }
         };
         if let Some(what) = what {
-            return Err(RasterError::Stack { path: new.path, first: header.path.clone(), what });
+            let fix = onto_grid(header, &new);
+            return Err(RasterError::Stack { path: new.path, first: header.path.clone(), what, fix });
         }
         let bands = header.bands;
         header.others.push(new.path);
@@ -377,7 +378,7 @@ impl Source {
 
     fn too_large(&self, window: Window) -> RasterError {
         let what = format!("an image of {}x{} pixels in {} bands", window.width, window.height, self.header.bands);
-        RasterError::too_large(&self.header.path, what)
+        RasterError::too_large(&self.header.path, what, self.header.size())
     }
 }
 

@@ -212,7 +212,7 @@ impl Storage {
         values.map(Some).map_err(|e| match e.kind() {
             io::ErrorKind::OutOfMemory => {
                 let bytes = self.coding.decoded(self.chunk[0], self.rows(index));
-                RasterError::too_large(&input.path, format!("{name} of {bytes} bytes"))
+                RasterError::too_large(&input.path, format!("{name} of {bytes} bytes"), [self.width, self.height])
             }
             _ => input.damaged(format!("{name}: {e}")),
         })

@@ -120,7 +120,7 @@ impl Survey {
                     let mut all = Vec::new();
                     let what = format!("which of {}x{} pixels are valid", ms.width, ms.height);
                     let room = all.try_reserve_exact(ms.width * ms.height);
-                    room.map_err(|_| RasterError::too_large(&ms.path, what))?;
+                    room.map_err(|_| RasterError::too_large(&ms.path, what, ms.size()))?;
                     all.resize(ms.width * ms.height, true);
                     ms_valid = Some(all);
                 }

@@ -82,6 +82,11 @@ impl Element {
         self.children.iter().filter(move |child| child.name == name)
     }
 
+    /// The first element of a name, this one or any within it.
+    pub(super) fn find(&self, name: &str) -> Option<&Self> {
+        if self.name == name { Some(self) } else { self.children.iter().find_map(|child| child.find(name)) }
+    }
+
     /// The text of the first child of a name, unless it is empty.
     pub(super) fn text_of(&self, name: &str) -> Option<&str> {
         self.all(name).next().map(|child| child.text.trim()).filter(|text| !text.is_empty())

@@ -8,14 +8,18 @@ use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use trapan::raster::{Creation, Item, Layout, Metadata, Sample, Source, write};
 
-const NAMES: [&str; 5] = ["scene.tif.aux.xml", "scene.tfw", "scene.prj", "scene.RPB", "scene_RPC.TXT"];
+const IMAGE: &str = "IMG_X_R1C1.tif";
+const WORLD: &str = "IMG_X_R1C1.tfw";
+const SYSTEM: &str = "IMG_X_R1C1.prj";
+const NAMES: [&str; 6] =
+    ["IMG_X_R1C1.tif.aux.xml", WORLD, SYSTEM, "IMG_X_R1C1.RPB", "IMG_X_R1C1_RPC.TXT", "RPC_X.XML"];
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = TempDir::new().expect("a temporary folder");
     let item = Item { name: "A".to_owned(), value: "1".to_owned(), ..Item::default() };
     let metadata = Metadata { items: vec![item], ..Metadata::default() };
     let layout = Layout { metadata, ..Layout::new([2, 2], 2, Sample::U16) };
-    let path = folder.path().join("scene.tif");
+    let path = folder.path().join(IMAGE);
     write(&path, &layout, &[0.0; 8], None, &Creation::default(), false).expect("an image");
     folder
 });
@@ -25,11 +29,11 @@ fuzz_target!(|bytes: &[u8]| {
     let folder = FOLDER.path();
     NAMES.iter().for_each(|name| drop(fs::remove_file(folder.join(name))));
     let name = NAMES[usize::from(*choice) % NAMES.len()];
-    if name == "scene.prj" {
-        fs::write(folder.join("scene.tfw"), "1 0 0 -1 0 0").expect("a world file");
+    if name == SYSTEM {
+        fs::write(folder.join(WORLD), "1 0 0 -1 0 0").expect("a world file");
     }
     fs::write(folder.join(name), text).expect("a file beside the image");
-    let source = Source::open(&[folder.join("scene.tif")]).expect("the image itself is whole");
+    let source = Source::open(&[folder.join(IMAGE)]).expect("the image itself is whole");
     let header = source.header();
     assert!(matches!(header.metadata.rpc.len(), 0 | 92));
     assert_eq!((header.descriptions.len(), header.metadata.colours.len()), (header.bands, header.bands));

@@ -55,8 +55,9 @@ def files_of_the_program():
         # The same file with the line of a checkpoint.
         (length,) = struct.unpack("<Q", model[:8])
         head = json.loads(model[8:8 + length])
-        position = {"dam_epochs": 1, "planned": 0, "kept": [None, None], "recent": [], "steps": []}
-        head["__metadata__"] = {"trapan": json.dumps({"version": 1, "identity": "fuzz", "position": position})}
+        position = {"dam_epochs": 1, "planned": 0, "kept": [None, None], "recent": [], "averaged": 0, "judgement": None, "steps": []}
+        line = {"version": 2, "identity": "fuzz", "device": "fuzz", "position": position}
+        head["__metadata__"] = {"trapan": json.dumps(line)}
         line = json.dumps(head).encode()
         line += b" " * (-len(line) % 8)
         seed("checkpoint", "checkpoint", struct.pack("<Q", len(line)) + line + model[8 + length:])
@@ -86,7 +87,12 @@ def files_beside():
     rpc = "".join(f"{k}: 1.5 pixels\n" for k in names.split())
     rpc += "".join(f"{k}_COEFF_{i}: 0.5\n" for k in ("LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN") for i in range(1, 21))
     prj = 'PROJCS["WGS_1984_UTM_Zone_30N",GEOGCS["GCS_WGS_1984",DATUM["D"]],UNIT["Meter",1.0]]'
-    for i, (name, data) in enumerate((("pam", pam), ("world", "2\n0\n0\n-2\n1\n1\n"), ("prj", prj), ("rpb", rpb), ("rpc", rpc))):
+    dimap = "".join(f"<{k}>1.5</{k}>" for k in names.split())
+    model = "".join(f"<{k}_COEFF_{i}>0.5</{k}_COEFF_{i}>" for k in ("LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN") for i in range(1, 21))
+    dimap = f"<Global_RFM><Inverse_Model>{model}</Inverse_Model><RFM_Validity>{dimap}</RFM_Validity></Global_RFM>"
+    world = "2\n0\n0\n-2\n1\n1\n"
+    files = (("pam", pam), ("world", world), ("prj", prj), ("rpb", rpb), ("rpc", rpc), ("dimap", dimap))
+    for i, (name, data) in enumerate(files):
         seed("beside", name, chr(i) + data)
 
 

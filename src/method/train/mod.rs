@@ -97,8 +97,8 @@ pub fn train(
 
     let shape = model.ms.shape();
     let crops = ten_crop(shape.h(), shape.w());
-    let saving = checkpoints
-        .map(|files| Saving { identity: checkpoint::identity(&engine.name(), &model.dims, config, samples), files });
+    let saving =
+        checkpoints.map(|files| Saving { identity: checkpoint::identity(engine, &model.dims, config, samples), files });
     let mut run = Run {
         engine,
         model,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Kept, Run};
 use crate::graph::Tensor;
 use crate::method::MethodError;
-use crate::method::checkpoint::Checkpoint;
+use crate::method::checkpoint::{Checkpoint, device};
 
 /// The mean of the fusion weights, as checkpoints name it.
 const MEAN: &str = "mean";
@@ -43,13 +43,13 @@ impl Run<'_> {
         }
         let Some(saving) = &mut self.saving else { return Ok(()) };
         let checkpoint = Checkpoint { position: self.done.clone(), tensors };
-        saving.files.save(&saving.identity, &self.engine.name(), &checkpoint)
+        saving.files.save(&saving.identity, &device(self.engine), &checkpoint)
     }
 
     /// Goes back to where the checkpoint was taken, if there is one.
     pub(super) fn resume(&mut self) -> Result<(), MethodError> {
         let Some(saving) = &mut self.saving else { return Ok(()) };
-        let Some(Checkpoint { position, mut tensors }) = saving.files.load(&saving.identity, &self.engine.name())?
+        let Some(Checkpoint { position, mut tensors }) = saving.files.load(&saving.identity, &device(self.engine))?
         else {
             return Ok(());
         };

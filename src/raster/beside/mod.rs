@@ -1,8 +1,8 @@
 //! What lies beside an image: its mask, GDAL's own file about it, a world file, a camera model.
 //!
 //! They are read in GDAL's order: its own file (`.aux.xml`, PAM) goes before the tags, the tags before a world file,
-//! a camera model in a file of its own before both. A `.prj`, which GDAL does not look for beside a TIFF, names the
-//! coordinate system of an image that has a world file and no system of its own.
+//! a camera model in a file of its own before both, Maxar's before Airbus's. A `.prj`, which GDAL does not look for
+//! beside a TIFF, names the coordinate system of an image that has a world file and no system of its own.
 
 mod pam;
 mod rpc;
@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     Affine, GeoTags,
-    error::RasterError,
+    error::{RasterError, gdal},
     input::{Input, open},
 };
 pub(super) use pam::Pam;
@@ -52,8 +52,12 @@ impl Beside {
         }
         found.pam = found.text([appended(image, ".aux.xml")], Pam::parse)?.unwrap_or_default();
         let path = appended(image, ".aux.xml");
-        let notes = std::mem::take(&mut found.pam.notes).into_iter();
-        found.notes.extend(notes.map(|why| format!("{}: not all of it is used: {why}", path.display())));
+        let mut notes = std::mem::take(&mut found.pam.notes);
+        if found.pam.control_points {
+            let line = gdal("gdalwarp", "-r cubic -dstalpha", image);
+            notes.push(format!("control points are to be applied first: {line}"));
+        }
+        found.notes.extend(notes.into_iter().map(|why| format!("{}: not all of it is used: {why}", path.display())));
         found.world = found.text(world::names(image), world::parse)?;
         if found.world.is_some() {
             found.prj = found.text([image.with_extension("prj"), image.with_extension("PRJ")], wkt::keys)?;
@@ -64,6 +68,14 @@ impl Beside {
         if found.rpc.is_none() {
             let names = ["_RPC.TXT", "_rpc.txt", "_RPC.txt", "_rpc.TXT"].map(|end| appended(&stem, end));
             found.rpc = found.text(names, rpc::of_text)?;
+        }
+        if found.rpc.is_none() {
+            let first = stem.to_string_lossy().ends_with("_R1C1");
+            let parse = |text: &str| match first {
+                true => rpc::of_dimap(text),
+                false => Err("it counts pixels from tile R1C1, and this is another one".to_owned()),
+            };
+            found.rpc = found.text(airbus_camera(image), parse)?;
         }
         Ok(found)
     }
@@ -106,6 +118,21 @@ impl Beside {
     pub(super) fn camera(&self, tag: Vec<f64>) -> Vec<f64> {
         self.rpc.clone().or(self.pam.rpc.clone()).unwrap_or(tag)
     }
+}
+
+/// Where Airbus puts the camera model of `IMG_X_R1C1.TIF`, one of all tiles: `RPC_X_R1C1.XML`, or `RPC_X.XML`.
+pub(super) fn airbus_camera(image: &Path) -> Vec<PathBuf> {
+    let stem = image.file_stem().unwrap_or_default().to_string_lossy();
+    let Some((scene, tile)) = stem.strip_prefix("IMG_").and_then(|name| name.rsplit_once('_')) else {
+        return Vec::new();
+    };
+    let number = |part: &str| part.parse::<u32>().is_ok();
+    let numbers = tile.strip_prefix('R').and_then(|tile| tile.split_once('C'));
+    if !numbers.is_some_and(|(row, column)| number(row) && number(column)) {
+        return Vec::new();
+    }
+    let names = [format!("{scene}_{tile}"), scene.to_owned()];
+    names.iter().flat_map(|name| ["XML", "xml"].map(|end| image.with_file_name(format!("RPC_{name}.{end}")))).collect()
 }
 
 /// The first of some paths at which there is anything.

@@ -17,6 +17,8 @@ pub(in crate::raster) struct Pam {
     pub(in crate::raster) items: Vec<Item>,
     /// The value of pixels without data, by band.
     pub(in crate::raster) nodata: BTreeMap<usize, f64>,
+    /// Whether it says where the image lies by control points only.
+    pub(super) control_points: bool,
     /// What of it is not used, and why.
     pub(super) notes: Vec<String>,
 }
@@ -35,9 +37,7 @@ impl Pam {
         found.rpc = camera.and_then(|list| noted(rpc::of_items(&entries(list)), &mut notes));
         let warped = root.all("GCPList").any(|list| !list.children.is_empty())
             || root.all("Metadata").any(|list| list.all("GeodataXform").next().is_some());
-        if warped && found.affine.is_none() {
-            notes.push("it holds control points: apply them by gdalwarp".to_owned());
-        }
+        found.control_points = warped && found.affine.is_none();
         found.notes = notes;
         for band in root.all("PAMRasterBand") {
             let number = band.attribute("band").and_then(|number| number.parse::<usize>().ok());

@@ -1,4 +1,7 @@
-//! Rational polynomial cameras beside an image: `.RPB`, `_RPC.TXT` and in GDAL's file, as the numbers of the tag.
+//! Rational polynomial cameras beside an image: `.RPB`, `_RPC.TXT`, `RPC_*.XML` and in GDAL's file, as the numbers of
+//! the tag.
+
+use super::super::xml::Element;
 
 /// Names of the single numbers in the order of RPCCoefficientTag: ours, which are those of `_RPC.TXT` and GDAL, and
 /// those of `.RPB`. The two errors may be missing.
@@ -64,12 +67,25 @@ pub(super) fn of_rpb(text: &str) -> Result<Vec<f64>, String> {
 pub(super) fn of_text(text: &str) -> Result<Vec<f64>, String> {
     let lines: Vec<(&str, &str)> =
         text.lines().filter_map(|line| line.split_once(':')).map(|(key, value)| (key.trim(), value)).collect();
-    numbers(|(name, _)| {
-        let of = |key: &str| lines.iter().find(|(k, _)| *k == key).and_then(|(_, value)| words(value).first().copied());
-        match of(name) {
-            Some(value) => vec![value],
-            None => (1..=20).map_while(|i| of(&format!("{name}_{i}"))).collect(),
-        }
+    by_key(|key| lines.iter().find(|(k, _)| *k == key).and_then(|(_, value)| words(value).first().copied()))
+}
+
+/// `<KEY>value</KEY>` and `<KEY_1>` to `<KEY_20>` of Airbus (Pléiades, SPOT), from the ground to the image.
+pub(super) fn of_dimap(text: &str) -> Result<Vec<f64>, String> {
+    let root = Element::parse(text)?;
+    let model = root.find("Global_RFM").ok_or("it holds no <Global_RFM>")?;
+    let parts = ["RFM_Validity", "Inverse_Model"].map(|part| model.find(part));
+    let mut all = by_key(|key| parts.into_iter().flatten().find_map(|part| part.text_of(key)))?;
+    // The centre of its first pixel is 1, 1, that of the tag's 0, 0.
+    all[2..4].iter_mut().for_each(|offset| *offset -= 1.0);
+    Ok(all)
+}
+
+/// Values after keys, those of the lists after keys with numbers from 1 to 20.
+fn by_key<'a>(of: impl Fn(&str) -> Option<&'a str>) -> Result<Vec<f64>, String> {
+    numbers(|(name, _)| match of(name) {
+        Some(value) => vec![value],
+        None => (1..=20).map_while(|i| of(&format!("{name}_{i}"))).collect(),
     })
 }
 

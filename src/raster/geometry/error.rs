@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{Affine, Axis, Header, MAX_RATIO, MIN_RATIO};
-use crate::raster::error::{Size, gdal, quoted};
+use super::{Affine, Axis, Header, MAX_RATIO, MIN_RATIO, crs_differ};
+use crate::raster::{
+    GeoTags, Sample,
+    error::{Size, gdal, quoted},
+};
 
 /// Ratio to resample to where the files tell none: the commonest.
 const USUAL_RATIO: f64 = 4.0;
@@ -134,6 +137,42 @@ fn grid(affine: &Affine, ratio: f64, [x0, y0, x1, y1]: [f64; 4]) -> String {
     format!("-te {x0} {y0} {x1} {y1} -tr {x} {y} -r cubic")
 }
 
+/// The commands that turn both images to the north, MS with pixels of `ratio` PAN pixels. What they fill is transparent.
+fn north_up(pan: &Header, ms: &Header, fine: &Affine, ratio: f64) -> String {
+    let warp = |image: &Header, ratio: f64| {
+        let [x, y] = fine.pixel_size().map(|side| side * ratio);
+        gdal("gdalwarp", &format!("-tr {x} {y} -tap -r cubic -dstalpha"), &image.path)
+    };
+    format!("{} && {}", warp(pan, 1.0), warp(ms, ratio))
+}
+
+/// What makes the bands of a file fit those of another.
+pub(in crate::raster) fn onto_grid(first: &Header, other: &Header) -> String {
+    let kind = match first.sample {
+        Sample::U8 => "Byte",
+        Sample::U16 => "UInt16",
+        Sample::I16 => "Int16",
+        Sample::F32 => "Float32",
+    };
+    let [width, height] = first.size();
+    let system = match (crs_differ(&first.geo, &other.geo), first.geo.epsg()) {
+        (false, _) => Some(String::new()),
+        (true, code) => code.map(|code| format!("-t_srs EPSG:{code} ")),
+    };
+    let line = match (first.geo.affine(), other.geo.affine(), system) {
+        (Some(grid), Some(_), Some(system)) if grid.rx == 0.0 && grid.ry == 0.0 && grid.dx > 0.0 && grid.dy < 0.0 => {
+            let [x0, y0, x1, y1] = whole(first, &grid);
+            let options = format!("{system}-te {x0} {y0} {x1} {y1} -ts {width} {height} -r cubic -ot {kind}");
+            gdal("gdalwarp", &options, &other.path)
+        }
+        (None, None, _) => {
+            gdal("gdal_translate", &format!("-r cubic -outsize {width} {height} -ot {kind}"), &other.path)
+        }
+        _ => return "files can only be stacked on one grid: bring all onto it".to_owned(),
+    };
+    format!("files can only be stacked on one grid: resample it: {line}")
+}
+
 /// A whole ratio to resample to, near the one found.
 fn whole_ratio(found: f64) -> f64 {
     if found < 1.5 { USUAL_RATIO } else { found.round().clamp(MIN_RATIO as f64, MAX_RATIO as f64) }
@@ -164,7 +203,8 @@ impl GeometryError {
 
     pub(super) fn crs(pan: &Header, ms: &Header, fine: &Affine, ratio: f64, codes: [Option<u16>; 2]) -> Self {
         let name = |code: Option<u16>| code.map_or("a user-defined coordinate system".into(), |c| format!("EPSG:{c}"));
-        let grid = grid(fine, whole_ratio(ratio), whole(pan, fine));
+        // Where MS does not reach, the result is transparent.
+        let grid = format!("{} -dstalpha", grid(fine, whole_ratio(ratio), whole(pan, fine)));
         let fix = match codes[0] {
             Some(code) => gdal("gdalwarp", &format!("-t_srs EPSG:{code} {grid}"), &ms.path),
             None => {
@@ -180,12 +220,8 @@ impl GeometryError {
         let angle = |a: &Affine| a.ry.atan2(a.dx).to_degrees();
         let turn = (angle(coarse) - angle(fine)).rem_euclid(360.0);
         let ratio = whole_ratio(coarse.pixel_size()[0] / fine.pixel_size()[0]);
-        let warp = |image: &Header, ratio: f64| {
-            let [x, y] = fine.pixel_size().map(|side| side * ratio);
-            gdal("gdalwarp", &format!("-tr {x} {y} -tap -r cubic"), &image.path)
-        };
         let degrees = if turn > 180.0 { turn - 360.0 } else { turn };
-        Self::Rotated { degrees, fix: format!("{} && {}", warp(pan, 1.0), warp(ms, ratio)) }
+        Self::Rotated { degrees, fix: north_up(pan, ms, fine, ratio) }
     }
 
     pub(super) fn ratio(pan: &Header, ms: &Header, rows: &Axis, columns: &Axis) -> Self {
@@ -213,7 +249,7 @@ impl GeometryError {
                 let ([y0, y1], [x0, x1]) = (part(rows), part(columns));
                 gdal("gdalwarp", &grid(&affine, ratio, bounds(&affine, [x0, y0], [x1, y1])), &ms.path)
             }
-            Some(_) => "warp both onto north-up grids with gdalwarp -tr -tap".into(),
+            Some(affine) => north_up(pan, ms, &affine, ratio),
             None => {
                 let size = [pan.width, pan.height].map(|n| (n as f64 / ratio).ceil());
                 gdal("gdal_translate", &format!("-r cubic -outsize {} {}", size[0], size[1]), &ms.path)
@@ -223,6 +259,16 @@ impl GeometryError {
     }
 
     pub(super) fn no_overlap(pan: &Header, ms: &Header) -> Self {
+        let codes = [&pan.geo, &ms.geo].map(GeoTags::epsg);
+        if let (Some(fine), Some(coarse)) = (pan.geo.affine(), ms.geo.affine())
+            && codes[0].is_some() != codes[1].is_some()
+            && pan.geo.has_crs()
+            && ms.geo.has_crs()
+        {
+            // A system with a code and one without were taken for the same.
+            let ratio = coarse.pixel_size()[0] / fine.pixel_size()[0];
+            return Self::crs(pan, ms, &fine, ratio, codes);
+        }
         let place = |image: &Header| image.geo.affine().map_or([0.0; 4], |affine| whole(image, &affine));
         Self::NoOverlap { pan: pan.path.clone(), pan_box: place(pan), ms: ms.path.clone(), ms_box: place(ms) }
     }

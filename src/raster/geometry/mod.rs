@@ -13,6 +13,7 @@ use axis::Axis;
 
 pub(super) use crs::differ as crs_differ;
 pub use error::GeometryError;
+pub(super) use error::onto_grid;
 
 /// Least ratio of PAN to MS pixels.
 pub const MIN_RATIO: usize = 2;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    super::beside::airbus_camera,
     RasterError,
     target::{folder, resolve},
 };
@@ -160,7 +161,7 @@ fn with_company(path: &Path) -> Vec<PathBuf> {
     let stem = path.with_extension("");
     let behind = BEHIND.iter().map(|end| joined(path, end));
     let instead = INSTEAD.iter().flat_map(|end| [joined(&stem, end), joined(&stem, &end.to_uppercase())]);
-    [path.to_owned()].into_iter().chain(behind).chain(instead).collect()
+    [path.to_owned()].into_iter().chain(behind).chain(instead).chain(airbus_camera(path)).collect()
 }
 
 /// What makes two names the same file.
