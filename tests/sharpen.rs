@@ -168,7 +168,9 @@ impl Simulated {
             raster.valid = Some((0..raster.width * raster.height).map(|i| !invalid(i, raster.width)).collect());
         }
         let linear = Band::Linear { detail: 0.9, pan: 0.0, bands: Vec::new(), constant: 0.01 };
-        let form = Form { bands: [linear, Band::Modulated { haze: 0.3 }].into_iter().cycle().take(bands).collect() };
+        let form = Form {
+            bands: [linear, Band::Modulated { haze: 0.3, least: Some(0.5) }].into_iter().cycle().take(bands).collect(),
+        };
         let factors = (0..bands).map(|b| 1.0 / (b + 1) as f64).collect();
         let fitted = Fitted {
             config: Config::new(Sensor::Generic, Profile::Trapan, bands).expect("any bands"),
