@@ -38,7 +38,7 @@ pub use contest::{Contest, FullMaps, FullResult};
 pub use coregister::Coregistration;
 pub use fitted::{Fitted, Summary};
 pub use fuse::{Fused, dims, fuse, fuse_untrained};
-pub use gains::{Gain, estimate_gains};
+pub use gains::{Gain, estimate_gains, far_above};
 pub use learn::{Learned, build, closed_form, learn, program};
 pub use model::{Dims, Model};
 pub use sample::{Ground, Sample, SampleWeights, Validity};
