@@ -282,7 +282,13 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    let view = View { scene: &scene, scale: &simulated.fitted.scale, means: &survey.means, near: config.robust };
+    let view = View {
+        scene: &scene,
+        scale: &simulated.fitted.scale,
+        means: &survey.means,
+        near: config.robust,
+        trusting: false,
+    };
     let samples = windows::samples(&view, &window, &chosen, &config).expect("in memory");
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 

@@ -39,7 +39,7 @@ pub use coregister::Coregistration;
 pub use fitted::{Fitted, Summary};
 pub use fuse::{Fused, dims, fuse, fuse_untrained};
 pub use gains::{Gain, estimate_gains, far_above};
-pub use learn::{Learned, build, closed_form, learn, program};
+pub use learn::{Learned, build, closed_form, learn, pan_unit, program};
 pub use model::{Dims, Model};
 pub use sample::{Ground, Sample, SampleWeights, Validity};
 pub use sharpen::{Network, Sharpener};
