@@ -102,6 +102,8 @@ fn info_tells_grids_shift_values_and_needs() {
     assert_eq!(found["area"]["pan"], serde_json::json!({ "x": 0, "y": 0, "width": 200, "height": 240 }));
     let near = |value: &Value, wanted: f64| (value.as_f64().expect("a number") - wanted).abs() < 0.1;
     assert!(near(&found["shift"]["rows"], 1.8) && near(&found["shift"]["columns"], -0.75), "{}", found["shift"]);
+    let decision = &found["coregistration"];
+    assert!(near(&decision["corrected"][0], 1.8) && near(&decision["corrected"][1], -0.75), "{decision}");
     assert_eq!((&found["pan"]["epsg"], &found["ms"]["sample"]), (&UTM.into(), &"u16".into()));
     assert!(matches!(found["pan"]["bits"].as_u64(), Some(11 | 12)), "{}", found["pan"]);
     assert_eq!(found["correlation"].as_array().map(Vec::len), Some(BANDS));
@@ -116,7 +118,17 @@ fn info_tells_grids_shift_values_and_needs() {
         .output()
         .expect("it starts");
     let text = String::from_utf8(output.stdout).expect("text");
-    for word in ["ratio 4", "area-aligned", "PAN lies +1.", "correlation with PAN", "cpu,", "W-SHIFT", "EPSG:32630"] {
+    for word in [
+        "ratio 4",
+        "area-aligned",
+        "PAN lies +1.",
+        "PAN is taken to lie +1.",
+        "changes the error of mtf-glp-hpm-r by -",
+        "correlation with PAN",
+        "cpu,",
+        "W-SHIFT",
+        "EPSG:32630",
+    ] {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 
@@ -216,4 +228,56 @@ fn pairs_without_georeference_are_aligned_when_told_so() {
         (&found["rows"]["phase"], &found["area"]["notes"][0]),
         (&0.0.into(), &"PAN reaches beyond MS; left out: the last row, the last column".into())
     );
+}
+
+/// A model for PAN in the units of MS meets one in others.
+#[test]
+fn infer_says_that_pan_has_another_unit_than_the_model_s() {
+    let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
+    let files = Files::new(([128; 2], place(0.5)), ([32; 2], place(2.0)), 4, [0.0; 2]);
+    let (model, out) = (files.path("m.safetensors"), files.path("fused.tif"));
+    let output = files.fuse(&["--save-model", &model]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let infer = || {
+        let output = files.run(&["infer", "--overwrite"], &["--model", &model, "-o", &out, "--device", "cpu"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = infer();
+    assert!(!said.contains("W-UNITS"), "{said}");
+    let pan = read(Path::new(&files.path("pan.tif"))).expect("a raster").data;
+    files.write("pan.tif", [128; 2], 1, place(0.5), &pan.iter().map(|v| (v / 3.0).round()).collect::<Vec<_>>());
+    let said = infer();
+    assert!(said.contains("W-UNITS") && said.contains("times PAN") && said.contains("trapan fuse"), "{said}");
+}
+
+/// MS made by averaging blocks is sharper than any sensor's.
+#[test]
+fn gains_far_from_the_pair_s_are_replaced_and_said() {
+    let size = 256;
+    let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
+    let files = Files::new(([size; 2], place(0.5)), ([size / 4; 2], place(2.0)), 4, [0.0; 2]);
+    let truth = scene(&SceneSpec { width: size, height: size, bands: BANDS, seed: 3 }).expect("allowed").truth;
+    let said = |extra: &[&str]| {
+        let output = files.fuse(&[&["--effort", "fast"], extra].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let fused = read(Path::new(&files.path("fused.tif"))).expect("a raster").data;
+        let error = fused.iter().zip(&truth).map(|(f, t)| f64::from(f - t * 2900.0).powi(2)).sum::<f64>();
+        ((error / fused.len() as f64).sqrt(), said)
+    };
+    let (_, usual) = said(&[]);
+    assert!(!usual.contains("W-GAINS"), "{usual}");
+
+    let mean = |i: usize| {
+        let (y, x, b) = (i / BANDS / (size / 4), i / BANDS % (size / 4), i % BANDS);
+        let block = (0..16).map(|k| truth[((4 * y + k / 4) * size + 4 * x + k % 4) * BANDS + b]);
+        (block.sum::<f32>() / 16.0 * 2900.0).round()
+    };
+    let blocks: Vec<f32> = (0..size * size / 16 * BANDS).map(mean).collect();
+    files.write("ms.tif", [size / 4; 2], BANDS, place(2.0), &blocks);
+    let (found, warned) = said(&[]);
+    assert!(warned.contains("W-GAINS") && warned.contains("--mtf-gains"), "{warned}");
+    let (given, silent) = said(&["--mtf-gains", "0.3,0.3,0.3,0.3"]);
+    assert!(!silent.contains("W-GAINS") && found < 0.8 * given, "{found:.1} instead of {given:.1}: {silent}");
 }

@@ -3,6 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use trapan::engine::{Device, Options};
+use trapan::filter::{self, Grid};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
 use trapan::method::simulate::{Spec, simulate};
@@ -165,9 +166,7 @@ fn away_from_stripes_a_scene_is_as_good_as_whole() {
     {
         let (of_whole, of_gaps) = (fuse(&whole, &config), fuse(&gaps, &config));
         let [a, b] = [&of_whole, &of_gaps].map(|fused| whole.error(fused, far));
-        // A training of few steps sees fewer pixels.
-        let most = if name == "fast" { 1.03 } else { 1.05 };
-        assert!(b <= most * a, "{name}: {b:.2} away from gaps, {a:.2} without gaps");
+        assert!(b <= 1.03 * a, "{name}: {b:.2} away from gaps, {a:.2} without gaps");
         let [a, b] = [&rough, &of_gaps].map(|fused| whole.error(fused, beside));
         assert!(b <= a, "{name}: {b:.2} beside gaps, {a:.2} upsampled");
     }
@@ -247,32 +246,108 @@ fn hot_pixels_spoil_their_surroundings_only() {
     let clean = clean.with(|v| v, |v| v);
     heat(&mut hot.pan, &in_pan, 0);
     heat(&mut hot.ms, &in_ms, 1);
-    let near = |y: usize, x: usize, far: usize| {
-        let spots = in_pan.iter().copied().chain(in_ms.iter().map(|[y, x]| [y * RATIO + 2, x * RATIO + 2]));
-        spots.into_iter().any(|spot| spot[0].abs_diff(y).max(spot[1].abs_diff(x)) <= far)
-    };
+    let of_ms = |y: usize, x: usize| in_ms.contains(&[y / RATIO, x / RATIO]);
     for (name, fuse, config) in
         [("fast", quick as fn(&Case, &Config) -> Vec<f32>, fast()), ("trained", trained, short())]
     {
         let (a, b) = (fuse(&clean, &config), fuse(&hot, &config));
-        let [wanted, found] = [&a, &b].map(|fused| clean.error(fused, |y, x| !near(y, x, 10)));
-        assert!(found < 1.05 * wanted, "{name}: {found:.2} away from hot pixels, {wanted:.2} without");
         let [wanted, found] =
-            [&a, &b].map(|fused| clean.error(fused, |y, x| !in_pan.contains(&[y, x]) && !near(y, x, 0)));
-        assert!(found < 2.0 * wanted, "{name}: {found:.2} with hot pixels, {wanted:.2} without");
+            [&a, &b].map(|fused| clean.error(fused, |y, x| !in_pan.contains(&[y, x]) && !of_ms(y, x)));
+        assert!(found < 1.02 * wanted, "{name}: {found:.2} beside hot pixels, {wanted:.2} without");
+        let [wanted, found] = [&a, &b].map(|fused| clean.error(fused, |y, x| !of_ms(y, x)));
+        assert!(found < 1.05 * wanted, "{name}: {found:.2} with hot pixels of PAN, {wanted:.2} without");
+        // What MS says of a pixel is still said, there alone and in its band alone.
+        let held = (0..256 * 256).filter(|i| of_ms(i / 256, i % 256)).map(|i| &b[i * BANDS..][..BANDS]);
+        assert!(held.clone().all(|pixel| pixel[1] > 60000.0), "{name}: a value of MS is cut off");
+        assert!(held.clone().all(|pixel| pixel[0].max(pixel[2]).max(pixel[3]) < 4000.0), "{name}: other bands are hot");
+    }
+}
+
+/// A few roofs that mirror the sun, brighter than all else in both images.
+#[test]
+fn bright_roofs_stay_bright() {
+    let (size, plain) = (512, Case::new(512, 3));
+    let roofs = [([40, 90], 8000.0), ([211, 402], 15000.0), ([333, 61], 5000.0), ([470, 300], 11000.0)];
+    let on = |y: usize, x: usize, [top, left]: [usize; 2]| (top..top + 7).contains(&y) && (left..left + 6).contains(&x);
+    let light: Vec<f32> = (0..size * size)
+        .map(|i| roofs.iter().find(|(at, _)| on(i / size, i % size, *at)).map_or(0.0, |(_, light)| *light))
+        .collect();
+    let grid = Grid::aligned(size, RATIO);
+    let low = filter::apply(&light, size, &[filter::degrade(0.3, grid, grid)]);
+    let mut bright = plain.with(|v| v, |v| v);
+    bright.range[1] = 65535.0;
+    for b in 0..BANDS {
+        let share = [0.9, 1.0, 1.05, 1.1][b];
+        bright.truth.iter_mut().skip(b).step_by(BANDS).zip(&light).for_each(|(v, light)| *v += share * light);
+        bright.ms.data.iter_mut().skip(b).step_by(BANDS).zip(&low).for_each(|(v, low)| *v += share * low);
+    }
+    bright.pan.data.iter_mut().zip(&light).for_each(|(v, light)| *v += light);
+    let is_roof = |y: usize, x: usize| light[y * size + x] > 0.0;
+    let away = |y: usize, x: usize| roofs.iter().all(|([t, l], _)| y.abs_diff(t + 3).max(x.abs_diff(l + 3)) > 20);
+    for (name, fuse, config, most) in
+        [("fast", quick as fn(&Case, &Config) -> Vec<f32>, fast(), 0.05), ("trained", trained, short(), 0.1)]
+    {
+        let (a, b) = (fuse(&plain, &config), fuse(&bright, &config));
+        let level = bright.error(&vec![0.0; b.len()], is_roof);
+        let found = bright.error(&b, is_roof);
+        assert!(found < most * level, "{name}: roofs of {level:.0} are {found:.0} off");
+        let [wanted, found] = [plain.error(&a, away), bright.error(&b, away)];
+        // What divides by PAN is chosen for the roofs' sake and is a little worse elsewhere.
+        assert!(found < 1.1 * wanted, "{name}: {found:.2} away from roofs, {wanted:.2} without");
+    }
+}
+
+/// Hot pixels of both images, some of them a roof: what a strip reads beyond its rows does not matter.
+#[test]
+fn parts_of_a_scene_with_hot_pixels_are_those_of_the_whole() {
+    let mut case = Case::new(256, 5).with_gaps(stripe, 0.0).with(|v| v, |v| v);
+    for i in 0..12 {
+        case.pan.data[(i * 7919) % (256 * 256)] = 9000.0;
+        case.ms.data[(i * 1361) % (64 * 64 * BANDS)] = 30000.0;
+    }
+    // A roof.
+    for (y, x) in (100..106).flat_map(|y| (0..6).map(move |x| (y, 40 + x))) {
+        case.pan.data[y * 256 + x] = 7000.0;
+        case.ms.data[((y / 4) * 64 + x / 4) * BANDS..][..BANDS].fill(6000.0);
+    }
+    let fitted = closed_form(&case, &fast());
+    let whole = applied(&case, &fitted, [0..256, 0..256], u64::MAX);
+    assert!(whole.iter().any(|v| *v > 20000.0), "hot pixels are there");
+    assert_eq!(applied(&case, &fitted, [0..256, 0..256], 1), whole, "in the thinnest strips");
+    let part = applied(&case, &fitted, [95..170, 33..200], u64::MAX);
+    for (y, line) in part.chunks_exact(167 * BANDS).enumerate() {
+        assert_eq!(line, &whole[((95 + y) * 256 + 33) * BANDS..][..167 * BANDS], "row {}", 95 + y);
     }
 }
 
 #[test]
 fn a_large_offset_does_not_matter() {
-    let plain = Case::new(256, 8).with(|v| v, |v| v);
-    let far = plain.with(|v| v + 1e5, |v| v + 1e5);
-    for (name, fuse, config) in
-        [("fast", quick as fn(&Case, &Config) -> Vec<f32>, fast()), ("trained", trained, short())]
-    {
-        let [a, b] = [&plain, &far].map(|case| case.error(&fuse(case, &config), all));
-        assert!((b / a - 1.0).abs() < 0.05, "{name}: {b:.2} with an offset, {a:.2} without");
+    for seed in [3, 6, 8] {
+        let plain = Case::new(256, seed).with(|v| v, |v| v);
+        let far = plain.with(|v| v + 1e5, |v| v + 1e5);
+        for (name, fuse, config) in
+            [("fast", quick as fn(&Case, &Config) -> Vec<f32>, fast()), ("trained", trained, short())]
+        {
+            let [a, b] = [&plain, &far].map(|case| case.error(&fuse(case, &config), all));
+            assert!(b < 1.02 * a, "{name}, place {seed}: {b:.2} with an offset, {a:.2} without");
+        }
     }
+}
+
+/// Comparisons fuse a pair in memory.
+#[test]
+fn gaps_of_a_pair_are_filled_from_beside_them() {
+    let whole = Case::new(128, 4);
+    let gaps = whole.with_gaps(stripe, 0.0);
+    let (pair, truth) = (gaps.pair(), whole.pair().pan.data);
+    let usual = Survey::of(&Scene::of(&pair)).expect("data").means[0];
+    let (mut near, mut mean) = (0.0, 0.0);
+    let valid = pair.pan.valid.as_ref().expect("gaps");
+    for ((found, truth), _) in pair.pan.data.iter().zip(&truth).zip(valid).filter(|(_, valid)| !**valid) {
+        near += f64::from(found - truth).powi(2);
+        mean += f64::from(usual - truth).powi(2);
+    }
+    assert!(near < 0.6 * mean, "squared error {near:.0} of what was filled, {mean:.0} with the mean");
 }
 
 /// The paper's method reads values as they are.

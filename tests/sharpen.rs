@@ -168,7 +168,9 @@ impl Simulated {
             raster.valid = Some((0..raster.width * raster.height).map(|i| !invalid(i, raster.width)).collect());
         }
         let linear = Band::Linear { detail: 0.9, pan: 0.0, bands: Vec::new(), constant: 0.01 };
-        let form = Form { bands: [linear, Band::Modulated { haze: 0.3 }].into_iter().cycle().take(bands).collect() };
+        let form = Form {
+            bands: [linear, Band::Modulated { haze: 0.3, least: Some(0.5) }].into_iter().cycle().take(bands).collect(),
+        };
         let factors = (0..bands).map(|b| 1.0 / (b + 1) as f64).collect();
         let fitted = Fitted {
             config: Config::new(Sensor::Generic, Profile::Trapan, bands).expect("any bands"),
@@ -280,7 +282,13 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     assert!(4 * chosen[0].column + 256 > 2 * width / 3, "the first has texture: {chosen:?}");
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
-    let view = View { scene: &scene, scale: &simulated.fitted.scale, means: &survey.means, near: config.robust };
+    let view = View {
+        scene: &scene,
+        scale: &simulated.fitted.scale,
+        means: &survey.means,
+        near: config.robust,
+        trusting: false,
+    };
     let samples = windows::samples(&view, &window, &chosen, &config).expect("in memory");
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 

@@ -11,6 +11,9 @@ use super::{ClassicalError, Inputs, Method};
 /// An intensity whose variance is below this share of PAN's mean square is made of rounding errors.
 const NOTHING: f64 = 1e-20;
 
+/// See [`Form::fit_bounded`].
+const LEAST: f64 = 0.25;
+
 /// A method fitted to a pair: from PAN, the upsampled bands and low-pass PAN to the fused bands. Each band
 /// stands for itself, so that bands of several forms can be put together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,10 +37,13 @@ pub enum Band {
         /// In DN.
         constant: f64,
     },
-    /// `F = L_b · (P + haze) / (PL + haze)`.
+    /// `F = L_b · (P + haze) / (PL + haze)`; where PL + haze is less than `least`, `F = L_b · (1 + (P − PL) / least)`.
     Modulated {
         /// In DN.
         haze: f64,
+        /// In DN; none as published.
+        #[serde(default)]
+        least: Option<f64>,
     },
     /// `F = L_b · (gain · P + constant) / mean(L)`.
     Scaled {
@@ -74,6 +80,32 @@ impl Form {
     /// # Panics
     /// If windows differ in their gains.
     pub fn fit(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
+        let statistics = Statistics::of_all(methods, windows)?;
+        Ok(methods.iter().map(|method| statistics.form(*method)).collect())
+    }
+
+    /// [`fit`](Self::fit) with no division by less than [`LEAST`] of what it is on average: where a band's regression on
+    /// PAN meets 0 within the values of PAN, dark pixels become any value.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit).
+    ///
+    /// # Panics
+    /// As [`fit`](Self::fit).
+    pub fn fit_bounded(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
+        let statistics = Statistics::of_all(methods, windows)?;
+        let mut forms: Vec<Self> = methods.iter().map(|method| statistics.form(*method)).collect();
+        for (b, band) in forms.iter_mut().flat_map(|form| form.bands.iter_mut().enumerate()) {
+            if let Band::Modulated { haze, least } = band {
+                *least = Some(LEAST * (statistics.full.mean(statistics.low[b]) + *haze)).filter(|least| *least > 0.0);
+            }
+        }
+        Ok(forms)
+    }
+}
+
+impl Statistics {
+    fn of_all(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Self, ClassicalError> {
         if methods.contains(&Method::Tv) {
             return Err(ClassicalError::NoForm { method: Method::Tv });
         }
@@ -89,8 +121,7 @@ impl Form {
                 None => found,
             });
         }
-        let statistics = statistics.ok_or(ClassicalError::NothingValid)?;
-        Ok(methods.iter().map(|method| statistics.form(*method)).collect())
+        statistics.ok_or(ClassicalError::NothingValid)
     }
 }
 
@@ -196,7 +227,7 @@ impl Statistics {
         let textured = full.covariance(0, 0) > 0.0;
         let gain = divide(full.covariance(l, low), full.covariance(low, low)).filter(|_| textured);
         let haze = gain.and_then(|gain| divide(full.mean(l), gain)).map(|haze| haze - full.mean(0));
-        haze.map_or(Band::UPSAMPLED, |haze| Band::Modulated { haze })
+        haze.map_or(Band::UPSAMPLED, |haze| Band::Modulated { haze, least: None })
     }
 
     fn bdsd(&self, band: usize) -> Band {

@@ -244,9 +244,13 @@ impl Band {
                 let pan = detail * f64::from(p - low) + pan * f64::from(*p);
                 *out = (f64::from(l[b]) + pan + mixed + constant) as f32;
             }),
-            Self::Modulated { haze } => {
-                let haze = *haze as f32;
-                pixels.for_each(|((out, l), (p, low))| *out = l[b] * finite((p + haze) / (low + haze)));
+            Self::Modulated { haze, least } => {
+                let (haze, least) = (*haze as f32, least.map_or(f32::NEG_INFINITY, |least| least as f32));
+                pixels.for_each(|((out, l), (p, low))| {
+                    let factor =
+                        if low + haze < least { 1.0 + (p - low) / least } else { finite((p + haze) / (low + haze)) };
+                    *out = l[b] * factor;
+                });
             }
             Self::Scaled { gain, constant } => {
                 let (gain, constant) = (*gain as f32, *constant as f32);

@@ -402,10 +402,23 @@ impl MethodArgs {
 
     /// The settings with the MTF gains estimated from the scene, if asked for.
     pub fn estimated(&self, config: Config, scene: &Scene<'_>, talk: Talk) -> Result<Config, CliError> {
-        if !matches!(self.mtf_gains, Some(Gains::Auto)) {
-            return Ok(config);
-        }
-        let gains = method::estimate_gains(scene, &config)?;
+        let unknown = config.sensor == Sensor::Generic && config.profile == Profile::Trapan;
+        let gains = match &self.mtf_gains {
+            Some(Gains::Auto) => method::estimate_gains(scene, &config)?,
+            None if unknown => {
+                let gains = method::estimate_gains(scene, &config)?;
+                if !method::far_above(&gains) {
+                    return Ok(config);
+                }
+                talk.say(format_args!(
+                    "warning: W-GAINS: MS is much sharper than the MTF gains of sensor {} make it, as if it were made by \
+                     averaging PAN's pixels: gains by the pair are used; --mtf-gains or --sensor state others",
+                    config.sensor
+                ));
+                gains
+            }
+            _ => return Ok(config),
+        };
         let said = gains.iter().map(|Gain { given, found, used }| match found {
             Some(found) if used == given => format!("{used:.3} as given ({found:.3} found)"),
             None if used == given => format!("{used:.3} as given (PAN tells too little)"),

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::Fitted;
 use trapan::method::apply::Application;
+use trapan::method::{self, Fitted};
 use trapan::raster::{Scale, Survey, Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
@@ -65,6 +65,10 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let scale = Scale::new(&scene, &survey, depth)?;
     let scale = if fitted.config.robust { scale.robust(&survey) } else { scale };
     fitted.check(&scene, &scale)?;
+    if fitted.config.robust {
+        let own = method::pan_unit(&scene, &survey, &scale, &fitted.config)?;
+        scene.warnings.extend(fitted.scale.other_unit_note(own, &survey));
+    }
     // What is hot is so for its own scene.
     fitted.scale.bounds = scale.bounds;
     // Another scene may be brighter than the one it was trained on, or darker.

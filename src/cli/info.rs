@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use trapan::engine::gpu::adapters;
 use trapan::filter::Grid;
 use trapan::graph::Isa;
-use trapan::method::Config;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
+use trapan::method::{Config, Coregistration};
 use trapan::raster::{
     Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
 };
@@ -32,7 +32,7 @@ pub struct InfoArgs {
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
-    let Files { pan, ms, .. } = args.pair.open()?;
+    let Files { pan, ms, sensor, .. } = args.pair.open()?;
     let headers = [pan.header().clone(), ms.header().clone()];
     let options = args.pair.geometry.options();
     let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], &options) {
@@ -48,7 +48,8 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
         let scene = Scene::new(pan, ms, geometry.clone());
         let check = Check::of(&scene)?;
         let estimate = estimate(&scene)?;
-        Ok::<_, CliError>(Matched { geometry, check, estimate })
+        let coregistration = Coregistration::of(&check, &scene, &config(sensor, &scene)?)?;
+        Ok::<_, CliError>(Matched { geometry, check, estimate, coregistration })
     });
     let info = Info { headers, matched: matched.transpose()?, problem };
     match args.json {
@@ -63,11 +64,20 @@ fn estimate(scene: &Scene<'_>) -> Result<Estimate, CliError> {
     Ok(Estimate::of(scene, &config))
 }
 
+/// The settings that `fuse` would have by itself.
+fn config(sensor: Option<Sensor>, scene: &Scene<'_>) -> Result<Config, CliError> {
+    let bands = scene.ms().bands;
+    let sensor = sensor.filter(|sensor| sensor.ms_gains(bands).is_ok()).unwrap_or(Sensor::Generic);
+    Ok(Config::new(sensor, Profile::Trapan, bands)?)
+}
+
 /// What is known of a pair whose images lie on each other.
 struct Matched {
     geometry: Geometry,
     check: Check,
     estimate: Estimate,
+    /// What `fuse` would do about the shift.
+    coregistration: Coregistration,
 }
 
 /// What is known of a pair.
@@ -117,7 +127,7 @@ impl Info {
         for (i, name) in ["pan", "ms"].into_iter().enumerate() {
             lines.push(format!("{name:9}{}", file_line(&self.headers[i], seen(i))));
         }
-        if let Some(Matched { geometry, check, estimate }) = &self.matched {
+        if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
             let (rows, columns) = (&geometry.rows, &geometry.columns);
             lines.push(format!(
                 "grids    ratio {}; MS pixel centres on PAN rows {} + {r}k ({}), columns {} + {r}k ({}){}",
@@ -133,6 +143,7 @@ impl Info {
             lines.extend(geometry.notes.iter().map(|note| format!("         {note}")));
             if let Some(found) = &check.registration {
                 lines.extend(shift_lines(found, &self.headers[1]));
+                lines.push(format!("fuse     {coregistration} (--coregister)"));
             }
             lines.extend(estimate_lines(estimate));
             lines.extend(
@@ -160,7 +171,7 @@ impl Info {
             "notes": self.headers.iter().flat_map(|header| &header.notes).collect::<Vec<_>>(),
             "problem": self.problem.as_ref().map(ToString::to_string),
         });
-        if let Some(Matched { geometry, check, estimate }) = &self.matched {
+        if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
             let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
             let window =
                 |w: &trapan::raster::Window| json!({ "x": w.x, "y": w.y, "width": w.width, "height": w.height });
@@ -170,6 +181,8 @@ impl Info {
             value["area"] =
                 json!({ "pan": window(&geometry.pan), "ms": window(&geometry.ms), "notes": geometry.notes });
             value["shift"] = check.registration.as_ref().map(shift_json).into();
+            let decision = json!({ "corrected": coregistration.correction(), "why": coregistration.to_string() });
+            value["coregistration"] = decision;
             value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
             value["estimate"] = estimate_json(estimate);
             value["warnings"] =

@@ -28,6 +28,18 @@ pub fn upsample_reach(grid: Grid, upsample: Upsample, share: f64) -> Vec<Range<u
     reach(grid.fine, grid.coarse, |i| grid.coarse_at(i), share * whole)
 }
 
+/// Fine pixels about a coarse one, or coarse pixels about a fine one: those that lie over it or under it, and their
+/// neighbours.
+pub fn about(grid: Grid, of_coarse: bool) -> Vec<Range<usize>> {
+    /// In coarse pixels.
+    const FAR: f64 = 1.5;
+    if of_coarse {
+        reach(grid.coarse, grid.fine, |k| grid.fine_at(k), FAR * grid.ratio as f64)
+    } else {
+        reach(grid.fine, grid.coarse, |i| grid.coarse_at(i), FAR)
+    }
+}
+
 /// Positions of `from` within `radius` of the place `at` that position of `to` has there,
 /// cut to the image but never empty.
 fn reach(to: usize, from: usize, at: impl Fn(usize) -> f64, radius: f64) -> Vec<Range<usize>> {

@@ -21,7 +21,7 @@ pub use cubic::upsample_cubic;
 pub use grid::{Grid, covered};
 pub use interp23::upsample_interp23;
 pub use line::{Line, Rows};
-pub use mask::{all_within, mtf_reach, mtf_reach_within, upsample_reach};
+pub use mask::{about, all_within, mtf_reach, mtf_reach_within, upsample_reach};
 pub use metric::{MetricBlur, RADIUS, metric_kernel, metric_samples};
 pub use mtf::{TAPS, degrade, degrade_separable, separable_kernels, training_kernel};
 pub use shrink::shrink;

@@ -1,11 +1,13 @@
 //! Trained networks on a whole scene: strips are read, fused and handed on at the same time.
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use super::fitted::Fitted;
 use super::learn::lost;
 use super::sharpen::{Network, Span, cut};
+use super::view::Hot;
 use super::{Dims, MethodError, Sharpener, strips};
 use crate::classical::Stream;
 use crate::consistency;
@@ -71,6 +73,8 @@ struct Strip {
     /// Where the result is valid, all columns of the rows given.
     valid: Option<Vec<bool>>,
     ms_valid: Option<Lines<bool>>,
+    /// What was taken off MS under the rows given.
+    hot: Vec<Hot>,
 }
 
 /// Some rows of an image.
@@ -95,13 +99,17 @@ struct Finisher<'a> {
     ms_end: usize,
     /// Upsampled rows that wait for their fused ones.
     lms: Vec<f32>,
+    /// What was taken off hot pixels, by row and column of MS.
+    hot: BTreeMap<[usize; 2], Vec<f32>>,
+    /// The next row to be finished.
+    row: usize,
 }
 
 impl<'a> Finisher<'a> {
     fn new(job: &'a Application<'a>, step: &'a consistency::Step) -> Self {
         let stream = (!step.is_idle()).then(|| step.stream(job.part[0].clone()));
         let ms_end = stream.as_ref().map_or(0, |stream| stream.needs().ms.start);
-        Self { job, stream, ms_end, lms: Vec::new() }
+        Self { job, stream, ms_end, lms: Vec::new(), hot: BTreeMap::new(), row: job.part[0].start }
     }
 
     /// Rows and columns of PAN that have to be fused: the step needs some around those wanted.
@@ -113,7 +121,36 @@ impl<'a> Finisher<'a> {
     }
 
     /// Takes a strip with its upsampled and fused rows, and gives those that are finished, wanted columns only.
-    fn finish(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Rows {
+    fn finish(&mut self, strip: &mut Strip, images: [Vec<f32>; 2]) -> Rows {
+        self.hot.extend(strip.hot.drain(..).map(|hot| (hot.at, hot.excess)));
+        let mut rows = self.corrected(strip, images);
+        self.give_back(&mut rows.hrms);
+        rows
+    }
+
+    /// Adds what was taken off hot pixels of MS to the pixels of PAN under each, and to no others.
+    fn give_back(&mut self, hrms: &mut [f32]) {
+        let ([_, columns], scene, bands) = (&self.job.part, self.job.scene, self.job.fitted.bands);
+        let rows = self.row..self.row + hrms.len() / (columns.len() * bands);
+        self.row = rows.end;
+        for ([y, x], excess) in &self.hot {
+            // The PAN pixels that may lie over an MS pixel, whatever the phase.
+            let near = |at: usize, all: &Range<usize>| {
+                let ratio = scene.ratio();
+                (ratio * at).saturating_sub(ratio).max(all.start)..(ratio * (at + 2)).min(all.end)
+            };
+            for row in near(*y, &rows).filter(|row| scene.rows.over(*row) == Some(*y)) {
+                for column in near(*x, columns).filter(|column| scene.columns.over(*column) == Some(*x)) {
+                    let at = ((row - rows.start) * columns.len() + column - columns.start) * bands;
+                    hrms[at..at + bands].iter_mut().zip(excess).for_each(|(v, excess)| *v += excess);
+                }
+            }
+        }
+        self.hot.retain(|[y, _], _| scene.ratio() * (y + 2) > rows.end);
+    }
+
+    /// The rows that the consistency step is done with, in DN.
+    fn corrected(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Rows {
         let columns = &self.job.part[1];
         let (pan_w, ms_w) = (self.job.scene.columns.fine, self.job.scene.columns.coarse);
         let bands = self.job.fitted.bands;
@@ -227,8 +264,9 @@ impl Strips<'_, '_> {
         mut fuse: impl FnMut(&Strip) -> Result<[Vec<f32>; 2], MethodError>,
     ) -> Result<(), MethodError> {
         let Self { job, base, finisher, sink, observe, done } = self;
-        let compute = |strip: Strip| {
-            let rows = finisher.finish(&strip, fuse(&strip)?);
+        let compute = |mut strip: Strip| {
+            let images = fuse(&strip)?;
+            let rows = finisher.finish(&mut strip, images);
             *done = strip.span.gives.end;
             Ok((*done, rows))
         };
@@ -253,7 +291,13 @@ impl Strip {
             fused
         });
         let (pan, ms) = (self.pan.rows(&self.span.sees, pan_w), self.ms.rows(&self.span.ms, ms_w));
-        sharpener.strip(&self.span, pan, ms, base.as_deref(), job.lms)
+        let Some([pan_bounds, ms_bounds]) = job.fitted.scale.unit_bounds() else {
+            return sharpener.strip(&self.span, pan, ms, base.as_deref(), job.lms);
+        };
+        // The network has not seen what is hot, though it may be trusted.
+        let within =
+            |image: &[f32], [low, high]: [f32; 2]| -> Vec<f32> { image.iter().map(|v| v.clamp(low, high)).collect() };
+        sharpener.strip(&self.span, &within(pan, pan_bounds), &within(ms, ms_bounds), base.as_deref(), job.lms)
     }
 
     /// The rows it gives by a closed form alone, all columns.
@@ -352,9 +396,11 @@ fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Stri
     let over = span.gives.clone().find_map(|row| scene.rows.over(row)).unwrap_or(ms_rows.start);
     let under = above(&ms_rows, over, height[1]) * width[1];
     let valid = scene.valid(span.gives.clone(), given, over, ms_valid.as_deref().map(|valid| &valid[under..]));
+    let last = span.gives.clone().rev().find_map(|row| scene.rows.over(row));
+    let hot = last.map_or(Ok(Vec::new()), |last| view.taken_off(over..last + 1))?;
     let lines = |rows: Range<usize>, data: Vec<f32>| Lines { first: rows.start, data };
     let ms_valid = ms_valid.map(|data| Lines { first: ms_rows.start, data });
-    Ok(Strip { span, pan: lines(pan_rows, pan), ms: lines(ms_rows, ms), valid, ms_valid })
+    Ok(Strip { span, pan: lines(pan_rows, pan), ms: lines(ms_rows, ms), valid, ms_valid, hot })
 }
 
 /// Rows of an image `[height, width]` whose count goes on past the last one with the first.

@@ -77,7 +77,7 @@ pub(super) fn fit(
             tv: TvSettings::default(),
         })
         .collect();
-    Form::fit(methods, &windows)
+    if config.robust { Form::fit_bounded(methods, &windows) } else { Form::fit(methods, &windows) }
 }
 
 /// Chooses the base, and computes it for every sample: of the pair and of the reduced pair. Without a base the

@@ -142,7 +142,7 @@ impl Fitted {
 
     /// A scene as it reads it.
     pub(super) fn view<'a>(&'a self, scene: &'a Scene<'a>) -> View<'a> {
-        View { scene, scale: &self.scale, means: &self.means, near: self.config.robust }
+        View { scene, scale: &self.scale, means: &self.means, near: self.config.robust, trusting: true }
     }
 
     /// Whether it may be applied to a scene.

@@ -130,14 +130,24 @@ pub(super) fn prepare(
     let mut scale = *scale;
     if config.robust {
         scale = scale.robust(survey);
-        let view = View { scene, scale: &scale, means: &survey.means, near: true };
-        scale = Scale { pan: units::fit(&view, &dims, &windows, config)?, ..scale };
+        scale = Scale { pan: pan_unit(scene, survey, &scale, config)?, ..scale };
     }
-    let view = View { scene, scale: &scale, means: &survey.means, near: config.robust };
+    let view = View { scene, scale: &scale, means: &survey.means, near: config.robust, trusting: false };
     let mut samples = windows::samples(&view, &dims, &windows, config)?;
     let config = Config { pan_gain: sharpness::pan_gain(&samples, dims.columns.fine, config), ..config.clone() };
     let start = base::choose(&mut samples, &dims, &config)?;
     Ok(Prepared { config, scale, dims, windows, samples, start })
+}
+
+/// Factor and constant that bring PAN of a scene to the unit of its MS, as a training on it would have them.
+///
+/// # Errors
+/// What reading reports.
+pub fn pan_unit(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<[f64; 2], MethodError> {
+    let dims = windows::window_dims(scene, config);
+    let windows = windows::choose(scene, &survey.cells, &dims, config);
+    let view = View { scene, scale, means: &survey.means, near: true, trusting: false };
+    units::fit(&view, &dims, &windows, config)
 }
 
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.

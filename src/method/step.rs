@@ -57,11 +57,15 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
             noise: &ready.noise,
         });
     }
-    let tried = experiments.iter().any(|e| moves(e.valid.map(|valid| (valid.image, valid.ms)), rows, columns));
+    // Between stripes of nodata no pixel's filter is free of them one resolution lower: then the step reads filled
+    // values there, and valid ones alone judge. Without a pixel to judge by nothing is chosen.
+    if !experiments.iter().any(|e| moves(e.valid.map(|valid| (valid.image, valid.ms)), rows, columns)) {
+        experiments.iter_mut().for_each(|experiment| experiment.valid = None);
+    }
     let choices = consistency::choose(&experiments, &config.ms_gains, &candidates);
     let judged = experiments.iter().all(|experiment| experiment.other.is_some());
-    let chosen = tried && config.consistency == Consistency::Auto;
-    let nu = |choice: &Choice| if chosen { choice.nu } else { blind(config) };
+    let auto = config.consistency == Consistency::Auto;
+    let nu = |choice: &Choice| if auto && choice.error.is_finite() { choice.nu } else { blind(config) };
     Settled { nu: choices.iter().map(nu).collect(), judgement: judged.then(|| judgement(&choices)) }
 }
 

@@ -7,7 +7,7 @@ use super::schedule::{self, Stream};
 use super::view::View;
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
-use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scene, Survey, Window, fill};
+use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scene, Survey, Window, fill, fill_near};
 
 /// Share of its pixels that a window may have in common with each one chosen before.
 const OVERLAP: f64 = 0.25;
@@ -129,7 +129,9 @@ impl Sums {
 pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Pair, RasterError> {
     let image = |header: &Header, [y, x]: [usize; 2], [height, width]: [usize; 2], means: &[f32], block: Block| {
         let Block { mut data, valid } = block;
-        fill(&mut data, valid.as_deref(), means);
+        if let Some(valid) = &valid {
+            fill_near(&mut data, valid, width, means);
+        }
         Raster { header: header.part(Window { x, y, width, height }), data, valid }
     };
     let (ms_at, size) = ([place.row, place.column], [dims.rows, dims.columns]);

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::{Geometry, GeometryOptions, Raster, RasterError, Scene, Survey};
+use super::{Geometry, GeometryOptions, Raster, RasterError, Scene, Survey, fill_near};
 use crate::filter::Grid;
 
 /// The parts of PAN and MS to fuse, and how they lie on each other.
 ///
-/// In the images invalid values are replaced by the mean of the valid ones of their band, so that a
-/// fill value of −9999 enters no statistics and no training step.
+/// In the images invalid values are replaced by what lies near, else by the mean of the valid ones of their band, so
+/// that a fill value of −9999 enters no statistics, no filter beside it and no training step.
 #[derive(Debug, Clone)]
 pub struct Pair {
     /// The panchromatic image, one band.
@@ -56,7 +56,9 @@ impl Pair {
         let mut pair = Self { pan, ms, rows, columns, warnings };
         let survey = Survey::of(&Scene::of(&pair))?;
         for (image, means) in [(&mut pair.pan, &survey.means[..1]), (&mut pair.ms, &survey.means[1..])] {
-            fill(&mut image.data, image.valid.as_deref(), means);
+            if let Some(valid) = &image.valid {
+                fill_near(&mut image.data, valid, image.header.width, means);
+            }
         }
         pair.warnings.extend(survey.warnings);
         for image in [&mut pair.pan, &mut pair.ms] {

@@ -32,7 +32,7 @@ pub struct Scale {
     pub range: [f32; 2],
     /// Factor of PAN, and what is then added, that give it the unit of MS.
     pub pan: [f64; 2],
-    /// Values of PAN and of MS that hot pixels are cut off at; `None`: all are taken as they are.
+    /// Values of PAN and of MS beyond which pixels are hot; `None`: all are taken as they are.
     pub bounds: Option<[[f32; 2]; 2]>,
 }
 
@@ -44,6 +44,11 @@ pub(crate) const SAME_UNIT: [f64; 2] = [1.0, 0.0];
 const HOT: f32 = 1.0;
 /// An offset larger than this share of the range on top of it is taken off.
 const LARGE_OFFSET: f64 = 1.0;
+/// Share of the range that is left below it then: methods that divide find nothing near 0.
+const MARGIN: f64 = 0.1;
+
+/// PAN further off than this share of the range of MS is in other units than a model's.
+const OTHER_UNIT: f64 = 0.5;
 
 impl Scale {
     /// The scale of a scene. A bit depth that is asked for makes its largest value x = 1. Where none is,
@@ -96,8 +101,11 @@ impl Scale {
         });
         let [low, high] = survey.spreads[1].map(f64::from);
         let [least, most] = survey.ranges[1].map(f64::from);
-        let offset =
-            if low > LARGE_OFFSET * (high - low) { least.max(low) } else { least.max(bounds[1][0].into()).min(0.0) };
+        let offset = if low > LARGE_OFFSET * (high - low) {
+            low - MARGIN * (high - low)
+        } else {
+            least.max(bounds[1][0].into()).min(0.0)
+        };
         let scale = most.min(offset + f64::from(OUTLIER) * (high - offset)) - offset;
         Self { offset, scale, pan: to_ms(survey.spreads), bounds: Some(bounds), ..self }
     }
@@ -114,25 +122,52 @@ impl Scale {
     /// Stored values of MS to 0..1.
     pub fn normalise(&self, dn: &[f32]) -> Vec<f32> {
         let unit = |v: f32| ((f64::from(v) - self.offset) / self.scale) as f32;
-        match self.bounds {
-            None => dn.iter().map(|v| unit(*v)).collect(),
-            Some([_, [low, high]]) => dn.iter().map(|v| unit(v.clamp(low, high))).collect(),
-        }
+        dn.iter().map(|v| unit(*v)).collect()
     }
 
     /// Stored values of PAN to 0..1.
     pub fn normalise_pan(&self, dn: &[f32]) -> Vec<f32> {
         let [gain, constant] = self.pan;
         let unit = |v: f32| ((gain * f64::from(v) + constant - self.offset) / self.scale) as f32;
-        match self.bounds {
-            None => dn.iter().map(|v| unit(*v)).collect(),
-            Some([[low, high], _]) => dn.iter().map(|v| unit(v.clamp(low, high))).collect(),
-        }
+        dn.iter().map(|v| unit(*v)).collect()
+    }
+
+    /// Between which values 99.8 % of those of PAN lie, and of MS, where hot pixels have bounds.
+    pub(crate) fn usual(&self) -> Option<[[f32; 2]; 2]> {
+        let usual = |[low, high]: [f32; 2]| {
+            let far = HOT / (1.0 + 2.0 * HOT) * (high - low);
+            [low + far, high - far]
+        };
+        self.bounds.map(|bounds| bounds.map(usual))
+    }
+
+    /// The bounds of hot pixels as normalised values.
+    pub(crate) fn unit_bounds(&self) -> Option<[[f32; 2]; 2]> {
+        let two = |ends: Vec<f32>| [ends[0], ends[1]];
+        self.bounds.map(|[pan, ms]| [two(self.normalise_pan(&pan)), two(self.normalise(&ms))])
     }
 
     /// What to say where PAN has clearly another unit than MS.
     pub fn unit_note(&self) -> Option<String> {
         unit_note(self.pan, self.scale)
+    }
+
+    /// What to say where this is a model's and PAN of another scene has clearly another unit: by `own` factor and
+    /// constant it is as MS there. A scene's own ground moves them, too.
+    pub fn other_unit_note(&self, own: [f64; 2], survey: &Survey) -> Option<String> {
+        let [pan, ms] = survey.spreads.map(|ends| ends.map(f64::from));
+        let unit = |[gain, constant]: [f64; 2], pan: f64| gain * pan + constant;
+        let off = pan.map(|pan| (unit(self.pan, pan) - unit(own, pan)).abs()).into_iter().fold(0.0, f64::max);
+        let other = off > OTHER_UNIT * (ms[1] - ms[0]);
+        let said = |[gain, constant]: [f64; 2]| format!("{gain:.3e} times PAN {constant:+.4e}");
+        other.then(|| {
+            format!(
+                "W-UNITS: PAN is in other units than what the model was trained on: it takes {} for as bright as MS, here \
+                 that is {}; bring PAN to the units of the model's, or train on this pair (trapan fuse)",
+                said(self.pan),
+                said(own)
+            )
+        })
     }
 
     /// 0..1 to stored values, in place, neither rounded nor clamped.

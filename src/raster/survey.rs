@@ -172,7 +172,8 @@ impl Survey {
                 refuse_few(scene, of_ms, high)?;
             }
         }
-        let spreads = [pan_spread, ms_spread].map(|spread| spread.between(TAIL));
+        let spreads =
+            [0, 1].map(|i| [&pan_spread, &ms_spread][i].between(TAIL).map(|v| v.clamp(ranges[i][0], ranges[i][1])));
         Ok(Self { ranges, high, spreads, means, invalid: [pan_invalid, ms_invalid], cells, warnings })
     }
 }

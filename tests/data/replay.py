@@ -32,7 +32,7 @@ upsample            cubic | interp23 | spline
 reduced             wald | asrun
 ms_gains, pan_gain  MTF gains at Nyquist
 scale, offset       value = (DN − offset) / scale
-pan, bounds         factor and constant that give PAN the unit of MS; where PAN and MS are cut off before, or null
+pan, bounds         factor and constant that give PAN the unit of MS; beyond which PAN and MS are brought to their neighbours before, or null
 lr                  {"dam", "reduced", "full"}: learning rates
 lr_floor, epochs    share of the rates of the last two that is left in the end, and the epochs they fall in
 bend                where the reduced loss turns from a square into an absolute value; 0: nowhere
@@ -57,9 +57,23 @@ def arguments():
     return parser.parse_args()
 
 
+def cooled(values, low, high):
+    """Values beyond bounds as the outermost of their eight neighbours within them."""
+    within = values.clamp(low, high)
+    if (within == values).all():
+        return values
+
+    def most(x):
+        x = torch.nn.functional.pad(x, (1, 1, 1, 1), value=-float("inf"))
+        parts = torch.nn.functional.unfold(x.transpose(0, 1), 3).unflatten(1, (1, 9))
+        others = torch.cat((parts[:, :, :4], parts[:, :, 5:]), 2).amax(2)
+        return others.reshape(within.shape)
+    return torch.where(values > high, most(within), torch.where(values < low, -most(-within), within))
+
+
 def read_image(path, config, bounds, unit, dtype):
     with rasterio.open(path) as image:
-        values = torch.from_numpy(image.read().astype("float64"))[None].clamp(*bounds)
+        values = cooled(torch.from_numpy(image.read().astype("float64"))[None], *bounds)
     return (unit[0] * values + unit[1] - config["offset"]).div(config["scale"]).to(dtype)
 
 
