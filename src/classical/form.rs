@@ -84,7 +84,7 @@ impl Form {
         Ok(methods.iter().map(|method| statistics.form(*method)).collect())
     }
 
-    /// [`fit`](Self::fit) with no division by less than [`LEAST`] of what it is on average: where a band's regression on
+    /// [`fit`](Self::fit) with no division by less than a quarter of what it is on average: where a band's regression on
     /// PAN meets 0 within the values of PAN, dark pixels become any value.
     ///
     /// # Errors
