@@ -34,7 +34,7 @@ use rayon::prelude::*;
 use crate::filter::{Grid, degrade_separable, mtf_reach};
 use axis::{Axis, Cut};
 pub use choose::{CANDIDATES, Choice, Experiment, choose, noise};
-pub use stream::{Finished, Stream, Strip};
+pub use stream::{Finished, Stream, Strip, held_rows};
 
 /// Which pixels of an image and of MS are valid, `[H, W]` and `[h, w]`.
 #[derive(Clone, Copy, Debug)]

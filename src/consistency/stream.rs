@@ -85,10 +85,15 @@ impl Line {
     }
 }
 
+/// Rows of the image that a [`Stream`] holds back at a ratio, about.
+pub fn held_rows(ratio: usize) -> usize {
+    128 + 24 * ratio
+}
+
 /// Takes the rows that [`Step::needs`] names from top to bottom and gives each wanted row as soon as all
 /// it rests on has been seen.
 ///
-/// It holds back about `128 + 24 · ratio` rows of the image: 20480 columns of 8 bands at ratio 4 are 150 MB.
+/// It holds back about [`held_rows`] of the image: 20480 columns of 8 bands at ratio 4 are 150 MB.
 #[derive(Debug)]
 pub struct Stream<'a> {
     step: &'a Step,

@@ -334,13 +334,14 @@ const SMALLEST_STRIP: usize = 16;
 fn strip_rows(job: &Application<'_>, base: &Stream) -> usize {
     let (scene, bands) = (job.scene, job.fitted.bands);
     let (width, middle) = (scene.columns.fine, scene.rows.fine / 2);
+    let held = held_by_step(job);
     let bytes = |rows: usize| {
         let [pan, ms] = base.needs(middle..(middle + rows).min(scene.rows.fine));
         // One strip is read, one waits, one is computed, in DN and normalised; upsampled along x.
         let read = 4 * (pan.len() * width + ms.len() * scene.columns.coarse * bands);
         let wide = 2 * ms.len() * width * bands;
         let fused = 3 * rows * width * bands * (1 + usize::from(job.lms));
-        4 * (read + wide + fused) as u64
+        4 * (read + wide + fused + held) as u64
     };
     let fits = (SMALLEST_STRIP..=LARGEST_STRIP).rev().step_by(SMALLEST_STRIP).find(|rows| bytes(*rows) <= job.memory);
     fits.unwrap_or(SMALLEST_STRIP)
@@ -358,18 +359,27 @@ fn smaller(device: &Device, tile: [usize; 2], error: &MethodError) -> Option<(De
     (half != tile).then_some((Device::Gpu(gpu), half))
 }
 
+/// Values that the consistency step holds back: rows of the image, and about as many of what is added to them.
+fn held_by_step(job: &Application<'_>) -> usize {
+    let (scene, idle) = (job.scene, job.fitted.nu.iter().all(Option::is_none));
+    if idle { 0 } else { 2 * consistency::held_rows(scene.ratio()) * scene.columns.fine * job.fitted.bands }
+}
+
 /// Rows and columns of tiles that the memory holds: flat ones first, since strips are as wide as the scene.
 fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     let (width, bands) = (dims.columns.fine, dims.bands);
     let columns = LARGEST.min(width);
+    let held = held_by_step(job);
+    // Fused rows computed and handed on; the base under them; what the step is done with.
+    let more = usize::from(job.fitted.start.is_some()) + usize::from(held > 0);
     let bytes = |rows: usize| {
         // Three activations of the hidden width, images, their copies on the host.
         let tile = 4 * rows * columns * (3 * job.fitted.config.width + 6 * bands + 4);
-        // Strips read, waiting and in work, in DN and normalised; fused ones computed and handed on.
+        // Strips read, waiting and in work, in DN and normalised.
         let read = 1.0 + bands as f64 / (dims.rows.ratio * dims.rows.ratio) as f64;
         let fused = bands * (1 + usize::from(job.lms));
-        let strip = (4.0 * (rows * width) as f64 * (4.0 * read + 2.0 * fused as f64)) as usize;
-        (tile + strip) as u64
+        let strip = (4.0 * (rows * width) as f64 * (4.0 * read + (2 + more) as f64 * fused as f64)) as usize;
+        (tile + strip + 4 * held) as u64
     };
     let rows = (SMALLEST..=LARGEST).rev().step_by(8).find(|rows| bytes(*rows) <= job.memory).unwrap_or(SMALLEST);
     [rows.min(dims.rows.fine), columns]
