@@ -97,10 +97,13 @@ def picture(rows, title):
         yield f'<path {GREY} stroke-opacity=".3" d="M{LEFT} {y(value):.1f}H{RIGHT}"/>'
         yield f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
     yield f'<path {GREY} d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"/>'
-    for name, seconds, ergas, *_ in rows:
+    label = 0.0
+    for name, seconds, ergas, *_ in sorted(rows, key=lambda row: -row[2]):
+        # Labels from top to bottom, none over another.
+        label = max(y(ergas) + 4, label + 13)
         kind = "trained" if name in ("fast", "default", "best") else "closed"
         yield f'<circle class="{kind}" cx="{x(seconds):.1f}" cy="{y(ergas):.1f}" r="4"/>'
-        yield f'<text x="{x(seconds) + 7:.1f}" y="{y(ergas) + 4:.1f}">{name}</text>'
+        yield f'<text x="{x(seconds) + 7:.1f}" y="{label:.1f}">{name}</text>'
     yield f'<text x="{LEFT}" y="{HEIGHT - 10}">ERGAS (lower is better) against seconds for the degraded pair</text></svg>'
 
 
