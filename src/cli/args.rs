@@ -221,7 +221,7 @@ pub struct MethodArgs {
     #[arg(long, default_value = "default", value_parser = named::<Effort>(&["fast", "default", "best"]))]
     effort: Effort,
     /// The consistency step at the end moves the image as little as possible so that degrading it gives MS
-    /// back: off, auto (band by band, by withheld ground and the noise in MS), or a number ν: 0.01 makes up for
+    /// back: off, auto (band by band, by the degraded pair and the noise in MS), or a number ν: 0.01 makes up for
     /// nearly all of the difference, 1 for about half [default: auto; presets faithful and paper, and --method: off]
     #[arg(long, value_name = "NU|auto|off")]
     consistency: Option<Consistency>,

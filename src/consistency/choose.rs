@@ -111,10 +111,11 @@ pub fn choose(experiments: &[Experiment<'_>], gains: &[f64], candidates: &[Optio
         let mut sums = vec![[Sums::default(); 2]; bands];
         experiments.iter().zip(&tables).for_each(|(experiment, tables)| experiment.add(tables, *nu, &mut sums));
         for ((least, choice), [known, judged]) in best.iter_mut().zip(&sums).filter(|(_, [_, j])| j.count > 0.0) {
-            let share = judged.share();
-            let (error, alone) = (judged.error(share), judged.error(0.0));
-            if known.error(0.0) < *least {
-                *least = known.error(0.0);
+            let expected = known.error(0.0);
+            if expected < *least {
+                let share = judged.share();
+                let (error, alone) = (judged.error(share), judged.error(0.0));
+                *least = expected;
                 *choice = Choice { nu: *nu, share, error, alone, level: judged.truth };
             }
         }

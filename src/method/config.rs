@@ -187,7 +187,7 @@ pub enum Crops {
 pub enum Consistency {
     /// No step.
     Off,
-    /// Band by band as withheld ground and the noise in MS advise.
+    /// Band by band as the degraded pair and the noise in MS advise.
     Auto,
     /// This ν for every band.
     #[serde(untagged)]

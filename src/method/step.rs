@@ -18,9 +18,9 @@ pub(super) struct Settled {
     pub judgement: Option<Judgement>,
 }
 
-/// Settles what is added to the base, band by band: the share of what the network adds and ν, such that the reduced
-/// pairs come closest to their truth after the step, the noise in MS reckoned with. `trained` are the
-/// reduced pairs of the samples as the network fuses them, `[h, w, C]`; none without a network.
+/// Settles what is added to the base, band by band: ν, with which the base of the reduced pairs comes closest to their
+/// truth, the noise in MS reckoned with, and after that step the share of what the network adds, by withheld ground.
+/// `trained` are the reduced pairs of the samples as the network fuses them, `[h, w, C]`; none without a network.
 pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, config: &Config) -> Settled {
     let candidates = match config.consistency {
         Consistency::Off => vec![None],

@@ -82,9 +82,7 @@ impl View<'_> {
         });
         Ok(hot.filter(|hot| rows.contains(&hot.at[0])).collect())
     }
-}
 
-impl View<'_> {
     /// Which hot pixels of a part of MS, or of PAN, the other image confirms: it is as far above its own usual values
     /// about there, but for what a blur takes away.
     fn trusted(&self, of_ms: bool, part: [Range<usize>; 2], data: &[f32]) -> Result<Vec<bool>, RasterError> {
