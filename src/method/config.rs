@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::filter::Upsample;
 pub use crate::kernels::adam::Adam;
 
-use super::MethodError;
+use super::{Dims, MethodError};
 use crate::classical::Method;
 use crate::filter::Grid;
 use crate::kernels::turn::TURNS;
@@ -44,6 +44,12 @@ struct Preset {
 
 /// Epochs of [`Effort::Best`].
 const BEST_EPOCHS: u32 = 750;
+
+/// Pixels of PAN that a whole training is planned for.
+const AMPLE: usize = 512 * 512;
+/// So many times the epochs at most. By Wald's protocol 1.6 times as many take QuickBird, with 249² pixels, from
+/// ERGAS 0.802 to 0.792, and SPOT, with 128², from 1.222 to 1.196.
+const MOST: f64 = 1.6;
 
 /// Nyquist gain of a band of an unknown sensor.
 const GENERIC_GAIN: f64 = 0.30;
@@ -279,6 +285,8 @@ pub struct Config {
     pub keep: Keep,
     /// Epochs of the alternating stage, `n2`; 0: nothing is trained, the result is the base.
     pub epochs: u32,
+    /// Whether a scene with little to learn from is trained on for more epochs; see [`Config::sized`].
+    pub prolong: bool,
     /// Epochs of the degradation network, `n1`.
     pub dam_epochs: u32,
     /// Probability of a full step, `p`.
@@ -358,6 +366,7 @@ impl Config {
             sampling: Sampling::AlwaysReduced,
             keep: if best { Keep::Mean } else { Keep::Best },
             epochs: 250,
+            prolong: best,
             dam_epochs: 250,
             full_probability: preset.full_probability,
             batch: 8,
@@ -395,6 +404,16 @@ impl Config {
             Effort::Default => self,
             Effort::Best => Self { epochs: BEST_EPOCHS, sides: 8, ..self },
         }
+    }
+
+    /// The settings for training windows of these sizes. In small ones, of fewer than 512² pixels, each epoch sees less
+    /// and takes less time: there are more of them, up to 1.6 times as many.
+    #[must_use]
+    pub fn sized(&self, dims: &Dims) -> Self {
+        let pixels = dims.rows.fine * dims.columns.fine;
+        let more = (AMPLE as f64 / pixels as f64).sqrt().clamp(1.0, MOST);
+        let epochs = if self.prolong { (f64::from(self.epochs) * more).round() as u32 } else { self.epochs };
+        Self { epochs, prolong: false, ..self.clone() }
     }
 
     /// The settings for a closed form alone.
@@ -521,5 +540,25 @@ impl Config {
                 rows.phase, columns.phase, rows.ratio
             ),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Grid;
+
+    #[test]
+    fn small_scenes_are_trained_on_for_longer() {
+        let dims = |fine: usize| {
+            let grid = Grid::aligned(fine, 4);
+            Dims { rows: grid, columns: grid, bands: 4 }
+        };
+        let config = |profile| Config::new(Sensor::Qb, profile, 4).expect("4 bands");
+        let epochs = |fine| config(Profile::Trapan).sized(&dims(fine)).epochs;
+        assert_eq!([2048, 512, 400, 256, 64].map(epochs), [250, 250, 320, 400, 400]);
+        assert_eq!(config(Profile::Faithful).sized(&dims(64)).epochs, 250);
+        let twice = config(Profile::Trapan).sized(&dims(256)).sized(&dims(256));
+        assert_eq!(twice.epochs, 400, "settled once");
     }
 }

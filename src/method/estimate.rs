@@ -37,6 +37,7 @@ impl Estimate {
     /// If the program does not pass its own checks: a mistake of this crate.
     pub fn of(scene: &Scene<'_>, config: &Config) -> Self {
         let dims = window_dims(scene, config);
+        let config = &config.sized(&dims);
         let model = super::build(dims, config, true, Grain::default());
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
         let calls = |plan| &model.program.plan(plan).calls[..];

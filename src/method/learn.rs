@@ -134,7 +134,8 @@ pub(super) fn prepare(
     }
     let view = View { scene, scale: &scale, means: &survey.means, near: config.robust, trusting: false };
     let mut samples = windows::samples(&view, &dims, &windows, config)?;
-    let config = Config { pan_gain: sharpness::pan_gain(&samples, dims.columns.fine, config), ..config.clone() };
+    let pan_gain = sharpness::pan_gain(&samples, dims.columns.fine, config);
+    let config = Config { pan_gain, ..config.sized(&dims) };
     let start = base::choose(&mut samples, &dims, &config)?;
     Ok(Prepared { config, scale, dims, windows, samples, start })
 }
