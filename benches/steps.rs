@@ -11,9 +11,9 @@ use trapan::bench::{BANDS, SIDE, Steps};
 use trapan::engine::gpu::{Kind, adapters};
 use trapan::engine::{Device, DeviceChoice, Options};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, Phase, fuse};
-use trapan::raster::Scale;
+use trapan::scene::Scale;
+use trapan::simulate::{Spec, simulate};
 
 fn devices() -> Vec<(&'static str, Device)> {
     let open = |choice: &str| Device::open(choice.parse::<DeviceChoice>().expect("a choice"), 0).expect("it opens").0;

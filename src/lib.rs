@@ -45,7 +45,7 @@
 //! use std::ops::ControlFlow;
 //! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
-//! use trapan::raster::{GeometryOptions, Pair, Scale};
+//! use trapan::scene::{GeometryOptions, Pair, Scale};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pair = Pair::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
@@ -61,6 +61,7 @@
 
 pub mod bench;
 pub mod classical;
+pub mod compare;
 pub mod consistency;
 pub mod engine;
 pub mod filter;
@@ -68,6 +69,9 @@ pub mod graph;
 pub mod kernels;
 pub mod method;
 pub mod net;
+pub mod product;
 pub mod quality;
-pub mod raster;
 pub mod report;
+pub mod scene;
+pub mod simulate;
+pub mod tiff;

@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use trapan::raster::{GeometryOptions, Layout, RasterError, Sample, Scene, Source};
+use trapan::scene::{GeometryOptions, Scene};
+use trapan::tiff::{Layout, Sample, Source, TiffError};
 
 use crate::fixture::{Fixture, scene, utm};
 
@@ -46,7 +47,7 @@ fn bands_need_the_same_grid_as_far_as_a_pair_does() {
     assert_eq!(stack(2e-9).unwrap(), 2);
     assert_eq!(stack(0.9e-3).unwrap(), 2);
     let error = stack(0.25).unwrap_err();
-    assert!(matches!(error, RasterError::Stack { .. }), "{error}");
+    assert!(matches!(error, TiffError::Stack { .. }), "{error}");
     assert!(error.to_string().contains("up to 0.250 pixels off"), "{error}");
     let files = Files::new(&[with_crs(band(0.5, 0.0), 32630), with_crs(band(0.5, 0.0), 32631)]);
     let error = Source::open(&files.paths(2)).err().unwrap().to_string();

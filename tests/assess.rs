@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 use trapan::method::Fitted;
-use trapan::raster::{Creation, Layout, read, write};
+use trapan::tiff::{Creation, Layout, read, write};
 
 use crate::support::{Report, float};
 
@@ -98,7 +98,7 @@ fn maps_lie_where_the_images_do() {
     text(place.by_truth("truth.tif", &["--maps", &maps]));
     let pan = read(place.path("pan.tif").as_ref()).expect("PAN");
     let map = |name: &str| read(place.path(&format!("maps/{name}.tif")).as_ref()).expect(name);
-    let corner = |map: &trapan::raster::Raster| map.geo.affine().map(|a| (a.at(0.0, 0.0), a.pixel_size()));
+    let corner = |map: &trapan::tiff::Raster| map.geo.affine().map(|a| (a.at(0.0, 0.0), a.pixel_size()));
     let grid = pan.geo.affine().expect("simulated pairs have a place");
     let size = grid.pixel_size();
     for name in ["d_lambda_toolbox", "d_s_toolbox"] {

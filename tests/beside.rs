@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use trapan::raster::{Format, Header, Item, Layout, Output, RasterError, Sample, Source, check_outputs};
+use trapan::tiff::{Format, Header, Item, Layout, Output, Sample, Source, TiffError, check_outputs};
 
 use crate::fixture::{Fixture, scene, utm};
 
@@ -228,7 +228,7 @@ fn camera_models_go_into_the_result_and_move_with_the_crop() {
         assert_eq!(header(with_tag(), &beside).metadata.rpc, wanted, "{beside:?}");
     }
     let found = header(plain(), &[(".RPB", &rpb(&camera()))]);
-    let part = found.part(trapan::raster::Window { x: 3, y: 2, width: 9, height: 8 });
+    let part = found.part(trapan::tiff::Window { x: 3, y: 2, width: 9, height: 8 });
     let layout = Layout::fused(&part, &part);
     assert_eq!(layout.metadata.rpc[2..4], [camera()[2] - 2.0, camera()[3] - 3.0]);
 }
@@ -273,7 +273,7 @@ fn camera_models_of_airbus_count_from_one() {
     let model = folder.path().join("RPC_PHR1A_P_001.XML");
     assert!(found.beside.iter().eq([&model]), "{:?}", found.beside);
     let taken = check_outputs(&[found.path], &[Output::new(model, Format::Json)]);
-    assert!(matches!(taken, Err(RasterError::Claimed { .. })), "{taken:?}");
+    assert!(matches!(taken, Err(TiffError::Claimed { .. })), "{taken:?}");
     // Of the whole scene, it says nothing of where another tile begins.
     let found = image("_R2C1");
     assert_eq!((found.metadata.rpc.len(), found.notes.len()), (0, 1));

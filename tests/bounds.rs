@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trapan::raster::{Kind, RasterError, Sample, Source, Window};
+use trapan::tiff::{Kind, Sample, Source, TiffError, Window};
 
 use crate::fixture::{Fixture, scene};
 use crate::support::memory::most_memory;
@@ -42,7 +42,7 @@ fn a_limit_bounds_what_is_decoded_at_once() {
     source.limit_memory(MIB as u64);
     let error = source.read(window).unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, RasterError::Unsupported { .. }) && text.contains("2097152 bytes"), "{text}");
+    assert!(matches!(error, TiffError::Unsupported { .. }) && text.contains("2097152 bytes"), "{text}");
     assert!(text.ends_with("gdal_translate -co TILED=YES planes.tif planes_fixed.tif"), "{text}");
 }
 

@@ -9,7 +9,8 @@ use trapan::filter::{Grid, Upsample};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor};
 use trapan::method::{Fitted, Start, baseline};
-use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
+use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::{self, Creation, Layout, read};
+use trapan::tiff::{self, Creation, Layout, read};
 
 use crate::support::python;
 
@@ -537,8 +537,8 @@ fn split(from: &str, to: impl Fn(usize) -> String) -> Vec<String> {
         let one = image.select(&[band]);
         let layout =
             Layout { geo: one.geo, descriptions: one.descriptions, ..Layout::new(image.size(), 1, image.sample) };
-        let (path, data) = (to(band), raster::select(&image.data, image.bands, &[band]));
-        raster::write(path.as_ref(), &layout, &data, None, &Creation::default(), false).expect("the band is written");
+        let (path, data) = (to(band), tiff::select(&image.data, image.bands, &[band]));
+        tiff::write(path.as_ref(), &layout, &data, None, &Creation::default(), false).expect("the band is written");
         path
     };
     (0..image.bands).map(write).collect()
@@ -565,7 +565,7 @@ fn bands_come_from_several_files_and_go_where_they_are_wanted() {
     pair.fused("some.tif", &["--out-bands", "3,1"]);
     let some = read(pair.path("some.tif").as_ref()).expect("the output is there");
     assert_eq!(some.descriptions, [2, 0].map(|band: usize| whole.descriptions[band].clone()));
-    assert_eq!(some.data, raster::select(&whole.data, whole.bands, &[2, 0]));
+    assert_eq!(some.data, tiff::select(&whole.data, whole.bands, &[2, 0]));
     pair.refused(&["--out-bands", "1,9"], 2, &["--out-bands 9", "bands 1 to"]);
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::json;
-use trapan::raster::{CogWriter, Creation, GeoTags, Item, Layout, Metadata, Sample, Source, Window, write};
+use trapan::tiff::{CogWriter, Creation, GeoTags, Item, Layout, Metadata, Sample, Source, Window, write};
 
 use crate::fixture::{SAMPLES, parse, scene, utm};
 use crate::support::python;

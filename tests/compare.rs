@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::raster::{Creation, Layout, read, write};
+use trapan::tiff::{Creation, Layout, read, write};
 
 /// Training that ends at once.
 const SHORT: [&str; 8] = ["--epochs", "2", "--dam-epochs", "1", "--warm-up-epochs", "1", "--device", "cpu"];

@@ -326,7 +326,7 @@ fn invalid_values_do_not_matter() {
 fn noise_is_not_let_in() {
     use trapan::consistency::{CANDIDATES, Experiment, choose, noise};
     use trapan::method::config::Sensor;
-    use trapan::method::simulate::{Spec, simulate};
+    use trapan::simulate::{Spec, simulate};
     // Noise is not estimated from fewer blocks than MS of this size has.
     let (side, bands) = (512, 4);
     let sensor = Sensor::Qb;

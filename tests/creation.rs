@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trapan::raster::{CogWriter, Creation, Kind, Layout, RasterError, Sample, Source, Window};
+use trapan::tiff::{CogWriter, Creation, Kind, Layout, Sample, Source, TiffError, Window};
 
 use crate::cog::{bytes, directories};
 use crate::fixture::{SAMPLES, parse, scene};
@@ -95,7 +95,7 @@ fn wrong_options_are_named_with_those_there_are() {
         let text = error.to_string();
         assert!(text.contains(why) && text.contains("BIGTIFF=YES|NO|IF_NEEDED|IF_SAFER"), "{text}");
         assert!(options.contains(&&error.option[..]));
-        assert_eq!(RasterError::from(error).kind(), Kind::Usage);
+        assert_eq!(TiffError::from(error).kind(), Kind::Usage);
     }
     let floating = Creation::parse(&["PREDICTOR=FLOATING_POINT"]).unwrap();
     let path = tempfile::tempdir().unwrap().path().join("f.tif");

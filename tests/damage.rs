@@ -3,13 +3,13 @@
 use std::fs;
 
 use proptest::prelude::*;
-use trapan::raster::{self, Creation, Kind, RasterError, Sample, read, write};
+use trapan::tiff::{self, Creation, Kind, Sample, TiffError, read, write};
 
 use crate::fixture::{Fixture, SAMPLES, parse, scene};
 use crate::support::memory::largest_request;
 
 /// Reads a file with these bytes; the error must be an input error that names the file.
-fn refused(name: &str, bytes: &[u8]) -> RasterError {
+fn refused(name: &str, bytes: &[u8]) -> TiffError {
     let error = parse(bytes, name).expect_err(name);
     assert_eq!(error.kind(), Kind::Input, "{error}");
     assert!(error.to_string().contains(name), "{error}");
@@ -20,17 +20,17 @@ fn refused(name: &str, bytes: &[u8]) -> RasterError {
 fn files_that_are_not_tiff_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = read(&folder.path().join("none.tif")).unwrap_err();
-    assert!(matches!(missing, RasterError::Missing { .. }), "{missing}");
+    assert!(matches!(missing, TiffError::Missing { .. }), "{missing}");
     let directory = read(folder.path()).unwrap_err();
-    assert!(matches!(directory, RasterError::Unreadable { .. }), "{directory}");
+    assert!(matches!(directory, TiffError::Unreadable { .. }), "{directory}");
     for (bytes, name) in [(&b"\x89PNG\r\n\x1a\n"[..], "PNG"), (b"\0\0\0\x0cjP  ", "JPEG 2000"), (b"", "empty")] {
         let error = refused("a scene.jp2", bytes);
-        let RasterError::NotTiff { found, fix, .. } = &error else { panic!("{error}") };
+        let TiffError::NotTiff { found, fix, .. } = &error else { panic!("{error}") };
         assert_eq!(found, name);
         assert_eq!(fix, "gdal_translate 'a scene.jp2' 'a scene_fixed.tif'");
     }
-    assert!(matches!(refused("a.tif", b"II\x2b\0tra-la-la-la-la"), RasterError::Truncated { .. }));
-    assert!(matches!(refused("a.tif", b"IIII"), RasterError::NotTiff { .. }));
+    assert!(matches!(refused("a.tif", b"II\x2b\0tra-la-la-la-la"), TiffError::Truncated { .. }));
+    assert!(matches!(refused("a.tif", b"IIII"), TiffError::NotTiff { .. }));
 }
 
 #[test]
@@ -39,18 +39,18 @@ fn every_truncation_is_recognised() {
     let bytes = fixture.bytes(&scene(Sample::U16, fixture.size));
     for length in 2..bytes.len() - 4 {
         let error = refused("cut.tif", &bytes[..length]);
-        assert!(matches!(error, RasterError::Truncated { .. }), "{length} of {}: {error}", bytes.len());
+        assert!(matches!(error, TiffError::Truncated { .. }), "{length} of {}: {error}", bytes.len());
     }
     // Header first, data last: the end of the data is missing.
     let bytes = written([20, 20, 2], Sample::U16);
-    assert!(matches!(refused("cut.tif", &bytes[..bytes.len() - 100]), RasterError::Truncated { .. }));
+    assert!(matches!(refused("cut.tif", &bytes[..bytes.len() - 100]), TiffError::Truncated { .. }));
 }
 
 /// A file of our own writer.
 fn written(size: [usize; 3], sample: Sample) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tif");
-    let layout = raster::Layout::new([size[0], size[1]], size[2], sample);
+    let layout = tiff::Layout::new([size[0], size[1]], size[2], sample);
     write(&path, &layout, &scene(sample, size), None, &Creation::default(), false).unwrap();
     fs::read(&path).unwrap()
 }
@@ -72,7 +72,7 @@ fn unsupported_layouts_name_themselves_and_the_remedy() {
         (u16s().with(258, 3, &[16, 8]), "different values per band", "-ot UInt16"),
     ] {
         let error = refused("in.tif", &fixture.bytes(&scene(Sample::U16, fixture.size)));
-        assert!(matches!(error, RasterError::Unsupported { .. }), "{error}");
+        assert!(matches!(error, TiffError::Unsupported { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(what) && text.contains(&format!("gdal_translate {fix} in.tif in_fixed.tif")), "{text}");
     }
@@ -104,7 +104,7 @@ fn contradictions_are_damage() {
         u8s().with(279, 4, &[0, 0, 0]).with(256, 4, &[huge]),
     ] {
         let error = refused("odd.tif", &fixture.bytes(&scene(Sample::U8, fixture.size)));
-        assert!(matches!(error, RasterError::Damaged { .. }), "{fixture:?}: {error}");
+        assert!(matches!(error, TiffError::Damaged { .. }), "{fixture:?}: {error}");
     }
     // The compressed data themselves.
     let mut bytes = u8s().bytes(&scene(Sample::U8, [20, 21, 2]));
@@ -137,7 +137,7 @@ fn lying_counts_allocate_nothing() {
             bytes[at + 4..at + 8].copy_from_slice(&count.to_le_bytes());
             let (found, largest) = largest_request(|| parse(&bytes, "odd.tif").map(drop));
             let error = found.expect_err("more values than the file has bytes");
-            assert!(matches!(error, RasterError::Truncated { .. } | RasterError::Damaged { .. }), "{tag}: {error}");
+            assert!(matches!(error, TiffError::Truncated { .. } | TiffError::Damaged { .. }), "{tag}: {error}");
             assert!(largest < 1 << 16, "{tag}: {count} values asked for {largest} bytes");
         }
     }
@@ -164,7 +164,7 @@ fn tiles_far_larger_than_the_image_are_refused() {
         let bytes = bomb(side, bands);
         let (found, largest) = largest_request(|| parse(&bytes, "bomb.tif").map(drop));
         let error = found.unwrap_err();
-        assert!(matches!(error, RasterError::Damaged { .. }), "{error}");
+        assert!(matches!(error, TiffError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains(&format!("has {side}x{side} pixels, the image 64x64")), "{error}");
         assert!(largest < bytes.len() + (1 << 16), "{largest} bytes for {} of them", bytes.len());
     }

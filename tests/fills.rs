@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use trapan::raster::{GeometryOptions, Header, Pair, Raster, Sample, Scene, Source, Survey};
+use trapan::scene::{GeometryOptions, Pair, Scene, Survey};
+use trapan::tiff::{Header, Raster, Sample, Source};
 
 use crate::fixture::{ALIGNED, Fixture, parse};
 
@@ -151,7 +152,7 @@ fn the_option_of_the_warning_works() {
     assert_eq!(option, "--nodata=0,-3.4028235e38");
     assert!(!text.contains("W-SHIFT") && !text.contains("W-REGISTRATION"), "the cause alone is named: {text}");
     assert!(!fuse(Some(option)).contains("W-NODATA"));
-    let found = trapan::raster::read(&folder.path().join("out.tif")).unwrap();
+    let found = trapan::tiff::read(&folder.path().join("out.tif")).unwrap();
     assert_eq!(found.nodata, Some(f64::from(f32::MIN)));
     assert!((0..128 * 128).all(|i| found.valid.as_ref().unwrap()[i] == (i % 128 >= 24)));
 }

@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 use tiff::encoder::compression::{CompressionAlgorithm, Deflate, Lzw, Packbits};
-use trapan::raster::{Alignment, Extent, GeoTags, GeometryOptions, Raster, RasterError, Sample, Source};
+use trapan::scene::{Alignment, Extent, GeometryOptions};
+use trapan::tiff::{GeoTags, Raster, Sample, Source, TiffError};
 
 pub const SAMPLES: [Sample; 4] = [Sample::U8, Sample::U16, Sample::I16, Sample::F32];
 
@@ -216,7 +217,7 @@ impl Fixture {
 }
 
 /// Reads a file in memory.
-pub fn parse(bytes: &[u8], name: &str) -> Result<Raster, RasterError> {
+pub fn parse(bytes: &[u8], name: &str) -> Result<Raster, TiffError> {
     Source::from_bytes(bytes.to_vec(), name.as_ref())?.read_all()
 }
 

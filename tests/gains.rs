@@ -3,9 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, Gain, estimate_gains};
-use trapan::raster::{Pair, Scene};
+use trapan::scene::{Pair, Scene};
+use trapan::simulate::{Spec, simulate};
 
 /// How far an estimate may be off.
 const NEAR: f64 = 0.03;

@@ -3,10 +3,8 @@
 
 use proptest::prelude::*;
 use trapan::filter::Grid;
-use trapan::raster::{
-    Alignment, Extent, GeoTags, Geometry, GeometryError, GeometryOptions, Header, Kind, Pair, Raster, RasterError,
-    Sample, Window,
-};
+use trapan::scene::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, Pair, SceneError};
+use trapan::tiff::{GeoTags, Header, Kind, Raster, Sample, Window};
 
 /// UTM zone 30 north, PixelIsArea.
 const UTM: [u16; 16] = [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32630];
@@ -29,7 +27,7 @@ fn header(name: &str, [width, height]: [usize; 2], geo: GeoTags) -> Header {
     Header { geo, ..Header::new(name, Sample::F32, [width, height, 1]) }
 }
 
-fn of(pan: [usize; 2], pan_geo: GeoTags, ms: [usize; 2], ms_geo: GeoTags) -> Result<Geometry, RasterError> {
+fn of(pan: [usize; 2], pan_geo: GeoTags, ms: [usize; 2], ms_geo: GeoTags) -> Result<Geometry, SceneError> {
     Geometry::of(&header("pan.tif", pan, pan_geo), &header("ms.tif", ms, ms_geo), &GeometryOptions::default())
 }
 
@@ -115,7 +113,7 @@ fn rotated_images_fit_if_they_are_rotated_alike() {
     assert_eq!((found.ms, found.pan), (window(3, 1, 20, 20), window(0, 0, 80, 80)));
     assert_eq!([found.rows.phase, found.columns.phase], [1.5, 1.5]);
     let error = of([80, 80], north_up(0.5, [1000.0, 2000.0], false), [30, 30], ms).unwrap_err();
-    assert!(matches!(error, RasterError::Geometry(GeometryError::Rotated { .. })));
+    assert!(matches!(error, SceneError::Geometry(GeometryError::Rotated { .. })));
     says(
         &error,
         &["30.000°", "gdalwarp -tr 0.5 0.5 -tap", "gdalwarp -tr 2 2 -tap -r cubic -dstalpha ms.tif ms_fixed.tif"],
@@ -139,7 +137,7 @@ fn other_ratios_come_with_the_command_that_resamples() {
     let geometry = |pan: f64, ms: f64| {
         let (pan, ms) = (north_up(pan, [1000.0, 2000.0], false), north_up(ms, [1000.0, 2000.0], false));
         let error = of([400, 400], pan, [140, 150], ms).unwrap_err();
-        assert!(matches!(error, RasterError::Geometry(GeometryError::Ratio { .. })), "{error}");
+        assert!(matches!(error, SceneError::Geometry(GeometryError::Ratio { .. })), "{error}");
         assert_eq!(error.kind(), Kind::Geometry);
         error
     };
@@ -317,7 +315,7 @@ proptest! {
         let options = GeometryOptions { extent, ..GeometryOptions::default() };
         let pair = match Pair::new(pan, ms, &options) {
             Ok(pair) => pair,
-            Err(RasterError::Geometry(GeometryError::NoOverlap { .. }) | RasterError::TooSmall { .. }) => return Ok(()),
+            Err(SceneError::Geometry(GeometryError::NoOverlap { .. }) | SceneError::TooSmall { .. }) => return Ok(()),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         prop_assert!(misplaced(&pair, 0.5) < 2e-3, "{} pixels off", misplaced(&pair, 0.5));

@@ -9,7 +9,7 @@ use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
 use trapan::method::{Checkpoints, Dims, MethodError, Network, Progress, Sharpener, learn};
 use trapan::net::{FusionShape, Layer};
-use trapan::raster::{Scene, Survey};
+use trapan::scene::{Scene, Survey};
 
 use crate::sharpen::{Simulated, config, dims};
 use crate::support::devices::software;

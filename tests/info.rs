@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 use trapan::filter::{self, Grid};
-use trapan::method::scene::{SceneSpec, scene};
-use trapan::raster::{Creation, GeoTags, Layout, Sample, read, write};
+use trapan::simulate::town::{TownSpec, build};
+use trapan::tiff::{Creation, GeoTags, Layout, Sample, read, write};
 
 const BANDS: usize = 4;
 /// UTM zone 30 north.
@@ -35,7 +35,7 @@ impl Files {
         let files = Self(TempDir::new().expect("a temporary folder"));
         let ([width, height], [w, h]) = (pan.0, ms.0);
         let [wide, high] = [width.max(ratio * w), height.max(ratio * h)];
-        let place = scene(&SceneSpec { width: wide, height: high, bands: BANDS, seed: 3 }).expect("allowed");
+        let place = build(&TownSpec { width: wide, height: high, bands: BANDS, seed: 3 }).expect("allowed");
         let grid = |fine: usize, coarse: usize, shift: f64| {
             let whole = Grid::aligned(fine, ratio);
             Grid { phase: whole.phase + shift, coarse, ..whole }
@@ -257,7 +257,7 @@ fn gains_far_from_the_pair_s_are_replaced_and_said() {
     let size = 256;
     let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
     let files = Files::new(([size; 2], place(0.5)), ([size / 4; 2], place(2.0)), 4, [0.0; 2]);
-    let truth = scene(&SceneSpec { width: size, height: size, bands: BANDS, seed: 3 }).expect("allowed").truth;
+    let truth = build(&TownSpec { width: size, height: size, bands: BANDS, seed: 3 }).expect("allowed").truth;
     let said = |extra: &[&str]| {
         let output = files.fuse(&[&["--effort", "fast"], extra].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -8,12 +8,13 @@ use std::{
 };
 
 use tiff::encoder::{TiffEncoder, colortype};
-use trapan::raster::{Creation, GeoTags, Layout, Pair, Raster, RasterError, Sample, Scale, read, sha256, write};
+use trapan::scene::{Pair, Scale};
+use trapan::tiff::{Creation, GeoTags, Layout, Raster, Sample, TiffError, read, sha256, write};
 
 use crate::fixture::{self, ALIGNED, Fixture, SAMPLES, listing, scene, utm};
 use crate::support::{python, skipped};
 
-fn parse(bytes: &[u8]) -> Result<Raster, RasterError> {
+fn parse(bytes: &[u8]) -> Result<Raster, TiffError> {
     fixture::parse(bytes, "some.tif")
 }
 
@@ -134,7 +135,7 @@ fn checksums_are_those_of_the_standard() {
     fs::write(&path, "abc").unwrap();
     // FIPS 180-2, appendix B.1.
     assert_eq!(sha256(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    assert!(matches!(sha256(&folder.path().join("none")), Err(RasterError::Missing { .. })));
+    assert!(matches!(sha256(&folder.path().join("none")), Err(TiffError::Missing { .. })));
 }
 
 /// Folder of real pairs, which cannot be distributed.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use trapan::raster::{Product, RasterError, Source, read, select};
+use trapan::product::Product;
+use trapan::tiff::{Source, TiffError, read, select};
 
 use crate::cli::{ok, refused};
 use crate::fixture::{Fixture, scene, utm};
@@ -32,7 +33,7 @@ fn put(path: &Path, image: &Fixture) -> String {
     path.display().to_string()
 }
 
-use trapan::raster::Sample::{F32, U8, U16};
+use trapan::tiff::Sample::{F32, U8, U16};
 
 #[test]
 fn chosen_bands_are_those_of_the_file() {
@@ -62,7 +63,7 @@ fn chosen_bands_are_those_of_the_file() {
             let mut source = Source::open(&[&path]).expect("readable");
             let error = source.choose(&wanted.split(',').collect::<Vec<_>>()).expect_err(wanted);
             let said = error.to_string();
-            assert!(matches!(error, RasterError::Bands { .. }) && said.contains(why), "{said}");
+            assert!(matches!(error, TiffError::Bands { .. }) && said.contains(why), "{said}");
             assert!(said.contains("1 to 6 (Blue, Green, Red, NIR, 5, 1)") && said.contains("--ms-bands"), "{said}");
         }
     }

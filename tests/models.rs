@@ -7,7 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use trapan::engine::Device;
 use trapan::method::{Checkpoints, Dims, Fitted};
-use trapan::raster::{Creation, Scene};
+use trapan::scene::Scene;
+use trapan::tiff::Creation;
 
 use crate::sharpen::{Simulated, preset, run, samples};
 use crate::support::memory::largest_request;

@@ -112,10 +112,10 @@ fn names_are_shown_escaped() {
     let pair = Pair::new(&[]);
     let (pan, ms) = (pair.path("pan.tif"), pair.path(NASTY));
     // A band's name is from outside, too.
-    let mut image = trapan::raster::read(pair.path("ms.tif").as_ref()).expect("readable");
+    let mut image = trapan::tiff::read(pair.path("ms.tif").as_ref()).expect("readable");
     image.header.descriptions[0] = Some("Bl\u{1b}]0;ue\n\u{202e}".into());
-    let layout = trapan::raster::Layout::fused(&image, &image);
-    trapan::raster::write(ms.as_ref(), &layout, &image.data, None, &Default::default(), true).expect("writable");
+    let layout = trapan::tiff::Layout::fused(&image, &image);
+    trapan::tiff::write(ms.as_ref(), &layout, &image.data, None, &Default::default(), true).expect("writable");
     let (out, page, report) = (pair.path(&format!("out{NASTY}")), pair.path("r.html"), pair.path("r.json"));
 
     let output = ok(&["fuse", &pan, &ms, "-o", &out, "--method", "exp", "--report", &page, "--report", &report]);

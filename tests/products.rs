@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
-use trapan::raster::{Kind, Product, RasterError, Sample, Window};
+use trapan::product::{Product, ProductError};
+use trapan::tiff::{Kind, Sample, TiffError, Window};
 
 use crate::fixture::{Fixture, scene};
 use crate::support::memory::largest_request;
@@ -26,7 +27,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn refused(folder: &Path, bands: &[&str], words: &[&str]) {
     let bands: Vec<String> = bands.iter().map(|b| (*b).to_owned()).collect();
     let error = Product::open(folder, &bands).expect_err("a folder that cannot be fused");
-    assert!(matches!(error, RasterError::Product { .. }) && error.kind() == Kind::Input, "{error}");
+    assert!(matches!(error, ProductError::Folder { .. }) && error.kind() == Kind::Input, "{error}");
     let text = error.to_string();
     assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
 }
@@ -212,9 +213,12 @@ fn other_folders_are_refused() {
     let airbus = folder(&[("IMG_PHR1A_P_R1C1.JP2", "x")]);
     refused(airbus.path(), &[], &["IMG_PHR1A_P_R1C1.JP2 is JP2", "gdal_translate"]);
     let none = Product::open(Path::new("/no/such/folder"), &[]).unwrap_err();
-    assert!(matches!(none, RasterError::Missing { .. }), "{none}");
+    assert!(matches!(none, ProductError::Tiff(TiffError::Missing { .. })), "{none}");
     let dir = folder(&[("scene.tar", "x")]);
-    assert!(matches!(Product::open(&dir.path().join("scene.tar"), &[]), Err(RasterError::Unreadable { .. })));
+    assert!(matches!(
+        Product::open(&dir.path().join("scene.tar"), &[]),
+        Err(ProductError::Tiff(TiffError::Unreadable { .. }))
+    ));
 }
 
 /// A product or an error, for little memory: the files have some hundred bytes.

@@ -1,6 +1,7 @@
 //! Pairs, their errors and their scale.
 
-use trapan::raster::{Header, Kind, Layout, Pair, Raster, RasterError, Sample, Scale};
+use trapan::scene::{Pair, Scale, SceneError};
+use trapan::tiff::{Header, Kind, Layout, Raster, Sample};
 
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
 
@@ -16,7 +17,7 @@ fn masked(raster: Raster, nodata: Option<f64>, change: impl FnOnce(&mut [f32])) 
     Raster::new(Header { nodata, ..raster.header }, data)
 }
 
-fn pair_error(pan: Raster, ms: Raster) -> RasterError {
+fn pair_error(pan: Raster, ms: Raster) -> SceneError {
     Pair::new(pan, ms, &ALIGNED).expect_err("a pair that does not fit")
 }
 
@@ -46,12 +47,12 @@ fn pairs_that_do_not_fit_say_what_would() {
         error
     };
     let error = geometry(pan(128, 128, 4), ms(32, 32, 4), &["4 bands", "gdal_translate -b 1 p.tif p_fixed.tif"]);
-    assert!(matches!(error, RasterError::PanBands { bands: 4, .. }));
+    assert!(matches!(error, SceneError::PanBands { bands: 4, .. }));
     let error = geometry(pan(128, 128, 1), ms(32, 32, 17), &["17 bands", "16", "--ms-bands"]);
-    assert!(matches!(error, RasterError::MsBands { .. }));
+    assert!(matches!(error, SceneError::MsBands { .. }));
     let error = geometry(pan(60, 60, 1), ms(15, 15, 3), &["15x15", "16"]);
-    assert!(matches!(error, RasterError::TooSmall { least: 16, .. }));
-    assert!(matches!(pair_error(pan(248, 248, 1), ms(31, 31, 3)), RasterError::TooSmall { least: 32, ratio: 8, .. }));
+    assert!(matches!(error, SceneError::TooSmall { least: 16, .. }));
+    assert!(matches!(pair_error(pan(248, 248, 1), ms(31, 31, 3)), SceneError::TooSmall { least: 32, ratio: 8, .. }));
 }
 
 #[test]
@@ -61,13 +62,13 @@ fn unusable_values_are_refused() {
     let mut flat = ms();
     flat.data.iter_mut().skip(1).step_by(3).for_each(|v| *v = 8.0);
     let error = pair_error(pan(), flat);
-    assert!(matches!(error, RasterError::Constant { band: 2, value: 8.0, .. }), "{error}");
+    assert!(matches!(error, SceneError::Constant { band: 2, value: 8.0, .. }), "{error}");
     assert!(error.to_string().contains("gdal_translate -b 1 -b 3 m.tif"), "{error}");
     let flat = masked(pan(), None, |data| data.fill(0.0));
     let error = pair_error(flat, ms());
-    assert!(matches!(error, RasterError::Constant { band: 1, .. }) && error.kind() == Kind::Input, "{error}");
+    assert!(matches!(error, SceneError::Constant { band: 1, .. }) && error.kind() == Kind::Input, "{error}");
     let empty = masked(pan(), Some(-9999.0), |data| data.fill(-9999.0));
-    assert!(matches!(pair_error(empty, ms()), RasterError::NoData { .. }));
+    assert!(matches!(pair_error(empty, ms()), SceneError::NoData { .. }));
     // PAN valid on the left only, MS on the right only.
     let left = masked(pan(), Some(-9999.0), |data| {
         data.iter_mut().enumerate().filter(|(i, _)| i % 64 > 31).for_each(|(_, v)| *v = -9999.0);
@@ -75,7 +76,7 @@ fn unusable_values_are_refused() {
     let right = masked(ms(), Some(-9999.0), |data| {
         data.iter_mut().enumerate().filter(|(i, _)| i / 3 % 16 < 8).for_each(|(_, v)| *v = -9999.0);
     });
-    assert!(matches!(pair_error(left, right), RasterError::NoData { .. }));
+    assert!(matches!(pair_error(left, right), SceneError::NoData { .. }));
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn the_scale_is_the_real_bit_depth() {
     assert_eq!(Scale::of(&declared, Some(12)).unwrap().scale, 4095.0);
     for bits in [0, 9, 17, 255] {
         let error = Scale::of(&declared, Some(bits)).unwrap_err();
-        assert!(matches!(error, RasterError::BitDepth { max: 900.0, .. }), "{error}");
+        assert!(matches!(error, SceneError::BitDepth { max: 900.0, .. }), "{error}");
     }
     let mut fire = pair(Sample::U16, 900.0);
     fire.ms.data[7] = 9000.0;

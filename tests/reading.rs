@@ -9,9 +9,8 @@ use std::{
 };
 
 use proptest::prelude::*;
-use trapan::raster::{
-    Block, Geometry, GeometryOptions, Header, Item, Kind, Raster, RasterError, Sample, Source, Window, read,
-};
+use trapan::scene::{Geometry, GeometryOptions};
+use trapan::tiff::{Block, Header, Item, Kind, Raster, Sample, Source, TiffError, Window, read};
 
 use crate::fixture::{Fixture, parse, scene, utm};
 
@@ -93,7 +92,7 @@ fn windows_beyond_the_image_are_refused() {
     let source = source(&file, &scene(Sample::U8, file.size));
     for (x, y, width, height) in [(0, 0, 0, 1), (0, 0, 1, 0), (20, 0, 1, 1), (0, 9, 1, 2), (usize::MAX, 0, 2, 1)] {
         let error = source.read(Window { x, y, width, height }).unwrap_err();
-        assert!(matches!(error, RasterError::Window { size: [20, 10], .. }), "{error}");
+        assert!(matches!(error, TiffError::Window { size: [20, 10], .. }), "{error}");
         assert!(error.to_string().contains("some.tif: the image of 20x10"), "{error}");
     }
 }
@@ -117,7 +116,7 @@ fn only_the_chunks_of_a_window_are_read_and_only_once() {
     writer.write_all(&vec![0xff; pixels - 8]).unwrap();
     assert_eq!(source.read(rows(19, 13)).unwrap().data, data[19 * 128..32 * 128]);
     let error = source.read(rows(32, 1)).unwrap_err();
-    assert!(matches!(error, RasterError::Damaged { .. }), "{error}");
+    assert!(matches!(error, TiffError::Damaged { .. }), "{error}");
 }
 
 #[test]
@@ -181,7 +180,7 @@ fn a_file_that_shrinks_while_it_is_read_is_truncated() {
     source.read(window(0)).unwrap();
     File::options().write(true).open(&path).unwrap().set_len(2048).unwrap();
     let error = source.read(window(32)).unwrap_err();
-    assert!(matches!(error, RasterError::Truncated { .. }) && error.to_string().contains("tile 9 of 16"), "{error}");
+    assert!(matches!(error, TiffError::Truncated { .. }) && error.to_string().contains("tile 9 of 16"), "{error}");
 }
 
 #[test]
@@ -340,12 +339,12 @@ fn single_band_files_are_stacked() {
         let data = vec![1.0; odd.size[0] * odd.size[1]];
         let paths = bands(folder.path(), &[files[0].clone(), (odd, data)]);
         let error = Source::open(&paths).err().unwrap();
-        assert!(matches!(error, RasterError::Stack { .. }) && error.kind() == Kind::Geometry, "{error}");
+        assert!(matches!(error, TiffError::Stack { .. }) && error.kind() == Kind::Geometry, "{error}");
         let text = error.to_string();
         assert!(text.contains(what) && text.contains("b1.tif") && text.contains("b0.tif"), "{text}");
     }
     let none: [&Path; 0] = [];
-    assert!(matches!(Source::open(&none), Err(RasterError::Missing { .. })));
+    assert!(matches!(Source::open(&none), Err(TiffError::Missing { .. })));
 }
 
 /// locationtech/geotrellis#3616: places of more than 32 bits overflow. The file is larger than 4 GiB, and
@@ -377,7 +376,7 @@ fn a_huge_sparse_scene_is_read_by_windows() {
     let source = Source::from_bytes(file.bytes(&[0.0; 8]), Path::new("sparse.tif")).unwrap();
     let block = source.read(Window { x: 1530, y: 59_990, width: 12, height: 10 }).unwrap();
     assert_eq!((block.data, block.valid), (vec![3.0; 960], Some(vec![false; 120])));
-    assert!(matches!(source.read_all(), Err(RasterError::Damaged { .. })), "more than the file can hold");
+    assert!(matches!(source.read_all(), Err(TiffError::Damaged { .. })), "more than the file can hold");
 }
 
 #[test]

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::scene::{Scene as Place, SceneSpec, scene};
 use trapan::method::{self, Config, Coregistration};
 use trapan::quality::rmse;
-use trapan::raster::{
-    Alignment, Check, GeoTags, GeometryError, GeometryOptions, Header, Pair, Raster, RasterError, Registration, Sample,
-    Scale, Scene,
-};
+use trapan::scene::{Alignment, Check, GeometryError, GeometryOptions, Pair, Registration, Scale, Scene, SceneError};
+use trapan::simulate::town::{Town as Place, TownSpec, build};
+use trapan::tiff::{GeoTags, Header, Raster, Sample};
 
 use crate::support::skipped;
 
@@ -24,7 +22,7 @@ const BANDS: usize = 4;
 type Field<'a> = &'a dyn Fn(f64, f64) -> [f64; 2];
 
 fn place(width: usize, height: usize, seed: u64) -> Place {
-    scene(&SceneSpec { width, height, bands: BANDS, seed }).expect("the spec is allowed")
+    build(&TownSpec { width, height, bands: BANDS, seed }).expect("the spec is allowed")
 }
 
 fn dn(values: &[f32]) -> Vec<f32> {
@@ -142,7 +140,7 @@ fn shifts_that_vary_are_told_apart_and_refused() {
         assert!(word.split('|').any(|word| error.contains(word)), "{error}");
         let options = GeometryOptions::default();
         let refused = Check::of(&Scene::of(&pair)).expect("readable").corrected(&options);
-        assert!(matches!(refused, Err(RasterError::Geometry(GeometryError::Misregistered { .. }))));
+        assert!(matches!(refused, Err(SceneError::Geometry(GeometryError::Misregistered { .. }))));
     }
     let pair = Pair::new(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair");
     near(measured(&pair).drift, [5.12, 2.56], 0.3);

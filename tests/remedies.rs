@@ -6,7 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
-use trapan::raster::{Pair, Raster, RasterError, Sample, Source, Window, read};
+use trapan::scene::{Pair, SceneError};
+use trapan::tiff::{Raster, Sample, Source, TiffError, Window, read};
 
 use crate::cli::trapan;
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
@@ -109,7 +110,7 @@ impl Gdal {
         self.run(&format!("gdal_translate -q {options} plain.tif in.tif"))
     }
 
-    fn open(&self) -> Result<Raster, RasterError> {
+    fn open(&self) -> Result<Raster, TiffError> {
         read(&self.0.path().join("in.tif"))
     }
 
@@ -197,7 +198,7 @@ fn constant_bands_are_left_out_without_the_mask() {
         let pan = Fixture::new(Sample::U8, [256, 256, 1]);
         let pan = parse(&pan.bytes(&scene(Sample::U8, pan.size)), "pan.tif").unwrap();
         let error = Pair::new(pan.clone(), ms.clone(), &ALIGNED).map(drop).unwrap_err();
-        assert!(matches!(error, RasterError::Constant { band: 2, .. }), "{error}");
+        assert!(matches!(error, SceneError::Constant { band: 2, .. }), "{error}");
         let found = gdal.repaired(&error.to_string());
         assert_eq!((found.bands, found.alpha.is_some(), &found.valid), (2, true, &ms.valid), "{error}");
         Pair::new(pan, found, &ALIGNED).unwrap();
@@ -220,7 +221,7 @@ fn other_suggestions_are_accepted() {
     let small = parse(&small.bytes(&scene(Sample::U16, small.size)), "ms.tif").unwrap();
     let pan = image("PAN of two bands", &Fixture::new(Sample::U16, [128, 128, 2]));
     let error = Pair::new(pan, small, &ALIGNED).map(drop).unwrap_err();
-    assert!(matches!(error, RasterError::PanBands { .. }) && gdal.repaired(&error.to_string()).bands == 1, "{error}");
+    assert!(matches!(error, SceneError::PanBands { .. }) && gdal.repaired(&error.to_string()).bands == 1, "{error}");
     let marked = image("near infrared as alpha", &Fixture::new(Sample::U16, [64, 64, 4]).with(338, 3, &[0, 0, 2]));
     let found = gdal.repaired(&marked.notes[0]);
     assert_eq!((found.bands, found.notes.len()), (4, 0), "{:?}", marked.notes);
@@ -421,7 +422,7 @@ fn parts_of_large_images_are_parts() {
     let source = Source::open(&[&path]).unwrap();
     let window = Window { x: 0, y: 0, width: side as usize, height: 3000 };
     let error = source.read(window).map(drop).unwrap_err();
-    assert!(matches!(error, RasterError::TooLarge { .. }), "{error}");
+    assert!(matches!(error, TiffError::TooLarge { .. }), "{error}");
     let found = gdal.repaired(&error.to_string());
     assert_eq!(found.size(), [4096, 3000], "{error}");
 }
@@ -442,7 +443,7 @@ fn images_in_one_strip_are_tiled() {
         source.read(window)
     };
     let error = limited(&path).unwrap_err();
-    assert!(matches!(error, RasterError::Unsupported { .. }), "{error}");
+    assert!(matches!(error, TiffError::Unsupported { .. }), "{error}");
     gdal.repaired(&error.to_string());
     let found = limited(&gdal.0.path().join("in_fixed.tif")).unwrap();
     let expected: Vec<f32> = (50..60).flat_map(|y| data[y * 2048 + 100..][..20].iter().copied()).collect();

@@ -6,9 +6,10 @@ use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{self, Config, Fitted};
-use trapan::raster::{Check, GeometryOptions, Pair, Raster, Sample, Scale, Scene, Survey};
+use trapan::scene::{Check, GeometryOptions, Pair, Scale, Scene, Survey};
+use trapan::simulate::{Spec, simulate};
+use trapan::tiff::{Raster, Sample};
 
 /// A pair, and the image that fusing it should give.
 struct Case {

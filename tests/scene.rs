@@ -1,15 +1,15 @@
 //! The simulated place: the same every time, and plausible as a place; pictures of it.
 
 use trapan::method::config::Sensor;
-use trapan::method::scene::{Scene, SceneError, SceneSpec, pan_weights, scene};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::quality::{rmse, sam};
-use trapan::raster::picture::{Picture, Stretch, rgb_channels};
+use trapan::report::picture::{Picture, Stretch, rgb_channels};
+use trapan::simulate::town::{Town, TownError, TownSpec, build, pan_weights};
+use trapan::simulate::{Spec, simulate};
 
-const SPEC: SceneSpec = SceneSpec { width: 192, height: 128, bands: 4, seed: 1 };
+const SPEC: TownSpec = TownSpec { width: 192, height: 128, bands: 4, seed: 1 };
 
-fn make(spec: SceneSpec) -> Scene {
-    scene(&spec).expect("the spec is allowed")
+fn make(spec: TownSpec) -> Town {
+    build(&spec).expect("the spec is allowed")
 }
 
 fn bytes(values: &[f32]) -> &[u8] {
@@ -24,22 +24,22 @@ fn a_seed_is_a_place_whatever_the_threads() {
         let again = pool.install(|| make(SPEC));
         assert!(bytes(&first.truth) == bytes(&again.truth), "{threads} threads change the scene");
     }
-    let other = make(SceneSpec { seed: 2, ..SPEC });
+    let other = make(TownSpec { seed: 2, ..SPEC });
     let different = first.pan.iter().zip(&other.pan).filter(|(a, b)| (*a - *b).abs() > 0.01).count();
     assert!(different > first.pan.len() / 2, "another seed is another place: {different} pixels differ");
 }
 
 #[test]
 fn what_there_are_no_spectra_or_pixels_for_is_refused() {
-    let refused = |spec| scene(&spec).expect_err("refused");
-    assert_eq!(refused(SceneSpec { bands: 3, ..SPEC }), SceneError::Bands(3));
-    assert_eq!(refused(SceneSpec { width: 8, ..SPEC }), SceneError::Size { width: 8, height: 128 });
+    let refused = |spec| build(&spec).expect_err("refused");
+    assert_eq!(refused(TownSpec { bands: 3, ..SPEC }), TownError::Bands(3));
+    assert_eq!(refused(TownSpec { width: 8, ..SPEC }), TownError::Size { width: 8, height: 128 });
 }
 
 #[test]
 fn pan_is_the_stated_mixture_of_the_bands() {
     for bands in [4, 8] {
-        let scene = make(SceneSpec { bands, ..SPEC });
+        let scene = make(TownSpec { bands, ..SPEC });
         let weights = pan_weights(bands).expect("4 or 8");
         assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-6 && weights.iter().all(|w| *w >= 0.0));
         for (pan, pixel) in scene.pan.iter().zip(scene.truth.chunks_exact(bands)) {
@@ -52,7 +52,7 @@ fn pan_is_the_stated_mixture_of_the_bands() {
 /// The four-band scene is the eight-band one seen by fewer bands.
 #[test]
 fn four_bands_are_four_of_the_eight() {
-    let (four, eight) = (make(SPEC), make(SceneSpec { bands: 8, ..SPEC }));
+    let (four, eight) = (make(SPEC), make(TownSpec { bands: 8, ..SPEC }));
     for (four, eight) in four.truth.chunks_exact(4).zip(eight.truth.chunks_exact(8)) {
         assert_eq!(four, [eight[1], eight[2], eight[4], eight[6]]);
     }
@@ -64,7 +64,7 @@ fn four_bands_are_four_of_the_eight() {
 fn it_looks_like_a_place() {
     let (mut green, mut dark_nir, mut flat, mut pixels, mut sharp) = (0, 0, 0, 0, 0);
     for seed in 0..6 {
-        let spec = SceneSpec { width: 256, height: 256, bands: 4, seed };
+        let spec = TownSpec { width: 256, height: 256, bands: 4, seed };
         let scene = make(spec);
         assert!(scene.truth.iter().all(|v| (0.0..=1.0).contains(v)), "seed {seed}");
         for pixel in scene.truth.chunks_exact(4) {
@@ -96,7 +96,7 @@ fn strips_do_not_show() {
     const SIDE: usize = 256;
     let (mut at_edges, mut elsewhere) = ((0, 0), (0, 0));
     for seed in 0..6 {
-        let scene = make(SceneSpec { width: SIDE, height: SIDE, bands: 4, seed });
+        let scene = make(TownSpec { width: SIDE, height: SIDE, bands: 4, seed });
         let nir = |row: usize, column: usize| scene.truth[(row * SIDE + column) * 4 + 3];
         let pan = |row: usize, column: usize| scene.pan[row * SIDE + column];
         for row in 2..SIDE - 2 {

@@ -15,7 +15,8 @@ use trapan::method::{
     SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
-use trapan::raster::{Header, Pair, Raster, Sample, Scale, Scene, Survey};
+use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::devices::software;
 use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights, fusion_weights_seeing};

@@ -2,9 +2,9 @@
 
 use trapan::filter::{self, Grid};
 use trapan::method::config::{Effort, Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{self, Config};
-use trapan::raster::{Pair, Scale, Scene, Survey};
+use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::simulate::{Spec, simulate};
 
 fn pair(sensor: Sensor, bands: usize, size: usize) -> Pair {
     let spec = Spec { size: [size; 2], bands, ratio: 4, sensor, seed: 1 };

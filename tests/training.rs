@@ -14,11 +14,11 @@ use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::{suite, turn};
 use trapan::method::config::{Base, Profile, Sensor};
 use trapan::method::crops::Crop;
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, Dims, Ground, Job, LOOK, Model, Sample, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
-use trapan::raster::Scale;
+use trapan::scene::Scale;
+use trapan::simulate::{Spec, simulate};
 
 use crate::support::devices::software;
 use crate::support::formula::{DAM_GOLDEN, bases, dam_weights, fusion_weights_seeing, pair};

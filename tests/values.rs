@@ -4,8 +4,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use trapan::filter::{self, Grid};
-use trapan::method::scene::{SceneSpec, scene};
-use trapan::raster::{Creation, GeoTags, Layout, Raster, Sample, read, write};
+use trapan::simulate::town::{TownSpec, build};
+use trapan::tiff::{Creation, GeoTags, Layout, Raster, Sample, read, write};
 
 const BANDS: usize = 4;
 const RATIO: usize = 4;
@@ -30,7 +30,7 @@ impl Product {
     /// Fuses a pair of it; gives PAN, MS and the result as they are read.
     fn fused(&self) -> [Raster; 3] {
         let dir = TempDir::new().expect("a temporary folder");
-        let place = scene(&SceneSpec { width: SIDE, height: SIDE, bands: BANDS, seed: 4 }).expect("allowed");
+        let place = build(&TownSpec { width: SIDE, height: SIDE, bands: BANDS, seed: 4 }).expect("allowed");
         let operator = filter::degrade(0.3, Grid::aligned(SIDE, RATIO), Grid::aligned(SIDE, RATIO));
         let ms = filter::apply(&place.truth, SIDE, &vec![operator; BANDS]);
         for (name, values, bands, pixel) in [("pan.tif", &place.pan, 1, 1), ("ms.tif", &ms, BANDS, RATIO)] {

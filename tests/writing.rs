@@ -7,8 +7,9 @@ use std::{
     process::Command,
 };
 
-use trapan::raster::{
-    self, CogWriter, Creation, Kind, Layout, Raster, RasterError, Sample, check_output, read, write, write_atomically,
+use trapan::tiff::{
+    CogWriter, Creation, Kind, Layout, Raster, Sample, TiffError, check_output, read, remove_temporary_files, write,
+    write_atomically,
 };
 
 use crate::fixture::{SAMPLES, listing, scene, utm};
@@ -108,9 +109,7 @@ fn outputs_appear_whole_or_not_at_all() {
 
     check_output(&path, false).unwrap();
     let error = put(&[1.0, f32::NAN, 3.0, 4.0], false).unwrap_err();
-    assert!(
-        matches!(&error, RasterError::Write { source, .. } if source.to_string().contains("row 1, column 2 is NaN"))
-    );
+    assert!(matches!(&error, TiffError::Write { source, .. } if source.to_string().contains("row 1, column 2 is NaN")));
     assert_eq!(listing(folder.path()), [""; 0]);
 
     put(&good, false).unwrap();
@@ -126,19 +125,19 @@ fn outputs_appear_whole_or_not_at_all() {
     }
 
     for refused in [check_output(&path, false), put(&good, false)] {
-        assert!(matches!(refused, Err(RasterError::Exists { .. })));
+        assert!(matches!(refused, Err(TiffError::Exists { .. })));
     }
     // A failure in the middle leaves the old file as it was.
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
         let error = write_atomically(&path, true, |file| file.write_all(b"half").and(Err(kind.into()))).unwrap_err();
-        assert_eq!(matches!(error, RasterError::DiskFull { .. }), kind == io::ErrorKind::StorageFull, "{error}");
+        assert_eq!(matches!(error, TiffError::DiskFull { .. }), kind == io::ErrorKind::StorageFull, "{error}");
         assert_eq!(error.kind(), Kind::Output);
         assert_eq!((read(&path).unwrap().data, listing(folder.path()).len()), (good.to_vec(), 1));
     }
     // The name is taken while the contents are being made.
     let other = folder.path().join("other");
     let error = write_atomically(&other, false, |_| fs::write(&other, "theirs")).unwrap_err();
-    assert!(matches!(error, RasterError::Exists { .. }), "{error}");
+    assert!(matches!(error, TiffError::Exists { .. }), "{error}");
     assert_eq!(fs::read(&other).unwrap(), b"theirs");
 
     put(&[4.0, 3.0, 2.0, 1.0], true).unwrap();
@@ -158,8 +157,8 @@ fn a_writer_that_is_not_finished_leaves_the_old_file() {
         file.write_rows(&row, None).unwrap();
     }
     drop(file);
-    let error = |result: Result<(), RasterError>| match result {
-        Err(RasterError::Write { source, .. }) if source.kind() == io::ErrorKind::InvalidInput => source.to_string(),
+    let error = |result: Result<(), TiffError>| match result {
+        Err(TiffError::Write { source, .. }) if source.kind() == io::ErrorKind::InvalidInput => source.to_string(),
         other => panic!("{other:?}"),
     };
     let mut file = begin();
@@ -183,20 +182,20 @@ fn a_writer_that_is_not_finished_leaves_the_old_file() {
 fn impossible_outputs_are_refused_early() {
     let folder = tempfile::tempdir().unwrap();
     let error = check_output(&folder.path().join("none/out.tif"), false).unwrap_err();
-    assert!(matches!(error, RasterError::Folder { .. }) && error.kind() == Kind::Output, "{error}");
+    assert!(matches!(error, TiffError::Folder { .. }) && error.kind() == Kind::Output, "{error}");
     for overwrite in [false, true] {
         let error = check_output(folder.path(), overwrite).unwrap_err();
-        assert!(matches!(error, RasterError::Write { .. }), "{error}");
+        assert!(matches!(error, TiffError::Write { .. }), "{error}");
     }
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = check_output(&file.join("out.tif"), false).unwrap_err();
-    assert!(matches!(error, RasterError::Folder { .. }), "{error}");
+    assert!(matches!(error, TiffError::Folder { .. }), "{error}");
     #[cfg(target_os = "linux")]
     {
         // A folder in which nobody, not even root, makes files.
         let error = check_output(Path::new("/proc/out.tif"), false).unwrap_err();
-        assert!(matches!(error, RasterError::Folder { .. }), "{error}");
+        assert!(matches!(error, TiffError::Folder { .. }), "{error}");
     }
     assert_eq!(listing(folder.path()), ["file"]);
 
@@ -213,7 +212,7 @@ fn impossible_outputs_are_refused_early() {
         (Layout { range: [7.0, 7.0], nodata: Some(7.0), ..good.clone() }, "range"),
     ] {
         let error = CogWriter::create(&path, &bad, &Creation::default(), false).err().expect("cannot be stored");
-        assert!(matches!(error, RasterError::Write { .. }) && error.to_string().contains(why), "{error}");
+        assert!(matches!(error, TiffError::Write { .. }) && error.to_string().contains(why), "{error}");
     }
     assert_eq!(listing(folder.path()), ["file"]);
 }
@@ -248,7 +247,7 @@ fn child_is_interrupted() {
         file.write_all(b"half")?;
         fs::write(folder.join("seen"), "")?;
         // What a handler of interrupts does.
-        raster::remove_temporary_files();
+        remove_temporary_files();
         std::process::exit(130)
     });
 }
@@ -331,9 +330,9 @@ fn child_runs_out_of_room() {
     let error = write(&folder.join("out.tif"), &layout, &scene(Sample::F32, size), None, &Creation::default(), true);
     let error = error.unwrap_err();
     match before.is_empty() {
-        true => assert!(matches!(error, RasterError::Write { .. } | RasterError::DiskFull { .. }), "{error}"),
+        true => assert!(matches!(error, TiffError::Write { .. } | TiffError::DiskFull { .. }), "{error}"),
         false => {
-            assert!(matches!(error, RasterError::DiskFull { .. }), "{error}");
+            assert!(matches!(error, TiffError::DiskFull { .. }), "{error}");
             assert_eq!((listing(&folder), fs::read(folder.join("out.tif")).unwrap()), (before, b"old\n".to_vec()));
         }
     }

@@ -16,7 +16,8 @@ use trapan::method::config::{
 };
 use trapan::method::{self, Gain, MethodError};
 
-use trapan::raster::{Creation, Format, Header, Output, Pair, RasterError, Scale, Scene, Survey, check_output};
+use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::tiff::{Creation, Format, Header, Output, TiffError, check_output};
 
 use super::{CliError, Talk};
 
@@ -60,12 +61,12 @@ impl OutputArgs {
 
     /// The creation options.
     pub fn creation(&self) -> Result<Creation, CliError> {
-        Ok(Creation::parse(&self.creation).map_err(RasterError::from)?)
+        Ok(Creation::parse(&self.creation).map_err(TiffError::from)?)
     }
 
     /// Finds out, before a long computation, whether the file can be written in the type of MS.
     pub fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
-        creation.check(ms.sample).map_err(RasterError::from)?;
+        creation.check(ms.sample).map_err(TiffError::from)?;
         self.bands(ms.bands)?;
         Ok(check_output(&self.output, self.overwrite)?)
     }

@@ -6,7 +6,8 @@ use trapan::classical::Method;
 use trapan::engine::{Device, Options};
 use trapan::method::apply::Application;
 use trapan::method::{self, Config};
-use trapan::raster::{Creation, Scale, Scene, Survey};
+use trapan::scene::{Scale, Scene, Survey};
+use trapan::tiff::Creation;
 
 use super::fuse::{FuseArgs, say_units};
 use super::output::{write_rows, write_scene};
@@ -31,7 +32,7 @@ pub fn run(
     let (fitted, collected) = if name == Method::Tv.name() {
         let range = scale.range;
         let ((), collected) = write_rows(scene, part, range, lms, output, creation, |sink| {
-            Ok(method::total_variation(scene, scale, config, memory, lms, sink)?)
+            Ok(method::total_variation(scene, config, memory, lms, sink)?)
         })?;
         (None, collected)
     } else {

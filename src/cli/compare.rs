@@ -1,8 +1,8 @@
 //! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
+use trapan::compare::{Contest, FullResult};
 use trapan::engine::Device;
-use trapan::method::{Contest, FullResult};
 use trapan::quality::{Phase, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trapan::method::Contest;
-use trapan::quality::Phase;
-use trapan::raster::{self, Creation, Format, Layout, Output, Raster, Sample};
+use trapan::tiff::{self, Creation, Format, Layout, Output, Raster, Sample};
 
 use super::args::MethodArgs;
 use super::inputs::{InputArgs, Matched};
@@ -30,21 +28,20 @@ pub struct DegradeArgs {
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let Matched { scene, sensor, paths } = args.input.open(talk)?;
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
-    raster::check_outputs(&paths, &names.clone().map(|path| Output::new(path, Format::GeoTiff)))?;
-    raster::create_folder(&args.output)?;
-    names.iter().try_for_each(|path| raster::check_output(path, args.overwrite))?;
+    tiff::check_outputs(&paths, &names.clone().map(|path| Output::new(path, Format::GeoTiff)))?;
+    tiff::create_folder(&args.output)?;
+    names.iter().try_for_each(|path| tiff::check_output(path, args.overwrite))?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
     let phases = [scene.rows.phase, scene.columns.phase];
     let scene = args.input.check(scene, &config, talk)?;
     let config = args.method.estimated(config, &scene, talk)?;
     let mut pair = scene.pair()?;
     pair.warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
-    let scale = args.method.scale_of(&pair)?;
-    let pan = Contest::new(&pair, &scale, &config, Phase::True).reduced.pan;
+    let pan = pair.coarser(&config.ms_gains, config.pan_gain).pan;
     // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
     // corrected: files without georeference can say nothing else.
     [pair.rows.phase, pair.columns.phase] = phases;
-    let reduced = Contest::new(&pair, &scale, &config, Phase::True).reduced;
+    let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
     // The corner of the first pixel of degraded MS, in MS pixels.
     let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
     let corner = [&reduced.columns, &reduced.rows].map(|grid| corner(grid.phase, grid.ratio));
@@ -57,7 +54,7 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
             ..Layout::new(image.size(), image.bands, Sample::F32)
         };
         let path = args.output.join(name);
-        raster::write(&path, &layout, &image.data, image.valid.as_deref(), &Creation::default(), args.overwrite)
+        tiff::write(&path, &layout, &image.data, image.valid.as_deref(), &Creation::default(), args.overwrite)
     };
     write("pan.tif", &pan, pair.ms.geo.clone())?;
     write("ms.tif", &reduced.ms, geo)?;

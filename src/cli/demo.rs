@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::Application;
-use trapan::method::simulate::simulate;
 use trapan::quality::{rmse, sam};
-use trapan::raster::picture::{Picture, Stretch, rgb_channels};
-use trapan::raster::{GeometryOptions, Scene, Survey};
+use trapan::report::picture::{Picture, Stretch, rgb_channels};
 use trapan::report::{Better, Column, Images, Row, Table};
+use trapan::scene::{GeometryOptions, Scene, Survey};
+use trapan::simulate::simulate;
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
 use super::output::write_scene;

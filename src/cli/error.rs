@@ -5,18 +5,26 @@ use std::path::PathBuf;
 use trapan::classical::{ClassicalError, Method};
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
-use trapan::method::simulate::SimulateError;
+use trapan::product::ProductError;
 use trapan::quality::QualityError;
-use trapan::raster::picture::PictureError;
-use trapan::raster::{Kind, RasterError, Window};
 use trapan::report::ReportError;
+use trapan::report::picture::PictureError;
+use trapan::scene::SceneError;
+use trapan::simulate::SimulateError;
+use trapan::tiff::{Kind, TiffError, Window};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// Files and their contents.
     #[error(transparent)]
-    Raster(#[from] RasterError),
+    Tiff(#[from] TiffError),
+    /// Pairs that cannot be fused.
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+    /// Folders.
+    #[error(transparent)]
+    Product(#[from] ProductError),
     /// Settings and training.
     #[error(transparent)]
     Method(#[from] MethodError),
@@ -106,24 +114,26 @@ impl CliError {
     /// The documented exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Raster(e) => raster(e),
+            Self::Tiff(e) => of_kind(e.kind()),
+            Self::Scene(e) => of_kind(e.kind()),
+            Self::Product(e) => of_kind(e.kind()),
             Self::Method(e) => method(e),
             Self::Engine(e) => engine(e),
-            Self::Simulate(SimulateError::Write(e)) => raster(e),
+            Self::Simulate(SimulateError::Write(e)) => of_kind(e.kind()),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
             Self::Quality(e) => quality(e),
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
-            Self::Report(ReportError::File(e)) => raster(e),
+            Self::Report(ReportError::File(e)) => of_kind(e.kind()),
             Self::Report(_) | Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
             Self::Selftest { .. } => 1,
         }
     }
 }
 
-fn raster(error: &RasterError) -> u8 {
-    match error.kind() {
+fn of_kind(kind: Kind) -> u8 {
+    match kind {
         Kind::Usage => 2,
         Kind::Input => 3,
         Kind::Geometry => 4,
@@ -134,7 +144,7 @@ fn raster(error: &RasterError) -> u8 {
 
 fn quality(error: &QualityError) -> u8 {
     match error {
-        QualityError::Raster(e) => raster(e),
+        QualityError::Tiff(e) => of_kind(e.kind()),
         QualityError::NothingValid { .. } | QualityError::Blank { .. } => 3,
         QualityError::Shape { .. } | QualityError::TooSmall { .. } | QualityError::Unit { .. } => 4,
         QualityError::Ratio { .. } | QualityError::Gains { .. } => 2,
@@ -149,7 +159,8 @@ fn method(error: &MethodError) -> u8 {
         MethodError::Diverged { .. } => 7,
         MethodError::Interrupted => 130,
         MethodError::Engine(e) => engine(e),
-        MethodError::Raster(e) => raster(e),
+        MethodError::Tiff(e) => of_kind(e.kind()),
+        MethodError::Scene(e) => of_kind(e.kind()),
         MethodError::Weights(_) | MethodError::OtherRun { .. } => 3,
         _ => 2,
     }

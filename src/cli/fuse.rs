@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use trapan::compare::Contest;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Contest, Fitted, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Fitted, Learned, MethodError};
 use trapan::quality::Phase;
-use trapan::raster::{self, Format, Output, Scale, Scene, Survey};
 use trapan::report::Report;
+use trapan::scene::{Scale, Scene, Survey};
+use trapan::tiff::{self, Format, Output};
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
 use super::contender::Contender;
@@ -96,14 +98,14 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if config.trains() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
-    raster::check_outputs(&paths, &args.outputs())?;
+    tiff::check_outputs(&paths, &args.outputs())?;
     args.output.check(&creation, scene.ms())?;
     args.reports.check(scene.ms().bands, args.output.overwrite)?;
     if args.compare || args.quality_gate {
         Contest::check(scene.rows, scene.columns, Phase::of_ratio(scene.ratio()))?;
     }
     if let Some(path) = &args.save_model {
-        raster::check_output(path, args.output.overwrite)?;
+        tiff::check_output(path, args.output.overwrite)?;
     }
     if let Some(dir) = &args.trace {
         method::trace::check(dir, args.output.overwrite)?;

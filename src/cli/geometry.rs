@@ -1,7 +1,7 @@
 //! Flags on how PAN and MS lie on each other.
 
 use clap::{Args, ValueEnum};
-use trapan::raster::{Alignment, Extent, GeometryOptions};
+use trapan::scene::{Alignment, Extent, GeometryOptions};
 
 /// How PAN and MS lie on each other.
 #[derive(Args, Clone, Copy)]

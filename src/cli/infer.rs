@@ -7,7 +7,8 @@ use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::Application;
 use trapan::method::{self, Fitted};
-use trapan::raster::{Scale, Survey, Window, check_outputs};
+use trapan::scene::{Scale, Survey};
+use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
 use super::inputs::{InputArgs, Matched};

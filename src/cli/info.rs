@@ -8,9 +8,8 @@ use trapan::graph::Isa;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
 use trapan::method::{Config, Coregistration};
-use trapan::raster::{
-    Check, Geometry, GeometryError, GeometryOptions, Header, RasterError, Registration, Sample, Scene, Seen,
-};
+use trapan::scene::{Check, Geometry, GeometryError, GeometryOptions, Registration, Scene, SceneError, Seen};
+use trapan::tiff::{Header, Sample};
 
 use super::args::cores;
 use super::inputs::{Files, PairArgs};
@@ -38,7 +37,7 @@ pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], &options) {
         Ok(geometry) => (Some(geometry), None),
         // Measured all the same, where the ratio is nearly whole.
-        Err(problem @ RasterError::Geometry(GeometryError::Ratio { .. })) => {
+        Err(problem @ SceneError::Geometry(GeometryError::Ratio { .. })) => {
             let drifting = GeometryOptions { drifting: true, ..options };
             (Geometry::of(&headers[0], &headers[1], &drifting).ok(), Some(problem))
         }
@@ -86,7 +85,7 @@ struct Info {
     headers: [Header; 2],
     matched: Option<Matched>,
     /// Why it cannot be fused.
-    problem: Option<RasterError>,
+    problem: Option<SceneError>,
 }
 
 /// How one axis of the grids lies.
@@ -173,8 +172,7 @@ impl Info {
         });
         if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
             let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
-            let window =
-                |w: &trapan::raster::Window| json!({ "x": w.x, "y": w.y, "width": w.width, "height": w.height });
+            let window = |w: &trapan::tiff::Window| json!({ "x": w.x, "y": w.y, "width": w.width, "height": w.height });
             value["ratio"] = geometry.ratio().into();
             value["rows"] = axis(&geometry.rows);
             value["columns"] = axis(&geometry.columns);

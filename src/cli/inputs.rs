@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, Coregistration};
-use trapan::raster::{Check, Geometry, GeometryOptions, Product, Scene, Source};
+use trapan::product::Product;
+use trapan::scene::{Check, Geometry, GeometryOptions, Scene};
+use trapan::tiff::Source;
 
 use super::geometry::GeometryArgs;
 use super::{CliError, Talk};

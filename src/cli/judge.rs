@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 use trapan::classical::Method;
+use trapan::compare::{Contest, FullMaps, FullResult};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows};
 use trapan::method::config::Profile;
-use trapan::method::{self, Config, Contest, Fitted, FullMaps, FullResult};
+use trapan::method::{self, Config, Fitted};
 use trapan::quality::{FullScores, Phase, ReducedScores, Thumbnail};
-use trapan::raster::{Pair, Scale, Scene};
+use trapan::scene::{Pair, Scale, Scene};
 
 use super::contender::Contender;
 use super::{CliError, Talk, progress};

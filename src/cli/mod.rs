@@ -144,7 +144,7 @@ pub fn main() -> ExitCode {
 
 /// The command line; its errors, which repeat arguments, as they may be shown.
 fn parse() -> Cli {
-    let shown = |argument: OsString| OsString::from(&*trapan::raster::visible(&argument.to_string_lossy()));
+    let shown = |argument: OsString| OsString::from(&*trapan::tiff::visible(&argument.to_string_lossy()));
     match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => Cli::try_parse_from(std::env::args_os().map(shown)).map_or_else(|e| e, |_| error).exit(),

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use trapan::method::apply::{Application, Applied, Rows, Sink};
-use trapan::raster::{CogWriter, Creation, Layout, RasterError, Scene, Window, select};
 use trapan::report::Collector;
+use trapan::scene::Scene;
+use trapan::tiff::{CogWriter, Creation, Layout, TiffError, Window, select};
 
 use super::args::OutputArgs;
 use super::{CliError, Talk, progress};
@@ -37,7 +38,7 @@ pub fn write_rows<T>(
     let layout = Layout { range, ..Layout::fused(&scene.pan().part(window), &scene.ms().select(&bands)) };
     let mut file = CogWriter::create(&args.output, &layout, creation, args.overwrite)?;
     let mut collector = lms.then(|| Collector::new(part.clone(), all, range));
-    let mut sink = |rows: Rows| -> Result<(), RasterError> {
+    let mut sink = |rows: Rows| -> Result<(), TiffError> {
         if let Some(collector) = &mut collector {
             collector.take(scene, &rows)?;
         }

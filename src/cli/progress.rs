@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Applied, Sink};
 use trapan::method::{self, Checkpoints, Config, Fused, Learned, MethodError, Phase, Progress};
-use trapan::raster::{Pair, Scale, Scene, Survey};
+use trapan::scene::{Pair, Scale, Scene, Survey};
 
 use super::{CliError, Talk};
 
@@ -20,7 +20,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn watch_signals() {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
-            trapan::raster::remove_temporary_files();
+            trapan::tiff::remove_temporary_files();
             std::process::exit(130);
         }
     };

@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::Args;
 use trapan::method::apply::Applied;
 use trapan::method::{Config, Fitted, Learned};
-use trapan::raster::{Output, Scale, Scene, check_output};
 use trapan::report::{
     Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook, quicklook_outputs,
 };
+use trapan::scene::{Scale, Scene};
+use trapan::tiff::{Output, check_output};
 
 use super::args::OutputArgs;
 use super::{CliError, Talk};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trapan::method::config::Sensor;
-use trapan::method::simulate::{Spec, simulate};
+use trapan::simulate::{Spec, simulate};
 
 use super::args::SENSORS;
 use super::{CliError, Talk};

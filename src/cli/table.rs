@@ -1,7 +1,7 @@
 //! Tables of numbers on a terminal.
 
-use trapan::raster::visible;
 use trapan::report::Table;
+use trapan::tiff::visible;
 
 /// A table as lines of text; the best values of a column have a star.
 pub fn text(table: &Table) -> String {

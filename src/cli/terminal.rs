@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
-use trapan::raster::{visible, visible_json};
+use trapan::tiff::{visible, visible_json};
 
 /// Whether what goes to stdout is all there is to gain from this run.
 static ONLY_PRINTS: AtomicBool = AtomicBool::new(false);

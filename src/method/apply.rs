@@ -12,7 +12,8 @@ use super::{Dims, MethodError, Sharpener, strips};
 use crate::classical::Stream;
 use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
-use crate::raster::{Block, RasterError, Scene};
+use crate::scene::Scene;
+use crate::tiff::{Block, TiffError};
 
 /// Largest side of a tile: an activation of 32 channels then fits in 128 MiB, the least binding that a
 /// WebGPU device offers.
@@ -61,7 +62,7 @@ pub struct Applied {
 }
 
 /// Takes rows of the result, on another thread than the one that computes them.
-pub type Sink<'a> = dyn FnMut(Rows) -> Result<(), RasterError> + Send + 'a;
+pub type Sink<'a> = dyn FnMut(Rows) -> Result<(), TiffError> + Send + 'a;
 
 /// A strip as it is read.
 struct Strip {
@@ -385,7 +386,7 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     [rows.min(dims.rows.fine), columns]
 }
 
-fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Strip, RasterError> {
+fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Strip, TiffError> {
     let scene = job.scene;
     let (height, width) = ([scene.rows.fine, scene.rows.coarse], [scene.columns.fine, scene.columns.coarse]);
     let union = |a: &Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
@@ -417,8 +418,8 @@ fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Stri
 fn around(
     rows: Range<usize>,
     [height, width]: [usize; 2],
-    read: impl Fn(Range<usize>) -> Result<Block, RasterError>,
-) -> Result<Block, RasterError> {
+    read: impl Fn(Range<usize>) -> Result<Block, TiffError>,
+) -> Result<Block, TiffError> {
     let mut block = read(rows.start..rows.end.min(height))?;
     if rows.end > height {
         let begin = read(0..rows.end - height)?;

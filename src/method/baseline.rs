@@ -3,12 +3,11 @@
 use super::apply::{Rows, Sink};
 use super::config::{Consistency, Sensor};
 use super::windows::{self, window_dims};
-use super::{Config, Contest, MethodError};
+use super::{Config, MethodError};
 use crate::classical::{self, Form, Inputs, Method, Stream, TvSettings};
 use crate::consistency::{self, CANDIDATES, Experiment, Step, Validity};
 use crate::filter;
-use crate::quality::Phase;
-use crate::raster::{Pair, Scale, Scene, Survey};
+use crate::scene::{Pair, Scene, Survey};
 
 /// Shares of a sensor's bands in its PAN, as the literature has them (Palsson 2013 and the benchmark of
 /// Vivone 2020); WorldView-2 has the bands of WorldView-3. The benchmark takes those of IKONOS for QuickBird
@@ -84,7 +83,6 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
 /// What reading or the sink reports; [`MethodError::Memory`] for a scene too large.
 pub fn total_variation(
     scene: &Scene<'_>,
-    scale: &Scale,
     config: &Config,
     memory: u64,
     lms: bool,
@@ -102,7 +100,7 @@ pub fn total_variation(
     let nu = match config.consistency {
         Consistency::Off => vec![None; pair.ms.bands],
         Consistency::Nu(nu) => vec![Some(nu); pair.ms.bands],
-        Consistency::Auto => chosen_nu(&pair, scale, config)?,
+        Consistency::Auto => chosen_nu(&pair, config)?,
     };
     let valid = pair.valid();
     let covered = valid.as_ref().map(|valid| filter::covered(valid, pair.rows, pair.columns));
@@ -113,8 +111,8 @@ pub fn total_variation(
 }
 
 /// ν of each band by the pair one resolution lower, fused by total variation.
-fn chosen_nu(pair: &Pair, scale: &Scale, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
-    let reduced = Contest::new(pair, scale, config, Phase::True).reduced;
+fn chosen_nu(pair: &Pair, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
+    let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
     let x = baseline(Method::Tv, &reduced, config)?;
     let (image, below) = (reduced.pan.valid.as_deref(), reduced.ms.valid.as_deref());
     let noise = consistency::noise(&pair.ms.data, pair.columns.coarse, pair.ms.bands, pair.ms.valid.as_deref());

@@ -13,7 +13,7 @@ use super::train::{Judgement, StepRecord};
 use super::weights_file::{self, WeightsError};
 use super::{Config, Dims, MethodError};
 use crate::engine::Engine;
-use crate::raster::write_atomically;
+use crate::tiff::write_atomically;
 
 /// Version of the layout; another one is not read.
 const VERSION: u32 = 2;
@@ -121,7 +121,7 @@ impl Checkpoints {
     pub fn remove(&self) -> Result<(), MethodError> {
         match std::fs::remove_file(&self.path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(crate::raster::RasterError::Write { path: self.path.clone(), source }.into())
+                Err(crate::tiff::TiffError::Write { path: self.path.clone(), source }.into())
             }
             _ => Ok(()),
         }

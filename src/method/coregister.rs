@@ -6,7 +6,7 @@ use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError, base};
 use crate::classical::Method;
 use crate::filter::{self, Grid};
-use crate::raster::{Check, GeometryError, Scene};
+use crate::scene::{Check, GeometryError, Scene};
 
 /// What the correction is tried with.
 const METHOD: Method = Method::MtfGlpHpmR;

@@ -5,7 +5,7 @@ use super::{Config, schedule};
 use crate::graph::{Call, Grain, Isa};
 use crate::method::crops::CROPS;
 use crate::method::schedule::Branch;
-use crate::raster::Scene;
+use crate::scene::Scene;
 
 /// Floating-point operations per second and core of whole steps, counted as direct sums. Measured on
 /// a Zen 5 (AVX-512: 124 GFLOP in 0.26 s on two cores); the others by how its kernels compare.

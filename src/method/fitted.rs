@@ -13,7 +13,8 @@ use crate::classical::{self, Method};
 use crate::kernels::mlp;
 use crate::kernels::turn::TURNS;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
-use crate::raster::{Scale, Scene, write_atomically};
+use crate::scene::{Scale, Scene};
+use crate::tiff::write_atomically;
 
 /// Version of the file's metadata; another one is not read.
 const VERSION: u32 = 1;

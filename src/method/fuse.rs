@@ -6,7 +6,7 @@ use super::apply::{Application, Applied, Rows, apply};
 use super::learn::{Learned, closed_form, learn};
 use super::{Config, Dims, Fitted, MethodError, Progress};
 use crate::engine::{Device, Options};
-use crate::raster::{Pair, Scale, Scene, Survey};
+use crate::scene::{Pair, Scale, Scene, Survey};
 
 /// A fused pair.
 pub struct Fused {

@@ -19,7 +19,7 @@
 use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError};
 use crate::filter;
-use crate::raster::Scene;
+use crate::scene::Scene;
 
 /// Gains that are tried: the lowest, the step, how many. Between them by parabolas.
 const LOWEST: f64 = 0.05;

@@ -14,7 +14,7 @@ use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, sharpness, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
-use crate::raster::{Scale, Scene, Survey};
+use crate::scene::{Scale, Scene, Survey};
 
 /// What a training did.
 pub struct Learned {

@@ -5,11 +5,9 @@ mod base;
 pub mod baseline;
 mod checkpoint;
 pub mod config;
-mod contest;
 mod coregister;
 pub mod crops;
 pub mod estimate;
-pub mod experiment;
 pub mod fitted;
 mod fuse;
 mod gains;
@@ -17,11 +15,9 @@ mod learn;
 pub mod model;
 mod parts;
 mod sample;
-pub mod scene;
 pub mod schedule;
 pub mod sharpen;
 mod sharpness;
-pub mod simulate;
 mod step;
 mod strips;
 pub mod trace;
@@ -35,7 +31,6 @@ pub use base::Start;
 pub use baseline::{baseline, total_variation};
 pub use checkpoint::Checkpoints;
 pub use config::Config;
-pub use contest::{Contest, FullMaps, FullResult};
 pub use coregister::Coregistration;
 pub use fitted::{Fitted, Summary};
 pub use fuse::{Fused, dims, fuse, fuse_untrained};
@@ -49,6 +44,7 @@ pub use view::View;
 pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;
+use crate::scene::SceneError;
 
 /// What can go wrong between settings and result.
 #[derive(Debug, thiserror::Error)]
@@ -133,9 +129,12 @@ pub enum MethodError {
         /// Bytes there are.
         memory: u64,
     },
+    /// A pair cannot be fused.
+    #[error(transparent)]
+    Scene(#[from] SceneError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    Raster(#[from] crate::raster::RasterError),
+    Tiff(#[from] crate::tiff::TiffError),
     /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -3,7 +3,8 @@
 use super::windows::window_dims;
 use super::{Config, Dims, MethodError, SampleWeights, Validity};
 use crate::filter::Grid;
-use crate::raster::{Block, Scene, fill_near};
+use crate::scene::{Scene, fill_near};
+use crate::tiff::Block;
 
 /// Most windows along an axis.
 const MOST: usize = 2;

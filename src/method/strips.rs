@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::MethodError;
 use super::apply::{Rows, Sink};
-use crate::raster::RasterError;
+use crate::tiff::TiffError;
 
 /// Goes through strips in their order: the next one is read and the one before handed on while one is computed.
 /// `compute` gives rows with the number of rows done so far, which `observe` hears of; it may break off.
@@ -14,7 +14,7 @@ use crate::raster::RasterError;
 /// What reading, computing or the sink reports; [`MethodError::Interrupted`].
 pub fn pass<S: Send, T: Send>(
     strips: Vec<S>,
-    read: impl Fn(S) -> Result<T, RasterError> + Send,
+    read: impl Fn(S) -> Result<T, TiffError> + Send,
     mut compute: impl FnMut(T) -> Result<(usize, Rows), MethodError>,
     sink: &mut Sink<'_>,
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,

@@ -10,7 +10,8 @@ use super::learn::{Prepared, prepare};
 use super::{Config, Learned, MethodError, fitted, weights_file};
 use crate::graph::Shape;
 use crate::net::{Layer, NamedTensor};
-use crate::raster::{Format, Output, RasterError, Scale, Scene, Survey, check_output, create_folder, write_atomically};
+use crate::scene::{Scale, Scene, Survey};
+use crate::tiff::{Format, Output, TiffError, check_output, create_folder, write_atomically};
 
 /// Names of the files.
 const FILES: [(&str, Format); 5] = [
@@ -29,8 +30,8 @@ pub fn outputs(dir: &Path) -> impl Iterator<Item = Output> {
 /// Creates the folder and finds out whether [`write()`] can be expected to succeed.
 ///
 /// # Errors
-/// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
-pub fn check(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
+/// [`TiffError::Exists`] without `overwrite`, or what the file system reports.
+pub fn check(dir: &Path, overwrite: bool) -> Result<(), TiffError> {
     create_folder(dir)?;
     FILES.iter().try_for_each(|(name, _)| check_output(&dir.join(name), overwrite))
 }

@@ -4,7 +4,7 @@ use super::view::View;
 use super::windows::{self, Place};
 use super::{Config, Dims, MethodError};
 use crate::filter;
-use crate::raster::Scale;
+use crate::scene::Scale;
 
 /// Share of the values at each end that the fit takes for the outermost of the others.
 const TAIL: f64 = 5e-3;

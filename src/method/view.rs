@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::filter::about;
-use crate::raster::{AROUND, Block, RasterError, Scale, Scene, fill, fill_near};
+use crate::scene::{AROUND, Scale, Scene, fill, fill_near};
+use crate::tiff::{Block, TiffError};
 
 /// A hot pixel is confirmed by a value that lies this share as far above the usual ones in the other image: the MTF
 /// leaves 4 % of a pixel of PAN in one of MS at ratio 4. Without a share, one of 36 hot pixels beside a bright field passed
@@ -31,7 +32,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
+    pub fn pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         let image = Image {
             size: [self.scene.pan().height, self.scene.pan().width],
             usual: self.scale.normalise_pan(&self.means[..1]),
@@ -47,7 +48,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, RasterError> {
+    pub fn ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         let image = Image {
             size: [self.scene.ms().height, self.scene.ms().width],
             usual: self.scale.normalise(&self.means[1..]),
@@ -63,7 +64,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn taken_off(&self, rows: Range<usize>) -> Result<Vec<Hot>, RasterError> {
+    pub fn taken_off(&self, rows: Range<usize>) -> Result<Vec<Hot>, TiffError> {
         let header = self.scene.ms();
         let (width, bands) = (header.width, header.bands);
         let Some([_, bounds]) = self.scale.bounds else { return Ok(Vec::new()) };
@@ -85,7 +86,7 @@ impl View<'_> {
 
     /// Which hot pixels of a part of MS, or of PAN, the other image confirms: it is as far above its own usual values
     /// about there, but for what a blur takes away.
-    fn trusted(&self, of_ms: bool, part: [Range<usize>; 2], data: &[f32]) -> Result<Vec<bool>, RasterError> {
+    fn trusted(&self, of_ms: bool, part: [Range<usize>; 2], data: &[f32]) -> Result<Vec<bool>, TiffError> {
         let bands = [1, self.scene.ms().bands];
         let [own, its] = [usize::from(of_ms), usize::from(!of_ms)];
         let mut trusted = vec![false; data.len() / bands[own]];
@@ -143,11 +144,11 @@ struct Image<R, N, T> {
 
 impl<R, N, T> Image<R, N, T>
 where
-    R: Fn(Range<usize>, Range<usize>) -> Result<Block, RasterError>,
+    R: Fn(Range<usize>, Range<usize>) -> Result<Block, TiffError>,
     N: Fn(&[f32]) -> Vec<f32>,
-    T: Fn([Range<usize>; 2], &[f32]) -> Result<Vec<bool>, RasterError>,
+    T: Fn([Range<usize>; 2], &[f32]) -> Result<Vec<bool>, TiffError>,
 {
-    fn part(&self, part: [Range<usize>; 2], near: bool) -> Result<Block, RasterError> {
+    fn part(&self, part: [Range<usize>; 2], near: bool) -> Result<Block, TiffError> {
         let bands = self.usual.len();
         let Block { data, valid } = (self.read)(part[0].clone(), part[1].clone())?;
         let gaps = near && valid.as_ref().is_some_and(|valid| valid.contains(&false));

@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::net::NamedTensor;
-use crate::raster::open_file;
+use crate::tiff::open_file;
 
 /// Metadata key of our own line.
 const KEY: &str = "trapan";

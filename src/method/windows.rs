@@ -7,7 +7,8 @@ use super::schedule::{self, Stream};
 use super::view::View;
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
-use crate::raster::{Block, Cells, Header, Pair, Raster, RasterError, Scene, Survey, Window, fill, fill_near};
+use crate::scene::{Cells, Pair, Scene, Survey, fill, fill_near};
+use crate::tiff::{Block, Header, Raster, TiffError, Window};
 
 /// Share of its pixels that a window may have in common with each one chosen before.
 const OVERLAP: f64 = 0.25;
@@ -126,7 +127,7 @@ impl Sums {
 ///
 /// # Errors
 /// What reading gives.
-pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Pair, RasterError> {
+pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Pair, TiffError> {
     let image = |header: &Header, [y, x]: [usize; 2], [height, width]: [usize; 2], means: &[f32], block: Block| {
         let Block { mut data, valid } = block;
         if let Some(valid) = &valid {
@@ -151,7 +152,7 @@ pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Re
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, RasterError> {
+pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, TiffError> {
     let scene = view.scene;
     let [y, x] = [place.row, place.column].map(|at| at * dims.rows.ratio);
     let (rows, columns) = (y..y + dims.rows.fine, x..x + dims.columns.fine);
@@ -174,7 +175,7 @@ pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Bl
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, RasterError> {
+pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, TiffError> {
     let (y, x) = (place.row, place.column);
     view.ms(y..y + dims.rows.coarse, x..x + dims.columns.coarse)
 }
@@ -187,7 +188,7 @@ pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) 
     let blocks: Vec<[Block; 2]> = places
         .iter()
         .map(|place| Ok([read_pan(view, dims, place)?, read_ms(view, dims, place)?]))
-        .collect::<Result<_, RasterError>>()?;
+        .collect::<Result<_, TiffError>>()?;
     let weighted = blocks.iter().flatten().any(|b| b.valid.as_ref().is_some_and(|v| v.contains(&false)));
     let sample = |[pan, ms]: [Block; 2]| {
         let all = |valid: Option<Vec<bool>>, len: usize| valid.unwrap_or_else(|| vec![true; len]);

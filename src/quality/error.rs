@@ -1,6 +1,6 @@
 //! Why an image could not be judged.
 
-use crate::raster::RasterError;
+use crate::tiff::TiffError;
 
 /// Errors of [`quality`](super).
 #[derive(Debug, thiserror::Error)]
@@ -78,5 +78,5 @@ pub enum QualityError {
     },
     /// A file could not be read or written.
     #[error(transparent)]
-    Raster(#[from] RasterError),
+    Tiff(#[from] TiffError),
 }

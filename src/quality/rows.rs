@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::QualityError;
-use crate::raster::{Source, Window};
+use crate::tiff::{Source, Window};
 
 /// An image that gives its rows on demand: from memory, from a file, or computed from another.
 pub trait Rows: Sync {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::table::{Better, Column, Row, Table};
 use super::view::Images;
-use crate::raster::visible;
+use crate::tiff::visible;
 
 /// Sums over pixels for a mean, a standard deviation and a correlation with PAN.
 #[derive(Clone, Copy, Default)]

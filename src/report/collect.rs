@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::Images;
 use crate::method::apply::Rows;
-use crate::raster::{RasterError, Scene};
+use crate::scene::Scene;
+use crate::tiff::TiffError;
 
 /// Longest side that is kept in full, px.
 const MOST: usize = 2048;
@@ -45,7 +46,7 @@ impl Collector {
     ///
     /// # Errors
     /// What reading PAN gives.
-    pub fn take(&mut self, scene: &Scene<'_>, rows: &Rows) -> Result<(), RasterError> {
+    pub fn take(&mut self, scene: &Scene<'_>, rows: &Rows) -> Result<(), TiffError> {
         let width = self.columns.len();
         let count = rows.hrms.len() / (width * self.bands);
         let pan = scene.read_pan(self.rows.start..self.rows.start + count, self.columns.clone())?.data;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::view::Images;
-use crate::raster::picture::{Stretch, rgb_channels};
+use crate::report::picture::{Stretch, rgb_channels};
 
 /// Percentiles of the valid values that become black and white.
 pub const PERCENTILES: [f32; 2] = [2.0, 98.0];

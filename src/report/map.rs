@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::quality::Thumbnail;
-use crate::raster::picture::{Picture, PictureError};
+use crate::report::picture::{Picture, PictureError};
 
 /// From values to colours.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -23,6 +23,7 @@ mod colours;
 mod losses;
 mod map;
 mod page;
+pub mod picture;
 mod pictures;
 mod run;
 mod spectra;
@@ -42,8 +43,9 @@ pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};
 pub use view::{Images, View};
 
-use crate::raster::picture::PictureError;
-use crate::raster::{RasterError, write_atomically};
+use picture::PictureError;
+
+use crate::tiff::{TiffError, write_atomically};
 
 /// Version of the JSON's layout.
 pub const SCHEMA: u32 = 2;
@@ -57,10 +59,10 @@ pub enum ReportError {
     Picture(#[from] PictureError),
     /// A file that could not be read or written.
     #[error(transparent)]
-    File(#[from] RasterError),
+    File(#[from] TiffError),
 }
 
 /// Writes a file whole or not at all.
-fn save(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), RasterError> {
+fn save(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), TiffError> {
     write_atomically(path, overwrite, |file| file.write_all(bytes))
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::colours::Colours;
 use super::view::{Images, View};
 use super::{ReportError, save};
-use crate::raster::picture::{Picture, PictureError, Stretch};
-use crate::raster::{Format, Output, RasterError, check_output, create_folder};
+use crate::report::picture::{Picture, PictureError, Stretch};
+use crate::tiff::{Format, Output, TiffError, check_output, create_folder};
 
 /// Longest side of a quicklook, px.
 const QUICKLOOK: usize = 1024;
@@ -98,8 +98,8 @@ pub fn quicklook_outputs(dir: &Path) -> impl Iterator<Item = Output> {
 /// computation.
 ///
 /// # Errors
-/// [`RasterError::Exists`] without `overwrite`, or what the file system reports.
-pub fn check_quicklook(dir: &Path, overwrite: bool) -> Result<(), RasterError> {
+/// [`TiffError::Exists`] without `overwrite`, or what the file system reports.
+pub fn check_quicklook(dir: &Path, overwrite: bool) -> Result<(), TiffError> {
     create_folder(dir)?;
     FILES.iter().try_for_each(|name| check_output(&dir.join(format!("{name}.png")), overwrite))
 }

@@ -18,7 +18,8 @@ use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
 use crate::method::{Config, Fitted, Learned, Summary};
 use crate::quality::Thumbnail;
-use crate::raster::{Format, Header, RasterError, Scale, sha256, visible_json};
+use crate::scene::Scale;
+use crate::tiff::{Format, Header, TiffError, sha256, visible_json};
 
 /// Longest side of the overview pictures on the page, px. With [`DETAIL`] the page stays below 7 MB
 /// whatever the pictures show, and is 4 to 5 MB for usual scenes.
@@ -287,7 +288,7 @@ impl Report {
     ///
     /// # Errors
     /// What the file system reports; without `overwrite` also if the file exists.
-    pub fn write(&self, path: &Path, overwrite: bool) -> Result<(), RasterError> {
+    pub fn write(&self, path: &Path, overwrite: bool) -> Result<(), TiffError> {
         let text = if Self::format(path) == Format::Html { self.html() } else { self.json() };
         save(path, text.as_bytes(), overwrite)
     }
@@ -305,17 +306,17 @@ impl Inputs {
     ///
     /// # Errors
     /// A file that can no longer be read, for its checksum.
-    pub fn of(pan: &Header, ms: &Header, ratio: usize) -> Result<Self, RasterError> {
+    pub fn of(pan: &Header, ms: &Header, ratio: usize) -> Result<Self, TiffError> {
         let input = |raster: &Header| {
             let affine = raster.geo.affine();
-            Ok::<_, RasterError>(Input {
+            Ok::<_, TiffError>(Input {
                 path: raster.path.display().to_string(),
                 sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
                 others: raster
                     .others
                     .iter()
                     .map(|path| Ok(Other { path: path.display().to_string(), sha256: sha256(path)? }))
-                    .collect::<Result<_, RasterError>>()?,
+                    .collect::<Result<_, TiffError>>()?,
                 width: raster.width,
                 height: raster.height,
                 bands: raster.bands,

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::raster::Raster;
-use crate::raster::picture::PictureError;
+use crate::report::picture::PictureError;
+use crate::tiff::Raster;
 
 /// Side of the squares in which texture is measured, px.
 const BLOCK: usize = 16;

@@ -6,7 +6,7 @@ use std::{fs, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
-use trapan::raster::{Creation, Item, Layout, Metadata, Sample, Source, write};
+use trapan::tiff::{Creation, Item, Layout, Metadata, Sample, Source, write};
 
 const IMAGE: &str = "IMG_X_R1C1.tif";
 const WORLD: &str = "IMG_X_R1C1.tfw";

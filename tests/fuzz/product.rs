@@ -5,7 +5,7 @@ use std::{fs, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
-use trapan::raster::Product;
+use trapan::product::Product;
 
 const NAMES: [&str; 4] = ["LC08_MTL.txt", "LC08_MTL.json", "1_MUL/scene.IMD", "1_MUL/scene.TIL"];
 

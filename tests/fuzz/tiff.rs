@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trapan::raster::{Source, Window};
+use trapan::tiff::{Source, Window};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut source) = Source::from_bytes(bytes.to_vec(), "fuzz.tif".as_ref()) else { return };

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use trapan::quality::Thumbnail;
-use trapan::raster::picture::{Picture, Stretch};
-use trapan::raster::{Header, Raster, Sample, Scale};
+use trapan::report::picture::{Picture, Stretch};
 use trapan::report::{
     Better, Colours, Column, Images, Inputs, Map, Ramp, Report, Row, Run, Table, View, check_quicklook, quicklook,
 };
+use trapan::scene::Scale;
+use trapan::tiff::{Header, Raster, Sample};
 
 /// Columns and rows of the made-up images.
 const SIZE: [usize; 2] = [200, 120];

@@ -6,7 +6,8 @@ use serde_json::json;
 use trapan::filter::Grid;
 use trapan::method::{Fitted, MethodError};
 use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
-use trapan::raster::{Geometry, Header, Source};
+use trapan::scene::Geometry;
+use trapan::tiff::{Header, Source};
 
 use super::maps::Maps;
 use super::{AssessArgs, SCHEMA, constant, misplaced, size};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trapan::quality::{PixelErrors, QualityError};
-use trapan::raster::{self, CogWriter, Creation, Format, GeoTags, Layout, Output, RasterError, Sample};
+use trapan::tiff::{self, CogWriter, Creation, Format, GeoTags, Layout, Output, Sample, TiffError};
 
 /// A folder for maps.
 pub struct Maps {
@@ -13,12 +13,12 @@ pub struct Maps {
 
 impl Maps {
     /// Makes the folder and finds out whether maps of these names can be expected to be written there.
-    pub fn create(folder: &Path, names: &[&str], inputs: &[PathBuf], overwrite: bool) -> Result<Self, RasterError> {
+    pub fn create(folder: &Path, names: &[&str], inputs: &[PathBuf], overwrite: bool) -> Result<Self, TiffError> {
         let maps = Self { folder: folder.to_owned(), overwrite };
         let paths = || names.iter().map(|name| maps.path(name));
-        raster::check_outputs(inputs, &paths().map(|path| Output::new(path, Format::GeoTiff)).collect::<Vec<_>>())?;
-        raster::create_folder(folder)?;
-        paths().try_for_each(|path| raster::check_output(&path, overwrite))?;
+        tiff::check_outputs(inputs, &paths().map(|path| Output::new(path, Format::GeoTiff)).collect::<Vec<_>>())?;
+        tiff::create_folder(folder)?;
+        paths().try_for_each(|path| tiff::check_output(&path, overwrite))?;
         Ok(maps)
     }
 
@@ -27,12 +27,12 @@ impl Maps {
     }
 
     /// Writes a whole map, `[rows, columns]`.
-    pub fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), RasterError> {
-        raster::write(&self.path(name), &layout(name, size, geo), values, None, &Creation::default(), self.overwrite)
+    pub fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), TiffError> {
+        tiff::write(&self.path(name), &layout(name, size, geo), values, None, &Creation::default(), self.overwrite)
     }
 
     /// Maps of the errors of pixels, written as they come.
-    pub fn pixels(&self, prefix: &str, size: [usize; 2], geo: &GeoTags) -> Result<PixelMaps, RasterError> {
+    pub fn pixels(&self, prefix: &str, size: [usize; 2], geo: &GeoTags) -> Result<PixelMaps, TiffError> {
         let file = |what: &str| {
             let name = format!("{prefix}{what}");
             CogWriter::create(
@@ -60,7 +60,7 @@ impl PixelMaps {
     }
 
     /// Ends the files.
-    pub fn finish(self) -> Result<(), RasterError> {
+    pub fn finish(self) -> Result<(), TiffError> {
         self.sam.finish()?;
         self.error.finish()
     }

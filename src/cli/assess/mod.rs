@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use trapan::method::config::Sensor;
 use trapan::quality::Phase;
-use trapan::raster::Header;
+use trapan::tiff::Header;
 
 use super::args::{SENSORS, named};
 use super::geometry::GeometryArgs;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use trapan::quality::{self, BLOCK, FileRows, PixelErrors, QualityError, ReducedScores, Reference, Rows};
-use trapan::raster::{self, Source, Window};
+use trapan::scene;
+use trapan::tiff::{Source, Window};
 
 use super::maps::Maps;
 use super::{AssessArgs, SCHEMA, constant, misplaced, size};
@@ -23,7 +24,7 @@ pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> 
     let ranges = quality::ranges(&truth_rows)?;
     warnings.extend(constant("the truth", &ranges));
     let highest = ranges.iter().map(|[_, high]| *high).fold(f64::NEG_INFINITY, f64::max) as f32;
-    let peak = raster::peak(truth.header(), highest, args.bit_depth)?.into();
+    let peak = scene::peak(truth.header(), highest, args.bit_depth)?.into();
     let setup = Reference { ratio: args.ratio, peak, cut: !args.whole };
     let [height, width, _] = truth_rows.size();
     let [top, left, bottom, right] = setup.window([height, width]);

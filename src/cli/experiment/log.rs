@@ -6,8 +6,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use trapan::method::{Config, FullResult};
-use trapan::raster::RasterError;
+use trapan::compare::FullResult;
+use trapan::method::Config;
+use trapan::tiff::TiffError;
 
 /// What a run achieved.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -60,12 +61,12 @@ pub struct Log {
 
 impl Log {
     /// Opens or creates the file. A last line that an interruption cut short is dropped.
-    pub fn open(path: &Path) -> Result<Self, RasterError> {
-        let failed = |source| RasterError::Write { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, TiffError> {
+        let failed = |source| TiffError::Write { path: path.to_owned(), source };
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|source| match (source.kind(), path.parent()) {
             (ErrorKind::NotFound, Some(folder)) => {
-                RasterError::Folder { path: path.to_owned(), folder: folder.to_owned(), source }
+                TiffError::Folder { path: path.to_owned(), folder: folder.to_owned(), source }
             }
             _ => failed(source),
         })?;
@@ -77,7 +78,7 @@ impl Log {
         }
         let mut done = HashMap::new();
         for (i, line) in text[..whole].lines().enumerate() {
-            let run: Run = serde_json::from_str(line).map_err(|e| RasterError::Damaged {
+            let run: Run = serde_json::from_str(line).map_err(|e| TiffError::Damaged {
                 path: path.to_owned(),
                 what: format!("line {} is no finished run ({e}); give another file to start anew", i + 1),
             })?;
@@ -92,10 +93,10 @@ impl Log {
     }
 
     /// Adds a finished run, on the disk before this returns.
-    pub fn add(&mut self, key: &Key, scores: Option<Scores>, seconds: f64) -> Result<(), RasterError> {
+    pub fn add(&mut self, key: &Key, scores: Option<Scores>, seconds: f64) -> Result<(), TiffError> {
         self.done.insert(key.text(), scores);
         let line = serde_json::to_string(&Run { key: key.clone(), scores, seconds }).expect("plain values") + "\n";
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|source| RasterError::Write { path: self.path.clone(), source })
+        written.map_err(|source| TiffError::Write { path: self.path.clone(), source })
     }
 }

@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
+use trapan::compare::Contest;
+use trapan::compare::experiment::Study;
 use trapan::engine::{Device, Options};
 use trapan::method::config::Profile;
-use trapan::method::experiment::Study;
-use trapan::method::{Config, Contest, MethodError};
+use trapan::method::{Config, MethodError};
 use trapan::quality::Phase;
-use trapan::raster::{Format, Output, Pair, Scale, check_outputs, sha256};
 use trapan::report::{self, Better, Column, Table};
+use trapan::scene::{Pair, Scale};
+use trapan::tiff::{Format, Output, check_outputs, sha256};
 
 use super::args::{DeviceArgs, MethodArgs, named};
 use super::inputs::{InputArgs, Matched};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::chart::number;
 use super::super::{Input, Report};
 use super::file_name;
-use crate::raster::visible;
+use crate::tiff::visible;
 
 /// Files, settings, timings.
 pub fn run(report: &Report) -> Markup {

@@ -1,0 +1,34 @@
+//! Why the files of a folder cannot be fused as they are.
+
+use std::path::PathBuf;
+
+use crate::tiff::{Kind, TiffError};
+
+/// An error of finding the files of a product.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProductError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Tiff(#[from] TiffError),
+    /// A folder whose product cannot be fused as it is.
+    #[error("{}: {what}; {fix}", path.display())]
+    Folder {
+        /// The folder, or a metadata file.
+        path: PathBuf,
+        /// The reason.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
+}
+
+impl ProductError {
+    /// The class of the error.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Tiff(error) => error.kind(),
+            Self::Folder { .. } => Kind::Input,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The bytes of a file, read at any place from any thread.
+
+use std::{fs::File, io, path::Path};
+
+use super::{chunk::room, error::TiffError};
+
+/// Bytes that can be read at a place without a cursor that threads would have to share.
+pub(super) trait Bytes: Send + Sync {
+    /// Number of bytes.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Fills the buffer with the bytes from `at` on.
+    fn fill(&self, at: u64, buffer: &mut [u8]) -> io::Result<()>;
+}
+
+impl Bytes for File {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    #[cfg(unix)]
+    fn fill(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, at)
+    }
+
+    #[cfg(windows)]
+    fn fill(&self, mut at: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match std::os::windows::fs::FileExt::seek_read(self, buffer, at)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => (at, buffer) = (at + n as u64, &mut buffer[n..]),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Bytes for Vec<u8> {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn fill(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let rest = usize::try_from(at).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        let found = rest.get(..buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+}
+
+/// Opens a file to read it. Nothing else is opened: a pipe would wait for a writer, a device may have no end.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, a socket or a device, not a file"));
+    }
+    File::open(path)
+}
+
+/// Bytes of a TIFF with their length, and the name errors give them.
+pub(super) struct Input {
+    bytes: Box<dyn Bytes>,
+    pub(super) path: std::path::PathBuf,
+    pub(super) size: u64,
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> Result<Self, TiffError> {
+        Self::new(open(path).map_err(|e| TiffError::reading(path, e))?, path)
+    }
+
+    pub(super) fn new(bytes: impl Bytes + 'static, path: &Path) -> Result<Self, TiffError> {
+        let size = bytes.size().map_err(|e| TiffError::reading(path, e))?;
+        Ok(Self { bytes: Box::new(bytes), path: path.to_owned(), size })
+    }
+
+    /// A part of the file, called `what` in errors; allocates no more than the file holds.
+    pub(super) fn read(&self, what: &str, at: u64, length: u64) -> Result<Vec<u8>, TiffError> {
+        let end = at.saturating_add(length);
+        if end > self.size {
+            return Err(self.truncated(what, end));
+        }
+        let too_large = |_| TiffError::too_large(&self.path, format!("{what} of {length} bytes"), [usize::MAX; 2]);
+        let bytes = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory.into()).and_then(room);
+        let mut bytes = bytes.map_err(too_large)?;
+        bytes.resize(length as usize, 0);
+        self.bytes.fill(at, &mut bytes).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => self.truncated(what, end),
+            _ => TiffError::reading(&self.path, e),
+        })?;
+        Ok(bytes)
+    }
+
+    pub(super) fn truncated(&self, what: &str, needed: u64) -> TiffError {
+        TiffError::Truncated { path: self.path.clone(), what: what.to_owned(), needed, size: self.size }
+    }
+
+    pub(super) fn damaged(&self, what: String) -> TiffError {
+        TiffError::Damaged { path: self.path.clone(), what }
+    }
+}

@@ -1,0 +1,124 @@
+//! Images that come in tiles, each in a file of its own: put side by side by their georeference.
+
+use std::path::Path;
+
+use super::{Affine, Block, Header, Source, Window, error::TiffError};
+
+/// Largest distance of a tile from the grid of the first, in pixels: coordinates have few digits in some products.
+const MAX_OFF: f64 = 0.1;
+/// Most pixels of the whole per pixel of a tile: more is a wrong place.
+const MAX_GAPS: usize = 4;
+
+/// A file and where it lies in the whole.
+pub(super) struct Tile {
+    pub(super) source: Source,
+    place: Window,
+}
+
+/// What to do about tiles that make no image.
+const LOOK: &str = "look at their georeference, and name the files of one tile by --pan and --ms";
+
+impl Source {
+    /// Opens files that lie side by side on one grid. What none of them covers has no data. The lists that
+    /// come with such files are not asked: they have been seen to contradict the files.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`TiffError::Stack`] if the files are no tiles of one image, and
+    /// [`TiffError::Product`] if their places are absurd.
+    pub fn mosaic<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TiffError> {
+        let mut sources = paths.iter().map(|path| Self::open(&[path])).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = sources.first().map(|source| source.header().clone()) else {
+            return Err(TiffError::Missing { path: "(no file given)".into() });
+        };
+        if sources.len() == 1 {
+            return Ok(sources.remove(0));
+        }
+        let misfit = |header: &Header, what: String| TiffError::Stack {
+            path: header.path.clone(),
+            first: first.path.clone(),
+            what,
+            fix: format!("tiles of one image have one grid: {LOOK}"),
+        };
+        let affine = |header: &Header| {
+            header.geo.affine().ok_or_else(|| misfit(header, "no georeference that says where the tile lies".into()))
+        };
+        let grid = affine(&first)?;
+        let mut corners = Vec::new();
+        for source in &sources {
+            let header = source.header();
+            if (header.sample, header.bands) != (first.sample, first.bands) {
+                let what = format!(
+                    "{} bands of type {}, not {} of {}",
+                    header.bands, header.sample, first.bands, first.sample
+                );
+                return Err(misfit(header, what));
+            }
+            let place = corner(&grid, &affine(header)?, header.size());
+            corners.push(place.ok_or_else(|| misfit(header, "pixels off the grid, not on it".into()))?);
+        }
+        let [left, top] = [0, 1].map(|axis| corners.iter().map(|corner| corner[axis]).min().unwrap_or(0));
+        let place = |(source, [x, y]): (&Self, &[i64; 2])| {
+            let [width, height] = source.header().size();
+            Window { x: (x - left) as usize, y: (y - top) as usize, width, height }
+        };
+        let places: Vec<Window> = sources.iter().zip(&corners).map(place).collect();
+        let end = |axis: fn(&Window) -> usize| places.iter().map(axis).max().unwrap_or(0);
+        let (width, height) = (end(|w| w.x + w.width), end(|w| w.y + w.height));
+        let known: usize = places.iter().map(|w| w.width * w.height).sum();
+        let corner = places.iter().position(|w| [w.x, w.y] == [0; 2]);
+        let Some(corner) = corner.filter(|_| width.saturating_mul(height) / MAX_GAPS <= known) else {
+            let what = format!("its tiles leave most of {width}x{height} pixels empty, or the first corner");
+            return Err(TiffError::Tiles { path: first.path, what, fix: LOOK.to_owned() });
+        };
+        let mut header = Header { width, height, ..sources[corner].header().clone() };
+        let others = sources.iter().enumerate().filter(|(i, _)| *i != corner);
+        for (_, source) in others {
+            let other = source.header();
+            header.others.push(other.path.clone());
+            header.beside.extend(other.beside.iter().cloned());
+            header.notes.extend(other.notes.iter().cloned());
+        }
+        let tiles = sources.into_iter().zip(places).map(|(source, place)| Tile { source, place }).collect();
+        Ok(Self::of_tiles(header, tiles))
+    }
+}
+
+/// Column and row of a tile's first pixel on the grid; `None` if its pixels are not those of the grid.
+fn corner(grid: &Affine, tile: &Affine, [width, height]: [usize; 2]) -> Option<[i64; 2]> {
+    let place = |column, row| {
+        let [x, y] = tile.at(column, row);
+        grid.find([x, y])
+    };
+    let [x, y] = place(0.0, 0.0);
+    let far = place(width as f64, height as f64);
+    let near = |a: f64, b: f64| (a - b).abs() <= MAX_OFF;
+    let whole = near(x, x.round()) && near(y, y.round()) && x.abs().max(y.abs()) < f64::from(i32::MAX);
+    (whole && near(far[0], x + width as f64) && near(far[1], y + height as f64))
+        .then(|| [x.round() as i64, y.round() as i64])
+}
+
+/// Reads a window of tiles into `[h, w, C]` zeros.
+pub(super) fn read(tiles: &[Tile], window: Window, bands: usize, mut data: Vec<f32>) -> Result<Block, TiffError> {
+    let mut valid = vec![false; window.width * window.height];
+    for Tile { source, place } in tiles {
+        let (left, top) = (window.x.max(place.x), window.y.max(place.y));
+        let right = (window.x + window.width).min(place.x + place.width);
+        let bottom = (window.y + window.height).min(place.y + place.height);
+        if left >= right || top >= bottom {
+            continue;
+        }
+        let (width, height) = (right - left, bottom - top);
+        let block = source.read(Window { x: left - place.x, y: top - place.y, width, height })?;
+        for row in 0..height {
+            let to = (top - window.y + row) * window.width + left - window.x;
+            let from = row * width;
+            data[to * bands..][..width * bands].copy_from_slice(&block.data[from * bands..][..width * bands]);
+            match &block.valid {
+                Some(known) => valid[to..][..width].copy_from_slice(&known[from..][..width]),
+                None => valid[to..][..width].fill(true),
+            }
+        }
+    }
+    let valid = valid.contains(&false).then_some(valid);
+    Ok(Block { data, valid })
+}

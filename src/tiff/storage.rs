@@ -1,0 +1,256 @@
+//! Where the values of an image are: size, coding and chunks (strips or tiles), from the tags.
+
+use std::io;
+
+use super::{
+    Sample, Window,
+    chunk::{Codec, Coding, Predictor},
+    directory::Directory,
+    error::{TiffError, translate},
+    input::Input,
+};
+
+/// Most bytes of one decoded chunk, which is the least that is ever decoded at once.
+const MAX_CHUNK: u64 = 1 << 30;
+/// A chunk may have more values than its image: the tiles of a small one are not cut. So many bytes are let pass,
+/// and so many times the image.
+const ROOMY: u64 = 64 << 20;
+const MOST_TIMES: u64 = 4;
+/// Uncompressed strips are cut into smaller ones of about this many bytes: programs that do not
+/// compress often write the whole image as one strip.
+const STRIP: u64 = 1 << 20;
+
+/// Where the values of an image are.
+pub(super) struct Storage {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Bands in the file, transparency included.
+    pub(super) bands: usize,
+    pub(super) coding: Coding,
+    /// Whether each band has chunks of its own.
+    pub(super) planar: bool,
+    tiled: bool,
+    /// Width and height of a chunk.
+    pub(super) chunk: [usize; 2],
+    /// Place and length of each chunk: by band if planar, then rows of chunks, then along the row.
+    chunks: Vec<(u64, u64)>,
+}
+
+impl Storage {
+    pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, TiffError> {
+        let input = tiff.input;
+        let unsupported = |what: String, options: &str| {
+            let fix = translate(options, &input.path);
+            TiffError::Unsupported { path: input.path.clone(), what, fix }
+        };
+        let compression = tiff.uint(259)?.unwrap_or(1);
+        let codec =
+            Codec::of(compression).ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
+        let bits = tiff.uint(258)?.unwrap_or(1);
+        let format = tiff.uint(339)?.unwrap_or(1);
+        let sample = match (bits, format) {
+            (1..=8, 1 | 4) => Sample::U8,
+            (9..=16, 1 | 4) => Sample::U16,
+            (16, 2) => Sample::I16,
+            (32, 3) => Sample::F32,
+            (b, 1) => return Err(unsupported(format!("{b}-bit unsigned data"), "-ot Float32")),
+            (8, 2) => return Err(unsupported("8-bit signed data".into(), "-ot Int16")),
+            (b, 2) => return Err(unsupported(format!("{b}-bit signed data"), "-ot Float32")),
+            (b, 3) => return Err(unsupported(format!("{b}-bit floating-point data"), "-ot Float32")),
+            (b, 5 | 6) => return Err(unsupported(format!("{b}-bit complex data"), "-ot Float32")),
+            (b, f) => return Err(unsupported(format!("{b}-bit data of sample format {f}"), "-ot Float32")),
+        };
+        match tiff.uint(262)?.unwrap_or(1) {
+            0..=2 | 4 => {}
+            3 => return Err(colour_table(tiff)?),
+            p => return Err(unsupported(format!("photometric interpretation {p}"), "-co PHOTOMETRIC=MINISBLACK")),
+        }
+        if tiff.uint(266)?.unwrap_or(1) != 1 {
+            return Err(unsupported("the reversed order of bits (FillOrder 2)".into(), "-co COMPRESS=DEFLATE"));
+        }
+        let predictor = tiff.uint(317)?.unwrap_or(1);
+        let predictor = match (predictor, sample) {
+            // Only these compressions have predictors, whatever the tag says.
+            _ if matches!(codec, Codec::None | Codec::PackBits) => Predictor::None,
+            (1, _) => Predictor::None,
+            (2, _) if matches!(bits, 8 | 16 | 32) => Predictor::Horizontal,
+            (3, Sample::F32) => Predictor::Float,
+            (p, _) => {
+                return Err(unsupported(format!("predictor {p} for {bits}-bit {sample}"), "-co PREDICTOR=1"));
+            }
+        };
+        let planar = match tiff.uint(284)?.unwrap_or(1) {
+            1 => false,
+            2 => true,
+            p => return Err(tiff.damaged(format!("planar configuration is {p}"))),
+        };
+
+        let side = |name: &str, value: u64| match usize::try_from(value) {
+            Ok(side) if side > 0 && value <= u32::MAX.into() => Ok(side),
+            _ => Err(tiff.damaged(format!("{name} is {value}"))),
+        };
+        let width = side("width", tiff.need(256, "width")?)?;
+        let height = side("height", tiff.need(257, "height")?)?;
+        let bands = side("number of bands", tiff.uint(277)?.unwrap_or(1))?;
+        if bands > u16::MAX.into() {
+            return Err(tiff.damaged(format!("number of bands is {bands}")));
+        }
+
+        let tiled = tiff.has(322) || tiff.has(324);
+        let (chunk, offsets, lengths) = if tiled {
+            let [w, h] = [tiff.need(322, "tile width")?, tiff.need(323, "tile height")?];
+            // Old writers list tiles under the tags of strips.
+            let (offsets, lengths) = if tiff.has(324) { (324, 325) } else { (273, 279) };
+            ([side("tile width", w)?, side("tile height", h)?], offsets, lengths)
+        } else {
+            let rows = tiff.uint(278)?.unwrap_or(u32::MAX.into());
+            ([width, side("rows per strip", rows)?.min(height)], 273, 279)
+        };
+        let missing = |tag: u16| format!("tag {tag} (places or lengths of the data) is missing");
+        let offsets = tiff.uints(offsets)?.ok_or_else(|| tiff.damaged(missing(offsets)))?;
+        let lengths = tiff.uints(lengths)?.ok_or_else(|| tiff.damaged(missing(lengths)))?;
+        let planes = if planar { bands } else { 1 };
+        let count = (width.div_ceil(chunk[0]) as u128) * (height.div_ceil(chunk[1]) as u128) * planes as u128;
+        if (offsets.len().min(lengths.len()) as u128) < count {
+            let [w, h] = chunk;
+            return Err(tiff.damaged(format!(
+                "{width}x{height} pixels in {bands} bands make {count} chunks of {w}x{h}, the file lists {} places and {} lengths",
+                offsets.len(),
+                lengths.len()
+            )));
+        }
+        let samples = if planar { 1 } else { bands };
+        let coding = Coding { order: tiff.order, sample, bits: bits as u8, samples, codec, predictor };
+        let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
+        let mut storage = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
+        storage.check(input)?;
+        storage.cut_strips();
+        Ok(storage)
+    }
+
+    /// Whether the file can hold what it claims, before any of it is allocated.
+    fn check(&self, input: &Input) -> Result<(), TiffError> {
+        for (i, &(at, length)) in self.chunks.iter().enumerate() {
+            if length == 0 {
+                continue;
+            }
+            let (what, end) = (self.name(i), at.saturating_add(length));
+            if end > input.size {
+                return Err(input.truncated(&what, end));
+            }
+            let stored = self.coding.stored(self.chunk[0], self.rows(i));
+            if stored > length.saturating_mul(self.coding.codec.most()) {
+                return Err(input.damaged(format!("{what} has {length} bytes and claims to hold {stored}")));
+            }
+            let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
+            let needed = self.coding.decoded(self.width, self.height);
+            if decoded.max(stored) > ROOMY.max(needed.saturating_mul(MOST_TIMES)) {
+                let ([w, h], [across, down]) = ([self.width, self.height], self.chunk);
+                return Err(input.damaged(format!("{what} has {across}x{down} pixels, the image {w}x{h}")));
+            }
+            if self.coding.codec != Codec::None && decoded.max(stored) > MAX_CHUNK {
+                let (path, fix) = (input.path.clone(), translate("-co TILED=YES", &input.path));
+                return Err(TiffError::Unsupported { path, what: format!("{what} of {decoded} bytes"), fix });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes uncompressed strips small, so that a window does not read a whole image.
+    fn cut_strips(&mut self) {
+        let row = self.coding.stored(self.width, 1);
+        let mut rows = (STRIP / row).max(1) as usize;
+        if self.tiled || self.coding.codec != Codec::None || rows >= self.chunk[1] {
+            return;
+        }
+        if self.across_and_down()[1] > 1 {
+            // Equal parts, so that chunks stay a grid.
+            rows = (1..=rows).rev().find(|rows| self.chunk[1].is_multiple_of(*rows)).unwrap_or(1);
+        }
+        let mut chunks = Vec::new();
+        for (i, &(at, length)) in self.chunks.iter().enumerate() {
+            for top in (0..self.rows(i)).step_by(rows) {
+                let bytes = row * rows.min(self.rows(i) - top) as u64;
+                chunks.push(if length == 0 { (0, 0) } else { (at + row * top as u64, bytes) });
+            }
+        }
+        self.chunk[1] = rows;
+        self.chunks = chunks;
+    }
+
+    /// Chunks along a row, and along a column.
+    pub(super) fn across_and_down(&self) -> [usize; 2] {
+        [self.width.div_ceil(self.chunk[0]), self.height.div_ceil(self.chunk[1])]
+    }
+
+    /// Number of a chunk from its band (0 unless planar), row of chunks and place in the row.
+    pub(super) fn index(&self, band: usize, row: usize, column: usize) -> usize {
+        let [across, down] = self.across_and_down();
+        (band * down + row) * across + column
+    }
+
+    /// Stored rows of a chunk: the last strip is cut off, a tile is always whole.
+    fn rows(&self, index: usize) -> usize {
+        let [across, down] = self.across_and_down();
+        let top = index % (across * down) / across * self.chunk[1];
+        if self.tiled { self.chunk[1] } else { self.chunk[1].min(self.height - top) }
+    }
+
+    fn name(&self, index: usize) -> String {
+        format!("{} {} of {}", if self.tiled { "tile" } else { "strip" }, index + 1, self.chunks.len())
+    }
+
+    /// The values of a chunk as [`Coding::decode`] gives them; `None` if the file leaves it out.
+    pub(super) fn decode(&self, input: &Input, index: usize) -> Result<Option<Vec<u8>>, TiffError> {
+        let (at, length) = self.chunks[index];
+        if length == 0 {
+            return Ok(None);
+        }
+        let name = self.name(index);
+        let bytes = input.read(&name, at, length)?;
+        let values = self.coding.decode(bytes, self.chunk[0], self.rows(index));
+        values.map(Some).map_err(|e| match e.kind() {
+            io::ErrorKind::OutOfMemory => {
+                let bytes = self.coding.decoded(self.chunk[0], self.rows(index));
+                TiffError::too_large(&input.path, format!("{name} of {bytes} bytes"), [self.width, self.height])
+            }
+            _ => input.damaged(format!("{name}: {e}")),
+        })
+    }
+
+    /// Bytes of a decoded chunk.
+    pub(super) fn chunk_bytes(&self) -> u64 {
+        self.coding.decoded(self.chunk[0], self.chunk[1])
+    }
+
+    pub(super) fn window(&self) -> Window {
+        Window { x: 0, y: 0, width: self.width, height: self.height }
+    }
+}
+
+/// Values that are numbers of colours. A table of greys stands for one band, any other for three.
+fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
+    let table = tiff.uints(320)?.unwrap_or_default();
+    let third = table.len() / 3;
+    let grey = third > 0 && table[..third] == table[third..2 * third] && table[third..2 * third] == table[2 * third..];
+    let (what, options) = match grey {
+        true => ("a colour table of greys", "-expand gray"),
+        false => ("a colour table, which stands for three bands (MS, never PAN),", "-expand rgb"),
+    };
+    let path = tiff.input.path.clone();
+    Ok(TiffError::Unsupported { what: what.into(), fix: translate(options, &path), path })
+}
+
+fn compression_name(code: u64) -> String {
+    let name = match code {
+        2..=4 => "CCITT fax",
+        6 | 7 => "JPEG",
+        34712 => "JPEG 2000",
+        34887 => "LERC",
+        34925 => "LZMA",
+        50001 => "WebP",
+        50002 | 52546 => "JPEG XL",
+        _ => return format!("compression method {code}"),
+    };
+    format!("{name} compression (method {code})")
+}
