@@ -1,7 +1,8 @@
 //! The examples as a reader runs them: they do what they say, and say what is wrong with their arguments.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use trapan::classical::Method;
@@ -9,12 +10,25 @@ use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Fitted};
 use trapan::raster::{GeometryOptions, Pair, read};
 
-/// Runs an example, with a folder of its own for temporary files. `cargo test` builds it beside the program.
+/// Where the examples are. They are built here, because `cargo test NAME` leaves those of an older source there.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_trapan"));
+        let [folder, target] = [1, 2].map(|up| program.ancestors().nth(up).expect("target/profile/program"));
+        let profile = folder.file_name().expect("a name").to_str().expect("text");
+        let profile = if profile == "debug" { "dev" } else { profile };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--locked", "--examples", "--profile", profile, "--target-dir"]).arg(target);
+        let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder.join("examples")
+    })
+}
+
+/// Runs an example, with a folder of its own for temporary files.
 fn run(name: &str, args: &[&str], temporary: &Path) -> Output {
-    let folder = Path::new(env!("CARGO_BIN_EXE_trapan")).parent().expect("it lies in a folder").join("examples");
-    let program = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is not there: cargo build --examples", program.display());
-    let mut command = Command::new(program);
+    let mut command = Command::new(folder().join(name).with_extension(std::env::consts::EXE_EXTENSION));
     for variable in ["TMPDIR", "TMP", "TEMP"] {
         command.env(variable, temporary);
     }
