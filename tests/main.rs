@@ -13,6 +13,7 @@ mod consistency;
 mod creation;
 mod damage;
 mod disks;
+mod examples;
 mod fills;
 mod filters;
 mod fixture;

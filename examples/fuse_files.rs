@@ -1,0 +1,60 @@
+//! From two GeoTIFFs to a fused one, of any size: trained on windows, fused and written strip by strip.
+//!
+//! ```sh
+//! cargo run --release --example fuse_files -- pan.tif ms.tif fused.tif
+//! ```
+//!
+//! Without arguments it simulates a small pair in the folder for temporary files and fuses that.
+#![expect(clippy::print_stdout, reason = "an example tells what it did")]
+
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use trapan::engine::{Device, DeviceChoice, Options};
+use trapan::method::apply::{Application, Rows, apply};
+use trapan::method::config::{Profile, Sensor};
+use trapan::method::simulate::{Spec, simulate};
+use trapan::method::{Config, learn};
+use trapan::raster::{CogWriter, Creation, GeometryOptions, Layout, Scale, Scene, Survey};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let [pan, ms, fused] = files()?;
+    let scene = Scene::open(&pan, &[&ms], &GeometryOptions::default())?;
+    let survey = Survey::of(&scene)?;
+    scene.warnings.iter().chain(&survey.warnings).for_each(|warning| println!("warning: {warning}"));
+    let scale = Scale::new(&scene, &survey, None)?;
+    let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands)?;
+    let (device, why) = Device::open(DeviceChoice::Auto, 0)?;
+    println!("on {device} ({why})");
+
+    let observe = &mut |_: &_| ControlFlow::Continue(()); // hears of every epoch, and could break off
+    let fitted = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?.fitted;
+    println!("{}", fitted.summary());
+
+    let layout = Layout { range: scale.range, ..Layout::fused(scene.pan(), scene.ms()) };
+    let mut file = CogWriter::create(&fused, &layout, &Creation::default(), true)?;
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let (fitted, options, memory) = (&fitted, Options::default(), 1 << 30);
+    let job = Application { scene: &scene, fitted, device: &device, options, part, memory, lms: false };
+    let mut sink = |rows: Rows| file.write_rows(&rows.hrms, rows.valid.as_deref());
+    apply(&job, &mut sink, &mut |_| ControlFlow::Continue(()))?;
+    file.finish()?;
+    println!("wrote {}", fused.display());
+    Ok(())
+}
+
+/// PAN, MS and the result: as named, or simulated.
+fn files() -> Result<[PathBuf; 3], Box<dyn Error>> {
+    let given: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    match <[PathBuf; 3]>::try_from(given) {
+        Ok(files) => Ok(files),
+        Err(none) if none.is_empty() => {
+            let folder = std::env::temp_dir().join("trapan-fuse-files");
+            let spec = Spec { size: [96, 96], bands: 4, ratio: 4, sensor: Sensor::Generic, seed: 1 };
+            simulate(&spec)?.write(&folder, true)?;
+            Ok(["pan.tif", "ms.tif", "fused.tif"].map(|name| folder.join(name)))
+        }
+        Err(_) => Err("usage: fuse_files PAN.tif MS.tif FUSED.tif".into()),
+    }
+}
