@@ -12,9 +12,10 @@ use std::ops::ControlFlow;
 
 use trapan::engine::{Device, Options};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, fuse};
-use trapan::raster::{Alignment, GeometryOptions, Header, Pair, Raster, Sample, Scale};
+use trapan::scene::{Alignment, GeometryOptions, Pair, Scale};
+use trapan::simulate::{Spec, simulate};
+use trapan::tiff::{Header, Raster, Sample};
 
 const SIDE: usize = 96;
 const RATIO: usize = 4;

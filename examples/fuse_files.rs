@@ -14,9 +14,10 @@ use std::path::PathBuf;
 use trapan::engine::{Device, DeviceChoice, Options};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, learn};
-use trapan::raster::{CogWriter, Creation, GeometryOptions, Layout, Scale, Scene, Survey};
+use trapan::scene::{GeometryOptions, Scale, Scene, Survey};
+use trapan::simulate::{Spec, simulate};
+use trapan::tiff::{CogWriter, Creation, Layout};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [pan, ms, fused] = files()?;

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 use trapan::classical::Method;
 use trapan::method::config::{Effort, Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, Contest, baseline, fuse_untrained};
 use trapan::quality::Phase;
-use trapan::raster::{GeometryOptions, Pair, Scale};
+use trapan::scene::{GeometryOptions, Pair, Scale};
+use trapan::simulate::{Spec, simulate};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();

@@ -14,9 +14,9 @@ use std::ops::{ControlFlow, Range};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::simulate::{Spec, simulate};
 use trapan::method::{Config, Fitted, MethodError, learn};
-use trapan::raster::{Scale, Scene, Survey};
+use trapan::scene::{Scale, Scene, Survey};
+use trapan::simulate::{Spec, simulate};
 
 const TILE: usize = 64;
 

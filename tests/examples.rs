@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use trapan::classical::Method;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Fitted};
-use trapan::raster::{GeometryOptions, Pair, read};
+use trapan::scene::{GeometryOptions, Pair};
+use trapan::tiff::read;
 
 /// Where the examples are. They are built here, because `cargo test NAME` leaves those of an older source there.
 fn folder() -> &'static Path {
