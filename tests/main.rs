@@ -27,6 +27,8 @@ mod limits;
 mod models;
 mod outputs;
 mod parity;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod pinned;
 mod printing;
 mod products;
 mod quality;
