@@ -181,6 +181,16 @@ pub const CASES: &[(&str, &[&str])] = &[
     ),
     ("pair-hot", &["fuse @hot -o f.tif +short --report r.json", "info @hot"]),
     ("pair-units", &["fuse @units -o f.tif +short", "fuse @units -o g.tif --effort fast"]),
+    (
+        "pair-quiet",
+        &[
+            "fuse @hot -o f.tif --effort fast -q",
+            "fuse @units -o g.tif --effort fast -q",
+            "fuse @narrow -o h.tif --effort fast -q",
+            "fuse @shifted -o i.tif --effort fast -q",
+            "fuse @gaps -o j.tif --effort fast -q",
+        ],
+    ),
     ("pair-told", &["fuse @told -o f.tif --effort fast", "info @told --json"]),
     (
         "pair-shifted",
@@ -563,8 +573,8 @@ pub const CASES: &[(&str, &[&str])] = &[
     (
         "no-memory",
         &[
-            "assess --fused in/plain/vast.tif --truth in/plain/vast.tif",
-            "info in/plain/vast.tif in/plain/vast.tif",
+            "assess --fused in/plain/vast.tif --truth in/plain/vast.tif --whole",
+            "assess --fused in/plain/bomb.tif --truth in/plain/bomb.tif",
             "fuse @c -o g.tif --method gsa --max-memory 1",
             "fuse @c -o h.tif --method tv --max-memory 1K",
         ],
@@ -584,6 +594,15 @@ pub const CASES: &[(&str, &[&str])] = &[
             "fuse @a -o in/a/ms.tif +cpu --overwrite",
             "fuse @a -o f.tif +cpu --report f.tif",
             "fuse @a -o f.tif +cpu --save-model f.tif",
+            "mkdir taken",
+            "put taken/report.json precious",
+            "put taken/m.safetensors precious",
+            "put taken/pan.png precious",
+            "put taken/config.json precious",
+            "fuse @a -o f.tif +short --report taken/report.json",
+            "fuse @a -o f.tif +short --save-model taken/m.safetensors",
+            "fuse @a -o f.tif +short --quicklook taken",
+            "fuse @a -o f.tif +short --trace taken",
             "mkdir folder",
             "fuse @a -o folder +cpu --overwrite",
             "put runs.jsonl broken\\n",

@@ -239,9 +239,13 @@ pub fn write(folder: &Path) {
     put(&to("plain/else.tif"), &Place { code: 32633, ..plain.clone() }.ms_bytes());
     put(&to("plain/text.tif"), b"not a picture");
     put(&to("plain/jpeg.tif"), &Fixture { compression: 7, ..plain.file([16, 16], 4, 8.0) }.bytes(&plain.ms_values()));
+    // Strips without data; one row of values is more than addresses there are.
+    let vast = Fixture::new(Sample::U16, [1, 1, 8192]).with(256, 4, &[4_000_000_000]).with(257, 4, &[40]);
+    let vast = vast.with(278, 4, &[40]).with(273, 4, &[0]).with(279, 4, &[0]);
+    put(&to("plain/vast.tif"), &vast.bytes(&[0.0; 8192]));
     let side = 3_000_000;
-    let vast = Fixture { compression: 8, ..plain.file([1, 1], 4, 8.0) }.with(256, 4, &[side]).with(257, 4, &[side]);
-    put(&to("plain/vast.tif"), &vast.with(278, 4, &[side]).bytes(&[1.0; 4]));
+    let bomb = Fixture { compression: 8, ..plain.file([1, 1], 4, 8.0) }.with(256, 4, &[side]).with(257, 4, &[side]);
+    put(&to("plain/bomb.tif"), &bomb.with(278, 4, &[side]).bytes(&[1.0; 4]));
     let table: Vec<u64> = (0..3 * 256).map(|k| k * 85).collect();
     let palette = Fixture::new(Sample::U8, [16, 16, 1]).with(262, 3, &[3]).with(320, 3, &table);
     put(&to("plain/palette.tif"), &palette.bytes(&[7.0; 256]));
