@@ -214,6 +214,23 @@ fn prepare(folder: &Path, command: &str) -> bool {
     true
 }
 
+/// Breaks a run off once it has begun to train, so that it leaves a checkpoint. After how many steps is chance, and
+/// on a fast machine it may have ended: what it leaves is of use to the next run only.
+fn interrupt(folder: &Path, command: &str) {
+    for pause in [300, 600, 1200, 2400] {
+        let mut program = program(folder, command);
+        let mut child = program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+        thread::sleep(Duration::from_millis(pause));
+        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+        let ended = child.wait().expect("the program ends").success();
+        let mut left = BTreeMap::new();
+        files(folder, "", &mut left);
+        if ended || left.keys().any(|name| name.ends_with(".checkpoint")) {
+            return;
+        }
+    }
+}
+
 /// Every file of a folder by its path in it; links are the inputs.
 fn files(folder: &Path, within: &str, all: &mut BTreeMap<String, PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -257,13 +274,8 @@ fn record(root: &Path, name: &str, commands: &[&str], texts: &Mutex<Found>) -> R
         if prepare(&folder, command) {
             continue;
         }
-        // How far it comes is chance: what it leaves is of use to the next run only.
         if let Some(command) = command.strip_prefix("interrupted ") {
-            let child = program(&folder, command).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-            let mut child = child.expect("the program starts");
-            thread::sleep(Duration::from_millis(400));
-            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
-            child.wait().expect("the program ends");
+            interrupt(&folder, command);
             continue;
         }
         let output = program(&folder, command).output().expect("the program starts");
@@ -342,32 +354,36 @@ fn everything_stays_as_it_is() {
     assert!(all.is_empty(), "{} differences from pinned.json:\n{}", all.len(), all.join("\n"));
 }
 
+/// A change of a record, and words that tell it.
+type Change = (fn(&mut Record), &'static [&'static str]);
+
 /// The comparison sees one thing that changed, whatever it is.
 #[test]
 fn a_change_is_seen() {
-    let whole = |text: &str| Text::of(text);
-    let long = |text: &str| Text::of(&format!("{}{text}\n", "a line\n".repeat(100)));
-    let run = Ran { command: "info".into(), code: Some(0), stdout: whole("a\nb\n"), stderr: long("b") };
+    fn long(text: &str) -> Text {
+        Text::of(&format!("{}{text}\n", "a line\n".repeat(100)))
+    }
+    let run = Ran { command: "info".into(), code: Some(0), stdout: Text::of("a\nb\n"), stderr: long("b") };
     let files = [("a.tif", Content::Bytes("00 1".into())), ("a.json", Content::Text(long("b")))];
     let files = files.map(|(name, content)| (name.to_owned(), content)).into();
     let record = Record { runs: vec![run], files };
-    let seen = |change: &dyn Fn(&mut Record)| {
+    let seen = |change: fn(&mut Record)| {
         let mut changed = record.clone();
         change(&mut changed);
         let texts = [("case/0.stderr".to_owned(), format!("{}c\n", "a line\n".repeat(100)))].into();
         let set = |record: &Record| Records::from([("case".to_owned(), record.clone())]);
         differences(&set(&changed), &set(&record), &texts)
     };
-    assert_eq!(seen(&|_| ()), [""; 0]);
-    let changes: [(&dyn Fn(&mut Record), &[&str]); 8] = [
-        (&|r| r.runs[0].code = Some(1), &["case: info", "exit code Some(1) instead of Some(0)"]),
-        (&|r| r.runs[0].stdout = whole("a\nc\n"), &["stdout: line 2 is the first of 1", "was: b", "is:  c"]),
-        (&|r| r.runs[0].stderr = long("c"), &["stderr: line 101 is the first of 1", "is:  c"]),
-        (&|r| r.runs.clear(), &["0 runs instead of 1"]),
-        (&|r| _ = r.files.insert("a.tif".into(), Content::Bytes("01 1".into())), &["a.tif: other bytes", "01 1"]),
-        (&|r| _ = r.files.insert("a.json".into(), Content::Text(long("c"))), &["a.json: line 101"]),
-        (&|r| _ = r.files.remove("a.tif"), &["a.tif is not there"]),
-        (&|r| _ = r.files.insert("b.tif".into(), Content::Bytes("00 1".into())), &["b.tif is new"]),
+    assert_eq!(seen(|_| ()), [""; 0]);
+    let changes: [Change; 8] = [
+        (|r| r.runs[0].code = Some(1), &["case: info", "exit code Some(1) instead of Some(0)"]),
+        (|r| r.runs[0].stdout = Text::of("a\nc\n"), &["stdout: line 2 is the first of 1", "was: b", "is:  c"]),
+        (|r| r.runs[0].stderr = long("c"), &["stderr: line 101 is the first of 1", "is:  c"]),
+        (|r| r.runs.clear(), &["0 runs instead of 1"]),
+        (|r| _ = r.files.insert("a.tif".into(), Content::Bytes("01 1".into())), &["a.tif: other bytes", "01 1"]),
+        (|r| _ = r.files.insert("a.json".into(), Content::Text(long("c"))), &["a.json: line 101"]),
+        (|r| _ = r.files.remove("a.tif"), &["a.tif is not there"]),
+        (|r| _ = r.files.insert("b.tif".into(), Content::Bytes("00 1".into())), &["b.tif is new"]),
     ];
     for (change, words) in changes {
         let said = seen(change);

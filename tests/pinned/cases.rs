@@ -174,6 +174,7 @@ pub const CASES: &[(&str, &[&str])] = &[
         &[
             "fuse @alpha -o f.tif --effort fast",
             "fuse @alpha -o e.tif --effort fast -q",
+            "fuse @marked -o h.tif --effort fast -q",
             "info @alpha",
             "fuse @marked -o g.tif --effort fast",
             "info @marked",
