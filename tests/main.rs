@@ -28,6 +28,8 @@ mod limits;
 mod models;
 mod outputs;
 mod parity;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod pinned;
 mod printing;
 mod products;
 mod quality;
