@@ -11,8 +11,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use trapan::classical::Method;
+use trapan::compare::Contest;
 use trapan::method::config::{Effort, Profile, Sensor};
-use trapan::method::{Config, Contest, baseline, fuse_untrained};
+use trapan::method::{Config, baseline, fuse_untrained};
 use trapan::quality::Phase;
 use trapan::scene::{GeometryOptions, Pair, Scale};
 use trapan::simulate::{Spec, simulate};
