@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use trapan::raster::Sample;
+use trapan::tiff::Sample;
 
 use crate::fixture::Fixture;
 
