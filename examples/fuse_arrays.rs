@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ControlFlow::Continue(())
     };
     let fused = fuse(&pair, &scale, &config, &Device::cpu(0), Options::default(), observe)?;
-    println!("{steps} steps; {}", fused.learned.fitted.summary());
+    println!("{steps} steps; {}", fused.learned.model.summary());
 
     let error = |image: &[f32]| {
         let squares = image.iter().zip(&truth).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();

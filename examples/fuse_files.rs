@@ -30,14 +30,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("on {device} ({why})");
 
     let observe = &mut |_: &_| ControlFlow::Continue(()); // hears of every epoch, and could break off
-    let fitted = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?.fitted;
-    println!("{}", fitted.summary());
+    let model = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?.model;
+    println!("{}", model.summary());
 
     let layout = Layout { range: scale.range, ..Layout::fused(scene.pan(), scene.ms()) };
     let mut file = CogWriter::create(&fused, &layout, &Creation::default(), true)?;
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let (fitted, options, memory) = (&fitted, Options::default(), 1 << 30);
-    let job = Application { scene: &scene, fitted, device: &device, options, part, memory, lms: false };
+    let (model, options, memory) = (&model, Options::default(), 1 << 30);
+    let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
     let mut sink = |rows: Rows| file.write_rows(&rows.hrms, rows.valid.as_deref());
     apply(&job, &mut sink, &mut |_| ControlFlow::Continue(()))?;
     file.finish()?;

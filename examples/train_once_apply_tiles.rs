@@ -14,7 +14,7 @@ use std::ops::{ControlFlow, Range};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::{Config, Fitted, MethodError, learn};
+use trapan::method::{Config, MethodError, Model, learn};
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::simulate::{Spec, simulate};
 
@@ -30,14 +30,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = Config { epochs: 40, dam_epochs: 20, ..Config::new(Sensor::Generic, Profile::Trapan, 4)? };
     let observe = &mut |_: &_| ControlFlow::Continue(());
     let learned = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?;
-    let model = std::env::temp_dir().join("trapan-model.safetensors");
-    learned.fitted.save(&model, true)?;
+    let file = std::env::temp_dir().join("trapan-model.safetensors");
+    learned.model.save(&file, true)?;
 
-    let fitted = Fitted::load(&model)?;
-    fitted.check(&scene, &scale)?;
+    let model = Model::load(&file)?;
+    model.check(&scene, &scale)?;
     let fuse = |part: [Range<usize>; 2]| -> Result<Vec<f32>, MethodError> {
-        let (fitted, options, memory) = (&fitted, Options::default(), u64::MAX);
-        let job = Application { scene: &scene, fitted, device: &device, options, part, memory, lms: false };
+        let (model, options, memory) = (&model, Options::default(), u64::MAX);
+        let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
         let mut fused = Vec::new();
         let mut sink = |rows: Rows| {
             fused.extend(rows.hrms);
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         apply(&job, &mut sink, &mut |_| ControlFlow::Continue(()))?;
         Ok(fused)
     };
-    let [height, width, bands] = [scene.rows.fine, scene.columns.fine, fitted.bands];
+    let [height, width, bands] = [scene.rows.fine, scene.columns.fine, model.bands];
     let whole = fuse([0..height, 0..width])?;
     let (mut tiles, mut different) = (0, 0);
     for (y, x) in (0..height).step_by(TILE).flat_map(|y| (0..width).step_by(TILE).map(move |x| (y, x))) {
@@ -55,6 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let row_of_whole = |row: usize| &whole[((y + row) * width + x) * bands..][..TILE * bands];
         different += tile.chunks_exact(TILE * bands).enumerate().filter(|(i, row)| *row != row_of_whole(*i)).count();
     }
-    println!("{}: {tiles} tiles, {different} rows differ from the whole", model.display());
+    println!("{}: {tiles} tiles, {different} rows differ from the whole", file.display());
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trapan::method::Fitted;
+use trapan::method::Model;
 use trapan::tiff::{Creation, Layout, read, write};
 
 use crate::support::{Report, float};
@@ -181,7 +181,7 @@ fn degradations_commute_by_a_trained_response() {
     assert!(trained > 0.0 && trained < 0.5 && trained != linear, "{trained} {linear}");
 
     // The response is the network's, in DN.
-    let fitted = Fitted::load(model.as_ref()).expect("networks");
+    let networks = Model::load(model.as_ref()).expect("networks");
     let layer = |x: &[f64], layer: &trapan::net::Layer| -> Vec<f64> {
         let row = |(weights, bias): (&[f32], &f32)| {
             weights.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>() + f64::from(*bias)
@@ -190,13 +190,13 @@ fn degradations_commute_by_a_trained_response() {
     };
     let sigmoid = |x: Vec<f64>| -> Vec<f64> { x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect() };
     let dn = [310.0, 420.0, 530.0, 640.0];
-    let (offset, scale) = (fitted.scale.offset, fitted.scale.scale);
-    let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &fitted.dam[0]));
-    let wanted = layer(&sigmoid(layer(&hidden, &fitted.dam[1])), &fitted.dam[2])[0] * scale + offset;
+    let (offset, scale) = (networks.scale.offset, networks.scale.scale);
+    let hidden = sigmoid(layer(&dn.map(|v| (v - offset) / scale), &networks.dam[0]));
+    let wanted = layer(&sigmoid(layer(&hidden, &networks.dam[1])), &networks.dam[2])[0] * scale + offset;
     // It is trained on PAN in the unit of MS.
-    let [gain, constant] = fitted.scale.pan;
+    let [gain, constant] = networks.scale.pan;
     let wanted = (wanted - constant) / gain;
-    let given = fitted.response()(&dn);
+    let given = networks.response()(&dn);
     assert!((given - wanted).abs() < 1e-9 * wanted.abs(), "{given} {wanted}");
 
     let eight = place.path("eight");

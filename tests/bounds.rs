@@ -121,10 +121,10 @@ fn model_files_are_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.safetensors");
     File::create(&path).unwrap().set_len(1 << 40).unwrap();
-    let error = trapan::method::Fitted::load(&path).err().unwrap().to_string();
+    let error = trapan::method::Model::load(&path).err().unwrap().to_string();
     assert!(error.contains("1099511627776 bytes"), "{error}");
     // The length of the header comes first.
     fs::write(&path, [&u64::MAX.to_le_bytes()[..], b"{}"].concat()).unwrap();
-    let (found, most) = most_memory(|| trapan::method::Fitted::load(&path).map(drop));
+    let (found, most) = most_memory(|| trapan::method::Model::load(&path).map(drop));
     assert!(found.is_err() && most < MIB, "{most}");
 }

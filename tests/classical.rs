@@ -8,7 +8,7 @@ use trapan::engine::{Device, Options};
 use trapan::filter::{Grid, Upsample};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor};
-use trapan::method::{Fitted, Start, baseline};
+use trapan::method::{Model, Start, baseline};
 use trapan::scene::{Pair, Scale, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample};
 
@@ -202,7 +202,7 @@ fn stream(inputs: &Inputs<'_>, forms: &[Form]) -> Stream {
     Stream::new([inputs.rows, inputs.columns], inputs.upsample, inputs.ms_gains, forms).expect("the grids can be used")
 }
 
-/// Fitted to one window that is everything, applied to the whole: what [`fuse`] gives.
+/// Model to one window that is everything, applied to the whole: what [`fuse`] gives.
 #[track_caller]
 fn streamed_is_fused(report: &mut Report, label: &str, inputs: &Inputs<'_>) {
     let forms = fit(&CLOSED, inputs);
@@ -424,7 +424,7 @@ fn scenes_pass_by_in_strips() {
                 pan: [1.0, 0.0],
                 bounds: None,
             };
-            let fitted = Fitted {
+            let model = Model {
                 config: config.clone(),
                 bands: 3,
                 ratio: 4,
@@ -440,7 +440,7 @@ fn scenes_pass_by_in_strips() {
             for memory in [0, 3_000_000, u64::MAX] {
                 let (device, options) = (&Device::cpu(2), Options::default());
                 let part = [0..160, 0..128];
-                let job = Application { scene: &scene, fitted: &fitted, device, options, part, memory, lms: true };
+                let job = Application { scene: &scene, model: &model, device, options, part, memory, lms: true };
                 let (mut hrms, mut valid, mut strips) = (Vec::new(), Vec::new(), 0);
                 let mut take = |rows: Rows| {
                     assert_eq!(rows.lms.len(), rows.hrms.len());

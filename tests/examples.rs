@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use trapan::classical::Method;
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::{self, Config, Fitted};
+use trapan::method::{self, Config, Model};
 use trapan::scene::{GeometryOptions, Pair};
 use trapan::tiff::read;
 
@@ -121,7 +121,7 @@ fn train_once_apply_tiles() {
     let folder = TempDir::new().expect("a temporary folder");
     let text = said("train_once_apply_tiles", &[], folder.path());
     assert!(text.trim_end().ends_with("6 tiles, 0 rows differ from the whole"), "{text}");
-    let model = Fitted::load(&folder.path().join("trapan-model.safetensors")).expect("the model it names");
+    let model = Model::load(&folder.path().join("trapan-model.safetensors")).expect("the model it names");
     assert_eq!((model.bands, model.ratio, model.config.epochs), (4, 4, 40));
 }
 

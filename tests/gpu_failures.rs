@@ -43,7 +43,7 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
 #[test]
 fn a_training_goes_on_without_its_gpu() {
     let dims = Dims::aligned(16, 18, 3, 4);
-    let Simulated { pair, fitted } = Simulated::of(&dims);
+    let Simulated { pair, model } = Simulated::of(&dims);
     let scene = Scene::of(&pair);
     let survey = Survey::of(&scene).expect("something is valid");
     let dir = tempfile::tempdir().expect("a folder");
@@ -53,7 +53,7 @@ fn a_training_goes_on_without_its_gpu() {
             after();
             ControlFlow::Continue(())
         };
-        learn(&scene, &survey, &fitted.scale, &config(3), device, Options::default(), checkpoints, observe)
+        learn(&scene, &survey, &model.scale, &config(3), device, Options::default(), checkpoints, observe)
             .expect("trains")
     };
     let cpu = learned(&Device::cpu(0), None, &mut || ());
@@ -68,7 +68,7 @@ fn a_training_goes_on_without_its_gpu() {
     });
     assert!(left, "lost after a checkpoint");
     assert!(matches!(&found.notes[..], [note] if note.contains("device lost") && note.ends_with("on the CPU instead")));
-    assert_eq!((&found.device, found.fitted), (&cpu.device, cpu.fitted));
+    assert_eq!((&found.device, found.model), (&cpu.device, cpu.model));
 }
 
 /// A GPU without memory for a tile says so, and takes a smaller one: in a process that may not have more

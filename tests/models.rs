@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use trapan::engine::Device;
-use trapan::method::{Checkpoints, Dims, Fitted};
+use trapan::method::{Checkpoints, Dims, Model};
 use trapan::scene::Scene;
 use trapan::tiff::Creation;
 
@@ -86,19 +86,19 @@ fn runner(cases: u32) -> proptest::test_runner::TestRunner {
 
 #[test]
 fn odd_models_never_panic() {
-    let Simulated { pair, fitted } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
+    let Simulated { pair, model } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
-    fitted.save(&path, false).expect("a new file");
+    model.save(&path, false).expect("a new file");
     let file = std::fs::read(&path).expect("our own file");
     let test = |spoilt: Spoilt| {
         std::fs::write(&path, spoilt.apply(&file)).expect("writable");
-        let (found, largest) = largest_request(|| Fitted::load(&path));
+        let (found, largest) = largest_request(|| Model::load(&path));
         // The file itself, the weights of the largest networks there are, and names.
         prop_assert!(largest <= file.len() + (4 << 20), "{spoilt:?}: {largest} bytes asked for");
         let scene = Scene::of(&pair);
         if let Some(found) = found.ok().filter(|found| found.check(&scene, &found.scale).is_ok()) {
-            let found = Simulated { pair: pair.clone(), fitted: found };
+            let found = Simulated { pair: pair.clone(), model: found };
             prop_assert_eq!(found.apply(&Device::cpu(2), [3..7, 5..6], u64::MAX).len(), 4 * 3);
         }
         Ok(())

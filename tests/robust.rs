@@ -6,7 +6,7 @@ use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
-use trapan::method::{self, Config, Fitted};
+use trapan::method::{self, Config, Model};
 use trapan::scene::{Check, GeometryOptions, Pair, Scale, Scene, Survey};
 use trapan::simulate::{Spec, simulate};
 use trapan::tiff::{Raster, Sample};
@@ -107,7 +107,7 @@ fn short() -> Config {
     Config { epochs: 30, dam_epochs: 20, warm_up_epochs: 3, sides: 1, ..config() }
 }
 
-fn closed_form(case: &Case, config: &Config) -> Fitted {
+fn closed_form(case: &Case, config: &Config) -> Model {
     let pair = case.pair();
     let scene = Scene::of(&pair);
     let survey = Survey::of(&scene).expect("data");
@@ -116,11 +116,11 @@ fn closed_form(case: &Case, config: &Config) -> Fitted {
 }
 
 /// Some rows and columns of what a model makes of a pair, in strips as the memory allows.
-fn applied(case: &Case, fitted: &Fitted, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
+fn applied(case: &Case, model: &Model, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
     let pair = case.pair();
     let (scene, device) = (Scene::of(&pair), Device::cpu(2));
     let options = Options::default();
-    let job = Application { scene: &scene, fitted, device: &device, options, part, memory, lms: false };
+    let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
     let mut hrms = Vec::new();
     let mut collect = |rows: Rows| {
         hrms.extend(rows.hrms);
@@ -185,10 +185,10 @@ fn what_gaps_hold_changes_nothing() {
 #[test]
 fn parts_of_a_scene_with_gaps_are_those_of_the_whole() {
     let case = Case::new(512, 5).with_gaps(stripe, 0.0);
-    let fitted = closed_form(&case, &fast());
-    let whole = applied(&case, &fitted, [0..512, 0..512], u64::MAX);
-    assert_eq!(applied(&case, &fitted, [0..512, 0..512], 1), whole, "in the thinnest strips");
-    let part = applied(&case, &fitted, [170..260, 41..300], u64::MAX);
+    let model = closed_form(&case, &fast());
+    let whole = applied(&case, &model, [0..512, 0..512], u64::MAX);
+    assert_eq!(applied(&case, &model, [0..512, 0..512], 1), whole, "in the thinnest strips");
+    let part = applied(&case, &model, [170..260, 41..300], u64::MAX);
     for (y, line) in part.chunks_exact(259 * BANDS).enumerate() {
         assert_eq!(line, &whole[((170 + y) * 512 + 41) * BANDS..][..259 * BANDS], "row {}", 170 + y);
     }
@@ -311,11 +311,11 @@ fn parts_of_a_scene_with_hot_pixels_are_those_of_the_whole() {
         case.pan.data[y * 256 + x] = 7000.0;
         case.ms.data[((y / 4) * 64 + x / 4) * BANDS..][..BANDS].fill(6000.0);
     }
-    let fitted = closed_form(&case, &fast());
-    let whole = applied(&case, &fitted, [0..256, 0..256], u64::MAX);
+    let model = closed_form(&case, &fast());
+    let whole = applied(&case, &model, [0..256, 0..256], u64::MAX);
     assert!(whole.iter().any(|v| *v > 20000.0), "hot pixels are there");
-    assert_eq!(applied(&case, &fitted, [0..256, 0..256], 1), whole, "in the thinnest strips");
-    let part = applied(&case, &fitted, [95..170, 33..200], u64::MAX);
+    assert_eq!(applied(&case, &model, [0..256, 0..256], 1), whole, "in the thinnest strips");
+    let part = applied(&case, &model, [95..170, 33..200], u64::MAX);
     for (y, line) in part.chunks_exact(167 * BANDS).enumerate() {
         assert_eq!(line, &whole[((95 + y) * 256 + 33) * BANDS..][..167 * BANDS], "row {}", 95 + y);
     }

@@ -11,7 +11,7 @@ use trapan::method::apply::{Application, Applied, Rows, apply};
 use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Fitted, Ground, Job, Judgement, Model, Network, Outcome, Progress, Sample as Window,
+    Checkpoints, Dims, Ground, Job, Judgement, Model, Network, Outcome, Plans, Progress, Sample as Window,
     SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
@@ -113,7 +113,7 @@ fn a_part_has_the_bytes_of_the_whole() {
 fn memory_and_threads_change_no_byte_of_the_default_preset() {
     let networks = Simulated::preset(&dims(132, 50, 2, 4, 1.5, 3));
     let mut forms = Simulated::preset(&dims(300, 40, 2, 4, 1.5, 1));
-    forms.fitted.fusion.clear();
+    forms.model.fusion.clear();
     for scene in [networks, forms] {
         let all = [0..scene.pair.rows.fine, 0..scene.pair.columns.fine];
         let (whole, _, ends) = scene.apply_watched(&Device::cpu(1), all.clone(), u64::MAX, &mut || ());
@@ -128,7 +128,7 @@ fn memory_and_threads_change_no_byte_of_the_default_preset() {
 /// A scene in memory and networks for it.
 pub struct Simulated {
     pub pair: Pair,
-    pub fitted: Fitted,
+    pub model: Model,
 }
 
 impl Simulated {
@@ -144,7 +144,7 @@ impl Simulated {
         let fusion = layers(&fusion_weights(dims.bands));
         let dam = layers(&dam_weights(dims.bands, &DAM_GOLDEN));
         let means = vec![0.5; dims.bands + 1];
-        let fitted = Fitted {
+        let model = Model {
             config,
             bands: dims.bands,
             ratio: dims.rows.ratio,
@@ -157,12 +157,12 @@ impl Simulated {
             sides: 1,
             nu: vec![None; dims.bands],
         };
-        Self { pair, fitted }
+        Self { pair, model }
     }
 
     /// With all that the default preset has, and nodata.
     pub fn preset(dims: &Dims) -> Self {
-        let Self { mut pair, fitted } = Self::of(dims);
+        let Self { mut pair, model } = Self::of(dims);
         let bands = dims.bands;
         let invalid = |pixel: usize, width: usize| (30..36).contains(&(pixel / width)) && pixel % width < 9;
         for raster in [&mut pair.pan, &mut pair.ms] {
@@ -173,16 +173,16 @@ impl Simulated {
             bands: [linear, Band::Modulated { haze: 0.3, least: Some(0.5) }].into_iter().cycle().take(bands).collect(),
         };
         let factors = (0..bands).map(|b| 1.0 / (b + 1) as f64).collect();
-        let fitted = Fitted {
+        let model = Model {
             config: Config::new(Sensor::Generic, Profile::Trapan, bands).expect("any bands"),
             fusion: layers(&fusion_weights_seeing(2 * bands, bands)),
             start: Some(Start { form, methods: vec![Method::MtfGlpFs; bands] }),
             judgement: Some(Judgement { factors, left: 0.5, left_of_band: vec![0.5; bands] }),
             sides: 3,
             nu: (0..bands).map(|b| Some(0.01 * (b + 1) as f64)).collect(),
-            ..fitted
+            ..model
         };
-        Self { pair, fitted }
+        Self { pair, model }
     }
 
     pub fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
@@ -198,8 +198,8 @@ impl Simulated {
         after: &mut dyn FnMut(),
     ) -> (Vec<f32>, Applied, Vec<usize>) {
         let scene = Scene::of(&self.pair);
-        let (fitted, options) = (&self.fitted, Options::default());
-        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
+        let (model, options) = (&self.model, Options::default());
+        let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
         let (mut whole, mut ends) = (Vec::new(), Vec::new());
         let mut sink = |rows: Rows| {
             whole.extend(rows.hrms);
@@ -218,32 +218,32 @@ impl Simulated {
 #[test]
 fn networks_come_back_from_their_file() {
     let dims = Dims::aligned(20, 20, 3, 4);
-    let Simulated { pair, fitted } = Simulated::of(&dims);
+    let Simulated { pair, model } = Simulated::of(&dims);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
-    fitted.save(&path, false).expect("a new file");
-    assert!(fitted.save(&path, false).is_err(), "an existing file stays");
-    assert_eq!(Fitted::load(&path).expect("our own file"), fitted);
-    let preset = Simulated::preset(&dims).fitted;
+    model.save(&path, false).expect("a new file");
+    assert!(model.save(&path, false).is_err(), "an existing file stays");
+    assert_eq!(Model::load(&path).expect("our own file"), model);
+    let preset = Simulated::preset(&dims).model;
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
-    assert_eq!(Fitted::load(&other).expect("our own file"), preset);
+    assert_eq!(Model::load(&other).expect("our own file"), preset);
     let scene = Scene::of(&pair);
-    fitted.check(&scene, &fitted.scale).expect("the scene it was made for");
+    model.check(&scene, &model.scale).expect("the scene it was made for");
     for (other, what) in [
-        (Fitted { bands: 4, ..fitted.clone() }, "bands 4"),
-        (Fitted { ratio: 2, ..fitted.clone() }, "ratio 2"),
-        (Fitted { scale: Scale { scale: 2047.0, ..fitted.scale }, ..fitted.clone() }, "value range"),
+        (Model { bands: 4, ..model.clone() }, "bands 4"),
+        (Model { ratio: 2, ..model.clone() }, "ratio 2"),
+        (Model { scale: Scale { scale: 2047.0, ..model.scale }, ..model.clone() }, "value range"),
     ] {
-        let error = other.check(&scene, &fitted.scale).expect_err("refused").to_string();
+        let error = other.check(&scene, &model.scale).expect_err("refused").to_string();
         assert!(error.contains(what), "{error}");
     }
     // The codes' interpolator belongs to grids that lie as its own.
-    let paper = Config { upsample: Upsample::Interp23, ..fitted.config.clone() };
-    let paper = Fitted { config: paper, ..fitted.clone() };
-    paper.check(&scene, &fitted.scale).expect("area-aligned");
-    let between = Simulated { pair: Pair { rows: Grid { phase: 1.2, ..pair.rows }, ..pair.clone() }, fitted: paper };
-    let error = between.fitted.check(&Scene::of(&between.pair), &fitted.scale).expect_err("refused").to_string();
+    let paper = Config { upsample: Upsample::Interp23, ..model.config.clone() };
+    let paper = Model { config: paper, ..model.clone() };
+    paper.check(&scene, &model.scale).expect("area-aligned");
+    let between = Simulated { pair: Pair { rows: Grid { phase: 1.2, ..pair.rows }, ..pair.clone() }, model: paper };
+    let error = between.model.check(&Scene::of(&between.pair), &model.scale).expect_err("refused").to_string();
     assert!(error.contains("interp23"), "{error}");
     // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
     let whole = std::fs::read(&path).expect("a file");
@@ -252,9 +252,9 @@ fn networks_come_back_from_their_file() {
         let mut damaged = whole.clone();
         damaged[at] ^= 1 << (at % 8);
         std::fs::write(&path, &damaged).expect("writable");
-        let _ = Fitted::load(&path);
+        let _ = Model::load(&path);
         std::fs::write(&path, &whole[..at]).expect("writable");
-        assert!(Fitted::load(&path).is_err(), "cut at {at}");
+        assert!(Model::load(&path).is_err(), "cut at {at}");
     }
 }
 
@@ -272,7 +272,7 @@ fn windows_lie_where_there_is_something_to_learn() {
     }
     let scene = Scene::of(&simulated.pair);
     let survey = Survey::of(&scene).expect("something is valid");
-    let config = Config { train_size: 256, train_windows: 5, ..simulated.fitted.config.clone() };
+    let config = Config { train_size: 256, train_windows: 5, ..simulated.model.config.clone() };
     let window = windows::window_dims(&scene, &config);
     assert_eq!((window.rows.fine, window.columns.fine, window.rows.coarse), (256, 256, 64));
     let chosen = windows::choose(&scene, &survey.cells, &window, &config);
@@ -285,7 +285,7 @@ fn windows_lie_where_there_is_something_to_learn() {
     assert_eq!(chosen, windows::choose(&scene, &survey.cells, &window, &config), "the same seed");
     let view = View {
         scene: &scene,
-        scale: &simulated.fitted.scale,
+        scale: &simulated.model.scale,
         means: &survey.means,
         near: config.robust,
         trusting: false,
@@ -395,15 +395,15 @@ fn run_on(
     checkpoints: Option<&mut Checkpoints>,
     reports: u32,
 ) -> Result<Outcome, trapan::method::MethodError> {
-    let model = Model::build(*dims, config, samples[0].weights.is_some()).expect("checks pass");
+    let plans = Plans::build(*dims, config, samples[0].weights.is_some()).expect("checks pass");
     let mut engine =
-        CpuEngine::load(model.program.clone(), threads, Options::default()).expect("threads").with_isa(Isa::best());
+        CpuEngine::load(plans.program.clone(), threads, Options::default()).expect("threads").with_isa(Isa::best());
     let mut left = reports;
     let observe = &mut |_: &Progress| {
         left = left.saturating_sub(1);
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    train(&mut engine, Job { model: &model, config, samples, checkpoints, look: Duration::ZERO }, observe)
+    train(&mut engine, Job { plans: &plans, config, samples, checkpoints, look: Duration::ZERO }, observe)
 }
 
 /// Broken off in either stage, at its ends, and twice.

@@ -14,7 +14,7 @@ use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::{suite, turn};
 use trapan::method::config::{Base, Profile, Sensor};
 use trapan::method::crops::Crop;
-use trapan::method::{Config, Dims, Ground, Job, LOOK, Model, Sample, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Ground, Job, LOOK, Plans, Sample, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::scene::Scale;
@@ -26,11 +26,11 @@ use crate::support::oracle::Oracle;
 use crate::support::session::{Session, Side, layers, tensor};
 use crate::support::{Report, data, float, floats, list, sizes};
 
-/// A case of `golden.json` as this crate's model, images and weights.
+/// A case of `golden.json` as this crate's plans, images and weights.
 struct Case {
     golden: Value,
     config: Config,
-    model: Model,
+    plans: Plans,
     sample: Sample,
     fusion: Vec<net::Layer>,
     dam: Vec<net::Layer>,
@@ -73,21 +73,21 @@ impl Case {
         let [ratio, bands] = ["ratio", "bands"].map(|key| float(&golden[key]) as usize);
         let [h, w] = sizes(&golden["pan"]).try_into().expect("two sizes");
         let dims = Dims::aligned(h / ratio, w / ratio, bands, ratio);
-        let model = Model::build(dims, &config, false).expect("checks pass");
+        let plans = Plans::build(dims, &config, false).expect("checks pass");
         let (pan, ms) = pair(h, w, bands, ratio);
         let sample = Sample {
             pan: single(&pan),
             ms: single(&ms),
-            bases: model.bases.as_ref().map(|_| bases(h, w, bands, ratio).map(|base| single(&base))),
+            bases: plans.bases.as_ref().map(|_| bases(h, w, bands, ratio).map(|base| single(&base))),
             weights: None,
             ground: config.weighs_reduced().then(|| Ground::new(&dims, None, &config)),
         };
         let fusion = layers(&fusion_weights_seeing(config.shape(bands).inputs(), bands));
-        Self { golden: golden.clone(), config, model, sample, fusion, dam: layers(&dam_weights(bands, &DAM_GOLDEN)) }
+        Self { golden: golden.clone(), config, plans, sample, fusion, dam: layers(&dam_weights(bands, &DAM_GOLDEN)) }
     }
 
     fn session<'a>(&'a self, engine: &'a mut dyn Engine) -> Session<'a> {
-        Session::new(engine, &self.model, &self.config, &self.sample, (&self.fusion, &self.dam))
+        Session::new(engine, &self.plans, &self.config, &self.sample, (&self.fusion, &self.dam))
     }
 
     /// Crops of the i-th reduced step: numbers of the ten, or places.
@@ -109,12 +109,12 @@ impl Case {
     }
 
     fn cpu(&self) -> CpuEngine {
-        CpuEngine::load(self.model.program.clone(), 2, Options { poison: true, ..Options::default() })
+        CpuEngine::load(self.plans.program.clone(), 2, Options { poison: true, ..Options::default() })
             .expect("CPU engine loads")
     }
 
     fn gpu(&self) -> GpuEngine {
-        GpuEngine::load(software(), self.model.program.clone(), Options::default()).expect("program fits")
+        GpuEngine::load(software(), self.plans.program.clone(), Options::default()).expect("program fits")
     }
 
     /// Losses of `count` steps of each run of the golden file.
@@ -172,13 +172,13 @@ fn ten_steps_of_each_phase_agree_with_pytorch_on_the_gpu() {
 #[test]
 fn both_engines_follow_the_reference_in_lockstep() {
     // Those of ratio 2: smaller; two-term MTF.
-    for case in cases().iter().filter(|case| case.model.dims.rows.ratio == 2) {
+    for case in cases().iter().filter(|case| case.plans.dims.rows.ratio == 2) {
         let (mut cpu, mut gpu) = (case.cpu(), case.gpu());
         case.session(&mut gpu);
         let session = case.session(&mut cpu);
         let step = session.step_values(5e-4, 3, &case.crops(&session, 1), case.side(1).turn);
-        let program = &case.model.program;
-        for plan in [case.model.dam_step, case.model.reduced_step, case.model.full_step] {
+        let program = &case.plans.program;
+        for plan in [case.plans.dam_step, case.plans.reduced_step, case.plans.full_step] {
             for i in 0..program.plan(plan).calls.len() {
                 lockstep(program, plan, i, &step, &mut cpu, &mut gpu);
             }
@@ -238,48 +238,48 @@ fn phase_gradients_agree_with_finite_differences() {
 }
 
 fn differences(dims: &Dims, config: &Config, turn: u32, report: &mut Report) {
-    let model = Model::build(*dims, config, false).expect("checks pass");
-    let program = &model.program;
+    let plans = Plans::build(*dims, config, false).expect("checks pass");
+    let program = &plans.program;
     let mut oracle = Oracle::new(program.clone());
     let values = |len: usize, phase: f64, scale: f64| -> Vec<f64> {
         (0..len).map(|k| scale * (0.7 * k as f64 + phase).sin()).collect()
     };
     let relief = |len: usize, phase: f64| values(len, phase, 0.3).into_iter().map(|v| 0.5 + v).collect::<Vec<_>>();
-    oracle.write(model.pan, &relief(model.pan.shape().len(), 0.2));
-    oracle.write(model.ms, &relief(model.ms.shape().len(), 0.9));
-    if let Some(bases) = &model.bases {
+    oracle.write(plans.pan, &relief(plans.pan.shape().len(), 0.2));
+    oracle.write(plans.ms, &relief(plans.ms.shape().len(), 0.9));
+    if let Some(bases) = &plans.bases {
         oracle.write(bases.full, &relief(bases.full.shape().len(), 0.5));
         oracle.write(bases.reduced, &relief(bases.reduced.shape().len(), 1.3));
     }
-    if let Some(weight) = model.reduced_weight {
+    if let Some(weight) = plans.reduced_weight {
         oracle.write(weight, &relief(weight.shape().len(), 1.7));
     }
-    for (table, taps) in &model.tables {
+    for (table, taps) in &plans.tables {
         oracle.write(*table, &taps.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
     }
-    for state in &model.states {
+    for state in &plans.states {
         oracle.write(*state, &vec![0.0; state.shape().len()]);
     }
     // Rate 0: a run leaves the weights alone.
     let mut step = Step { turn, unturn: turn::inverse(turn as usize) as u32, ..config.adam.step(0.0, 1) };
     step.crops[..3].copy_from_slice(&[[0, 0, 0, 0], [3, 3, 1, 0], [1, 2, 0, 0]]);
-    let weights = [(model.fusion.whole, 0.3), (model.dam.whole, 0.9)];
+    let weights = [(plans.fusion.whole, 0.3), (plans.dam.whole, 0.9)];
     for (whole, scale) in weights {
         oracle.write(whole, &values(whole.shape().len(), 0.4, scale));
     }
-    oracle.run(model.prepare, &step);
+    oracle.run(plans.prepare, &step);
 
     let losses = |names: &[(&str, f64)], oracle: &Oracle| -> f64 {
         names.iter().map(|(name, weight)| weight * oracle.read(tensor(program, name))[0]).sum()
     };
     type Losses<'n> = &'n [(&'n str, f64)];
     let phases: [(PlanId, &str, Tensor, Losses<'_>); 3] = [
-        (model.dam_step, "ddam", model.dam.whole, &[("dam.loss", 1.0)]),
-        (model.reduced_step, "dfusion", model.fusion.whole, &[("reduced.loss", 1.0)]),
+        (plans.dam_step, "ddam", plans.dam.whole, &[("dam.loss", 1.0)]),
+        (plans.reduced_step, "dfusion", plans.fusion.whole, &[("reduced.loss", 1.0)]),
         (
-            model.full_step,
+            plans.full_step,
             "dfusion",
-            model.fusion.whole,
+            plans.fusion.whole,
             &[("full.spectral", config.lambda_spectral), ("full.spatial", 8.0)],
         ),
     ];
@@ -308,35 +308,35 @@ fn differences(dims: &Dims, config: &Config, turn: u32, report: &mut Report) {
 }
 
 /// A short training with every random draw: bytes and losses.
-fn short(profile: Profile, load: impl Fn(&Model) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>) {
+fn short(profile: Profile, load: impl Fn(&Plans) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>) {
     let start = Config::new(Sensor::Qb, profile, 4).expect("4 bands");
     let config = Config { epochs: 6, dam_epochs: 4, warm_up_epochs: 2, seed: 5, ..start };
     let dims = Dims::aligned(16, 12, 4, 4);
-    let model = Model::build(dims, &config, false).expect("checks pass");
+    let plans = Plans::build(dims, &config, false).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
     let sample = Sample {
         pan: single(&pan),
         ms: single(&ms),
-        bases: model.bases.as_ref().map(|_| bases(64, 48, 4, 4).map(|base| single(&base))),
+        bases: plans.bases.as_ref().map(|_| bases(64, 48, 4, 4).map(|base| single(&base))),
         weights: None,
         ground: config.weighs_reduced().then(|| Ground::new(&dims, None, &config)),
     };
-    let mut engine = load(&model);
-    let outcome = train(engine.as_mut(), job(&model, &config, &[sample]), &mut |_| ControlFlow::Continue(()));
-    (engine.read(model.fusion.whole).expect("weights"), outcome.expect("trains").steps)
+    let mut engine = load(&plans);
+    let outcome = train(engine.as_mut(), job(&plans, &config, &[sample]), &mut |_| ControlFlow::Continue(()));
+    (engine.read(plans.fusion.whole).expect("weights"), outcome.expect("trains").steps)
 }
 
-fn on_cpu(threads: usize) -> impl Fn(&Model) -> Box<dyn Engine> {
-    move |model| {
+fn on_cpu(threads: usize) -> impl Fn(&Plans) -> Box<dyn Engine> {
+    move |plans| {
         Box::new(
-            CpuEngine::load(model.program.clone(), threads, Options { poison: true, ..Options::default() })
+            CpuEngine::load(plans.program.clone(), threads, Options { poison: true, ..Options::default() })
                 .expect("loads"),
         )
     }
 }
 
-fn on_gpu(model: &Model) -> Box<dyn Engine> {
-    Box::new(GpuEngine::load(software(), model.program.clone(), Options::default()).expect("loads"))
+fn on_gpu(plans: &Plans) -> Box<dyn Engine> {
+    Box::new(GpuEngine::load(software(), plans.program.clone(), Options::default()).expect("loads"))
 }
 
 #[test]
@@ -356,8 +356,8 @@ fn any_number_of_threads_gives_the_same_bytes() {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]
 fn the_faithful_method_keeps_its_bytes() {
-    let portable = |model: &Model| -> Box<dyn Engine> {
-        let engine = CpuEngine::load(model.program.clone(), 2, Options::default()).expect("loads");
+    let portable = |plans: &Plans| -> Box<dyn Engine> {
+        let engine = CpuEngine::load(plans.program.clone(), 2, Options::default()).expect("loads");
         Box::new(engine.with_isa(Isa::Portable))
     };
     let (weights, steps) = short(Profile::Faithful, portable);
@@ -402,12 +402,12 @@ fn any_number_of_bands_trains() {
         let start = Config::with_gains(Sensor::Generic, Profile::Faithful, gains);
         let config = Config { epochs: 3, dam_epochs: 2, warm_up_epochs: 1, full_probability: 1.0, ..start };
         let dims = Dims::aligned(34, 37, bands, ratio);
-        let model = Model::build(dims, &config, false).expect("checks pass");
+        let plans = Plans::build(dims, &config, false).expect("checks pass");
         let (pan, ms) = pair(34 * ratio, 37 * ratio, bands, ratio);
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
-        let mut engine = on_cpu(2)(&model);
+        let mut engine = on_cpu(2)(&plans);
         let observe = &mut |_: &_| ControlFlow::Continue(());
-        let outcome = train(engine.as_mut(), job(&model, &config, &sample(&pan, &ms)), observe).expect("trains");
+        let outcome = train(engine.as_mut(), job(&plans, &config, &sample(&pan, &ms)), observe).expect("trains");
         let full: Vec<f64> = outcome
             .steps
             .iter()
@@ -421,8 +421,8 @@ fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
     [Sample { pan: pan.to_vec(), ms: ms.to_vec(), bases: None, weights: None, ground: None }]
 }
 
-fn job<'a>(model: &'a Model, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {
-    Job { model, config, samples, checkpoints: None, look: LOOK }
+fn job<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {
+    Job { plans, config, samples, checkpoints: None, look: LOOK }
 }
 
 #[test]
@@ -431,10 +431,10 @@ fn a_loss_that_is_not_finite_stops_the_training() {
     config.lr_full = 1e30;
     config.full_probability = 1.0;
     (config.epochs, config.dam_epochs) = (5, 1);
-    let model = Model::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
-    let mut engine = on_cpu(1)(&model);
+    let plans = Plans::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
+    let mut engine = on_cpu(1)(&plans);
     let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
-    let result = train(engine.as_mut(), job(&model, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
+    let result = train(engine.as_mut(), job(&plans, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
     let Err(error) = result else { panic!("training went through") };
     assert!(error.to_string().contains("phase full, epoch 2"), "{error}");
 }

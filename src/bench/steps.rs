@@ -9,12 +9,12 @@ use crate::graph::{Call, Grain, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
-use crate::method::{self, Config, Dims, Job, LOOK, MethodError, Model, Phase, Sample};
+use crate::method::{self, Config, Dims, Job, LOOK, MethodError, Phase, Plans, Sample};
 
-/// A model on a device, its images prepared and a few steps done.
+/// The plans of a pair on a device, its images prepared and a few steps done.
 pub struct Steps {
     engine: Box<dyn Engine>,
-    model: Model,
+    plans: Plans,
     config: Config,
     step: Step,
 }
@@ -23,68 +23,68 @@ fn dims(side: usize, bands: usize) -> Dims {
     Dims::aligned(side / RATIO, side / RATIO, bands, RATIO)
 }
 
-fn plan(model: &Model, phase: Phase) -> PlanId {
+fn plan(plans: &Plans, phase: Phase) -> PlanId {
     match phase {
-        Phase::Dam => model.dam_step,
-        Phase::Reduced => model.reduced_step,
-        Phase::Full => model.full_step,
+        Phase::Dam => plans.dam_step,
+        Phase::Reduced => plans.reduced_step,
+        Phase::Full => plans.full_step,
     }
 }
 
-fn calls(model: &Model, phase: Phase) -> &[Call] {
-    &model.program.plan(plan(model, phase)).calls
+fn calls(plans: &Plans, phase: Phase) -> &[Call] {
+    &plans.program.plan(plan(plans, phase)).calls
 }
 
 impl Steps {
-    /// Loads the model of a pair of `side × side` with `bands` bands and trains for an epoch,
+    /// Loads the plans of a pair of `side × side` with `bands` bands and trains for an epoch,
     /// on made-up images.
     ///
     /// # Errors
     /// What the device reports.
     pub fn load(device: &Device, side: usize, bands: usize) -> Result<Self, MethodError> {
         let config = Config::new(Sensor::Generic, Profile::Faithful, bands)?;
-        let model = method::build(dims(side, bands), &config, false, device.grain());
-        let mut engine = device.load(model.program.clone(), Options::default())?;
+        let plans = method::build(dims(side, bands), &config, false, device.grain());
+        let mut engine = device.load(plans.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
         let sample = Sample {
-            pan: image(model.pan.shape()),
-            ms: image(model.ms.shape()),
+            pan: image(plans.pan.shape()),
+            ms: image(plans.ms.shape()),
             bases: None,
             weights: None,
             ground: None,
         };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-        let job = Job { model: &model, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
+        let job = Job { plans: &plans, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
         method::train(engine.as_mut(), job, observe)?;
         let step = step(config.adam, side);
-        Ok(Self { engine, model, config, step })
+        Ok(Self { engine, plans, config, step })
     }
 
-    /// Bytes of device memory the model takes.
+    /// Bytes of device memory the plans take.
     pub fn memory(&self) -> u64 {
         self.engine.loading().bytes
     }
 
     /// The calls of a step.
     pub fn calls(&self, phase: Phase) -> &[Call] {
-        calls(&self.model, phase)
+        calls(&self.plans, phase)
     }
 
     /// Shape of the images a step works on.
     pub fn shape(&self, phase: Phase) -> Shape {
-        let ms = self.model.ms.shape();
+        let ms = self.plans.ms.shape();
         let (h, w) = crop_size(ms.h(), ms.w());
         match phase {
             Phase::Dam => Shape([1, h, w, ms.c()]),
             Phase::Reduced => Shape([self.config.batch, h, w, ms.c()]),
-            Phase::Full => self.model.lms.shape(),
+            Phase::Full => self.plans.lms.shape(),
         }
     }
 
     /// Bytes of all buffers.
     pub fn bytes(&self) -> usize {
-        self.model.program.bytes()
+        self.plans.program.bytes()
     }
 
     /// Time of `count` steps.
@@ -92,9 +92,9 @@ impl Steps {
     /// # Errors
     /// What the device reports.
     pub fn time(&mut self, phase: Phase, count: u64) -> Result<Duration, EngineError> {
-        let plan = plan(&self.model, phase);
-        let loss = self.model.program.plan(plan).watch[0];
-        time(self.engine.as_mut(), &self.model.program, plan, &self.step, loss, count)
+        let plan = plan(&self.plans, phase);
+        let loss = self.plans.program.plan(plan).watch[0];
+        time(self.engine.as_mut(), &self.plans.program, plan, &self.step, loss, count)
     }
 
     /// Steps of this phase in a default run.
@@ -110,7 +110,7 @@ impl Steps {
     /// How many times the work of the step measured here a step at the main case's size is.
     pub fn scale(&self, phase: Phase) -> f64 {
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let main = method::build(dims(SIDE, self.model.ms.shape().c()), &self.config, false, Grain::default());
+        let main = method::build(dims(SIDE, self.plans.ms.shape().c()), &self.config, false, Grain::default());
         flops(calls(&main, phase)) / flops(self.calls(phase))
     }
 }

@@ -14,7 +14,7 @@ const BLOCK: usize = 8;
 /// Values of a row that are computed at once: with the rows they rest on they stay in the second-level cache.
 const PART: usize = 1024;
 
-/// Fitted forms on the grids of a scene: any rows of the result from the rows of PAN and MS around them.
+/// Model forms on the grids of a scene: any rows of the result from the rows of PAN and MS around them.
 ///
 /// All arithmetic is in f32 with tables designed in f64. A value is summed up in the same order wherever the
 /// scene is cut and whatever the threads: its bytes do not depend on either.

@@ -29,25 +29,25 @@ pub fn run(
     let output = &args.output;
     let (memory, lms) = (output.memory(), args.reports.wanted());
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let (fitted, collected) = if name == Method::Tv.name() {
+    let (model, collected) = if name == Method::Tv.name() {
         let range = scale.range;
         let ((), collected) = write_rows(scene, part, range, lms, output, creation, |sink| {
             Ok(method::total_variation(scene, config, memory, lms, sink)?)
         })?;
         (None, collected)
     } else {
-        let fitted = method::closed_form(scene, survey, scale, config)?;
-        say_units(&fitted, talk);
-        talk.say(fitted.summary());
+        let model = method::closed_form(scene, survey, scale, config)?;
+        say_units(&model, talk);
+        talk.say(model.summary());
         let (device, options) = (&Device::cpu(args.device.threads), Options::default());
-        let job = Application { scene, fitted: &fitted, device, options, part, memory, lms };
+        let job = Application { scene, model: &model, device, options, part, memory, lms };
         let (_, collected) = write_scene(&job, output, creation, talk)?;
-        (Some(fitted), collected)
+        (Some(model), collected)
     };
     let fuse_time = fusing.elapsed();
     let seconds = vec![("read", read_time), ("fuse", fuse_time), ("total", start.elapsed())];
-    let fitted = fitted.as_ref();
-    let run = Finished { scene, scale, method: name, device: "cpu", fitted, training: None, seconds };
+    let model = model.as_ref();
+    let run = Finished { scene, scale, method: name, device: "cpu", model, training: None, seconds };
     let report = args.reports.gather(run, collected.as_ref(), output, talk)?;
     talk.say(format_args!("{name}: {:.2} s with files", fuse_time.as_secs_f64()));
     talk.say(format_args!("wrote {}", output.output.display()));

@@ -48,10 +48,10 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open(talk)?;
     let options = Options::default();
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, None, talk)?;
-    talk.say(learned.fitted.summary());
+    talk.say(learned.model.summary());
     let output = OutputArgs::over(file("fused.tif"));
     let (part, memory) = ([0..scene.rows.fine, 0..scene.columns.fine], output.memory());
-    let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms: true };
+    let job = Application { scene: &scene, model: &learned.model, device: &device, options, part, memory, lms: true };
     let (applied, collected) = write_scene(&job, &output, &output.creation()?, talk)?;
     let times = Times { read: Duration::ZERO, total: start.elapsed() };
 
@@ -76,7 +76,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
         talk.say(format_args!("{:9} against the truth: RMSE {rmse:6.2} DN, SAM {sam:5.2}°", row.name));
     }
     let reports = ReportArgs::only(args.output.join("report.html"));
-    let run = Finished::trained((&scene, &scale, &learned.fitted.config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &scale, &learned.model.config), &learned, &applied, &times);
     let mut report = reports.gather(run, Some(&collected), &output, talk)?;
     if let Some(report) = &mut report {
         report.tables.push(truth);

@@ -7,7 +7,7 @@ use clap::Args;
 use trapan::compare::Contest;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Fitted, Learned, MethodError};
+use trapan::method::{self, Checkpoints, Config, Learned, MethodError, Model};
 use trapan::quality::Phase;
 use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
@@ -144,14 +144,14 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let options = Options { profile: args.profile, ..Options::default() };
     let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
     let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
-    say_units(&learned.fitted, talk);
+    say_units(&learned.model, talk);
     if let Some(path) = &args.save_model {
-        learned.fitted.save(path, args.output.overwrite)?;
+        learned.model.save(path, args.output.overwrite)?;
     }
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
     let memory = args.output.memory();
     let lms = args.reports.wanted();
-    let job = Application { scene: &scene, fitted: &learned.fitted, device: &device, options, part, memory, lms };
+    let job = Application { scene: &scene, model: &learned.model, device: &device, options, part, memory, lms };
     let (applied, collected) = write_scene(&job, &args.output, &creation, talk)?;
     if let Some(checkpoints) = &checkpoints {
         checkpoints.remove()?;
@@ -164,7 +164,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     if let Some(dir) = &args.trace {
         method::trace::write(dir, (&scene, &survey), &learned, &config, &scale, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &learned.fitted.scale, &learned.fitted.config), &learned, &applied, &times);
+    let run = Finished::trained((&scene, &learned.model.scale, &learned.model.config), &learned, &applied, &times);
     let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
     summarise(&learned, &applied, &times, talk);
     if args.profile {
@@ -172,7 +172,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     talk.say(format_args!("wrote {}", args.output.output.display()));
     let seconds = (learned.load_time + learned.outcome.dam_time + learned.outcome.fusion_time).as_secs_f64();
-    let trained = Trained { fitted: &learned.fitted, device: &device, seconds };
+    let trained = Trained { model: &learned.model, device: &device, seconds };
     let verdict = judge(args, (&scene, &scale, &config), &trained, report.as_mut(), talk);
     if let Some(report) = &mut report {
         report.warnings.extend(verdict.as_ref().err().map(ToString::to_string));
@@ -208,8 +208,8 @@ fn judge(
 }
 
 /// Says so where PAN had to be brought to the unit of MS.
-pub fn say_units(fitted: &Fitted, talk: Talk) {
-    if let Some(note) = fitted.scale.unit_note() {
+pub fn say_units(model: &Model, talk: Talk) {
+    if let Some(note) = model.scale.unit_note() {
         talk.say(format_args!("warning: {note}"));
     }
 }
@@ -230,8 +230,8 @@ fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
         "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
         learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
     ));
-    if learned.fitted.start.is_some() {
-        talk.say(learned.fitted.summary());
+    if learned.model.start.is_some() {
+        talk.say(learned.model.summary());
     }
     let s = |d: Duration| d.as_secs_f64();
     let loading = learned.loading;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::Application;
-use trapan::method::{self, Fitted};
+use trapan::method::{self, Model};
 use trapan::scene::{Scale, Survey};
 use trapan::tiff::{Window, check_outputs};
 
@@ -45,14 +45,14 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let mut fitted = Fitted::load(&args.model)?;
+    let mut model = Model::load(&args.model)?;
     let Matched { mut scene, mut paths, .. } = args.input.open(talk)?;
     paths.push(args.model.clone());
     check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
     scene.limit_memory(args.output.memory());
-    fitted.check_shape(&scene)?;
+    model.check_shape(&scene)?;
     args.output.check(&creation, scene.ms())?;
-    let mut scene = args.input.check(scene, &fitted.config, talk)?;
+    let mut scene = args.input.check(scene, &model.config, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
@@ -62,24 +62,24 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     }
     let survey = Survey::of(&scene)?;
     // A model in units of its bit depth is for scenes of that depth.
-    let depth = fitted.scale.bits.filter(|_| fitted.scale == fitted.scale.by_depth());
+    let depth = model.scale.bits.filter(|_| model.scale == model.scale.by_depth());
     let scale = Scale::new(&scene, &survey, depth)?;
-    let scale = if fitted.config.robust { scale.robust(&survey) } else { scale };
-    fitted.check(&scene, &scale)?;
-    if fitted.config.robust {
-        let own = method::pan_unit(&scene, &survey, &scale, &fitted.config)?;
-        scene.warnings.extend(fitted.scale.other_unit_note(own, &survey));
+    let scale = if model.config.robust { scale.robust(&survey) } else { scale };
+    model.check(&scene, &scale)?;
+    if model.config.robust {
+        let own = method::pan_unit(&scene, &survey, &scale, &model.config)?;
+        scene.warnings.extend(model.scale.other_unit_note(own, &survey));
     }
     // What is hot is so for its own scene.
-    fitted.scale.bounds = scale.bounds;
+    model.scale.bounds = scale.bounds;
     // Another scene may be brighter than the one it was trained on, or darker.
-    let ([low, high], own) = (scale.range, &mut fitted.scale.range);
+    let ([low, high], own) = (scale.range, &mut model.scale.range);
     *own = [own[0].min(low), own[1].max(high)];
     scene.warnings.iter().chain(&survey.warnings).for_each(|w| talk.say(format_args!("warning: {w}")));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];
     let (options, memory) = (Options::default(), args.output.memory());
-    let job = Application { scene: &scene, fitted: &fitted, device: &device, options, part, memory, lms: false };
+    let job = Application { scene: &scene, model: &model, device: &device, options, part, memory, lms: false };
     let (applied, _) = write_scene(&job, &args.output, &creation, talk)?;
     applied.notes.iter().for_each(|note| talk.say(format_args!("warning: {note}")));
     talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));

@@ -8,7 +8,7 @@ use trapan::compare::{Contest, FullMaps, FullResult};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows};
 use trapan::method::config::Profile;
-use trapan::method::{self, Config, Fitted};
+use trapan::method::{self, Config, Model};
 use trapan::quality::{FullScores, Phase, ReducedScores, Thumbnail};
 use trapan::scene::{Pair, Scale, Scene};
 
@@ -46,7 +46,7 @@ pub struct Lines {
 
 /// Networks trained on the pair.
 pub struct Trained<'a> {
-    pub fitted: &'a Fitted,
+    pub model: &'a Model,
     pub device: &'a Device,
     /// Time the training took.
     pub seconds: f64,
@@ -57,9 +57,9 @@ impl Trained<'_> {
     fn hrms(&self, pair: &Pair, talk: Talk) -> Result<Vec<f32>, CliError> {
         let scene = Scene::of(pair);
         let part = [0..scene.rows.fine, 0..scene.columns.fine];
-        let Self { fitted, device, .. } = *self;
+        let Self { model, device, .. } = *self;
         let (options, memory) = (Options::default(), u64::MAX);
-        let job = Application { scene: &scene, fitted, device, options, part, memory, lms: false };
+        let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
         let mut hrms = Vec::new();
         let mut collect = |rows: Rows| {
             hrms.extend(rows.hrms);

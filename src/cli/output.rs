@@ -17,7 +17,7 @@ pub fn write_scene(
     creation: &Creation,
     talk: Talk,
 ) -> Result<(Applied, Option<Collector>), CliError> {
-    let (part, range) = (job.part.clone(), job.fitted.scale.range);
+    let (part, range) = (job.part.clone(), job.model.scale.range);
     write_rows(job.scene, part, range, job.lms, args, creation, |sink| progress::apply(job, sink, talk))
 }
 

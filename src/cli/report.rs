@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use trapan::method::apply::Applied;
-use trapan::method::{Config, Fitted, Learned};
+use trapan::method::{Config, Learned, Model};
 use trapan::report::{
     Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook, quicklook_outputs,
 };
@@ -47,7 +47,7 @@ pub struct Finished<'a> {
     pub method: &'a str,
     pub device: &'a str,
     /// What made the result, unless that is an image as a whole.
-    pub fitted: Option<&'a Fitted>,
+    pub model: Option<&'a Model>,
     /// Settings and result, if a network was trained.
     pub training: Option<Training<'a>>,
     /// Seconds per part of the run, in order; the last one is the total.
@@ -72,8 +72,8 @@ impl<'a> Finished<'a> {
             ("total", times.total),
         ];
         let training = Some(Training { config, learned, applied: &applied.timings });
-        let fitted = Some(&learned.fitted);
-        Self { scene, scale, method: "trapan", device: &learned.device, fitted, training, seconds }
+        let model = Some(&learned.model);
+        Self { scene, scale, method: "trapan", device: &learned.device, model, training, seconds }
     }
 }
 
@@ -115,7 +115,7 @@ impl ReportArgs {
         talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
-        let Finished { scene, scale, method, device, fitted, training, seconds } = run;
+        let Finished { scene, scale, method, device, model, training, seconds } = run;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
         let colours = Colours::of(&images, &scene.ms().colour_names(), bands.as_deref());
@@ -136,7 +136,7 @@ impl ReportArgs {
             colours: &colours,
             output: &output.output,
             device,
-            fitted,
+            model,
             training,
             seconds,
         })?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
-use super::fitted::Fitted;
 use super::learn::lost;
+use super::model::Model;
 use super::sharpen::{Network, Span, cut};
 use super::view::Hot;
 use super::{Dims, MethodError, Sharpener, strips};
@@ -26,7 +26,7 @@ pub struct Application<'a> {
     /// The scene.
     pub scene: &'a Scene<'a>,
     /// The networks.
-    pub fitted: &'a Fitted,
+    pub model: &'a Model,
     /// Device.
     pub device: &'a Device,
     /// For the engine.
@@ -131,7 +131,7 @@ impl<'a> Finisher<'a> {
 
     /// Adds what was taken off hot pixels of MS to the pixels of PAN under each, and to no others.
     fn give_back(&mut self, hrms: &mut [f32]) {
-        let ([_, columns], scene, bands) = (&self.job.part, self.job.scene, self.job.fitted.bands);
+        let ([_, columns], scene, bands) = (&self.job.part, self.job.scene, self.job.model.bands);
         let rows = self.row..self.row + hrms.len() / (columns.len() * bands);
         self.row = rows.end;
         for ([y, x], excess) in &self.hot {
@@ -154,11 +154,11 @@ impl<'a> Finisher<'a> {
     fn corrected(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Rows {
         let columns = &self.job.part[1];
         let (pan_w, ms_w) = (self.job.scene.columns.fine, self.job.scene.columns.coarse);
-        let bands = self.job.fitted.bands;
+        let bands = self.job.model.bands;
         let within = |valid: &[bool]| -> Vec<bool> {
             valid.chunks_exact(pan_w).flat_map(|row| &row[columns.clone()]).copied().collect()
         };
-        let scale = &self.job.fitted.scale;
+        let scale = &self.job.model.scale;
         let restored = |mut image: Vec<f32>| {
             scale.restore(&mut image);
             image
@@ -203,26 +203,26 @@ pub fn apply(
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Applied, MethodError> {
     let start = Instant::now();
-    let (scene, fitted) = (job.scene, job.fitted);
-    let dims = Dims { rows: scene.rows, columns: scene.columns, bands: fitted.bands };
-    let step = fitted.consistency(&dims);
-    let base = fitted.base(&dims)?;
+    let (scene, model) = (job.scene, job.model);
+    let dims = Dims { rows: scene.rows, columns: scene.columns, bands: model.bands };
+    let step = model.consistency(&dims);
+    let base = model.base(&dims)?;
     let mut strips = Strips { job, base: base.as_ref(), finisher: Finisher::new(job, &step), sink, observe, done: 0 };
     let [rows, columns] = strips.finisher.part();
     strips.done = rows.start;
-    let (Some(layers), mut tile) = (fitted.scaled(), tile_size(job, &dims)) else {
+    let (Some(layers), mut tile) = (model.scaled(), tile_size(job, &dims)) else {
         let base = base.as_ref().expect("without a network there is a closed form");
         let height = strip_rows(job, base);
         strips.run(spans(base, rows, height), |strip| Ok(strip.closed_form(base, job)))?;
         let tile = [height, dims.columns.fine];
         return Ok(Applied { time: start.elapsed(), tile, timings: Vec::new(), notes: Vec::new() });
     };
-    let network = Network { shape: fitted.shape(), layers: &layers, base: base.is_some(), sides: fitted.sides };
+    let network = Network { shape: model.shape(), layers: &layers, base: base.is_some(), sides: model.sides };
     let mut device = job.device.clone();
     let mut notes = Vec::new();
     loop {
         let part = [strips.done..rows.end, columns.clone()];
-        let upsample = fitted.config.upsample;
+        let upsample = model.config.upsample;
         let result =
             Sharpener::new(&device, job.options, &dims, upsample, network, part, tile).and_then(|mut sharpener| {
                 let spans = sharpener.strips().to_vec();
@@ -285,14 +285,14 @@ impl Strip {
         base: Option<&Stream>,
         job: &Application<'_>,
     ) -> Result<[Vec<f32>; 2], MethodError> {
-        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
+        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.model.bands);
         let base = base.map(|base| {
-            let mut fused = vec![0.0; self.span.sees.len() * pan_w * job.fitted.bands];
+            let mut fused = vec![0.0; self.span.sees.len() * pan_w * job.model.bands];
             self.by_form(base, &self.span.sees, job, &mut [], &mut fused);
             fused
         });
         let (pan, ms) = (self.pan.rows(&self.span.sees, pan_w), self.ms.rows(&self.span.ms, ms_w));
-        let Some([pan_bounds, ms_bounds]) = job.fitted.scale.unit_bounds() else {
+        let Some([pan_bounds, ms_bounds]) = job.model.scale.unit_bounds() else {
             return sharpener.strip(&self.span, pan, ms, base.as_deref(), job.lms);
         };
         // The network has not seen what is hot, though it may be trusted.
@@ -303,14 +303,14 @@ impl Strip {
 
     /// The rows it gives by a closed form alone, all columns.
     fn closed_form(&self, base: &Stream, job: &Application<'_>) -> [Vec<f32>; 2] {
-        let len = self.span.gives.len() * job.scene.columns.fine * job.fitted.bands;
+        let len = self.span.gives.len() * job.scene.columns.fine * job.model.bands;
         let (mut lms, mut fused) = (vec![0.0; if job.lms { len } else { 0 }], vec![0.0; len]);
         self.by_form(base, &self.span.gives, job, &mut lms, &mut fused);
         [lms, fused]
     }
 
     fn by_form(&self, base: &Stream, rows: &Range<usize>, job: &Application<'_>, lms: &mut [f32], fused: &mut [f32]) {
-        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.fitted.bands);
+        let (pan_w, ms_w) = (job.scene.columns.fine, job.scene.columns.coarse * job.model.bands);
         let [pan, ms] = base.needs(rows.clone());
         base.rows(rows.clone(), self.pan.rows(&pan, pan_w), self.ms.rows(&ms, ms_w), lms, &mut [fused]);
     }
@@ -333,7 +333,7 @@ const SMALLEST_STRIP: usize = 16;
 
 /// Rows of a strip for a closed form such that those read, computed and handed on stay within the memory.
 fn strip_rows(job: &Application<'_>, base: &Stream) -> usize {
-    let (scene, bands) = (job.scene, job.fitted.bands);
+    let (scene, bands) = (job.scene, job.model.bands);
     let (width, middle) = (scene.columns.fine, scene.rows.fine / 2);
     let held = held_by_step(job);
     let bytes = |rows: usize| {
@@ -362,8 +362,8 @@ fn smaller(device: &Device, tile: [usize; 2], error: &MethodError) -> Option<(De
 
 /// Values that the consistency step holds back: rows of the image, and about as many of what is added to them.
 fn held_by_step(job: &Application<'_>) -> usize {
-    let (scene, idle) = (job.scene, job.fitted.nu.iter().all(Option::is_none));
-    if idle { 0 } else { 2 * consistency::held_rows(scene.ratio()) * scene.columns.fine * job.fitted.bands }
+    let (scene, idle) = (job.scene, job.model.nu.iter().all(Option::is_none));
+    if idle { 0 } else { 2 * consistency::held_rows(scene.ratio()) * scene.columns.fine * job.model.bands }
 }
 
 /// Rows and columns of tiles that the memory holds: flat ones first, since strips are as wide as the scene.
@@ -372,10 +372,10 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     let columns = LARGEST.min(width);
     let held = held_by_step(job);
     // Fused rows computed and handed on; the base under them; what the step is done with.
-    let more = usize::from(job.fitted.start.is_some()) + usize::from(held > 0);
+    let more = usize::from(job.model.start.is_some()) + usize::from(held > 0);
     let bytes = |rows: usize| {
         // Three activations of the hidden width, images, their copies on the host.
-        let tile = 4 * rows * columns * (3 * job.fitted.config.width + 6 * bands + 4);
+        let tile = 4 * rows * columns * (3 * job.model.config.width + 6 * bands + 4);
         // Strips read, waiting and in work, in DN and normalised.
         let read = 1.0 + bands as f64 / (dims.rows.ratio * dims.rows.ratio) as f64;
         let fused = bands * (1 + usize::from(job.lms));
@@ -396,7 +396,7 @@ fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Stri
         Some([pan, ms]) => [union(&span.sees, pan), union(&span.ms, ms)],
         None => [span.sees.clone(), span.ms.clone()],
     };
-    let view = job.fitted.view(scene);
+    let view = job.model.view(scene);
     let Block { data: pan, valid: pan_valid } =
         around(pan_rows.clone(), [height[0], width[0]], |rows| view.pan(rows, 0..width[0]))?;
     let Block { data: ms, valid: ms_valid } =

@@ -38,19 +38,19 @@ impl Estimate {
     pub fn of(scene: &Scene<'_>, config: &Config) -> Self {
         let dims = window_dims(scene, config);
         let config = &config.sized(&dims);
-        let model = super::build(dims, config, true, Grain::default());
+        let plans = super::build(dims, config, true, Grain::default());
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let calls = |plan| &model.program.plan(plan).calls[..];
+        let calls = |plan| &plans.program.plan(plan).calls[..];
         let schedule = schedule::plan(config);
         let count = |branch: Branch| schedule.iter().filter(|step| step.branch == branch).count() as f64;
-        let training = flops(calls(model.dam_step)) * f64::from(config.dam_epochs) * CROPS as f64
-            + flops(calls(model.reduced_step)) * count(Branch::Reduced)
-            + flops(calls(model.full_step)) * count(Branch::Full);
+        let training = flops(calls(plans.dam_step)) * f64::from(config.dam_epochs) * CROPS as f64
+            + flops(calls(plans.reduced_step)) * count(Branch::Reduced)
+            + flops(calls(plans.full_step)) * count(Branch::Full);
         // Multiply and add for each of nine taps of each layer's channels.
         let shape = config.shape(scene.ms().bands);
         let layers = (shape.inputs() + shape.bands) * shape.width + 2 * shape.blocks * shape.width * shape.width;
         let inference = (2 * 9 * layers) as f64 * scene.rows.fine as f64 * scene.columns.fine as f64;
-        let device_bytes = 4 * model.program.buffers().iter().sum::<usize>() as u64;
+        let device_bytes = 4 * plans.program.buffers().iter().sum::<usize>() as u64;
         // Strips of 256 rows, read, normalised and fused, of a few at a time.
         let row = scene.columns.fine as u64 * (2 + 3 * scene.ms().bands as u64) * 4;
         Self { training, inference, device_bytes, bytes: device_bytes + row * 256.min(scene.rows.fine as u64) }

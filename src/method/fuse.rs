@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::apply::{Application, Applied, Rows, apply};
 use super::learn::{Learned, closed_form, learn};
-use super::{Config, Dims, Fitted, MethodError, Progress};
+use super::{Config, Dims, MethodError, Model, Progress};
 use crate::engine::{Device, Options};
 use crate::scene::{Pair, Scale, Scene, Survey};
 
@@ -27,19 +27,14 @@ pub struct Fused {
 pub fn fuse_untrained(pair: &Pair, scale: &Scale, config: &Config) -> Result<Vec<f32>, MethodError> {
     let scene = Scene::of(pair);
     let survey = Survey::of(&scene)?;
-    let fitted = closed_form(&scene, &survey, scale, config)?;
-    Ok(whole(&scene, &fitted, &Device::cpu(0), Options::default())?.0.hrms)
+    let model = closed_form(&scene, &survey, scale, config)?;
+    Ok(whole(&scene, &model, &Device::cpu(0), Options::default())?.0.hrms)
 }
 
 /// The whole scene in memory.
-fn whole(
-    scene: &Scene<'_>,
-    fitted: &Fitted,
-    device: &Device,
-    options: Options,
-) -> Result<(Rows, Applied), MethodError> {
+fn whole(scene: &Scene<'_>, model: &Model, device: &Device, options: Options) -> Result<(Rows, Applied), MethodError> {
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let job = Application { scene, fitted, device, options, part, memory: u64::MAX, lms: true };
+    let job = Application { scene, model, device, options, part, memory: u64::MAX, lms: true };
     let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid: None };
     let mut collect = |rows: Rows| {
         all.lms.extend(rows.lms);
@@ -73,6 +68,6 @@ pub fn fuse(
     let scene = Scene::of(pair);
     let survey = Survey::of(&scene)?;
     let learned = learn(&scene, &survey, scale, config, device, options, None, observe)?;
-    let (Rows { lms, hrms, .. }, applied) = whole(&scene, &learned.fitted, device, options)?;
+    let (Rows { lms, hrms, .. }, applied) = whole(&scene, &learned.model, device, options)?;
     Ok(Fused { hrms, lms, learned, applied })
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::base::{self, Start};
 use super::estimate::Estimate;
-use super::fitted::Fitted;
+use super::model::Model;
 use super::sample::Sample;
 use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, sharpness, train, units};
+use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Outcome, Plans, Progress, sharpness, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
 use crate::graph::{Grain, Isa, Program};
 use crate::scene::{Scale, Scene, Survey};
@@ -19,7 +19,7 @@ use crate::scene::{Scale, Scene, Survey};
 /// What a training did.
 pub struct Learned {
     /// The networks.
-    pub fitted: Fitted,
+    pub model: Model,
     /// Steps, losses, times.
     pub outcome: Outcome,
     /// Sizes of a training window.
@@ -67,10 +67,10 @@ pub fn learn(
     let mut notes = Vec::new();
     let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
-        let model = build(dims, config, samples[0].weights.is_some(), device.grain());
-        let mut engine = device.load(model.program.clone(), options)?;
+        let plans = build(dims, config, samples[0].weights.is_some(), device.grain());
+        let mut engine = device.load(plans.program.clone(), options)?;
         let (load_time, loading) = (start.elapsed(), engine.loading());
-        let job = Job { model: &model, config, samples: &samples, checkpoints, look: LOOK };
+        let job = Job { plans: &plans, config, samples: &samples, checkpoints, look: LOOK };
         let outcome = train(engine.as_mut(), job, observe)?;
         Ok((outcome, (engine.name(), engine.isa()), load_time, loading, engine.timings()?))
     };
@@ -85,7 +85,7 @@ pub fn learn(
     let (outcome, (device, isa), load_time, loading, timings) = result?;
     let (fusion, dam) = outcome.trained.clone();
     let settled = settle(&samples, &outcome.reduced, &dims, config);
-    let fitted = Fitted {
+    let model = Model {
         config: config.clone(),
         bands: dims.bands,
         ratio: dims.rows.ratio,
@@ -98,7 +98,7 @@ pub fn learn(
         sides: sides(scene, config),
         nu: settled.nu,
     };
-    Ok(Learned { fitted, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
+    Ok(Learned { model, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
 }
 
 /// What a training sees.
@@ -166,10 +166,10 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 ///
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
-pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Fitted, MethodError> {
+pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Model, MethodError> {
     let Prepared { config, scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
     let nu = settle(&samples, &[], &dims, &config).nu;
-    Ok(Fitted {
+    Ok(Model {
         config,
         bands: dims.bands,
         ratio: dims.rows.ratio,
@@ -214,8 +214,8 @@ pub(super) fn lost(device: &Device, error: &MethodError) -> bool {
 ///
 /// # Panics
 /// If the program does not pass its own checks.
-pub fn build(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Model {
-    Model::build_for(dims, config, weighted, grain).unwrap_or_else(|errors| {
+pub fn build(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Plans {
+    Plans::build_for(dims, config, weighted, grain).unwrap_or_else(|errors| {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("the program of {dims:?} is wrong: {}", list.join("; "))
     })

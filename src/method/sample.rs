@@ -72,7 +72,7 @@ impl Ground {
 }
 
 /// Weights of mean 1 that are 0 where a value rests on nodata; see
-/// [`Weights`](super::model::Weights).
+/// [`Weights`](super::plans::Weights).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleWeights {
     /// `[H, W]`: PAN and upsampled MS are valid.

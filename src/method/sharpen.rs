@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::config::Upsample;
-use super::model::{Tile, upsampling};
+use super::plans::{Tile, upsampling};
 use super::{Dims, MethodError};
 use crate::engine::{Device, Engine, Options, Timing};
 use crate::filter::Banded;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
 use super::learn::{Prepared, prepare};
-use super::{Config, Learned, MethodError, fitted, weights_file};
+use super::{Config, Learned, MethodError, model, weights_file};
 use crate::graph::Shape;
 use crate::net::{Layer, NamedTensor};
 use crate::scene::{Scale, Scene, Survey};
@@ -65,8 +65,8 @@ pub fn write(
 
 /// Everything that, with the pair and the steps, determines the training.
 fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
-    let Learned { dims, outcome, fitted, .. } = learned;
-    let scale = &fitted.scale;
+    let Learned { dims, outcome, model, .. } = learned;
+    let scale = &model.scale;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
     json!({
@@ -135,5 +135,5 @@ fn samples(Prepared { dims, samples, .. }: &Prepared) -> Vec<u8> {
 
 /// Both networks as one safetensors file.
 fn weights((fusion, dam): &(Vec<Layer>, Vec<Layer>)) -> Vec<u8> {
-    weights_file::encode("trace", &fitted::named(fusion, dam))
+    weights_file::encode("trace", &model::named(fusion, dam))
 }

@@ -16,7 +16,7 @@ use super::view::{Images, View};
 use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
-use crate::method::{Config, Fitted, Learned, Summary};
+use crate::method::{Config, Learned, Model, Summary};
 use crate::quality::Thumbnail;
 use crate::scene::Scale;
 use crate::tiff::{Format, Header, TiffError, sha256, visible_json};
@@ -48,7 +48,7 @@ pub struct Run<'a> {
     /// Device it ran on.
     pub device: &'a str,
     /// What made the result, unless that is an image as a whole.
-    pub fitted: Option<&'a Fitted>,
+    pub model: Option<&'a Model>,
     /// Settings and result, if a network was trained.
     pub training: Option<Training<'a>>,
     /// Seconds per part of the run, in order; the last one is the total.
@@ -230,7 +230,7 @@ impl Report {
             inputs: run.inputs,
             output: run.output.display().to_string(),
             warnings: run.warnings.to_vec(),
-            notes: run.fitted.iter().flat_map(|fitted| notes(fitted)).collect(),
+            notes: run.model.iter().flat_map(|model| notes(model)).collect(),
             device: run.device.to_owned(),
             instruction_set: run.training.and_then(|t| t.learned.isa).map(|isa| isa.to_string()),
             seed: run.training.map(|t| t.config.seed),
@@ -242,7 +242,7 @@ impl Report {
                 epoch: o.epoch,
                 full_loss: o.best_full,
             }),
-            fusion: run.fitted.map(Fitted::summary),
+            fusion: run.model.map(Model::summary),
             losses: outcome.map(|o| Losses::of(&o.steps)),
             seconds: run.seconds.iter().map(|(part, time)| (*part, time.as_secs_f64())).collect(),
             profile: run
@@ -331,11 +331,11 @@ impl Inputs {
 }
 
 /// What the settings imply for reading the numbers.
-fn notes(fitted: &Fitted) -> Vec<String> {
-    let config = &fitted.config;
+fn notes(model: &Model) -> Vec<String> {
+    let config = &model.config;
     let mut notes = Vec::new();
-    if fitted.start.is_some() {
-        notes.push(format!("What was done: {}.", fitted.summary()));
+    if model.start.is_some() {
+        notes.push(format!("What was done: {}.", model.summary()));
     }
     if matches!(config.sensor, Sensor::Generic | Sensor::Gf2) {
         notes.push(format!(

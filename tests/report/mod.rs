@@ -78,7 +78,7 @@ impl Scene {
             colours: &colours,
             output: Path::new("out/fused.tif"),
             device: "CPU",
-            fitted: None,
+            model: None,
             training: None,
             seconds: vec![("read", Duration::from_millis(20)), ("total", Duration::from_millis(50))],
         })

@@ -4,7 +4,7 @@ use trapan::engine::Engine;
 use trapan::graph::{PlanId, Program, Step, Tensor};
 use trapan::kernels::turn;
 use trapan::method::crops::{Crop, ten_crop};
-use trapan::method::{Config, Model, Sample};
+use trapan::method::{Config, Plans, Sample};
 use trapan::net::{self, Layer};
 
 use super::formula::Named;
@@ -45,10 +45,10 @@ impl Default for Side {
     }
 }
 
-/// An engine with a model loaded, its images prepared and its weights set.
+/// An engine with plans loaded, its images prepared and its weights set.
 pub struct Session<'a> {
     pub engine: &'a mut dyn Engine,
-    model: &'a Model,
+    plans: &'a Plans,
     config: &'a Config,
     updates: [u32; 3],
 }
@@ -57,27 +57,27 @@ impl<'a> Session<'a> {
     /// Uploads everything and runs the preparation.
     pub fn new(
         engine: &'a mut dyn Engine,
-        model: &'a Model,
+        plans: &'a Plans,
         config: &'a Config,
         sample: &Sample,
         weights: (&[Layer], &[Layer]),
     ) -> Self {
         let mut write = |tensor: Tensor, values: &[f32]| engine.write(tensor, values).expect("values fit");
-        write(model.pan, &sample.pan);
-        write(model.ms, &sample.ms);
-        if let (Some(to), Some([full, reduced])) = (&model.bases, &sample.bases) {
+        write(plans.pan, &sample.pan);
+        write(plans.ms, &sample.ms);
+        if let (Some(to), Some([full, reduced])) = (&plans.bases, &sample.bases) {
             write(to.full, full);
             write(to.reduced, reduced);
         }
-        if let (Some(to), Some(from)) = (model.reduced_weight, sample.reduced_weight()) {
+        if let (Some(to), Some(from)) = (plans.reduced_weight, sample.reduced_weight()) {
             write(to, from);
         }
-        model.tables.iter().for_each(|(tensor, values)| write(*tensor, values));
-        write(model.fusion.whole, &net::import(weights.0));
-        write(model.dam.whole, &net::import(weights.1));
-        let calls = 0..model.program.plan(model.prepare).calls.len();
-        engine.run(model.prepare, calls, &Step::default()).expect("preparation runs");
-        Self { engine, model, config, updates: [0; 3] }
+        plans.tables.iter().for_each(|(tensor, values)| write(*tensor, values));
+        write(plans.fusion.whole, &net::import(weights.0));
+        write(plans.dam.whole, &net::import(weights.1));
+        let calls = 0..plans.program.plan(plans.prepare).calls.len();
+        engine.run(plans.prepare, calls, &Step::default()).expect("preparation runs");
+        Self { engine, plans, config, updates: [0; 3] }
     }
 
     /// One update of a branch; its `losses`, without the weights logged after them.
@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
     ) -> Vec<f64> {
         self.updates[branch] += 1;
         let step = self.step_values(lr, self.updates[branch], crops, side.turn);
-        let calls = 0..self.model.program.plan(plan).calls.len();
+        let calls = 0..self.plans.program.plan(plan).calls.len();
         self.engine.run(plan, calls, &step).expect("step runs");
         let log = self.engine.watched().expect("losses arrive");
         log[..losses].iter().copied().map(f64::from).collect()
@@ -107,26 +107,26 @@ impl<'a> Session<'a> {
 
     /// One of the ten crops.
     pub fn crop(&self, which: usize) -> Crop {
-        let shape = self.model.ms.shape();
+        let shape = self.plans.ms.shape();
         ten_crop(shape.h(), shape.w())[which]
     }
 
     /// One step of the degradation network; its loss.
     pub fn dam(&mut self, crop: usize) -> Vec<f64> {
         let crop = self.crop(crop);
-        self.step(self.model.dam_step, 0, self.config.lr_dam, (&[crop], Side::default()), 1)
+        self.step(self.plans.dam_step, 0, self.config.lr_dam, (&[crop], Side::default()), 1)
     }
 
     /// One reduced step; its loss.
     pub fn reduced(&mut self, crops: &[Crop], side: Side) -> Vec<f64> {
         let lr = self.config.lr_reduced * self.config.decay(side.epoch);
-        self.step(self.model.reduced_step, 1, lr, (crops, side), 1)
+        self.step(self.plans.reduced_step, 1, lr, (crops, side), 1)
     }
 
     /// One full step; spectral, spatial and whole loss.
     pub fn full(&mut self, side: Side) -> Vec<f64> {
         let lr = self.config.lr_full * self.config.decay(side.epoch);
-        let losses = self.step(self.model.full_step, 2, lr, (&[], side), 2);
+        let losses = self.step(self.plans.full_step, 2, lr, (&[], side), 2);
         let whole = self.config.lambda_spectral * losses[0] + self.config.lambda_spatial * losses[1];
         vec![losses[0], losses[1], whole]
     }

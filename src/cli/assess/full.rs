@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use trapan::filter::Grid;
-use trapan::method::{Fitted, MethodError};
+use trapan::method::{MethodError, Model};
 use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
 use trapan::scene::Geometry;
 use trapan::tiff::{Header, Source};
@@ -62,13 +62,13 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     }
     let commutation = match &args.model {
         Some(path) => {
-            let fitted = Fitted::load(path)?;
+            let model = Model::load(path)?;
             let bands = setup.ms_gains.len();
-            if fitted.bands != bands {
-                let (model, scene) = (fitted.bands.to_string(), bands.to_string());
+            if model.bands != bands {
+                let (model, scene) = (model.bands.to_string(), bands.to_string());
                 return Err(MethodError::Misfit { what: "bands", model, scene }.into());
             }
-            quality::commutation(&pan_rows, &fused_rows, &setup, &fitted.response())?
+            quality::commutation(&pan_rows, &fused_rows, &setup, &model.response())?
         }
         None => {
             let response = quality::linear_response(&pan_rows, &ms_rows, &setup)?;

@@ -90,16 +90,16 @@ impl Run<'_> {
 
     /// The reduced pairs as the weights kept fuse them.
     pub(super) fn fused_reduced(&mut self) -> Result<Vec<Vec<f32>>, MethodError> {
-        match (&self.kept[FUSION], &self.model.judged) {
+        match (&self.kept[FUSION], &self.plans.judged) {
             (Some(kept), Some(_)) => self.fuse_reduced(&kept.weights.clone()),
             _ => Ok(Vec::new()),
         }
     }
 
     fn fuse_reduced(&mut self, weights: &[f32]) -> Result<Vec<Vec<f32>>, MethodError> {
-        let Some(judged) = &self.model.judged else { return Ok(Vec::new()) };
+        let Some(judged) = &self.plans.judged else { return Ok(Vec::new()) };
         self.engine.write(judged.fusion.whole, weights)?;
-        let calls = 0..self.model.program.plan(judged.plan).calls.len();
+        let calls = 0..self.plans.program.plan(judged.plan).calls.len();
         let mut fused = Vec::new();
         for sample in 0..self.samples.len() {
             self.show(sample, true)?;

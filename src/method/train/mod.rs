@@ -16,7 +16,7 @@ use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Rounds, Stream};
-use super::{MethodError, Model, Sample};
+use super::{MethodError, Plans, Sample};
 use crate::engine::Engine;
 use crate::graph::Step;
 use crate::kernels::turn::{self, TURNS};
@@ -51,10 +51,10 @@ pub struct Outcome {
 /// What to train, and on what.
 pub struct Job<'a> {
     /// The program.
-    pub model: &'a Model,
+    pub plans: &'a Plans,
     /// Its settings.
     pub config: &'a Config,
-    /// Windows of the pair, all of the model's size; at least one.
+    /// Windows of the pair, all of the plans' size; at least one.
     pub samples: &'a [Sample],
     /// Where to keep checkpoints and to go on from one.
     pub checkpoints: Option<&'a mut Checkpoints>,
@@ -67,7 +67,7 @@ pub struct Job<'a> {
 /// kept does not depend on it, since the weights of every step are logged with its losses.
 pub const LOOK: Duration = Duration::from_millis(50);
 
-/// Trains and leaves the kept weights on the engine, which must be loaded with the model's program.
+/// Trains and leaves the kept weights on the engine, which must be loaded with the plans' program.
 ///
 /// # Errors
 /// [`MethodError::Diverged`] at the first loss that is not finite, [`MethodError::Interrupted`]
@@ -78,30 +78,30 @@ pub fn train(
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Outcome, MethodError> {
     let start = Instant::now();
-    let Job { model, config, samples, checkpoints, look } = job;
-    let (bands, dam_width) = model.dam.shape();
+    let Job { plans, config, samples, checkpoints, look } = job;
+    let (bands, dam_width) = plans.dam.shape();
     let fusion = net::init_fusion(
-        model.fusion.shape(),
-        model.bases.is_some(),
+        plans.fusion.shape(),
+        plans.bases.is_some(),
         &mut schedule::rng(config.seed, Stream::FusionInit),
     );
     let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Stream::DamInit));
-    for (tensor, values) in &model.tables {
+    for (tensor, values) in &plans.tables {
         engine.write(*tensor, values)?;
     }
-    for state in &model.states {
+    for state in &plans.states {
         engine.write(*state, &vec![0.0; state.shape().len()])?;
     }
-    engine.write(model.fusion.whole, &net::import(&fusion))?;
-    engine.write(model.dam.whole, &net::import(&dam))?;
+    engine.write(plans.fusion.whole, &net::import(&fusion))?;
+    engine.write(plans.dam.whole, &net::import(&dam))?;
 
-    let shape = model.ms.shape();
+    let shape = plans.ms.shape();
     let crops = ten_crop(shape.h(), shape.w());
     let saving =
-        checkpoints.map(|files| Saving { identity: checkpoint::identity(engine, &model.dims, config, samples), files });
+        checkpoints.map(|files| Saving { identity: checkpoint::identity(engine, &plans.dims, config, samples), files });
     let mut run = Run {
         engine,
-        model,
+        plans,
         config,
         samples,
         crops,
@@ -126,7 +126,7 @@ pub fn train(
     run.fusion()?;
     let reduced = run.fused_reduced()?;
     let Run { engine, kept: [kept_dam, kept], done, full, .. } = run;
-    let weights = [engine.read(model.fusion.whole)?, engine.read(model.dam.whole)?];
+    let weights = [engine.read(plans.fusion.whole)?, engine.read(plans.dam.whole)?];
     let trained = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
     let fusion_time = start.elapsed() - dam_time;
     let (dam_epoch, dam_loss) = kept_dam.map_or((config.dam_epochs, f64::NAN), |k| (k.epoch, k.loss));
@@ -182,7 +182,7 @@ const FUSION: usize = 1;
 
 struct Run<'a> {
     engine: &'a mut dyn Engine,
-    model: &'a Model,
+    plans: &'a Plans,
     config: &'a Config,
     samples: &'a [Sample],
     crops: [Crop; CROPS],
@@ -237,7 +237,7 @@ impl Run<'_> {
                 let record = StepRecord::Dam { epoch, sample, crop, loss: 0.0 };
                 let queued = Queued { record, progress, ends_epoch: i + 1 == CROPS };
                 let step = self.config.adam.step(self.config.lr_dam, steps_done as u32);
-                self.step(self.model.dam_step, step, &[self.crops[crop]], queued)?;
+                self.step(self.plans.dam_step, step, &[self.crops[crop]], queued)?;
             }
             self.done.dam_epochs = epoch;
             self.pause()?;
@@ -246,7 +246,7 @@ impl Run<'_> {
         // A checkpoint of the alternating stage has the kept weights on the engine already.
         if self.before.planned == 0 {
             if let Some(kept) = &self.kept[DAM] {
-                self.engine.write(self.model.dam.whole, &kept.weights)?;
+                self.engine.write(self.plans.dam.whole, &kept.weights)?;
             }
             self.done.recent.clear();
         }
@@ -259,7 +259,7 @@ impl Run<'_> {
         let [mut picks, mut places, mut turns] =
             [Stream::Picks, Stream::Places, Stream::Turns].map(|stream| schedule::rng(self.config.seed, stream));
         let random = self.config.crops == Crops::Random;
-        let [_, h, w, _] = self.model.ms.shape().0;
+        let [_, h, w, _] = self.plans.ms.shape().0;
         let mut rounds = Rounds::new(self.config.seed, Stream::Samples, self.samples.len());
         let (mut reduced_steps, mut full_steps) = (0, 0);
         let (mut sample, mut last_epoch) = (0, 0);
@@ -305,14 +305,14 @@ impl Run<'_> {
             }
             self.show(sample, true)?;
             let (plan_id, lr, t) = match planned.branch {
-                Branch::Reduced => (self.model.reduced_step, self.config.lr_reduced, reduced_steps),
-                Branch::Full => (self.model.full_step, self.config.lr_full, full_steps),
+                Branch::Reduced => (self.plans.reduced_step, self.config.lr_reduced, reduced_steps),
+                Branch::Full => (self.plans.full_step, self.config.lr_full, full_steps),
             };
             let unturn = turn::inverse(turn as usize) as u32;
             let step = Step { turn, unturn, ..self.config.adam.step(lr * self.config.decay(epoch), t) };
             self.step(plan_id, step, &crops, queued)?;
             self.done.planned = i + 1;
-            if self.model.judged.is_some() && (i + 1 == plan.len() || ends_epoch && epoch.is_multiple_of(JUDGED)) {
+            if self.plans.judged.is_some() && (i + 1 == plan.len() || ends_epoch && epoch.is_multiple_of(JUDGED)) {
                 self.judge(epoch)?;
             }
             self.pause()?;
@@ -321,7 +321,7 @@ impl Run<'_> {
         self.pause()?;
         match &self.kept[FUSION] {
             Some(kept) if self.config.keep != Keep::Last => {
-                Ok(self.engine.write(self.model.fusion.whole, &kept.weights)?)
+                Ok(self.engine.write(self.plans.fusion.whole, &kept.weights)?)
             }
             _ => Ok(()),
         }

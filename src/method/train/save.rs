@@ -22,9 +22,9 @@ impl Run<'_> {
 
     /// Every tensor that training changes, with its name in checkpoints.
     fn trained(&self) -> Vec<(String, Tensor)> {
-        let model = self.model;
-        let tensors = [model.dam.whole, model.fusion.whole].into_iter().chain(model.states.iter().copied());
-        tensors.map(|t| (model.program.info(t).name.clone(), t)).collect()
+        let plans = self.plans;
+        let tensors = [plans.dam.whole, plans.fusion.whole].into_iter().chain(plans.states.iter().copied());
+        tensors.map(|t| (plans.program.info(t).name.clone(), t)).collect()
     }
 
     fn save(&mut self) -> Result<(), MethodError> {

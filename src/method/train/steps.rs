@@ -13,26 +13,26 @@ impl Run<'_> {
         if self.shown.is_some_and(|(shown, prepared)| shown == sample && (prepared || !both)) {
             return Ok(());
         }
-        let (model, values) = (self.model, &self.samples[sample]);
+        let (plans, values) = (self.plans, &self.samples[sample]);
         if self.shown.is_none_or(|(shown, _)| shown != sample) {
-            self.engine.write(model.pan, &values.pan)?;
-            self.engine.write(model.ms, &values.ms)?;
-            if let (Some(to), Some(from)) = (&model.weights, &values.weights) {
+            self.engine.write(plans.pan, &values.pan)?;
+            self.engine.write(plans.ms, &values.ms)?;
+            if let (Some(to), Some(from)) = (&plans.weights, &values.weights) {
                 for (tensor, values) in [(to.pan, &from.pan), (to.ms, &from.ms)] {
                     self.engine.write(tensor, values)?;
                 }
             }
-            if let (Some(to), Some(from)) = (model.reduced_weight, values.reduced_weight()) {
+            if let (Some(to), Some(from)) = (plans.reduced_weight, values.reduced_weight()) {
                 self.engine.write(to, from)?;
             }
-            if let (Some(to), Some([full, reduced])) = (&model.bases, &values.bases) {
+            if let (Some(to), Some([full, reduced])) = (&plans.bases, &values.bases) {
                 self.engine.write(to.full, full)?;
                 self.engine.write(to.reduced, reduced)?;
             }
         }
-        let (dam, all) = (model.prepare_dam.end, model.program.plan(model.prepare).calls.len());
+        let (dam, all) = (plans.prepare_dam.end, plans.program.plan(plans.prepare).calls.len());
         let first = if self.shown.is_some_and(|(shown, _)| shown == sample) { dam } else { 0 };
-        self.engine.run(model.prepare, first..if both { all } else { dam }, &Step::default())?;
+        self.engine.run(plans.prepare, first..if both { all } else { dam }, &Step::default())?;
         self.shown = Some((sample, both));
         Ok(())
     }
@@ -46,7 +46,7 @@ impl Run<'_> {
         queued: Queued,
     ) -> Result<(), MethodError> {
         step.crops[..crops.len()].copy_from_slice(crops);
-        let calls = 0..self.model.program.plan(plan).calls.len();
+        let calls = 0..self.plans.program.plan(plan).calls.len();
         self.engine.run(plan, calls, &step)?;
         self.queued.push(queued);
         if self.looked.elapsed() >= self.look { self.look() } else { Ok(()) }
@@ -66,9 +66,9 @@ impl Run<'_> {
             };
             let losses = take(if phase == Phase::Full { 2 } else { 1 });
             let weights = match phase {
-                Phase::Dam => take(self.model.dam.whole.shape().len()),
-                Phase::Full => take(self.model.fusion.whole.shape().len()),
-                Phase::Reduced if self.model.judged.is_some() => take(self.model.fusion.whole.shape().len()),
+                Phase::Dam => take(self.plans.dam.whole.shape().len()),
+                Phase::Full => take(self.plans.fusion.whole.shape().len()),
+                Phase::Reduced if self.plans.judged.is_some() => take(self.plans.fusion.whole.shape().len()),
                 Phase::Reduced => &[],
             };
             if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
@@ -102,12 +102,12 @@ impl Run<'_> {
                 *loss = self.config.lambda_spectral * f64::from(*spectral)
                     + self.config.lambda_spatial * f64::from(*spatial);
                 self.full = Some(*loss);
-                if self.model.judged.is_none() {
+                if self.plans.judged.is_none() {
                     self.keep(FUSION, *epoch, *loss, weights);
                 }
             }
         }
-        if self.model.judged.is_some() && ends_epoch && progress.phase != Phase::Dam {
+        if self.plans.judged.is_some() && ends_epoch && progress.phase != Phase::Dam {
             self.average(weights);
         }
         self.done.steps.push(record);

@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 
 /// Trained networks with everything their use depends on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fitted {
+pub struct Model {
     /// Settings of the training.
     pub config: Config,
     /// Bands of MS.
@@ -118,7 +118,7 @@ struct Meta {
     nu: Vec<Option<f64>>,
 }
 
-impl Fitted {
+impl Model {
     /// Sizes of the fusion network.
     pub fn shape(&self) -> FusionShape {
         self.config.shape(self.bands)

@@ -47,7 +47,7 @@ impl Dims {
 }
 
 /// The method's program and the handles a run needs.
-pub struct Model {
+pub struct Plans {
     /// Sizes it was built for.
     pub dims: Dims,
     /// Tensors and plans.
@@ -56,7 +56,7 @@ pub struct Model {
     pub pan: Tensor,
     /// MS, `[1, h, w, C]`.
     pub ms: Tensor,
-    /// Upsampled MS, `[1, H, W, C]`; written by [`Model::prepare`].
+    /// Upsampled MS, `[1, H, W, C]`; written by [`Plans::prepare`].
     pub lms: Tensor,
     /// What the network adds to, unless that is upsampled MS.
     pub bases: Option<Bases>,
@@ -76,7 +76,7 @@ pub struct Model {
     pub tables: Vec<(Tensor, Vec<f32>)>,
     /// Computes what the images alone decide: upsampled and degraded images.
     pub prepare: PlanId,
-    /// Calls of [`Model::prepare`] that the degradation network's steps need.
+    /// Calls of [`Plans::prepare`] that the degradation network's steps need.
     pub prepare_dam: Range<usize>,
     /// One step of the degradation network on one crop; watches its loss and the weights after it.
     pub dam_step: PlanId,
@@ -112,7 +112,7 @@ pub struct Judged {
     pub plan: PlanId,
 }
 
-/// Images that [`Model::prepare`] computes once.
+/// Images that [`Plans::prepare`] computes once.
 struct Prepared {
     lms: Tensor,
     /// `pan − lms`.
@@ -169,7 +169,7 @@ impl Moments {
     }
 }
 
-impl Model {
+impl Plans {
     /// Builds and checks the program for pairs of one size, to run on cores; `weighted` if some of
     /// their pixels are nodata.
     ///
