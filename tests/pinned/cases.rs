@@ -567,7 +567,7 @@ pub const CASES: &[(&str, &[&str])] = &[
             "fuse @a -o f.tif --device gpu:99",
             "fuse @a -o f.tif --device gpu",
             "fuse @a -o f.tif +cpu --precision f16",
-            "selftest --device cpu --convolution direct",
+            "selftest +cpu --convolution direct",
             "bench --device software",
         ],
     ),
