@@ -3,7 +3,6 @@
 //! PAN pixels for the fusion.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -60,8 +59,7 @@ fn end_to_end(c: &mut Criterion) {
         group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(4));
         group.throughput(Throughput::Elements((side * side) as u64));
         group.bench_function(format!("{side}×{side}×{BANDS}, 25 epochs"), |b| {
-            let observe = &mut |_: &_| ControlFlow::Continue(());
-            b.iter(|| fuse(&pair, &scale, &config, &device, Options::default(), observe).expect("fuses").hrms.len());
+            b.iter(|| fuse(&pair, &scale, &config, &device, Options::default(), &mut ()).expect("fuses").0.hrms.len());
         });
         group.finish();
     }

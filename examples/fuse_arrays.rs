@@ -8,7 +8,6 @@
 #![expect(clippy::print_stdout, reason = "an example tells what it did")]
 
 use std::error::Error;
-use std::ops::ControlFlow;
 
 use trapan::engine::{Device, Options};
 use trapan::method::config::{Profile, Sensor};
@@ -36,13 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let scale = Scale::of(&pair, None)?;
     let config = Config { seed: 7, ..Config::new(Sensor::Generic, Profile::Trapan, BANDS)? };
-    let mut steps = 0;
-    let observe = &mut |progress: &trapan::method::Progress| {
-        steps = progress.steps_done;
-        ControlFlow::Continue(())
-    };
-    let fused = fuse(&pair, &scale, &config, &Device::cpu(0), Options::default(), observe)?;
-    println!("{steps} steps; {}", fused.learned.model.summary());
+    let (fused, run) = fuse(&pair, &scale, &config, &Device::cpu(0), Options::default(), &mut ())?;
+    let steps = run.log.map_or(0, |log| log.steps.len());
+    println!("{steps} steps; {}", run.model.expect("a model").summary());
 
     let error = |image: &[f32]| {
         let squares = image.iter().zip(&truth).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();

@@ -8,13 +8,11 @@
 #![expect(clippy::print_stdout, reason = "an example tells what it did")]
 
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use trapan::engine::{Device, DeviceChoice, Options};
-use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::{Config, learn};
+use trapan::method::{self, Config, Job};
 use trapan::scene::{GeometryOptions, Scale, Scene, Survey};
 use trapan::simulate::{Spec, simulate};
 use trapan::tiff::{CogWriter, Creation, Layout};
@@ -29,17 +27,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (device, why) = Device::open(DeviceChoice::Auto, 0)?;
     println!("on {device} ({why})");
 
-    let observe = &mut |_: &_| ControlFlow::Continue(()); // hears of every epoch, and could break off
-    let model = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?.model;
-    println!("{}", model.summary());
-
     let layout = Layout { range: scale.range, ..Layout::fused(scene.pan(), scene.ms()) };
     let mut file = CogWriter::create(&fused, &layout, &Creation::default(), true)?;
-    let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let (model, options, memory) = (&model, Options::default(), 1 << 30);
-    let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
-    let mut sink = |rows: Rows| file.write_rows(&rows.hrms, rows.valid.as_deref());
-    apply(&job, &mut sink, &mut |_| ControlFlow::Continue(()))?;
+    let job = Job {
+        scene: &scene,
+        survey: &survey,
+        scale: &scale,
+        config: &config,
+        device: &device,
+        options: Options::default(),
+        checkpoints: None,
+        memory: 1 << 30,
+        lms: false,
+    };
+    // `()` hears nothing of how it goes on.
+    let run = method::run(job, &mut |rows| file.write_rows(&rows.hrms, rows.valid.as_deref()), &mut ())?;
+    println!("{}", run.model.expect("a model").summary());
     file.finish()?;
     println!("wrote {}", fused.display());
     Ok(())

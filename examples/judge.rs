@@ -12,8 +12,9 @@ use std::path::PathBuf;
 
 use trapan::classical::Method;
 use trapan::compare::Contest;
+use trapan::engine::{Device, Options};
 use trapan::method::config::{Effort, Profile, Sensor};
-use trapan::method::{Config, baseline, fuse_untrained};
+use trapan::method::{Config, baseline, fuse};
 use trapan::quality::Phase;
 use trapan::scene::{GeometryOptions, Pair, Scale};
 use trapan::simulate::{Spec, simulate};
@@ -40,5 +41,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // The best of three forms band by band, then the step: what `--effort fast` does.
     let fast = config.clone().with_effort(Effort::Fast);
-    show("fast", &fuse_untrained(&contest.reduced, &scale, &fast)?)
+    let (fused, _) = fuse(&contest.reduced, &scale, &fast, &Device::cpu(0), Options::default(), &mut ())?;
+    show("fast", &fused.hrms)
 }

@@ -14,7 +14,7 @@ use std::ops::{ControlFlow, Range};
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
-use trapan::method::{Config, MethodError, Model, learn};
+use trapan::method::{Config, Job, MethodError, Model, learn};
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::simulate::{Spec, simulate};
 
@@ -28,10 +28,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scale = Scale::new(&scene, &survey, None)?;
     // Few epochs: this example is about tiles.
     let config = Config { epochs: 40, dam_epochs: 20, ..Config::new(Sensor::Generic, Profile::Trapan, 4)? };
-    let observe = &mut |_: &_| ControlFlow::Continue(());
-    let learned = learn(&scene, &survey, &scale, &config, &device, Options::default(), None, observe)?;
+    let mut job = Job {
+        scene: &scene,
+        survey: &survey,
+        scale: &scale,
+        config: &config,
+        device: &device,
+        options: Options::default(),
+        checkpoints: None,
+        memory: u64::MAX,
+        lms: false,
+    };
+    let run = learn(&mut job, &mut |_| ControlFlow::Continue(()))?;
     let file = std::env::temp_dir().join("trapan-model.safetensors");
-    learned.model.save(&file, true)?;
+    run.model.expect("a model").save(&file, true)?;
 
     let model = Model::load(&file)?;
     model.check(&scene, &scale)?;

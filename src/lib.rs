@@ -42,7 +42,6 @@
 //! # A run
 //!
 //! ```no_run
-//! use std::ops::ControlFlow;
 //! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
 //! use trapan::scene::{GeometryOptions, Pair, Scale};
@@ -52,8 +51,7 @@
 //! let scale = Scale::of(&pair, None)?;
 //! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;
-//! let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-//! let fused = method::fuse(&pair, &scale, &config, &device, Options::default(), observe)?;
+//! let (fused, _run) = method::fuse(&pair, &scale, &config, &device, Options::default(), &mut ())?;
 //! assert_eq!(fused.hrms.len(), pair.pan.data.len() * pair.ms.bands);
 //! # Ok(())
 //! # }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trapan::engine::gpu::Gpu;
 use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
-use trapan::method::{Checkpoints, Dims, MethodError, Network, Progress, Sharpener, learn};
+use trapan::method::{Checkpoints, Dims, Job, MethodError, Network, Progress, Sharpener, learn};
 use trapan::net::{FusionShape, Layer};
 use trapan::scene::{Scene, Survey};
 
@@ -53,8 +53,10 @@ fn a_training_goes_on_without_its_gpu() {
             after();
             ControlFlow::Continue(())
         };
-        learn(&scene, &survey, &model.scale, &config(3), device, Options::default(), checkpoints, observe)
-            .expect("trains")
+        let (scale, config, options) = (&model.scale, &config(3), Options::default());
+        let (scene, survey, memory) = (&scene, &survey, u64::MAX);
+        let mut job = Job { scene, survey, scale, config, device, options, checkpoints, memory, lms: false };
+        learn(&mut job, observe).expect("trains")
     };
     let cpu = learned(&Device::cpu(0), None, &mut || ());
     let gpu = software().reopen().expect("the adapter is still there");
@@ -68,7 +70,7 @@ fn a_training_goes_on_without_its_gpu() {
     });
     assert!(left, "lost after a checkpoint");
     assert!(matches!(&found.notes[..], [note] if note.contains("device lost") && note.ends_with("on the CPU instead")));
-    assert_eq!((&found.device, found.model), (&cpu.device, cpu.model));
+    assert_eq!((&found.timings.device, found.model), (&cpu.timings.device, cpu.model));
 }
 
 /// A GPU without memory for a tile says so, and takes a smaller one: in a process that may not have more

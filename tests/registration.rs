@@ -153,8 +153,7 @@ fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
     let config = Config { epochs: 60, dam_epochs: 30, width: 16, ..config };
     let scale = Scale::of(pair, None).expect("11 bits");
     let device = Device::cpu(0);
-    let observe = &mut |_: &method::Progress| std::ops::ControlFlow::Continue(());
-    let fused = method::fuse(pair, &scale, &config, &device, Options::default(), observe).expect("it trains");
+    let (fused, _) = method::fuse(pair, &scale, &config, &device, Options::default(), &mut ()).expect("it trains");
     let [w, h] = pair.pan.size();
     let side = place.pan.len().isqrt();
     let inner = |image: &[f32], [top, left]: [usize; 2], width: usize| -> Vec<f32> {

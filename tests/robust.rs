@@ -140,8 +140,7 @@ fn quick(case: &Case, config: &Config) -> Vec<f32> {
 fn trained(case: &Case, config: &Config) -> Vec<f32> {
     let pair = case.pair();
     let scale = Scale::of(&pair, None).expect("a range");
-    let go = &mut |_: &_| ControlFlow::Continue(());
-    method::fuse(&pair, &scale, config, &Device::cpu(2), Options::default(), go).expect("trains").hrms
+    method::fuse(&pair, &scale, config, &Device::cpu(2), Options::default(), &mut ()).expect("trains").0.hrms
 }
 
 /// Stripes across the scene as of a broken scan line corrector, by row and column of MS: up to six of 24 pixels.

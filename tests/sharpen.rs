@@ -7,11 +7,11 @@ use trapan::classical::{Band, Form, Method};
 use trapan::engine::{CpuEngine, Device, Options};
 use trapan::filter::Grid;
 use trapan::graph::{Isa, Shape};
-use trapan::method::apply::{Application, Applied, Rows, apply};
+use trapan::method::apply::{Application, Pass, Rows, apply};
 use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Ground, Job, Judgement, Model, Network, Outcome, Plans, Progress, Sample as Window,
+    Checkpoints, Dims, Ground, Judgement, Lesson, Log, Model, Network, Plans, Progress, Sample as Window,
     SampleWeights, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
@@ -196,7 +196,7 @@ impl Simulated {
         part: [Range<usize>; 2],
         memory: u64,
         after: &mut dyn FnMut(),
-    ) -> (Vec<f32>, Applied, Vec<usize>) {
+    ) -> (Vec<f32>, Pass, Vec<usize>) {
         let scene = Scene::of(&self.pair);
         let (model, options) = (&self.model, Options::default());
         let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
@@ -383,7 +383,7 @@ pub fn run(
     samples: &[Window],
     checkpoints: Option<&mut Checkpoints>,
     reports: u32,
-) -> Result<Outcome, trapan::method::MethodError> {
+) -> Result<Log, trapan::method::MethodError> {
     run_on(2, dims, config, samples, checkpoints, reports)
 }
 
@@ -394,7 +394,7 @@ fn run_on(
     samples: &[Window],
     checkpoints: Option<&mut Checkpoints>,
     reports: u32,
-) -> Result<Outcome, trapan::method::MethodError> {
+) -> Result<Log, trapan::method::MethodError> {
     let plans = Plans::build(*dims, config, samples[0].weights.is_some()).expect("checks pass");
     let mut engine =
         CpuEngine::load(plans.program.clone(), threads, Options::default()).expect("threads").with_isa(Isa::best());
@@ -403,7 +403,7 @@ fn run_on(
         left = left.saturating_sub(1);
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    train(&mut engine, Job { plans: &plans, config, samples, checkpoints, look: Duration::ZERO }, observe)
+    train(&mut engine, Lesson { plans: &plans, config, samples, checkpoints, look: Duration::ZERO }, observe)
 }
 
 /// Broken off in either stage, at its ends, and twice.
@@ -434,7 +434,7 @@ fn resumed(config: &Config, stops: &[&[u32]]) {
             assert!(stopped.is_err_and(|e| e.to_string().contains("interrupted")) && path.exists());
         }
         let resumed = run_on(3, &dims, config, &samples, Some(&mut checkpoints), u32::MAX).expect("goes on");
-        assert!(resumed.trained == whole.trained, "broken off after {stops:?}: other weights");
+        assert!(resumed.kept == whole.kept, "broken off after {stops:?}: other weights");
         assert_eq!(resumed.steps, whole.steps, "broken off after {stops:?}");
         assert_eq!((resumed.epoch, resumed.best_full), (whole.epoch, whole.best_full));
         assert_eq!(resumed.judgement, whole.judgement);

@@ -14,7 +14,7 @@ use trapan::graph::{Access, Isa, PlanId, Program, Step, Tensor};
 use trapan::kernels::{suite, turn};
 use trapan::method::config::{Base, Profile, Sensor};
 use trapan::method::crops::Crop;
-use trapan::method::{Config, Dims, Ground, Job, LOOK, Plans, Sample, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Ground, LOOK, Lesson, Plans, Sample, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::scene::Scale;
@@ -322,7 +322,7 @@ fn short(profile: Profile, load: impl Fn(&Plans) -> Box<dyn Engine>) -> (Vec<f32
         ground: config.weighs_reduced().then(|| Ground::new(&dims, None, &config)),
     };
     let mut engine = load(&plans);
-    let outcome = train(engine.as_mut(), job(&plans, &config, &[sample]), &mut |_| ControlFlow::Continue(()));
+    let outcome = train(engine.as_mut(), lesson(&plans, &config, &[sample]), &mut |_| ControlFlow::Continue(()));
     (engine.read(plans.fusion.whole).expect("weights"), outcome.expect("trains").steps)
 }
 
@@ -407,7 +407,7 @@ fn any_number_of_bands_trains() {
         let [pan, ms] = [pan, ms].map(|image| image.iter().map(|v| *v as f32).collect::<Vec<f32>>());
         let mut engine = on_cpu(2)(&plans);
         let observe = &mut |_: &_| ControlFlow::Continue(());
-        let outcome = train(engine.as_mut(), job(&plans, &config, &sample(&pan, &ms)), observe).expect("trains");
+        let outcome = train(engine.as_mut(), lesson(&plans, &config, &sample(&pan, &ms)), observe).expect("trains");
         let full: Vec<f64> = outcome
             .steps
             .iter()
@@ -421,8 +421,8 @@ fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
     [Sample { pan: pan.to_vec(), ms: ms.to_vec(), bases: None, weights: None, ground: None }]
 }
 
-fn job<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Sample]) -> Job<'a> {
-    Job { plans, config, samples, checkpoints: None, look: LOOK }
+fn lesson<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Sample]) -> Lesson<'a> {
+    Lesson { plans, config, samples, checkpoints: None, look: LOOK }
 }
 
 #[test]
@@ -434,7 +434,8 @@ fn a_loss_that_is_not_finite_stops_the_training() {
     let plans = Plans::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
     let mut engine = on_cpu(1)(&plans);
     let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
-    let result = train(engine.as_mut(), job(&plans, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
+    let result =
+        train(engine.as_mut(), lesson(&plans, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
     let Err(error) = result else { panic!("training went through") };
     assert!(error.to_string().contains("phase full, epoch 2"), "{error}");
 }
@@ -449,8 +450,7 @@ fn fusing_comes_closer_to_the_truth() {
     let start = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
     let config = Config { epochs: 80, dam_epochs: 80, ..start };
     let device = Device::Cpu { threads: 2, isa: Isa::best() };
-    let observe = &mut |_: &_| ControlFlow::Continue(());
-    let fused = fuse(&pair, &scale, &config, &device, Options::default(), observe).expect("fuses");
+    let (fused, _) = fuse(&pair, &scale, &config, &device, Options::default(), &mut ()).expect("fuses");
     let [upsampled, fused] = [&fused.lms, &fused.hrms].map(|image| rmse(image, &simulated.truth.data));
     assert!(fused < 0.75 * upsampled, "RMSE {fused} fused, {upsampled} upsampled");
 }

@@ -9,7 +9,7 @@ use crate::graph::{Call, Grain, PlanId, Shape, Step};
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
-use crate::method::{self, Config, Dims, Job, LOOK, MethodError, Phase, Plans, Sample};
+use crate::method::{self, Config, Dims, LOOK, Lesson, MethodError, Phase, Plans, Sample};
 
 /// The plans of a pair on a device, its images prepared and a few steps done.
 pub struct Steps {
@@ -55,8 +55,8 @@ impl Steps {
         };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-        let job = Job { plans: &plans, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
-        method::train(engine.as_mut(), job, observe)?;
+        let lesson = Lesson { plans: &plans, config: &short, samples: &[sample], checkpoints: None, look: LOOK };
+        method::train(engine.as_mut(), lesson, observe)?;
         let step = step(config.adam, side);
         Ok(Self { engine, plans, config, step })
     }

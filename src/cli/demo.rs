@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::apply::Application;
+use trapan::method::{self, Job};
 use trapan::quality::{rmse, sam};
 use trapan::report::picture::{Picture, Stretch, rgb_channels};
 use trapan::report::{Better, Column, Images, Row, Table};
@@ -13,9 +13,9 @@ use trapan::scene::{GeometryOptions, Scene, Survey};
 use trapan::simulate::simulate;
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
-use super::output::write_scene;
-use super::progress;
-use super::report::{Finished, ReportArgs, Times};
+use super::output::OutputFile;
+use super::progress::{self, Bar, Show};
+use super::report::{Ended, ReportArgs, seconds};
 use super::simulate::SceneArgs;
 use super::{CliError, Talk};
 
@@ -46,14 +46,27 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let config = args.method.estimated(config, &scene, talk)?;
     let scale = args.method.scale(&scene, &survey)?;
     let device = args.device.open(talk)?;
-    let options = Options::default();
-    let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, None, talk)?;
-    talk.say(learned.model.summary());
     let output = OutputArgs::over(file("fused.tif"));
-    let (part, memory) = ([0..scene.rows.fine, 0..scene.columns.fine], output.memory());
-    let job = Application { scene: &scene, model: &learned.model, device: &device, options, part, memory, lms: true };
-    let (applied, collected) = write_scene(&job, &output, &output.creation()?, talk)?;
-    let times = Times { read: Duration::ZERO, total: start.elapsed() };
+    let creation = output.creation()?;
+    let part = [0..scene.rows.fine, 0..scene.columns.fine];
+    let mut fused = OutputFile::new(&scene, part, scale.range, true, &output, &creation)?;
+    let mut show = Show { bar: Bar::new(scene.rows.fine, talk), talk, summary: true, save: None };
+    let job = Job {
+        scene: &scene,
+        survey: &survey,
+        scale: &scale,
+        config: &config,
+        device: &device,
+        options: Options::default(),
+        checkpoints: None,
+        memory: output.memory(),
+        lms: true,
+    };
+    let run = method::run(job, &mut |rows| fused.take(&rows), &mut show)?;
+    drop(show);
+    progress::interrupted()?;
+    let collected = fused.finish()?;
+    let total = start.elapsed();
 
     let Some(collected) = collected else { return Ok(()) };
     let Images { width, height, bands, pan, lms, fused, .. } = collected.images();
@@ -76,8 +89,9 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
         talk.say(format_args!("{:9} against the truth: RMSE {rmse:6.2} DN, SAM {sam:5.2}°", row.name));
     }
     let reports = ReportArgs::only(args.output.join("report.html"));
-    let run = Finished::trained((&scene, &scale, &learned.model.config), &learned, &applied, &times);
-    let mut report = reports.gather(run, Some(&collected), &output, talk)?;
+    let seconds = seconds(&run, Duration::ZERO, total);
+    let ended = Ended { scene: &scene, scale: &scale, method: "trapan", run: &run, seconds };
+    let mut report = reports.gather(ended, Some(&collected), &output, talk)?;
     if let Some(report) = &mut report {
         report.tables.push(truth);
         reports.write(report, true, talk)?;

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use trapan::compare::Contest;
-use trapan::engine::Options;
-use trapan::method::apply::{Application, Applied};
-use trapan::method::{self, Checkpoints, Config, Learned, MethodError, Model};
+use trapan::engine::{Device, Options};
+use trapan::method::{self, Checkpoints, Config, Job, Log, MethodError, Run, Timings};
 use trapan::quality::Phase;
 use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
@@ -16,10 +15,11 @@ use trapan::tiff::{self, Format, Output};
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
 use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
-use super::judge::{Judge, Trained, gate};
-use super::output::write_scene;
-use super::report::{Finished, ReportArgs, Times};
-use super::{CliError, Talk, baseline, compare, profile, progress, terminal};
+use super::judge::{Judge, gate};
+use super::output::OutputFile;
+use super::progress::{self, Bar, Show};
+use super::report::{Ended, ReportArgs, seconds};
+use super::{CliError, Talk, compare, profile, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
@@ -73,6 +73,22 @@ pub struct FuseArgs {
 }
 
 impl FuseArgs {
+    /// Refuses what is of a training where there is none.
+    fn check_untrained(&self) -> Result<(), CliError> {
+        let trains = [self.compare, self.quality_gate, self.resume, self.profile];
+        if !trains.contains(&true) && self.save_model.is_none() && self.trace.is_none() {
+            return Ok(());
+        }
+        let wanted =
+            "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace"
+                .to_owned();
+        let (name, value) = match self.contender {
+            Contender::Classical(method) => ("method", method.to_string()),
+            _ => ("effort", "fast".to_owned()),
+        };
+        Err(MethodError::Setting { name, value, wanted }.into())
+    }
+
     /// Every file that may be written.
     fn outputs(&self) -> Vec<Output> {
         let model = self.save_model.iter().map(|path| Output::new(path, Format::Safetensors));
@@ -123,57 +139,66 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         return Ok(());
     }
     describe(&scene, &scale, &config, talk);
-    let read_time = start.elapsed();
+    let read = start.elapsed();
+    let name = if config.trains() { "trapan" } else { args.contender.name() };
     if !config.trains() {
-        let trains = [args.compare, args.quality_gate, args.resume, args.profile];
-        if trains.contains(&true) || args.save_model.is_some() || args.trace.is_some() {
-            let wanted =
-                "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace"
-                    .to_owned();
-            let (name, value) = match args.contender {
-                Contender::Classical(method) => ("method", method.to_string()),
-                _ => ("effort", "fast".to_owned()),
-            };
-            return Err(MethodError::Setting { name, value, wanted }.into());
-        }
-        let name = args.contender.name();
-        return baseline::run(name, (&scene, &survey), (&scale, &config), &creation, args, start, talk);
+        args.check_untrained()?;
     }
-
-    let device = args.device.open(talk)?;
-    let options = Options { profile: args.profile, ..Options::default() };
+    let device = if config.trains() { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
-    let learned = progress::learn(&scene, &survey, &scale, &config, &device, options, checkpoints.as_mut(), talk)?;
-    say_units(&learned.model, talk);
-    if let Some(path) = &args.save_model {
-        learned.model.save(path, args.output.overwrite)?;
-    }
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let memory = args.output.memory();
-    let lms = args.reports.wanted();
-    let job = Application { scene: &scene, model: &learned.model, device: &device, options, part, memory, lms };
-    let (applied, collected) = write_scene(&job, &args.output, &creation, talk)?;
+    let mut file = OutputFile::new(&scene, part, scale.range, args.reports.wanted(), &args.output, &creation)?;
+    let mut show = Show {
+        bar: Bar::new(scene.rows.fine, talk),
+        talk,
+        summary: !config.trains(),
+        save: args.save_model.as_deref().map(|path| (path, args.output.overwrite)),
+    };
+    let job = Job {
+        scene: &scene,
+        survey: &survey,
+        scale: &scale,
+        config: &config,
+        device: &device,
+        options: Options { profile: args.profile, ..Options::default() },
+        checkpoints: checkpoints.as_mut(),
+        memory: args.output.memory(),
+        lms: args.reports.wanted(),
+    };
+    let fusing = Instant::now();
+    let run = method::run(job, &mut |rows| file.take(&rows), &mut show)?;
+    drop(show);
+    progress::interrupted()?;
+    let collected = file.finish()?;
+    let fusing = fusing.elapsed();
     if let Some(checkpoints) = &checkpoints {
         checkpoints.remove()?;
     }
-    scene.warnings.extend(learned.notes.iter().chain(&applied.notes).cloned());
-    for note in learned.notes.iter().chain(&applied.notes) {
+    scene.warnings.extend(run.notes.iter().cloned());
+    for note in &run.notes {
         talk.say(format_args!("warning: {note}"));
     }
-    let times = Times { read: read_time, total: start.elapsed() };
+    let total = start.elapsed();
     if let Some(dir) = &args.trace {
-        method::trace::write(dir, (&scene, &survey), &learned, &config, &scale, args.output.overwrite)?;
+        method::trace::write(dir, (&scene, &survey), &run, &config, &scale, args.output.overwrite)?;
     }
-    let run = Finished::trained((&scene, &learned.model.scale, &learned.model.config), &learned, &applied, &times);
-    let mut report = args.reports.gather(run, collected.as_ref(), &args.output, talk)?;
-    summarise(&learned, &applied, &times, talk);
+    let unit = run.model.as_ref().filter(|_| run.log.is_some()).map_or(&scale, |model| &model.scale);
+    let seconds = if run.log.is_some() {
+        seconds(&run, read, total)
+    } else {
+        vec![("read", read), ("fuse", fusing), ("total", total)]
+    };
+    let ended = Ended { scene: &scene, scale: unit, method: name, run: &run, seconds };
+    let mut report = args.reports.gather(ended, collected.as_ref(), &args.output, talk)?;
+    match &run.log {
+        Some(log) => summarise(&run, log, [read, total], talk),
+        None => talk.say(format_args!("{name}: {:.2} s with files", fusing.as_secs_f64())),
+    }
     if args.profile {
-        profile::show(&learned, &applied, talk);
+        profile::show(&run, talk);
     }
     talk.say(format_args!("wrote {}", args.output.output.display()));
-    let seconds = (learned.load_time + learned.outcome.dam_time + learned.outcome.fusion_time).as_secs_f64();
-    let trained = Trained { model: &learned.model, device: &device, seconds };
-    let verdict = judge(args, (&scene, &scale, &config), &trained, report.as_mut(), talk);
+    let verdict = judge(args, (&scene, &scale, &config), (&run, &device), report.as_mut(), talk);
     if let Some(report) = &mut report {
         report.warnings.extend(verdict.as_ref().err().map(ToString::to_string));
         args.reports.write(report, args.output.overwrite, talk)?;
@@ -185,7 +210,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 fn judge(
     args: &FuseArgs,
     (scene, scale, config): (&Scene<'_>, &Scale, &Config),
-    trained: &Trained<'_>,
+    trained: (&Run, &Device),
     report: Option<&mut Report>,
     talk: Talk,
 ) -> Result<(), CliError> {
@@ -207,13 +232,6 @@ fn judge(
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
 }
 
-/// Says so where PAN had to be brought to the unit of MS.
-pub fn say_units(model: &Model, talk: Talk) {
-    if let Some(note) = model.scale.unit_note() {
-        talk.say(format_args!("warning: {note}"));
-    }
-}
-
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
     let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
@@ -223,40 +241,37 @@ pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
     talk.detail(format_args!("settings: {}", serde_json::to_string(config).expect("settings are plain values")));
 }
 
-fn summarise(learned: &Learned, applied: &Applied, times: &Times, talk: Talk) {
-    let outcome = &learned.outcome;
-    let full = outcome.best_full.map_or("no full step".into(), |loss| format!("full loss {loss:.6}"));
+fn summarise(run: &Run, log: &Log, [read, total]: [Duration; 2], talk: Talk) {
+    let Timings { device, loading, .. } = &run.timings;
+    let full = log.best_full.map_or("no full step".into(), |loss| format!("full loss {loss:.6}"));
     talk.say(format_args!(
-        "trained on {}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
-        learned.device, outcome.dam_loss, outcome.dam_epoch, outcome.epoch
+        "trained on {device}: degradation loss {:.6} (epoch {}), {full} (weights of epoch {})",
+        log.dam_loss, log.dam_epoch, log.epoch
     ));
-    if learned.model.start.is_some() {
-        talk.say(learned.model.summary());
+    if let Some(model) = run.model.as_ref().filter(|model| model.start.is_some()) {
+        talk.say(model.summary());
     }
     let s = |d: Duration| d.as_secs_f64();
-    let loading = learned.loading;
     talk.detail(format_args!(
         "loaded in {:.0} ms: {} kernels{} in {:.0} ms; {:.0} MB of device memory",
-        s(learned.load_time) * 1e3,
+        s(run.timings.load) * 1e3,
         loading.kernels,
         if loading.cached { " from the cache" } else { "" },
         s(loading.compiling) * 1e3,
         loading.bytes as f64 / 1e6
     ));
-    let windows = learned.windows.len();
+    let windows = log.windows.len();
     let of = if windows > 1 { format!("{windows} windows of ") } else { String::new() };
-    let [h, w] = [learned.dims.rows.fine, learned.dims.columns.fine];
-    talk.detail(format_args!(
-        "learnt from {of}{w}x{h} pixels of PAN; tiles of {1}x{0}",
-        applied.tile[0], applied.tile[1]
-    ));
+    let [h, w] = [log.dims.rows.fine, log.dims.columns.fine];
+    let [tile_h, tile_w] = run.timings.tile;
+    talk.detail(format_args!("learnt from {of}{w}x{h} pixels of PAN; tiles of {tile_w}x{tile_h}"));
     talk.say(format_args!(
         "{:.1} s: read {:.2}, load {:.2}, degradation {:.1}, alternation {:.1}, inference with files {:.2}",
-        s(times.total),
-        s(times.read),
-        s(learned.load_time),
-        s(outcome.dam_time),
-        s(outcome.fusion_time),
-        s(applied.time)
+        s(total),
+        s(read),
+        s(run.timings.load),
+        s(log.dam_time),
+        s(log.fusion_time),
+        s(run.timings.apply)
     ));
 }

@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::apply::Application;
-use trapan::method::{self, Model};
+use trapan::method::apply::{Application, apply};
+use trapan::method::{self, Model, Watch};
 use trapan::scene::{Scale, Survey};
 use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
 use super::inputs::{InputArgs, Matched};
-use super::output::write_scene;
-use super::{CliError, Talk, progress};
+use super::output::OutputFile;
+use super::progress::{self, Bar};
+use super::{CliError, Talk};
 
 /// Arguments of `infer`.
 #[derive(Args)]
@@ -80,8 +81,13 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];
     let (options, memory) = (Options::default(), args.output.memory());
     let job = Application { scene: &scene, model: &model, device: &device, options, part, memory, lms: false };
-    let (applied, _) = write_scene(&job, &args.output, &creation, talk)?;
-    applied.notes.iter().for_each(|note| talk.say(format_args!("warning: {note}")));
+    let mut file = OutputFile::new(&scene, job.part.clone(), model.scale.range, false, &args.output, &creation)?;
+    let mut bar = Bar::of_rows(window.height, talk);
+    let pass = apply(&job, &mut |rows| file.take(&rows), &mut |row| bar.rows(row - window.y))?;
+    drop(bar);
+    progress::interrupted()?;
+    file.finish()?;
+    pass.notes.iter().for_each(|note| talk.say(format_args!("warning: {note}")));
     talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));
     Ok(())
 }

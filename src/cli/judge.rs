@@ -6,14 +6,15 @@ use serde::Serialize;
 use trapan::classical::Method;
 use trapan::compare::{Contest, FullMaps, FullResult};
 use trapan::engine::{Device, Options};
-use trapan::method::apply::{Application, Rows};
+use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::Profile;
-use trapan::method::{self, Config, Model};
+use trapan::method::{self, Config, Model, Run, Watch};
 use trapan::quality::{FullScores, Phase, ReducedScores, Thumbnail};
 use trapan::scene::{Pair, Scale, Scene};
 
 use super::contender::Contender;
-use super::{CliError, Talk, progress};
+use super::progress::Bar;
+use super::{CliError, Talk};
 
 /// Closed-form methods that a trained result must not fall behind.
 const CLOSED_FORM: [Method; 5] = [Method::Brovey, Method::Gsa, Method::MtfGlpFs, Method::MtfGlpHpmR, Method::BdsdPc];
@@ -44,32 +45,6 @@ pub struct Lines {
     pub truth: Option<FullScores>,
 }
 
-/// Networks trained on the pair.
-pub struct Trained<'a> {
-    pub model: &'a Model,
-    pub device: &'a Device,
-    /// Time the training took.
-    pub seconds: f64,
-}
-
-impl Trained<'_> {
-    /// The fused image in memory.
-    fn hrms(&self, pair: &Pair, talk: Talk) -> Result<Vec<f32>, CliError> {
-        let scene = Scene::of(pair);
-        let part = [0..scene.rows.fine, 0..scene.columns.fine];
-        let Self { model, device, .. } = *self;
-        let (options, memory) = (Options::default(), u64::MAX);
-        let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
-        let mut hrms = Vec::new();
-        let mut collect = |rows: Rows| {
-            hrms.extend(rows.hrms);
-            Ok(())
-        };
-        progress::apply(&job, &mut collect, talk)?;
-        Ok(hrms)
-    }
-}
-
 /// A pair in memory and how to judge what is made of it.
 pub struct Judge<'a> {
     pair: Pair,
@@ -86,12 +61,12 @@ impl<'a> Judge<'a> {
     }
 
     /// What was trained beside all other methods at both resolutions; trains on the reduced pair.
-    pub fn all(&self, trained: &Trained<'_>) -> Result<Lines, CliError> {
+    pub fn all(&self, trained: (&Run, &Device)) -> Result<Lines, CliError> {
         self.with_trained(&self.contenders().collect::<Vec<_>>(), trained)
     }
 
     /// What was trained beside the closed-form methods: enough for [`gate`]; trains on the reduced pair.
-    pub fn for_gate(&self, trained: &Trained<'_>) -> Result<Lines, CliError> {
+    pub fn for_gate(&self, trained: (&Run, &Device)) -> Result<Lines, CliError> {
         let closed = CLOSED_FORM.into_iter().map(Contender::Classical);
         self.with_trained(&closed.chain([Contender::Trapan]).collect::<Vec<_>>(), trained)
     }
@@ -102,23 +77,40 @@ impl<'a> Judge<'a> {
         Contender::all().filter(move |contender| !own || *contender != Contender::Faithful)
     }
 
-    fn with_trained(&self, contenders: &[Contender], trained: &Trained<'_>) -> Result<Lines, CliError> {
-        let mut lines = self.compare(contenders, |pair, contender| {
-            let at_full = std::ptr::eq(pair, &self.pair) && contender == Contender::Trapan;
-            if at_full { trained.hrms(pair, self.talk) } else { self.train(pair, contender, trained.device) }
+    fn with_trained(&self, contenders: &[Contender], trained: (&Run, &Device)) -> Result<Lines, CliError> {
+        let (run, device) = trained;
+        let mut lines = self.compare(contenders, |pair, contender| match &run.model {
+            Some(model) if std::ptr::eq(pair, &self.pair) && contender == Contender::Trapan => {
+                self.apply(model, device)
+            }
+            _ => self.train(pair, contender, device),
         })?;
         let own = lines.methods.iter_mut().filter(|line| line.method == Contender::Trapan);
-        own.for_each(|line| line.seconds += trained.seconds);
+        own.for_each(|line| line.seconds += run.training_time().as_secs_f64());
         Ok(lines)
+    }
+
+    /// The pair as a model fuses it.
+    fn apply(&self, model: &Model, device: &Device) -> Result<Vec<f32>, CliError> {
+        let scene = Scene::of(&self.pair);
+        let part = [0..scene.rows.fine, 0..scene.columns.fine];
+        let (options, memory) = (Options::default(), u64::MAX);
+        let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
+        let mut hrms = Vec::new();
+        let mut collect = |rows: Rows| {
+            hrms.extend(rows.hrms);
+            Ok(())
+        };
+        let mut bar = Bar::of_rows(scene.rows.fine, self.talk);
+        apply(&job, &mut collect, &mut |row| bar.rows(row))?;
+        Ok(hrms)
     }
 
     /// Fuses a pair by training, or by the closed form that the settings ask for instead.
     pub fn train(&self, pair: &Pair, contender: Contender, device: &Device) -> Result<Vec<f32>, CliError> {
         let config = self.configs[usize::from(contender == Contender::Faithful)];
-        if !config.trains() {
-            return Ok(method::fuse_untrained(pair, self.scale, config)?);
-        }
-        Ok(progress::fuse(pair, self.scale, config, device, Options::default(), self.talk)?.hrms)
+        let mut bar = Bar::new(pair.rows.fine, self.talk);
+        Ok(method::fuse(pair, self.scale, config, device, Options::default(), &mut bar)?.0.hrms)
     }
 
     /// Fuses by some methods and judges the results at full and at reduced resolution; `train` fuses by training.

@@ -2,7 +2,6 @@
 
 mod args;
 mod assess;
-mod baseline;
 mod bench;
 mod compare;
 mod contender;

@@ -2,52 +2,68 @@
 
 use std::ops::Range;
 
-use trapan::method::apply::{Application, Applied, Rows, Sink};
+use trapan::method::apply::Rows;
 use trapan::report::Collector;
 use trapan::scene::Scene;
 use trapan::tiff::{CogWriter, Creation, Layout, TiffError, Window, select};
 
+use super::CliError;
 use super::args::OutputArgs;
-use super::{CliError, Talk, progress};
 
-/// Fuses a part of a scene into a file by trained networks. With `job.lms`, also gives what pictures need.
-pub fn write_scene(
-    job: &Application<'_>,
-    args: &OutputArgs,
-    creation: &Creation,
-    talk: Talk,
-) -> Result<(Applied, Option<Collector>), CliError> {
-    let (part, range) = (job.part.clone(), job.model.scale.range);
-    write_rows(job.scene, part, range, job.lms, args, creation, |sink| progress::apply(job, sink, talk))
+/// The file that fused rows go into; it is opened with the first of them.
+pub struct OutputFile<'a> {
+    scene: &'a Scene<'a>,
+    args: &'a OutputArgs,
+    creation: &'a Creation,
+    layout: Layout,
+    /// Bands that are written.
+    bands: Vec<usize>,
+    writer: Option<CogWriter>,
+    /// What pictures need.
+    collector: Option<Collector>,
 }
 
-/// Writes the rows that `fuse` gives, within `range`, into a file. With `lms`, also gives what pictures need.
-pub fn write_rows<T>(
-    scene: &Scene<'_>,
-    part: [Range<usize>; 2],
-    range: [f32; 2],
-    lms: bool,
-    args: &OutputArgs,
-    creation: &Creation,
-    fuse: impl FnOnce(&mut Sink<'_>) -> Result<T, CliError>,
-) -> Result<(T, Option<Collector>), CliError> {
-    let [rows, columns] = &part;
-    let window = Window { x: columns.start, y: rows.start, width: columns.len(), height: rows.len() };
-    let all = scene.ms().bands;
-    let bands = args.bands(all)?;
-    let layout = Layout { range, ..Layout::fused(&scene.pan().part(window), &scene.ms().select(&bands)) };
-    let mut file = CogWriter::create(&args.output, &layout, creation, args.overwrite)?;
-    let mut collector = lms.then(|| Collector::new(part.clone(), all, range));
-    let mut sink = |rows: Rows| -> Result<(), TiffError> {
-        if let Some(collector) = &mut collector {
-            collector.take(scene, &rows)?;
+impl<'a> OutputFile<'a> {
+    /// For rows and columns of a scene, their values within `range`; with `pictures`, what these need is kept.
+    pub fn new(
+        scene: &'a Scene<'a>,
+        part: [Range<usize>; 2],
+        range: [f32; 2],
+        pictures: bool,
+        args: &'a OutputArgs,
+        creation: &'a Creation,
+    ) -> Result<Self, CliError> {
+        let [rows, columns] = &part;
+        let window = Window { x: columns.start, y: rows.start, width: columns.len(), height: rows.len() };
+        let all = scene.ms().bands;
+        let bands = args.bands(all)?;
+        let layout = Layout { range, ..Layout::fused(&scene.pan().part(window), &scene.ms().select(&bands)) };
+        let collector = pictures.then(|| Collector::new(part, all, range));
+        Ok(Self { scene, args, creation, layout, bands, writer: None, collector })
+    }
+
+    /// Takes the next rows.
+    pub fn take(&mut self, rows: &Rows) -> Result<(), TiffError> {
+        if let Some(collector) = &mut self.collector {
+            collector.take(self.scene, rows)?;
         }
-        if bands.iter().copied().eq(0..all) {
-            return file.write_rows(&rows.hrms, rows.valid.as_deref());
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let Self { args, layout, creation, .. } = self;
+                none.insert(CogWriter::create(&args.output, layout, creation, args.overwrite)?)
+            }
+        };
+        let all = self.scene.ms().bands;
+        if self.bands.iter().copied().eq(0..all) {
+            return writer.write_rows(&rows.hrms, rows.valid.as_deref());
         }
-        file.write_rows(&select(&rows.hrms, all, &bands), rows.valid.as_deref())
-    };
-    let done = fuse(&mut sink)?;
-    file.finish()?;
-    Ok((done, collector))
+        writer.write_rows(&select(&rows.hrms, all, &self.bands), rows.valid.as_deref())
+    }
+
+    /// Publishes the file once all rows are there, and gives what pictures need.
+    pub fn finish(self) -> Result<Option<Collector>, CliError> {
+        self.writer.map_or(Ok(()), CogWriter::finish)?;
+        Ok(self.collector)
+    }
 }

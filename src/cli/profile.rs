@@ -3,35 +3,33 @@
 use std::time::Duration;
 
 use trapan::engine::Timing;
-use trapan::method::Learned;
-use trapan::method::apply::Applied;
+use trapan::method::Run;
 
 use super::Talk;
 
 /// Prints the time per kernel, with `-v` per call, and the sums against wall time.
-pub fn show(learned: &Learned, applied: &Applied, talk: Talk) {
-    let timings: Vec<Timing> = learned.timings.iter().chain(&applied.timings).cloned().collect();
+pub fn show(run: &Run, talk: Talk) {
+    let (timings, Some(log)) = (&run.timings.calls, &run.log) else { return };
     if timings.is_empty() {
-        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", learned.device));
+        talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", run.timings.device));
         return;
     }
-    let outcome = &learned.outcome;
-    let wall = outcome.dam_time + outcome.fusion_time + applied.time;
+    let apply = run.timings.apply;
+    let wall = log.dam_time + log.fusion_time + apply;
     talk.detail(header("call"));
-    for t in &timings {
+    for t in timings {
         talk.detail(Row::of(&format!("{}: {}", t.plan, t.label), std::slice::from_ref(t)).line(wall));
     }
     talk.say(header("kernel"));
-    for row in by_kernel(&timings) {
+    for row in by_kernel(timings) {
         talk.say(row.line(wall));
     }
     let degradation = ["prepare", "dam"];
     let (first, second): (Vec<Timing>, Vec<Timing>) =
         timings.iter().cloned().partition(|t| degradation.contains(&t.plan.as_str()));
-    for (phase, timings, wall) in [
-        ("degradation", first, outcome.dam_time),
-        ("alternation and inference", second, outcome.fusion_time + applied.time),
-    ] {
+    for (phase, timings, wall) in
+        [("degradation", first, log.dam_time), ("alternation and inference", second, log.fusion_time + apply)]
+    {
         let sum: Duration = timings.iter().map(|t| t.total).sum();
         let [kernels, all] = [sum, wall].map(|d| d.as_secs_f64());
         talk.say(format_args!("{phase}: {kernels:.2} s in kernels of {all:.2} s wall, {:.1} %", 100.0 * kernels / all));

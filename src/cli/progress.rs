@@ -1,16 +1,14 @@
 //! Progress on a terminal, and the user's wish to stop.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use trapan::engine::{Device, Options};
-use trapan::method::apply::{Application, Applied, Sink};
-use trapan::method::{self, Checkpoints, Config, Fused, Learned, MethodError, Phase, Progress};
-use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::method::{MethodError, Model, Phase, Progress, Watch};
 
-use super::{CliError, Talk};
+use super::Talk;
 
 /// Set by the first Ctrl-C or SIGTERM.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -33,84 +31,54 @@ fn go_on() -> ControlFlow<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Trains with a bar, and honours the user's wish to stop.
-pub fn learn(
-    scene: &Scene<'_>,
-    survey: &Survey,
-    scale: &Scale,
-    config: &Config,
-    device: &Device,
-    options: Options,
-    checkpoints: Option<&mut Checkpoints>,
-    talk: Talk,
-) -> Result<Learned, CliError> {
-    let mut bar = Bar::new(talk);
-    let learned = method::learn(scene, survey, scale, config, device, options, checkpoints, &mut |p| bar.show(p));
-    bar.bar.finish_and_clear();
-    Ok(learned?)
+/// The error of a user who wants to stop, if so.
+pub fn interrupted() -> Result<(), MethodError> {
+    if go_on().is_break() { Err(MethodError::Interrupted) } else { Ok(()) }
 }
 
-/// Applies networks with a bar, and honours the user's wish to stop.
-pub fn apply(job: &Application<'_>, sink: &mut Sink<'_>, talk: Talk) -> Result<Applied, CliError> {
-    let part = &job.part[0];
-    rows(part.len(), talk, |observe| Ok(method::apply::apply(job, sink, &mut |row| observe(row - part.start))?))
-}
-
-/// Goes through `count` rows with a bar, and honours the user's wish to stop. `work` tells how many rows are done.
-pub fn rows<T>(
-    count: usize,
-    talk: Talk,
-    work: impl FnOnce(&mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<T, CliError>,
-) -> Result<T, CliError> {
-    let bar = Bar::new(talk).bar;
-    bar.set_prefix("inference");
-    bar.set_length(count as u64);
-    let done = work(&mut |row| {
-        bar.set_position(row as u64);
-        go_on()
-    });
-    bar.finish_and_clear();
-    let done = done?;
-    match go_on() {
-        ControlFlow::Continue(()) => Ok(done),
-        ControlFlow::Break(()) => Err(MethodError::Interrupted.into()),
-    }
-}
-
-/// Fuses a pair in memory with a bar, and honours the user's wish to stop.
-pub fn fuse(
-    pair: &Pair,
-    scale: &Scale,
-    config: &Config,
-    device: &Device,
-    options: Options,
-    talk: Talk,
-) -> Result<Fused, CliError> {
-    let mut bar = Bar::new(talk);
-    let fused = method::fuse(pair, scale, config, device, options, &mut |p| bar.show(p));
-    bar.bar.finish_and_clear();
-    Ok(fused?)
-}
-
-/// A bar on stderr with phase, epoch, losses and time left; silent when stderr is no terminal.
-struct Bar {
+/// A bar on stderr: phase, epoch, losses and time left, then rows; silent when stderr is no terminal. Honours the
+/// user's wish to stop.
+pub struct Bar {
     bar: ProgressBar,
     phase: Option<bool>,
+    /// Rows there will be.
+    height: usize,
 }
 
 impl Bar {
-    /// A bar that shows nothing yet.
-    fn new(talk: Talk) -> Self {
+    /// A bar that shows nothing yet, of a run that gives `height` rows.
+    pub fn new(height: usize, talk: Talk) -> Self {
         let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
         bar.enable_steady_tick(Duration::from_millis(500));
-        Self { bar, phase: None }
+        Self { bar, phase: None, height }
     }
 
-    /// Shows where the training stands.
-    fn show(&mut self, p: &Progress) -> ControlFlow<()> {
+    /// A bar of rows only.
+    pub fn of_rows(height: usize, talk: Talk) -> Self {
+        let bar = Self::new(height, talk);
+        bar.turns_to_rows();
+        bar
+    }
+
+    fn turns_to_rows(&self) {
+        self.bar.reset();
+        self.bar.set_prefix("inference");
+        self.bar.set_message("");
+        self.bar.set_length(self.height as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Bar {
+    fn epoch(&mut self, p: &Progress) -> ControlFlow<()> {
         let is_dam = p.phase == Phase::Dam;
         if self.phase != Some(is_dam) {
             self.phase = Some(is_dam);
@@ -128,5 +96,51 @@ impl Bar {
         self.bar.set_position(p.steps_done as u64);
         self.bar.set_message(format!("epoch {}/{}{losses}", p.epoch, p.epochs));
         go_on()
+    }
+
+    fn model(&mut self, _model: &Model) -> Result<(), MethodError> {
+        self.turns_to_rows();
+        Ok(())
+    }
+
+    fn rows(&mut self, done: usize) -> ControlFlow<()> {
+        self.bar.set_position(done as u64);
+        go_on()
+    }
+}
+
+/// A bar that also says what there is to say of the model, and saves it, before it is applied.
+pub struct Show<'a> {
+    pub bar: Bar,
+    pub talk: Talk,
+    /// Whether to say what makes the result.
+    pub summary: bool,
+    /// Where to save the model, and whether over what is there.
+    pub save: Option<(&'a Path, bool)>,
+}
+
+impl Watch for Show<'_> {
+    fn epoch(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.bar.epoch(progress)
+    }
+
+    fn model(&mut self, model: &Model) -> Result<(), MethodError> {
+        self.bar.bar.suspend(|| {
+            // PAN had to be brought to the unit of MS.
+            if let Some(note) = model.scale.unit_note() {
+                self.talk.say(format_args!("warning: {note}"));
+            }
+            if self.summary {
+                self.talk.say(model.summary());
+            }
+        });
+        if let Some((path, overwrite)) = self.save {
+            model.save(path, overwrite)?;
+        }
+        self.bar.model(model)
+    }
+
+    fn rows(&mut self, done: usize) -> ControlFlow<()> {
+        self.bar.rows(done)
     }
 }

@@ -4,11 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use trapan::method::apply::Applied;
-use trapan::method::{Config, Learned, Model};
-use trapan::report::{
-    Collector, Colours, Inputs, Report, Run, Training, check_quicklook, quicklook, quicklook_outputs,
-};
+use trapan::method::Run;
+use trapan::report::{Collector, Colours, Inputs, Report, Subject, check_quicklook, quicklook, quicklook_outputs};
 use trapan::scene::{Scale, Scene};
 use trapan::tiff::{Output, check_output};
 
@@ -32,49 +29,27 @@ pub struct ReportArgs {
     rgb: Option<Vec<usize>>,
 }
 
-/// Times outside of training.
-pub struct Times {
-    /// Reading and checking the pair.
-    pub read: Duration,
-    /// From start to end.
-    pub total: Duration,
-}
-
-/// A run that has ended.
-pub struct Finished<'a> {
+/// A run at its end.
+pub struct Ended<'a> {
     pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
     pub method: &'a str,
-    pub device: &'a str,
-    /// What made the result, unless that is an image as a whole.
-    pub model: Option<&'a Model>,
-    /// Settings and result, if a network was trained.
-    pub training: Option<Training<'a>>,
+    pub run: &'a Run,
     /// Seconds per part of the run, in order; the last one is the total.
     pub seconds: Vec<(&'static str, Duration)>,
 }
 
-impl<'a> Finished<'a> {
-    /// After a training.
-    pub fn trained(
-        (scene, scale, config): (&'a Scene<'a>, &'a Scale, &'a Config),
-        learned: &'a Learned,
-        applied: &'a Applied,
-        times: &Times,
-    ) -> Self {
-        let outcome = &learned.outcome;
-        let seconds = vec![
-            ("read", times.read),
-            ("load", learned.load_time),
-            ("degradation", outcome.dam_time),
-            ("alternation", outcome.fusion_time),
-            ("inference", applied.time),
-            ("total", times.total),
-        ];
-        let training = Some(Training { config, learned, applied: &applied.timings });
-        let model = Some(&learned.model);
-        Self { scene, scale, method: "trapan", device: &learned.device, model, training, seconds }
-    }
+/// Seconds per part of a run that trained, its files read and all in all.
+pub fn seconds(run: &Run, read: Duration, total: Duration) -> Vec<(&'static str, Duration)> {
+    let [dam, fusion] = run.log.as_ref().map_or([Duration::ZERO; 2], |log| [log.dam_time, log.fusion_time]);
+    vec![
+        ("read", read),
+        ("load", run.timings.load),
+        ("degradation", dam),
+        ("alternation", fusion),
+        ("inference", run.timings.apply),
+        ("total", total),
+    ]
 }
 
 impl ReportArgs {
@@ -109,13 +84,13 @@ impl ReportArgs {
     /// Writes the quicklooks that were asked for, and gathers the report if one was.
     pub fn gather(
         &self,
-        run: Finished<'_>,
+        ended: Ended<'_>,
         collected: Option<&Collector>,
         output: &OutputArgs,
         talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
-        let Finished { scene, scale, method, device, model, training, seconds } = run;
+        let Ended { scene, scale, method, run, seconds } = ended;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
         let colours = Colours::of(&images, &scene.ms().colour_names(), bands.as_deref());
@@ -126,7 +101,7 @@ impl ReportArgs {
         if self.report.is_empty() {
             return Ok(None);
         }
-        let mut report = Report::new(Run {
+        let mut report = Report::new(Subject {
             method,
             inputs: Inputs::of(scene.pan(), scene.ms(), scene.ratio())?,
             bands: &scene.ms().descriptions,
@@ -135,9 +110,7 @@ impl ReportArgs {
             images,
             colours: &colours,
             output: &output.output,
-            device,
-            model,
-            training,
+            run,
             seconds,
         })?;
         if collected.step > 1 {

@@ -49,8 +49,8 @@ pub struct Rows {
     pub valid: Option<Vec<bool>>,
 }
 
-/// What applying took.
-pub struct Applied {
+/// What a pass over a scene took.
+pub struct Pass {
     /// Time from the first to the last row.
     pub time: Duration,
     /// Rows and columns of PAN that a tile sees.
@@ -201,7 +201,7 @@ pub fn apply(
     job: &Application<'_>,
     sink: &mut Sink<'_>,
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Applied, MethodError> {
+) -> Result<Pass, MethodError> {
     let start = Instant::now();
     let (scene, model) = (job.scene, job.model);
     let dims = Dims { rows: scene.rows, columns: scene.columns, bands: model.bands };
@@ -215,7 +215,7 @@ pub fn apply(
         let height = strip_rows(job, base);
         strips.run(spans(base, rows, height), |strip| Ok(strip.closed_form(base, job)))?;
         let tile = [height, dims.columns.fine];
-        return Ok(Applied { time: start.elapsed(), tile, timings: Vec::new(), notes: Vec::new() });
+        return Ok(Pass { time: start.elapsed(), tile, timings: Vec::new(), notes: Vec::new() });
     };
     let network = Network { shape: model.shape(), layers: &layers, base: base.is_some(), sides: model.sides };
     let mut device = job.device.clone();
@@ -230,7 +230,7 @@ pub fn apply(
                 sharpener.timings()
             });
         match result {
-            Ok(timings) => return Ok(Applied { time: start.elapsed(), tile, timings, notes }),
+            Ok(timings) => return Ok(Pass { time: start.elapsed(), tile, timings, notes }),
             Err(error) if lost(&device, &error) => match smaller(&device, tile, &error) {
                 Some(next) => {
                     (device, tile) = next;

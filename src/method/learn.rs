@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::base::{self, Start};
 use super::estimate::Estimate;
@@ -11,34 +11,12 @@ use super::sample::Sample;
 use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
-use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Outcome, Plans, Progress, sharpness, train, units};
-use crate::engine::{Device, EngineError, Loading, Options, Timing};
-use crate::graph::{Grain, Isa, Program};
+use super::{
+    Checkpoints, Config, Dims, Job, LOOK, Lesson, MethodError, Plans, Progress, Run, Timings, sharpness, train, units,
+};
+use crate::engine::{Device, EngineError};
+use crate::graph::{Grain, Program};
 use crate::scene::{Scale, Scene, Survey};
-
-/// What a training did.
-pub struct Learned {
-    /// The networks.
-    pub model: Model,
-    /// Steps, losses, times.
-    pub outcome: Outcome,
-    /// Sizes of a training window.
-    pub dims: Dims,
-    /// The windows.
-    pub windows: Vec<Place>,
-    /// Device the engine ran on.
-    pub device: String,
-    /// The instruction set it computed with, if that was a CPU.
-    pub isa: Option<Isa>,
-    /// Time to build the program and load it on the device.
-    pub load_time: Duration,
-    /// What loading it took of the device.
-    pub loading: Loading,
-    /// Time of every call that ran; see [`Engine::timings`](crate::engine::Engine::timings).
-    pub timings: Vec<Timing>,
-    /// What did not go as asked.
-    pub notes: Vec<String>,
-}
 
 /// Trains on a scene. `observe` hears of every epoch and may break off. A GPU that runs out of memory or
 /// stops answering is replaced by the CPU, and a note says so.
@@ -48,43 +26,37 @@ pub struct Learned {
 ///
 /// # Panics
 /// If the program does not pass its own checks: a mistake of this crate.
-pub fn learn(
-    scene: &Scene<'_>,
-    survey: &Survey,
-    scale: &Scale,
-    config: &Config,
-    device: &Device,
-    options: Options,
-    mut checkpoints: Option<&mut Checkpoints>,
-    observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Learned, MethodError> {
+pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Run, MethodError> {
+    let Job { scene, survey, scale, config, device, options, ref mut checkpoints, .. } = *job;
     if !config.trains() {
         let wanted = "at least 1 where something is to be trained (not with --effort fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
     }
-    let Prepared { config, scale, dims, windows, samples, start } = prepare(scene, survey, scale, config)?;
+    let TrainingSet { config, scale, dims, windows, samples, start } = training_set(scene, survey, scale, config)?;
     let config = &config;
     let mut notes = Vec::new();
-    let mut run = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
+    let mut train_on = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();
         let plans = build(dims, config, samples[0].weights.is_some(), device.grain());
         let mut engine = device.load(plans.program.clone(), options)?;
-        let (load_time, loading) = (start.elapsed(), engine.loading());
-        let job = Job { plans: &plans, config, samples: &samples, checkpoints, look: LOOK };
-        let outcome = train(engine.as_mut(), job, observe)?;
-        Ok((outcome, (engine.name(), engine.isa()), load_time, loading, engine.timings()?))
+        let (load, loading) = (start.elapsed(), engine.loading());
+        let lesson = Lesson { plans: &plans, config, samples: &samples, checkpoints, look: LOOK };
+        let log = train(engine.as_mut(), lesson, observe)?;
+        let (device, isa, calls) = (engine.name(), engine.isa(), engine.timings()?);
+        Ok((log, Timings { device, isa, load, loading, calls, ..Timings::default() }))
     };
-    let result = match run(device, checkpoints.as_deref_mut()) {
+    let result = match train_on(device, checkpoints.as_deref_mut()) {
         Err(error) if lost(device, &error) => {
             notes.push(format!("{error}: the training ran on the CPU instead"));
             checkpoints.iter_mut().try_for_each(|c| c.restart())?;
-            run(&Device::cpu(0), checkpoints)
+            train_on(&Device::cpu(0), checkpoints.as_deref_mut())
         }
         result => result,
     };
-    let (outcome, (device, isa), load_time, loading, timings) = result?;
-    let (fusion, dam) = outcome.trained.clone();
-    let settled = settle(&samples, &outcome.reduced, &dims, config);
+    let (mut log, timings) = result?;
+    log.windows = windows;
+    let (fusion, dam) = log.kept.clone();
+    let settled = settle(&samples, &log.reduced, &dims, config);
     let model = Model {
         config: config.clone(),
         bands: dims.bands,
@@ -98,11 +70,11 @@ pub fn learn(
         sides: sides(scene, config),
         nu: settled.nu,
     };
-    Ok(Learned { model, outcome, dims, windows, device, isa, load_time, loading, timings, notes })
+    Ok(Run { model: Some(model), log: Some(log), timings, notes })
 }
 
 /// What a training sees.
-pub(super) struct Prepared {
+pub(super) struct TrainingSet {
     /// The settings, with what the pair settles.
     pub config: Config,
     /// The unit of its values.
@@ -117,12 +89,12 @@ pub(super) struct Prepared {
     start: Option<Start>,
 }
 
-pub(super) fn prepare(
+pub(super) fn training_set(
     scene: &Scene<'_>,
     survey: &Survey,
     scale: &Scale,
     config: &Config,
-) -> Result<Prepared, MethodError> {
+) -> Result<TrainingSet, MethodError> {
     config.check(scene.ms().bands)?;
     config.check_grids(&scene.rows, &scene.columns)?;
     let dims = windows::window_dims(scene, config);
@@ -137,7 +109,7 @@ pub(super) fn prepare(
     let pan_gain = sharpness::pan_gain(&samples, dims.columns.fine, config);
     let config = Config { pan_gain, ..config.sized(&dims) };
     let start = base::choose(&mut samples, &dims, &config)?;
-    Ok(Prepared { config, scale, dims, windows, samples, start })
+    Ok(TrainingSet { config, scale, dims, windows, samples, start })
 }
 
 /// Factor and constant that bring PAN of a scene to the unit of its MS, as a training on it would have them.
@@ -167,7 +139,7 @@ fn sides(scene: &Scene<'_>, config: &Config) -> usize {
 /// # Errors
 /// Settings out of range, what reading or fitting reports.
 pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<Model, MethodError> {
-    let Prepared { config, scale, dims, samples, start, .. } = prepare(scene, survey, scale, config)?;
+    let TrainingSet { config, scale, dims, samples, start, .. } = training_set(scene, survey, scale, config)?;
     let nu = settle(&samples, &[], &dims, &config).nu;
     Ok(Model {
         config,
@@ -197,7 +169,7 @@ pub fn program(
     scale: &Scale,
     config: &Config,
 ) -> Result<Arc<Program>, MethodError> {
-    let Prepared { config, dims, samples, .. } = prepare(scene, survey, scale, config)?;
+    let TrainingSet { config, dims, samples, .. } = training_set(scene, survey, scale, config)?;
     Ok(build(dims, &config, samples[0].weights.is_some(), Grain::default()).program)
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::crops::{crop_size, ten_crop};
-use super::learn::{Prepared, prepare};
-use super::{Config, Learned, MethodError, model, weights_file};
+use super::learn::{TrainingSet, training_set};
+use super::{Config, Log, MethodError, Model, Run, Timings, model, weights_file};
 use crate::graph::Shape;
 use crate::net::{Layer, NamedTensor};
 use crate::scene::{Scale, Scene, Survey};
@@ -45,27 +45,27 @@ pub fn check(dir: &Path, overwrite: bool) -> Result<(), TiffError> {
 pub fn write(
     dir: &Path,
     (scene, survey): (&Scene<'_>, &Survey),
-    learned: &Learned,
+    run: &Run,
     config: &Config,
     scale: &Scale,
     overwrite: bool,
 ) -> Result<(), MethodError> {
     check(dir, overwrite)?;
-    let prepared = prepare(scene, survey, scale, config)?;
-    let outcome = &learned.outcome;
+    let (Some(model), Some(log)) = (&run.model, &run.log) else { return Ok(()) };
+    let set = training_set(scene, survey, scale, config)?;
     let save = |name: &str, bytes: &[u8]| write_atomically(&dir.join(name), overwrite, |file| file.write_all(bytes));
-    save("config.json", format!("{:#}\n", describe(learned, &prepared.config)).as_bytes())?;
-    save("samples.safetensors", &samples(&prepared))?;
-    save("init.safetensors", &weights(&outcome.initial))?;
-    save("final.safetensors", &weights(&outcome.trained))?;
+    save("config.json", format!("{:#}\n", describe((model, log, &run.timings), &set.config)).as_bytes())?;
+    save("samples.safetensors", &samples(&set))?;
+    save("init.safetensors", &weights(&log.initial))?;
+    save("final.safetensors", &weights(&log.kept))?;
     let line = |step| serde_json::to_string(step).expect("a step is plain values") + "\n";
-    let lines: Vec<String> = outcome.steps.iter().map(line).collect();
+    let lines: Vec<String> = log.steps.iter().map(line).collect();
     Ok(save("steps.jsonl", lines.concat().as_bytes())?)
 }
 
 /// Everything that, with the pair and the steps, determines the training.
-fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
-    let Learned { dims, outcome, model, .. } = learned;
+fn describe((model, log, timings): (&Model, &Log, &Timings), config: &Config) -> serde_json::Value {
+    let dims = &log.dims;
     let scale = &model.scale;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
@@ -97,19 +97,19 @@ fn describe(learned: &Learned, config: &Config) -> serde_json::Value {
         "crop_height": crop_height,
         "crop_width": crop_width,
         "crops": crops,
-        "windows": learned.windows.iter().map(|place| [place.row, place.column]).collect::<Vec<_>>(),
-        "best_dam_epoch": outcome.dam_epoch,
-        "best_epoch": outcome.epoch,
+        "windows": log.windows.iter().map(|place| [place.row, place.column]).collect::<Vec<_>>(),
+        "best_dam_epoch": log.dam_epoch,
+        "best_epoch": log.epoch,
         "keep": config.keep,
         "seed": config.seed,
-        "device": learned.device,
-        "instruction_set": learned.isa.map(|isa| isa.to_string()),
+        "device": timings.device,
+        "instruction_set": timings.isa.map(|isa| isa.to_string()),
     })
 }
 
 /// What the samples have besides their images, by number and name: what the network adds to, `[H, W, C]` and
 /// `[h, w, C]`, and how much pixels count, `[H, W]` and `[h, w]`.
-fn samples(Prepared { dims, samples, .. }: &Prepared) -> Vec<u8> {
+fn samples(TrainingSet { dims, samples, .. }: &TrainingSet) -> Vec<u8> {
     let mut tensors: Vec<NamedTensor> = Vec::new();
     let (pan, ms) = (dims.pan(), dims.ms());
     for (k, sample) in samples.iter().enumerate() {

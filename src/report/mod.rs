@@ -38,7 +38,7 @@ pub use colours::{Channels, Colours};
 pub use losses::{Losses, Series};
 pub use map::{Map, Ramp};
 pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook, quicklook_outputs};
-pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Run, Training};
+pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Subject};
 pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};
 pub use view::{Images, View};

@@ -16,7 +16,7 @@ use super::view::{Images, View};
 use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
-use crate::method::{Config, Learned, Model, Summary};
+use crate::method::{self, Config, Model, Summary};
 use crate::quality::Thumbnail;
 use crate::scene::Scale;
 use crate::tiff::{Format, Header, TiffError, sha256, visible_json};
@@ -27,8 +27,8 @@ const OVERVIEW: usize = 512;
 /// Columns and rows of the detail that is compared by the slider, px.
 const DETAIL: [usize; 2] = [432, 270];
 
-/// A run to report on.
-pub struct Run<'a> {
+/// A run to report on, and what came of it.
+pub struct Subject<'a> {
     /// Name of the method, e.g. `trapan`.
     pub method: &'a str,
     /// The pair's files.
@@ -45,25 +45,10 @@ pub struct Run<'a> {
     pub colours: &'a Colours,
     /// File of the fused image.
     pub output: &'a Path,
-    /// Device it ran on.
-    pub device: &'a str,
-    /// What made the result, unless that is an image as a whole.
-    pub model: Option<&'a Model>,
-    /// Settings and result, if a network was trained.
-    pub training: Option<Training<'a>>,
+    /// What it did.
+    pub run: &'a method::Run,
     /// Seconds per part of the run, in order; the last one is the total.
     pub seconds: Vec<(&'static str, Duration)>,
-}
-
-/// A training to report on.
-#[derive(Clone, Copy)]
-pub struct Training<'a> {
-    /// Settings.
-    pub config: &'a Config,
-    /// What came of it.
-    pub learned: &'a Learned,
-    /// Time of the calls that applied its result, where it was taken.
-    pub applied: &'a [Timing],
 }
 
 /// The report of a run; see the [module](super) for its JSON.
@@ -212,11 +197,12 @@ impl Report {
     ///
     /// # Errors
     /// A part without extent, of which there is no picture.
-    pub fn new(run: Run) -> Result<Self, ReportError> {
-        let images = &run.images;
-        let names = bands::names(run.bands, images.bands);
+    pub fn new(subject: Subject<'_>) -> Result<Self, ReportError> {
+        let Subject { method, inputs, bands, warnings, scale, images, colours, output, run, seconds } = subject;
+        let (images, method::Run { model, log, timings, .. }) = (&images, run);
+        let names = bands::names(bands, images.bands);
         let (overview, detail) = (View::overview(images, OVERVIEW), View::detail(images, DETAIL));
-        let outcome = run.training.map(|t| &t.learned.outcome);
+        let trained = model.as_ref().filter(|_| log.is_some()).map(|model| &model.config);
         let version = |name: &str, value: String| (name.to_owned(), Value::from(value));
         Ok(Self {
             schema: SCHEMA,
@@ -226,44 +212,39 @@ impl Report {
             ]
             .into_iter()
             .collect(),
-            method: run.method.to_owned(),
-            inputs: run.inputs,
-            output: run.output.display().to_string(),
-            warnings: run.warnings.to_vec(),
-            notes: run.model.iter().flat_map(|model| notes(model)).collect(),
-            device: run.device.to_owned(),
-            instruction_set: run.training.and_then(|t| t.learned.isa).map(|isa| isa.to_string()),
-            seed: run.training.map(|t| t.config.seed),
-            settings: run.training.map(|t| t.config.clone()),
-            scale: *run.scale,
-            result: outcome.map(|o| Kept {
+            method: method.to_owned(),
+            inputs,
+            output: output.display().to_string(),
+            warnings: warnings.to_vec(),
+            notes: model.iter().flat_map(notes).collect(),
+            device: timings.device.clone(),
+            instruction_set: timings.isa.map(|isa| isa.to_string()),
+            seed: trained.map(|config| config.seed),
+            settings: trained.cloned(),
+            scale: *scale,
+            result: log.as_ref().map(|o| Kept {
                 dam_epoch: o.dam_epoch,
                 dam_loss: o.dam_loss,
                 epoch: o.epoch,
                 full_loss: o.best_full,
             }),
-            fusion: run.model.map(Model::summary),
-            losses: outcome.map(|o| Losses::of(&o.steps)),
-            seconds: run.seconds.iter().map(|(part, time)| (*part, time.as_secs_f64())).collect(),
-            profile: run
-                .training
-                .iter()
-                .flat_map(|t| t.learned.timings.iter().chain(t.applied))
-                .map(Profiled::of)
-                .collect(),
+            fusion: model.as_ref().map(Model::summary),
+            losses: log.as_ref().map(|log| Losses::of(&log.steps)),
+            seconds: seconds.iter().map(|(part, time)| (*part, time.as_secs_f64())).collect(),
+            profile: timings.calls.iter().map(Profiled::of).collect(),
             pictures: Placed {
-                colours: run.colours.clone(),
+                colours: colours.clone(),
                 overview_step: overview.step,
                 detail_origin: detail.origin,
                 detail_size: [detail.width, detail.height],
             },
-            spectra: sample(images, run.colours),
+            spectra: sample(images, colours),
             tables: vec![bands::table(&names, images)],
             added: added(&overview, images.bands),
             maps: Vec::new(),
             bands: names,
-            overview: pictures(&overview, run.colours)?,
-            detail: pictures(&detail, run.colours)?,
+            overview: pictures(&overview, colours)?,
+            detail: pictures(&detail, colours)?,
         })
     }
 

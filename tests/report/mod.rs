@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use trapan::method::{Run, Timings};
 use trapan::quality::Thumbnail;
 use trapan::report::picture::{Picture, Stretch};
 use trapan::report::{
-    Better, Colours, Column, Images, Inputs, Map, Ramp, Report, Row, Run, Table, View, check_quicklook, quicklook,
+    Better, Colours, Column, Images, Inputs, Map, Ramp, Report, Row, Subject, Table, View, check_quicklook, quicklook,
 };
 use trapan::scene::Scale;
 use trapan::tiff::{Header, Raster, Sample};
@@ -68,7 +69,8 @@ impl Scene {
         let names = ["</style><script>alert(1)</script>", "b & \"c\"", "red", "nir"].map(|n| Some(n.to_owned()));
         let colours = Colours::of(&images, &names, None);
         let warning = "<img src=http://example.com/x.png onerror=alert(1)>".to_owned();
-        let mut report = Report::new(Run {
+        let timings = Timings { device: "CPU".into(), ..Timings::default() };
+        let mut report = Report::new(Subject {
             method: "gsa",
             inputs: Inputs::of(&self.pan, &self.pan, 4).expect("no file to read"),
             bands: &names,
@@ -77,9 +79,7 @@ impl Scene {
             images,
             colours: &colours,
             output: Path::new("out/fused.tif"),
-            device: "CPU",
-            model: None,
-            training: None,
+            run: &Run { timings, ..Run::default() },
             seconds: vec![("read", Duration::from_millis(20)), ("total", Duration::from_millis(50))],
         })
         .expect("a report");

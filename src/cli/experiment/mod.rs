@@ -11,7 +11,7 @@ use trapan::compare::Contest;
 use trapan::compare::experiment::Study;
 use trapan::engine::{Device, Options};
 use trapan::method::config::Profile;
-use trapan::method::{Config, MethodError};
+use trapan::method::{self, Config, MethodError};
 use trapan::quality::Phase;
 use trapan::report::{self, Better, Column, Table};
 use trapan::scene::{Pair, Scale};
@@ -19,7 +19,8 @@ use trapan::tiff::{Format, Output, check_outputs, sha256};
 
 use super::args::{DeviceArgs, MethodArgs, named};
 use super::inputs::{InputArgs, Matched};
-use super::{CliError, Talk, progress, table, terminal};
+use super::progress::{self, Bar};
+use super::{CliError, Talk, table, terminal};
 use log::{Key, Log, Scores};
 
 /// Arguments of `experiment`.
@@ -132,13 +133,16 @@ fn train(
     device: &Device,
     talk: Talk,
 ) -> Result<Option<Scores>, CliError> {
-    match progress::fuse(pair, scale, config, device, Options::default(), talk) {
-        Ok(fused) => Ok(Some(contest.full(&fused.hrms)?.0.into())),
-        Err(CliError::Method(error @ MethodError::Diverged { .. })) => {
+    let mut bar = Bar::new(pair.rows.fine, talk);
+    let fused = method::fuse(pair, scale, config, device, Options::default(), &mut bar);
+    drop(bar);
+    match fused {
+        Ok((fused, _)) => Ok(Some(contest.full(&fused.hrms)?.0.into())),
+        Err(error @ MethodError::Diverged { .. }) => {
             talk.say(format_args!("warning: {error}"));
             Ok(None)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 

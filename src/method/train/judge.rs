@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FUSION, Kept, Run};
+use super::{FUSION, Kept, Trainer};
 use crate::graph::Step;
 use crate::method::{MethodError, Sample};
 
@@ -61,7 +61,7 @@ impl Judgement {
     }
 }
 
-impl Run<'_> {
+impl Trainer<'_> {
     /// Adds the weights after an epoch to their mean: exponential, and from the first epoch on without bias.
     pub(super) fn average(&mut self, weights: &[f32]) {
         self.done.averaged += 1;

@@ -16,14 +16,19 @@ use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Rounds, Stream};
-use super::{MethodError, Plans, Sample};
+use super::windows::Place;
+use super::{Dims, MethodError, Plans, Sample};
 use crate::engine::Engine;
 use crate::graph::Step;
 use crate::kernels::turn::{self, TURNS};
 use crate::net::{self, Layer};
 
-/// Result of a training.
-pub struct Outcome {
+/// How a training went, and the weights it kept.
+pub struct Log {
+    /// Sizes of a training window.
+    pub dims: Dims,
+    /// The windows; none where the samples were handed over.
+    pub windows: Vec<Place>,
     /// All steps in order.
     pub steps: Vec<StepRecord>,
     /// Epoch whose degradation network was kept.
@@ -41,7 +46,7 @@ pub struct Outcome {
     /// Weights at the start: fusion network, degradation network.
     pub initial: (Vec<Layer>, Vec<Layer>),
     /// Weights kept.
-    pub trained: (Vec<Layer>, Vec<Layer>),
+    pub kept: (Vec<Layer>, Vec<Layer>),
     /// Time for the preparation and the degradation network.
     pub dam_time: Duration,
     /// Time for the alternating stage.
@@ -49,7 +54,7 @@ pub struct Outcome {
 }
 
 /// What to train, and on what.
-pub struct Job<'a> {
+pub struct Lesson<'a> {
     /// The program.
     pub plans: &'a Plans,
     /// Its settings.
@@ -74,11 +79,11 @@ pub const LOOK: Duration = Duration::from_millis(50);
 /// when `observe` breaks, what the device reports, checkpoints that cannot be read or written.
 pub fn train(
     engine: &mut dyn Engine,
-    job: Job<'_>,
+    lesson: Lesson<'_>,
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Outcome, MethodError> {
+) -> Result<Log, MethodError> {
     let start = Instant::now();
-    let Job { plans, config, samples, checkpoints, look } = job;
+    let Lesson { plans, config, samples, checkpoints, look } = lesson;
     let (bands, dam_width) = plans.dam.shape();
     let fusion = net::init_fusion(
         plans.fusion.shape(),
@@ -99,7 +104,7 @@ pub fn train(
     let crops = ten_crop(shape.h(), shape.w());
     let saving =
         checkpoints.map(|files| Saving { identity: checkpoint::identity(engine, &plans.dims, config, samples), files });
-    let mut run = Run {
+    let mut run = Trainer {
         engine,
         plans,
         config,
@@ -125,9 +130,9 @@ pub fn train(
     let dam_time = start.elapsed();
     run.fusion()?;
     let reduced = run.fused_reduced()?;
-    let Run { engine, kept: [kept_dam, kept], done, full, .. } = run;
+    let Trainer { engine, kept: [kept_dam, kept], done, full, .. } = run;
     let weights = [engine.read(plans.fusion.whole)?, engine.read(plans.dam.whole)?];
-    let trained = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
+    let weights_kept = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
     let fusion_time = start.elapsed() - dam_time;
     let (dam_epoch, dam_loss) = kept_dam.map_or((config.dam_epochs, f64::NAN), |k| (k.epoch, k.loss));
     let best_full = kept.as_ref().map(|k| k.loss);
@@ -135,7 +140,9 @@ pub fn train(
     let epoch = kept.filter(|_| config.keep != Keep::Last).map_or(config.epochs, |k| k.epoch);
     let initial = (fusion, dam);
     let Position { steps, judgement, .. } = done;
-    Ok(Outcome {
+    Ok(Log {
+        dims: plans.dims,
+        windows: Vec::new(),
         steps,
         dam_epoch,
         dam_loss,
@@ -144,7 +151,7 @@ pub fn train(
         judgement,
         reduced,
         initial,
-        trained,
+        kept: weights_kept,
         dam_time,
         fusion_time,
     })
@@ -180,7 +187,7 @@ const JUDGED: u32 = 25;
 const DAM: usize = 0;
 const FUSION: usize = 1;
 
-struct Run<'a> {
+struct Trainer<'a> {
     engine: &'a mut dyn Engine,
     plans: &'a Plans,
     config: &'a Config,
@@ -208,7 +215,7 @@ struct Run<'a> {
     mean: Vec<f32>,
 }
 
-impl Run<'_> {
+impl Trainer<'_> {
     /// Trains the degradation network; leaves its best weights on the engine.
     fn dam(&mut self) -> Result<(), MethodError> {
         let epochs = self.config.dam_epochs;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kept, Run};
+use super::{Kept, Trainer};
 use crate::graph::Tensor;
 use crate::method::MethodError;
 use crate::method::checkpoint::{Checkpoint, device};
@@ -10,7 +10,7 @@ use crate::method::checkpoint::{Checkpoint, device};
 /// The mean of the fusion weights, as checkpoints name it.
 const MEAN: &str = "mean";
 
-impl Run<'_> {
+impl Trainer<'_> {
     /// Between two epochs: saves a checkpoint when it is time or the user wants to stop, and stops.
     pub(super) fn pause(&mut self) -> Result<(), MethodError> {
         if self.stop || self.saving.as_ref().is_some_and(|s| s.files.due()) {

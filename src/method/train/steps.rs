@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::{DAM, FUSION, Kept, Phase, Queued, Run, StepRecord};
+use super::{DAM, FUSION, Kept, Phase, Queued, StepRecord, Trainer};
 use crate::graph::{PlanId, Step};
 use crate::method::MethodError;
 use crate::method::crops::{CROPS, Crop};
 
-impl Run<'_> {
+impl Trainer<'_> {
     /// Puts a sample on the engine and prepares it for one network or for both.
     pub(super) fn show(&mut self, sample: usize, both: bool) -> Result<(), MethodError> {
         if self.shown.is_some_and(|(shown, prepared)| shown == sample && (prepared || !both)) {
