@@ -113,7 +113,7 @@ impl Device {
     /// form wherever the channels fit.
     pub fn with_convolution(self, convolution: Convolution) -> Result<Self, EngineError> {
         match self {
-            Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_convolution(convolution))),
+            Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_faster_forms(convolution == Convolution::Winograd))),
             Self::Cpu { .. } if convolution == Convolution::Direct => {
                 Err(EngineError::Convolution { device: self.to_string(), convolution })
             }

@@ -1,7 +1,7 @@
 //! Kernels: one computation with its shader, its textbook reference and its
 //! fast CPU form under one name.
 
-use super::{PlanBuilder, Shape, Step};
+use super::{PlanBuilder, Shader, Shape, Step};
 
 /// Number types the references are written for.
 pub trait Real: num_traits::Float + num_traits::FromPrimitive + std::iter::Sum + Send + Sync + 'static {
@@ -86,16 +86,6 @@ impl Shapes<'_> {
     pub fn params<P: bytemuck::Pod>(&self) -> P {
         bytemuck::pod_read_unaligned(self.params)
     }
-}
-
-/// How a call is put on a GPU.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Launch {
-    /// `const NAME: u32` lines written before the shader: sizes of register
-    /// tiles, which WGSL `override` cannot set.
-    pub consts: Vec<(&'static str, u32)>,
-    /// Workgroups per dimension, each at most 65535.
-    pub grid: [u32; 3],
 }
 
 /// One argument's elements during a CPU call.
@@ -236,18 +226,6 @@ pub struct Reference {
     pub f64: fn(&mut Args<'_, f64>),
 }
 
-/// Another GPU form of a kernel for the calls it fits, with the same arguments and checked
-/// against the same reference. Results are f32.
-#[derive(Clone, Copy)]
-pub struct Form {
-    /// Shader text.
-    pub source: &'static str,
-    /// WGSL entry point.
-    pub entry: &'static str,
-    /// Constants and grid of a call; `None` if the form does not fit its shapes.
-    pub launch: fn(&Shapes<'_>) -> Option<Launch>,
-}
-
 /// Values a test case gives to one argument instead of random ones.
 pub type Fill = (&'static str, Vec<f32>);
 
@@ -288,16 +266,12 @@ pub struct Kernel {
     pub name: &'static str,
     /// Shader file stem and family name.
     pub family: &'static str,
-    /// Shader text, as it stands in `shaders/`.
-    pub source: &'static str,
-    /// WGSL entry point.
-    pub entry: &'static str,
+    /// The computation on a GPU.
+    pub shader: Shader,
     /// Arguments, in the order of [`Args`].
     pub args: &'static [Arg],
     /// Says what is wrong with the shapes of a call, if anything.
     pub shapes: fn(&Shapes<'_>) -> Result<(), String>,
-    /// Constants and grid of a call.
-    pub launch: fn(&Shapes<'_>) -> Launch,
     /// Most terms summed into one output element: sets the tolerance of checks.
     pub terms: fn(&Shapes<'_>) -> usize,
     /// Floating-point operations of a call, for benchmarks and profiles.
@@ -306,11 +280,6 @@ pub struct Kernel {
     pub reference: Reference,
     /// Fast form, where it pays.
     pub cpu: Option<CpuFn>,
-    /// Form on f16 matrices with f32 sums, where it pays; the types of matrices and their
-    /// size `T` are written before its text.
-    pub half: Option<Form>,
-    /// Form in f32 with fewer multiplications, where it pays.
-    pub winograd: Option<Form>,
     /// Test cases: odd shapes on purpose.
     pub cases: fn() -> Vec<Case>,
 }

@@ -11,12 +11,14 @@ mod floats;
 mod kernel;
 mod memory;
 mod plan;
+mod shader;
 mod step;
 mod tensor;
 
 pub use check::{CheckError, Limits};
 pub(crate) use floats::Floats;
-pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Form, Isa, Kernel, Launch, Real, Reference, Shapes};
+pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Isa, Kernel, Real, Reference, Shapes};
 pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
+pub use shader::{Form, Launch, Needs, Shader, When};
 pub use step::{MAX_CROPS, Step};
 pub use tensor::{Role, Shape, Tensor, TensorInfo};

@@ -25,9 +25,9 @@ impl Call {
         f(&Shapes { args: &args, params: &self.params })
     }
 
-    /// Constants and grid on a GPU.
+    /// Constants and grid of the kernel's own shader.
     pub fn launch(&self) -> Launch {
-        self.with_shapes(self.kernel.launch)
+        self.with_shapes(self.kernel.shader.launch)
     }
 
     /// Floating-point operations.

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::engine::{Engine, EngineError, Precision};
-use crate::graph::{Access, Args, Call, Case, Kernel, PlanId, Program, ProgramBuilder, Step, Tensor};
+use crate::graph::{Access, Args, Call, Case, Form, Kernel, PlanId, Program, ProgramBuilder, Step, Tensor, When};
 
 /// Rounding of f32.
 const EPS: f64 = f32::EPSILON as f64;
@@ -70,18 +70,13 @@ pub fn compare(arg: &'static str, found: &[f32], wanted: &[f64], relative: f64) 
     worst.map_or(Ok(()), |(_, m)| Err(Mismatch { count, of: found.len(), ..m }))
 }
 
-/// Tolerance of the f16 forms. Each factor is rounded by at most 2^-11 of itself, a product
-/// of two by 2^-11 · √(2/3) on average; such errors add up like the products themselves, so
-/// that their share of a sum does not grow with its terms. Eight times 2^-11 leaves room for
-/// the worst of a million sums.
-const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
-
-/// Tolerance of a call against the f64 reference.
+/// Tolerance of a call against the f64 reference: the kernel's own, or that of its forms that
+/// a device of this precision may take.
 pub fn tolerance(call: &Call, precision: Precision) -> f64 {
-    if precision == Precision::F16 && call.kernel.half.is_some() {
-        return HALF_TOLERANCE;
-    }
-    SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt()
+    let own = SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt();
+    let taken = |form: &&Form| form.when != When::F16 || precision == Precision::F16;
+    let forms = call.kernel.shader.forms.iter().filter(taken);
+    forms.filter_map(|form| form.tolerance).fold(own, f64::max)
 }
 
 /// A case made ready: a program with one plan of one call, and its inputs.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pipeline::{Forms, Pipeline};
-use crate::engine::{Convolution, EngineError, Precision};
-use crate::graph::Limits;
+use crate::engine::{EngineError, Precision};
+use crate::graph::{Limits, Needs};
 
 /// What sort of device an adapter is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,22 +60,21 @@ pub struct Adapter {
     pub half: Result<u32, String>,
 }
 
-/// Bytes of workgroup memory the f16 forms take, rounded up.
-const HALF_MEMORY: u32 = 32 << 10;
-
-/// What the f16 forms need of an adapter.
-const HALF: wgpu::Features =
+/// What products of matrices need of an adapter, besides workgroup memory.
+const MATRICES: wgpu::Features =
     wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP).union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
-fn half(adapter: &wgpu::Adapter) -> Result<u32, String> {
-    let missing = HALF - adapter.features();
+/// Size of the matrices of [`Needs::Matrices`], or what is missing.
+fn matrices(adapter: &wgpu::Adapter) -> Result<u32, String> {
+    let missing = MATRICES - adapter.features();
     if !missing.is_empty() {
         let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
         return Err(names.join(", "));
     }
     let memory = adapter.limits().max_compute_workgroup_storage_size;
-    if memory < HALF_MEMORY {
-        return Err(format!("workgroup memory: {memory} bytes of {HALF_MEMORY}"));
+    let wanted = Needs::Matrices.memory();
+    if memory < wanted {
+        return Err(format!("workgroup memory: {memory} bytes of {wanted}"));
     }
     use wgpu::CooperativeScalarType::{F16, F32};
     let offered = adapter.cooperative_matrix_properties();
@@ -114,7 +113,7 @@ impl Adapter {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             features: features.into_iter().filter(|(f, _)| has.contains(*f)).map(|(_, name)| name).collect(),
-            half: half(handle),
+            half: matrices(handle),
         }
     }
 }
@@ -214,17 +213,17 @@ impl Gpu {
 
     fn connect(adapter: Adapter, handle: wgpu::Adapter) -> Result<Self, EngineError> {
         let refuse = |reason: String| EngineError::Open { adapter: adapter.to_string(), reason };
-        let (memory, threads) = (adapter.workgroup_memory, adapter.workgroup_threads);
-        if memory < 16 << 10 || threads < 256 {
+        let (memory, threads, least) = (adapter.workgroup_memory, adapter.workgroup_threads, Needs::Nothing.memory());
+        if memory < least || threads < 256 {
             return Err(refuse(format!(
-                "it has {memory} bytes and {threads} threads per workgroup, 16384 and 256 are needed"
+                "it has {memory} bytes and {threads} threads per workgroup, {least} and 256 are needed"
             )));
         }
         let optional = handle.features() & OPTIONAL;
         let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("trapan"),
             // Each costs nothing unless asked for.
-            required_features: if adapter.half.is_ok() { HALF | optional } else { optional },
+            required_features: if adapter.half.is_ok() { MATRICES | optional } else { optional },
             experimental_features: match adapter.half {
                 // SAFETY: the matrices are used as wgpu's own examples do: loaded from and
                 // stored to workgroup memory within bounds, in uniform control flow.
@@ -248,7 +247,7 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
-        let forms = Forms { half: None, winograd: true };
+        let forms = Forms { faster: true, half: None };
         let shared = Shared { adapter, handle, device, queue, uniforms, pipelines: Mutex::default(), failure };
         Ok(Self { shared: Arc::new(shared), cache: None, forms })
     }
@@ -293,9 +292,9 @@ impl Gpu {
         Ok(Self { forms: Forms { half, ..self.forms }, ..self })
     }
 
-    /// The same device with the convolutions in a form, where they are in f32.
-    pub fn with_convolution(self, convolution: Convolution) -> Self {
-        Self { forms: Forms { winograd: convolution == Convolution::Winograd, ..self.forms }, ..self }
+    /// The same device with or without the forms that are [`Faster`](crate::graph::When::Faster).
+    pub fn with_faster_forms(self, faster: bool) -> Self {
+        Self { forms: Forms { faster, ..self.forms }, ..self }
     }
 
     /// The forms of kernels it takes where they fit.

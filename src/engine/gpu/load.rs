@@ -1,6 +1,6 @@
 //! Puts a program on a device: everything a run needs, made once.
 
-use super::pipeline::{Compiled, Shader, compile_all};
+use super::pipeline::{Chosen, Compiled, compile_all};
 use super::{Gpu, Pipeline};
 use crate::engine::{EngineError, Loading};
 use crate::graph::{Call, Program, Step, Tensor};
@@ -115,8 +115,8 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
         .plans()
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
-                let shader = Shader::choose(call, gpu.forms());
-                let Pipeline { compute, tensors } = &pipelines[&shader.key()];
+                let chosen = Chosen::of(call, gpu.forms());
+                let Pipeline { compute, tensors } = &pipelines[&chosen.key()];
                 let entries: Vec<_> = call
                     .kernel
                     .args
@@ -142,7 +142,7 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
                         entries: &entries,
                     }),
                     params: slots.next().expect("as many slots as calls"),
-                    grid: shader.launch.grid,
+                    grid: chosen.launch.grid,
                     label: call.label.clone(),
                     work: work(call),
                 }

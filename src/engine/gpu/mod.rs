@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use device::{Adapter, Gpu, Kind, Pick, adapters};
 use pipeline::Pipeline;
-pub use pipeline::{Forms, Shader};
+pub use pipeline::{Chosen, Forms};
 use timer::Timer;
 
 use super::{Engine, EngineError, Loading, Options, Timing};

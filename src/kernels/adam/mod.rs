@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::adam as reference_adam;
 
-use super::{grid, reference, same, wave, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Step, Tensor};
+use super::{groups, reference, same, wave, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Step, Tensor};
 
 /// The optimiser's constants.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -53,17 +53,13 @@ pub struct Params {
 pub static ADAM: Kernel = Kernel {
     name: "adam",
     family: "adam",
-    source: wgsl!("adam.wgsl"),
-    entry: "adam",
+    shader: Shader::new(wgsl!("adam.wgsl"), "adam", |s| groups(s.get(0).len().div_ceil(64))),
     args: &[Arg::update(0, "w"), Arg::read(1, "g"), Arg::update(2, "m"), Arg::update(3, "v")],
     shapes: |s| (1..4).try_for_each(|i| same("gradient or state", s.get(i), s.get(0))),
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(0).len().div_ceil(64)) },
     terms: |_| 4,
     flops: |s| 12 * s.get(0).len(),
     reference: reference!(reference::adam_args),
     cpu: Some(cpu::adam),
-    half: None,
-    winograd: None,
     cases,
 };
 

@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
 
-use super::{grid, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, MAX_CROPS, PlanBuilder, Role, Shape, Step, Tensor};
+use super::{groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, MAX_CROPS, PlanBuilder, Role, Shader, Shape, Step, Tensor};
 
 /// Parameters of all kernels; `struct Params` of `shaders/image.wgsl`.
 #[repr(C)]
@@ -30,20 +30,16 @@ pub struct Params {
 pub static DETAIL: Kernel = Kernel {
     name: "detail",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "detail",
+    shader: Shader::new(wgsl!("image.wgsl"), "detail", |s| groups(s.get(2).len().div_ceil(64))),
     args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
     shapes: |s| {
         same("pan", s.get(0), s.get(1).with_c(1))?;
         same("d", s.get(2), s.get(1))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(2).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |s| s.get(2).len(),
     reference: reference!(reference::detail_args),
     cpu: Some(cpu::detail),
-    half: None,
-    winograd: None,
     cases: detail_cases,
 };
 
@@ -51,20 +47,16 @@ pub static DETAIL: Kernel = Kernel {
 pub static FEATURES: Kernel = Kernel {
     name: "features",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "features",
+    shader: Shader::new(wgsl!("image.wgsl"), "features", |s| groups(s.get(1).len().div_ceil(64))),
     args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
     shapes: |s| {
         same("pan", s.get(0), s.get(1).with_c(1))?;
         same("d", s.get(2), s.get(1).with_c(2 * s.get(1).c()))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |s| s.get(1).len(),
     reference: reference!(reference::features_args),
     cpu: Some(cpu::features),
-    half: None,
-    winograd: None,
     cases: features_cases,
 };
 
@@ -72,21 +64,17 @@ pub static FEATURES: Kernel = Kernel {
 pub static CROP: Kernel = Kernel {
     name: "crop",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "crop",
+    shader: Shader::new(wgsl!("image.wgsl"), "crop", |s| groups(s.get(1).len().div_ceil(64))),
     args: &[Arg::read(3, "x"), Arg::write(4, "y")],
     shapes: |s| {
         let (x, y) = (s.get(0), s.get(1));
         let fits = x.n() == 1 && y.n() <= MAX_CROPS && y.h() <= x.h() && y.w() <= x.w() && y.c() == x.c();
         if fits { Ok(()) } else { Err(format!("cannot take crops {y:?} from {x:?}")) }
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |_| 0,
     reference: reference!(reference::crop_args),
     cpu: Some(cpu::crop),
-    half: None,
-    winograd: None,
     cases: crop_cases,
 };
 
