@@ -6,12 +6,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use trapan::bench::suite::{self, Trial};
 use trapan::engine::gpu::{Chosen, Gpu, GpuEngine, Pick, adapters};
 use trapan::engine::{Convolution, CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
-use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor, When};
+use trapan::graph::{Access, AnyStep, PlanId, Program, ProgramBuilder, Role, Shape, Tensor, When};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::{Compared, l2};
-use trapan::kernels::suite::{self, Trial};
+use trapan::kernels::{Isa, Step};
 
 use crate::support::devices::{gpus, software, trials};
 use crate::support::skipped;
@@ -123,7 +124,7 @@ fn outputs(trial: &Trial, engine: &mut dyn Engine) -> Result<Vec<Vec<u32>>, Engi
     for (i, values) in &trial.inputs {
         engine.write(call.args[*i].expect("inputs are present"), values)?;
     }
-    engine.run(trial.plan, 0..1, &trial.step)?;
+    engine.run(trial.plan, 0..1, &*trial.step)?;
     let written = call.kernel.args.iter().zip(&call.args).filter(|(arg, _)| arg.access != Access::Read);
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
     written.map(|(_, tensor)| Ok(bits(engine.read(tensor.expect("outputs are present"))?))).collect()
@@ -316,7 +317,7 @@ impl Engine for Faulty {
         self.inner.write(tensor, data)
     }
 
-    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError> {
         if self.fault == Fault::NotRun { Ok(()) } else { self.inner.run(plan, calls, step) }
     }
 

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use naga::proc::{GlobalCtx, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Handle, Module, StorageAccess, StructMember, Type, TypeInner};
+use trapan::bench::suite::Trial;
 use trapan::engine::gpu::{Chosen, Forms};
-use trapan::graph::{Access, Form, Kernel, MAX_CROPS, Needs, Step};
+use trapan::graph::{Access, Form, Kernel, Needs};
 use trapan::kernels;
-use trapan::kernels::suite::Trial;
+use trapan::kernels::{MAX_CROPS, Step};
 
 use crate::support::devices::trials;
 
@@ -254,6 +255,34 @@ fn words_stay_where_they_belong() {
         }
     }
     assert!(wrong.is_empty(), "not here:\n{}", wrong.join("\n"));
+}
+
+/// The rooms of the compute engine name only those below them.
+#[test]
+fn rooms_name_only_rooms_below() {
+    let rooms: [(&str, &[&str]); 5] = [
+        ("graph", &[]),
+        ("filter", &[]),
+        ("kernels", &["graph"]),
+        ("net", &["graph", "kernels"]),
+        // The CPU engine picks the instruction set of the kernels, and memory that suits it.
+        ("engine", &["graph", "kernels"]),
+    ];
+    let mut wrong = Vec::new();
+    for (room, below) in rooms {
+        for path in files(&root().join("src").join(room)) {
+            let text = std::fs::read_to_string(&path).expect("source is readable");
+            for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
+                let named = line.split("crate::").skip(1).map(|rest| {
+                    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("split gives one at least")
+                });
+                if named.filter(|name| *name != room && !below.contains(name)).count() > 0 {
+                    wrong.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not from here:\n{}", wrong.join("\n"));
 }
 
 fn root() -> &'static Path {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
 use super::{Convolution, CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
-use crate::graph::{Grain, Isa, Program};
+use crate::graph::{Grain, Program};
+use crate::kernels::Isa;
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu`, `cpu:ISA` or `software`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,8 @@ pub use device::{Device, DeviceChoice};
 pub use gpu::GpuEngine;
 pub use timing::Timing;
 
-use crate::graph::{CheckError, Isa, PlanId, Step, Tensor};
+use crate::graph::{AnyStep, CheckError, PlanId, Tensor};
+use crate::kernels::Isa;
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +195,7 @@ pub trait Engine {
     ///
     /// # Errors
     /// What the device reports, possibly at a later call.
-    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError>;
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError>;
 
     /// Waits, and takes the log: the watched tensors of each complete run since
     /// the last call, in order, one after another.

@@ -7,14 +7,19 @@
 pub mod adam;
 pub mod ceiling;
 pub mod conv2d;
+mod floats;
 pub mod image;
 mod isa;
 pub mod loss;
 pub mod mlp;
 pub mod resample;
-pub mod suite;
+mod step;
 mod tile;
 pub mod turn;
+
+pub(crate) use floats::Floats;
+pub use isa::Isa;
+pub use step::{MAX_CROPS, Step};
 
 use crate::graph::{Kernel, Launch, Shape, Shapes};
 

@@ -13,7 +13,8 @@ use super::view::View;
 use super::windows::{self, Place};
 use super::{Checkpoints, Config, Dims, Job, LOOK, MethodError, Model, Outcome, Progress, sharpness, train, units};
 use crate::engine::{Device, EngineError, Loading, Options, Timing};
-use crate::graph::{Grain, Isa, Program};
+use crate::graph::{Grain, Program};
+use crate::kernels::Isa;
 use crate::raster::{Scale, Scene, Survey};
 
 /// What a training did.

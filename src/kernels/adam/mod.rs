@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::adam as reference_adam;
 
-use super::{groups, reference, same, wave, wgsl};
-use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Step, Tensor};
+use super::{Step, groups, reference, same, wave, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// The optimiser's constants.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::{Params, winograd};
-use crate::graph::{Args, Isa, Shape};
+use crate::graph::{Args, Shape};
+use crate::kernels::isa::Isa;
 
 /// One convolution: input, weights and what happens on the way out.
 pub(super) struct Job<'a> {
@@ -29,14 +30,16 @@ impl<'a> Job<'a> {
     }
 }
 
-pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn forward(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (x, co) = (args.shape(0), args.shape(3).c());
     let (weights, bias) = args.read(1).split_at(9 * x.c() * co);
     let (add, relu) = (args.maybe(2), args.params::<Params>().relu == 1);
     Job { weights, bias, add, relu, ..Job::new(args.read(0), x, co) }.run(isa, args.write(3));
 }
 
-pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_input(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (dy, ci, w) = (args.shape(0), args.shape(4).c(), args.read(1));
     let (weights, bias) = (&flipped(w, ci, dy.c()), &vec![0.0; ci]);
     let (add, mask) = (args.maybe(2), args.maybe(3));
@@ -63,7 +66,8 @@ pub(super) struct Pair<'a> {
     pub co: usize,
 }
 
-pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (x, co, len) = (args.shape(0), args.shape(1).c(), args.shape(2).c());
     let rows = args.params::<Params>().rows as usize;
     let (h, w, ci) = (x.h(), x.w(), x.c());

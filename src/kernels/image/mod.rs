@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
 
-use super::{groups, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, MAX_CROPS, PlanBuilder, Role, Shader, Shape, Step, Tensor};
+use super::{MAX_CROPS, Step, groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Parameters of all kernels; `struct Params` of `shaders/image.wgsl`.
 #[repr(C)]

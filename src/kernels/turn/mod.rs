@@ -11,8 +11,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::turn as reference_turn;
 
-use super::{groups, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Step, Tensor};
+use super::{Step, groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Symmetries of the square.
 pub const TURNS: usize = 8;

@@ -18,7 +18,7 @@ use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Rounds, Stream};
 use super::{MethodError, Model, Sample};
 use crate::engine::Engine;
-use crate::graph::Step;
+use crate::kernels::Step;
 use crate::kernels::turn::{self, TURNS};
 use crate::net::{self, Layer};
 

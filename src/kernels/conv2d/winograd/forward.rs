@@ -9,9 +9,9 @@ use super::transform::{input_row, output, output_columns, output_row, transform_
 use super::{
     Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
 };
-use crate::graph::{Floats, Isa};
+use crate::kernels::Floats;
 use crate::kernels::conv2d::cpu::Job;
-use crate::kernels::isa::{Level, dispatch};
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Tiles multiplied at once: what a register tile takes, so that a line's six places of
 /// weights stay in the first cache beside them.

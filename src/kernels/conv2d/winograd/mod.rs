@@ -23,7 +23,7 @@ mod weight;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::graph::Floats;
+use crate::kernels::Floats;
 use crate::kernels::isa::Level;
 use crate::kernels::tile::Tile;
 use prefetch::Soon;

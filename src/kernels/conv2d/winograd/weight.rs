@@ -7,9 +7,8 @@ use super::transform::{gradient_columns, gradient_row, input_row, transform_back
 use super::{
     Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
 };
-use crate::graph::Isa;
 use crate::kernels::conv2d::cpu::Pair;
-use crate::kernels::isa::{Level, dispatch};
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Tiles summed at once. With 8 the sums are loaded and stored too often, with 32 they leave the
 /// first cache: a quarter and a twelfth longer.

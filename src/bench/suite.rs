@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::engine::{Engine, EngineError, Precision};
-use crate::graph::{Access, Args, Call, Case, Form, Kernel, PlanId, Program, ProgramBuilder, Step, Tensor, When};
+use crate::graph::{Access, AnyStep, Args, Call, Case, Form, Kernel, PlanId, Program, ProgramBuilder, Tensor, When};
+use crate::kernels;
 
 /// Rounding of f32.
 const EPS: f64 = f32::EPSILON as f64;
@@ -88,7 +89,7 @@ pub struct Trial {
     /// Inputs by argument position.
     pub inputs: Vec<(usize, Vec<f32>)>,
     /// Step values.
-    pub step: Step,
+    pub step: Arc<dyn AnyStep + Send + Sync>,
 }
 
 impl Trial {
@@ -111,7 +112,7 @@ impl Trial {
             let mut random = |len| (0..len).map(|_| rng.next_u32() as f32 / 2f32.powi(31) - 1.0).collect();
             inputs.push((i, given.unwrap_or_else(|| random(tensor.shape().len()))));
         }
-        Self { program: Arc::new(program), plan, inputs, step: case.step }
+        Self { program: Arc::new(program), plan, inputs, step: case.step.clone() }
     }
 
     /// The only call.
@@ -135,7 +136,7 @@ impl Trial {
         let start = |i: usize| inputs[i].clone().unwrap_or_else(|| vec![f64::NAN; self.tensor(i).shape().len()]);
         let mut outputs: Vec<(usize, Vec<f64>)> =
             (0..call.args.len()).filter(|i| is_output(*i)).map(|i| (i, start(i))).collect();
-        let mut args = Args::new(&call.params, &self.step);
+        let mut args = Args::new(&call.params, self.step.bytes());
         let mut written = outputs.iter_mut();
         for (i, tensor) in call.args.iter().enumerate() {
             match (tensor, &inputs[i]) {
@@ -158,7 +159,7 @@ impl Trial {
         for (i, values) in &self.inputs {
             engine.write(self.tensor(*i), values)?;
         }
-        engine.run(self.plan, 0..1, &self.step)?;
+        engine.run(self.plan, 0..1, &*self.step)?;
         for (i, wanted) in self.expected() {
             let found = engine.read(self.tensor(i))?;
             let relative = tolerance(self.call(), precision);
@@ -186,7 +187,7 @@ pub fn run(
     mut load: impl FnMut(Arc<Program>) -> Result<Box<dyn Engine>, EngineError>,
     mut report: impl FnMut(Outcome),
 ) {
-    for kernel in super::ALL {
+    for kernel in kernels::ALL {
         for (i, case) in (kernel.cases)().into_iter().enumerate() {
             let trial = Trial::new(&case, i as u64);
             let result = load(trial.program.clone()).and_then(|mut engine| trial.check(engine.as_mut(), precision));
