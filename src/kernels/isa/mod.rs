@@ -1,6 +1,6 @@
 //! Vector registers: one generic body, compiled for every instruction set and picked
-//! at run time. Explicit registers, because automatic vectorisation was measured to
-//! spill the convolution's tile: 60 instead of 180 GFLOP/s on one core.
+//! at run time. Explicit registers, because automatic vectorisation spills the
+//! convolution's tile: a third of the speed.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;

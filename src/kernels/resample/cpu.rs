@@ -42,8 +42,8 @@ impl Job<'_> {
         &self.taps[(k * self.p.taps as usize + t) * c..][..c]
     }
 
-    /// Input positions of output `k`, tap by tap. Counting on instead of dividing by the
-    /// size for every tap, here and for the pattern below, halved the time of both.
+    /// Input positions of output `k`, tap by tap, counting on: a division for every tap would
+    /// double the time.
     fn positions(&self, k: usize) -> impl Iterator<Item = usize> {
         let (input, mut next) = (self.p.input as usize, self.start[k] as usize);
         (0..self.p.taps).map(move |_| {

@@ -9,11 +9,10 @@
 //! A chunk of tiles goes through in three passes. Down the columns, image rows become six
 //! lines per row of tiles. Along one line after the other, a few tiles at a time: transform,
 //! six products, transform back; the tiles stay in the first cache, and so do the weights of
-//! the line's six places. Down the columns again, six lines become image rows. Whole tiles at
-//! a time, 36 places apart in the second cache, took 1.15 times as long.
+//! the line's six places. Down the columns again, six lines become image rows.
 //!
-//! Error against f64 at 32→32 on values in ±1, relative to the result's rms: 6e-7 rms and
-//! 6e-6 worst, twice that of the direct sum (3e-7 and 3e-6).
+//! Error at 32→32, relative to the result's rms: 6e-6 at worst, twice that of the direct sum.
+//! What else was tried, and what each choice gains, stands in `doc/notes-compute.md`.
 
 mod forward;
 mod prefetch;
@@ -38,8 +37,7 @@ const IN: usize = 6;
 /// Places of the transformed domain.
 const PLACES: usize = IN * IN;
 /// Floats between places, or between lines, beyond their own: without them they would lie
-/// multiples of 4 KB apart, in the same few sets of the first cache. To transform the weights
-/// takes 8 us with them, 30 without.
+/// multiples of 4 KB apart, in the same few sets of the first cache, four times as slow.
 const SKEW: usize = 16;
 
 #[derive(Default)]
@@ -68,15 +66,14 @@ fn with_scratch<R>(len: usize, zeros: usize, f: impl FnOnce(&mut [f32], &[f32]) 
     })
 }
 
-/// Channels in lines and tiles: whole registers, or halves of them. Images of 1 to 8 bands take
-/// equally long, half of what a direct sum took for 4.
+/// Channels in lines and tiles: whole registers, or halves of them.
 fn padded(channels: usize) -> usize {
     channels.next_multiple_of(8)
 }
 
 /// Copies `[.., from]` channels as `[.., to]`: zeros where there are more, cut where fewer.
 fn repack(image: &[f32], from: usize, packed: &mut [f32], to: usize) {
-    /// In steps known to the compiler: as calls, the copies took as long as the transforms.
+    /// In steps known to the compiler: calls would take as long as the transforms.
     fn copy<const N: usize>(image: &[f32], from: usize, packed: &mut [f32], to: usize) {
         for (packed, pixel) in packed.chunks_exact_mut(to).zip(image.chunks_exact(from)) {
             packed[..N].copy_from_slice(&pixel[..N]);
@@ -122,8 +119,7 @@ struct Chunk {
 
 impl Chunk {
     /// Their lines, 100 KB per 32 channels, and the weights, 147 KB, share the second cache
-    /// with the pixels that come and go. 16 tiles are as fast; with 64 the weight gradient takes
-    /// 14 % longer.
+    /// with the pixels that come and go; with 64 the weight gradient takes 14 % longer.
     const TILES: usize = 32;
 
     /// For images `w` pixels wide.

@@ -10,8 +10,8 @@ use super::{
 use crate::kernels::conv2d::cpu::Pair;
 use crate::kernels::isa::{Isa, Level, dispatch};
 
-/// Tiles summed at once. With 8 the sums are loaded and stored too often, with 32 they leave the
-/// first cache: a quarter and a twelfth longer.
+/// Tiles summed at once. With 8 the sums are loaded and stored too often (a quarter longer),
+/// with 32 they leave the first cache.
 const BATCH: usize = 16;
 
 /// Weight and bias gradient over some rows of the stacked images, into `part`.
