@@ -61,10 +61,10 @@ pub struct Plan {
 /// The tensor table and all plans over it. Checked: see [`ProgramBuilder::finish`].
 #[derive(Clone, Debug)]
 pub struct Program {
-    pub(crate) tensors: Vec<TensorInfo>,
-    pub(crate) plans: Vec<Plan>,
+    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) plans: Vec<Plan>,
     /// Elements of each physical buffer.
-    pub(crate) buffers: Vec<usize>,
+    buffers: Vec<usize>,
 }
 
 impl Program {

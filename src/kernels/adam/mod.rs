@@ -5,8 +5,6 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::adam as reference_adam;
-
 use super::{Step, groups, reference, same, wave, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
@@ -39,7 +37,7 @@ impl Adam {
 /// because `1 − 0.999` in f32 is off by 1e-5.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     len: u32,
     beta1: f32,
     one_minus_beta1: f32,
@@ -50,7 +48,7 @@ pub struct Params {
 }
 
 /// `m ← β1 m + (1−β1) g`, `v ← β2 v + (1−β2) g²`, `w ← w − rate · m / (√v · rescale + ε)`.
-pub static ADAM: Kernel = Kernel {
+pub(super) static ADAM: Kernel = Kernel {
     name: "adam",
     family: "adam",
     shader: Shader::new(wgsl!("adam.wgsl"), "adam", |s| groups(s.get(0).len().div_ceil(64))),

@@ -6,8 +6,6 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{copy as reference_copy, fma_chain as reference_fma_chain};
-
 use super::{groups, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
@@ -20,7 +18,7 @@ const PER_TURN: usize = 8;
 /// Parameters of both kernels; `struct Params` of `shaders/ceiling.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements.
     len: u32,
     /// Eightfold multiply-adds per sum.
@@ -38,7 +36,7 @@ impl Params {
 }
 
 /// `y = x`.
-pub static COPY: Kernel = Kernel {
+pub(super) static COPY: Kernel = Kernel {
     name: "copy",
     family: "ceiling",
     shader: Shader::new(wgsl!("ceiling.wgsl"), "copy", |s| groups(s.get(1).len().div_ceil(1024))),
@@ -53,7 +51,7 @@ pub static COPY: Kernel = Kernel {
 
 /// `y = Σ_k a_k` over twelve sums that start at `x + k/8` and go through
 /// `a_k ← rate · a_k + level` eight times per turn.
-pub static FMA_CHAIN: Kernel = Kernel {
+pub(super) static FMA_CHAIN: Kernel = Kernel {
     name: "fma_chain",
     family: "ceiling",
     shader: Shader::new(wgsl!("ceiling.wgsl"), "fma_chain", |s| groups(s.get(1).len().div_ceil(64))),

@@ -22,7 +22,7 @@ use shader::{blocked, direct, half, tiled, winograd, winograd_blocked, winograd_
 /// Parameters of the three kernels; `struct Params` of `shaders/conv2d_common.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     n: u32,
     h: u32,
     w: u32,
@@ -54,7 +54,7 @@ impl Params {
 }
 
 /// `y = act(x ∗ w + b + add)`, with `act` ReLU or nothing.
-pub static CONV2D: Kernel = Kernel {
+pub(super) static CONV2D: Kernel = Kernel {
     name: "conv2d",
     family: "conv2d",
     shader: direct("conv2d", |s| tiled(s.get(3))).or(&[
@@ -76,7 +76,7 @@ pub static CONV2D: Kernel = Kernel {
 };
 
 /// `dx = (dy ∗ flipped, transposed w) + add`, zero where `mask` is not positive.
-pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
+pub(super) static CONV2D_GRAD_INPUT: Kernel = Kernel {
     name: "conv2d_grad_input",
     family: "conv2d",
     shader: direct("conv2d_grad_input", |s| tiled(s.get(4))).or(&[
@@ -100,7 +100,7 @@ pub static CONV2D_GRAD_INPUT: Kernel = Kernel {
 
 /// Partial sums of the weight and bias gradients, one row per run of image rows.
 /// [`loss::SUM_ROWS`](super::loss::SUM_ROWS) adds the rows in fixed order.
-pub static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
+pub(super) static CONV2D_GRAD_WEIGHT: Kernel = Kernel {
     name: "conv2d_grad_weight",
     family: "conv2d",
     shader: direct("conv2d_grad_weight", blocked).or(&[

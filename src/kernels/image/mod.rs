@@ -13,7 +13,7 @@ use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 /// Parameters of all kernels; `struct Params` of `shaders/image.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements of the output.
     len: u32,
     channels: u32,
@@ -27,7 +27,7 @@ pub struct Params {
 }
 
 /// `d = pan − lms`, PAN repeated over the bands (method, section 1).
-pub static DETAIL: Kernel = Kernel {
+pub(super) static DETAIL: Kernel = Kernel {
     name: "detail",
     family: "image",
     shader: Shader::new(wgsl!("image.wgsl"), "detail", |s| groups(s.get(2).len().div_ceil(64))),
@@ -44,7 +44,7 @@ pub static DETAIL: Kernel = Kernel {
 };
 
 /// `y = [pan − lms, lms]`: the network sees MS beside what PAN adds to it.
-pub static FEATURES: Kernel = Kernel {
+pub(super) static FEATURES: Kernel = Kernel {
     name: "features",
     family: "image",
     shader: Shader::new(wgsl!("image.wgsl"), "features", |s| groups(s.get(1).len().div_ceil(64))),
@@ -61,7 +61,7 @@ pub static FEATURES: Kernel = Kernel {
 };
 
 /// The step's crops of one image, some flipped left-right, stacked into a batch.
-pub static CROP: Kernel = Kernel {
+pub(super) static CROP: Kernel = Kernel {
     name: "crop",
     family: "image",
     shader: Shader::new(wgsl!("image.wgsl"), "crop", |s| groups(s.get(1).len().div_ceil(64))),

@@ -5,7 +5,7 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{charbonnier as reference_charbonnier, l2 as reference_l2, sum_rows as reference_sum_rows};
+pub use reference::charbonnier as reference_charbonnier;
 
 use super::{groups, reference, same, same_if_present, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Shapes, Tensor};
@@ -13,7 +13,7 @@ use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Shapes, 
 /// Parameters of all kernels; `struct Params` of `shaders/loss.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements compared, or elements of one row.
     len: u32,
     /// Elements per partial sum, or number of rows.
@@ -29,7 +29,7 @@ pub struct Params {
 
 /// `dy = scale · w · (y − target)` and partial sums of `w · (y − target)²`, with a weight `w` per pixel
 /// or 1.
-pub static L2: Kernel = Kernel {
+pub(super) static L2: Kernel = Kernel {
     name: "l2",
     family: "loss",
     shader: Shader::new(wgsl!("loss.wgsl"), "l2", |s| groups(s.get(4).n())),
@@ -44,7 +44,7 @@ pub static L2: Kernel = Kernel {
 
 /// `dy = scale · w · e / √(e² + bend²)` and partial sums of `w · √(e² + bend²)`, with `e = y − target` and a
 /// weight `w` per pixel or 1: Charbonnier's loss, a square for small differences, absolute for large ones.
-pub static CHARBONNIER: Kernel = Kernel {
+pub(super) static CHARBONNIER: Kernel = Kernel {
     name: "charbonnier",
     family: "loss",
     shader: Shader::new(wgsl!("loss.wgsl"), "charbonnier", |s| groups(s.get(4).n())),
@@ -70,7 +70,7 @@ fn compare_shapes(s: &Shapes<'_>) -> Result<(), String> {
 }
 
 /// `out[j] = scale · Σ_i part[i, j]`, in the order of the rows.
-pub static SUM_ROWS: Kernel = Kernel {
+pub(super) static SUM_ROWS: Kernel = Kernel {
     name: "sum_rows",
     family: "loss",
     shader: Shader::new(wgsl!("loss.wgsl"), "sum_rows", |s| groups(s.get(1).len().div_ceil(32))),

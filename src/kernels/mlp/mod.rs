@@ -17,7 +17,7 @@ use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shader, Shape, 
 /// Parameters of the three kernels; `struct Params` of `shaders/mlp.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     pixels: u32,
     /// Hidden width.
     d: u32,
@@ -32,7 +32,7 @@ pub const fn weight_len(c: usize, d: usize) -> usize {
 }
 
 /// `y = g(x)`: one value per pixel.
-pub static MLP: Kernel = Kernel {
+pub(super) static MLP: Kernel = Kernel {
     name: "mlp",
     family: "mlp",
     shader: Shader::new(wgsl!("mlp.wgsl"), "mlp", per_pixel),
@@ -54,7 +54,7 @@ pub static MLP: Kernel = Kernel {
 };
 
 /// `dx = (∂g/∂x)ᵀ dy`.
-pub static MLP_GRAD_INPUT: Kernel = Kernel {
+pub(super) static MLP_GRAD_INPUT: Kernel = Kernel {
     name: "mlp_grad_input",
     family: "mlp",
     shader: Shader::new(wgsl!("mlp.wgsl"), "mlp_grad_input", per_pixel),
@@ -78,7 +78,7 @@ pub static MLP_GRAD_INPUT: Kernel = Kernel {
 };
 
 /// Partial sums of the weight gradient, one row per run of pixels.
-pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
+pub(super) static MLP_GRAD_WEIGHT: Kernel = Kernel {
     name: "mlp_grad_weight",
     family: "mlp",
     shader: Shader::new(wgsl!("mlp.wgsl"), "mlp_grad_weight", |s| Launch {

@@ -28,7 +28,7 @@ pub enum Axis {
 /// Parameters; `struct Params` of `shaders/resample.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// 0: along y, 1: along x.
     axis: u32,
     /// Positions along the axis before.
@@ -51,7 +51,7 @@ pub struct Params {
 }
 
 /// `y = A x + add` along one axis.
-pub static RESAMPLE: Kernel = Kernel {
+pub(super) static RESAMPLE: Kernel = Kernel {
     name: "resample",
     family: "resample",
     shader: Shader::new(wgsl!("resample.wgsl"), "resample", |s| groups(s.get(4).len().div_ceil(64))),

@@ -9,8 +9,6 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::turn as reference_turn;
-
 use super::{Step, groups, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
@@ -20,7 +18,7 @@ pub const TURNS: usize = 8;
 /// Parameters; `struct Params` of `shaders/turn.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     len: u32,
     /// 1: the step's `unturn` instead of its `turn`.
     back: u32,
@@ -28,7 +26,7 @@ pub struct Params {
 }
 
 /// `y[i] = x[places[turn, i]]`, with the step's `turn` or `unturn`.
-pub static TURN: Kernel = Kernel {
+pub(super) static TURN: Kernel = Kernel {
     name: "turn",
     family: "turn",
     shader: Shader::new(wgsl!("turn.wgsl"), "turn", |s| groups(s.get(0).len().div_ceil(64))),
