@@ -4,6 +4,7 @@
 //! that a run only encodes and submits. Results come back when asked for, never
 //! once per step.
 
+mod adapter;
 mod cache;
 mod device;
 mod load;
@@ -14,7 +15,8 @@ mod timer;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use device::{Adapter, Gpu, Kind, Pick, adapters};
+pub use adapter::{Adapter, Kind, Pick, adapters};
+pub use device::Gpu;
 use pipeline::Pipeline;
 pub use pipeline::{Chosen, Forms};
 use timer::Timer;
