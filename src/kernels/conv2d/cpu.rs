@@ -1,34 +1,11 @@
-//! The kernels on a CPU: what they are given, for `winograd` to compute.
+//! The kernels on a CPU: their arguments, for `winograd` to compute.
 
 use rayon::prelude::*;
 
+use super::job::{Job, Pair};
 use super::{Params, winograd};
-use crate::graph::{Args, Shape};
+use crate::graph::Args;
 use crate::kernels::isa::Isa;
-
-/// One convolution: input, weights and what happens on the way out.
-pub(super) struct Job<'a> {
-    pub x: &'a [f32],
-    pub h: usize,
-    pub w: usize,
-    pub ci: usize,
-    pub co: usize,
-    /// `[3, 3, Ci, Co]`.
-    pub weights: &'a [f32],
-    /// `[Co]`.
-    pub bias: &'a [f32],
-    pub add: Option<&'a [f32]>,
-    pub mask: Option<&'a [f32]>,
-    pub relu: bool,
-}
-
-impl<'a> Job<'a> {
-    /// Without weights, bias or epilogue.
-    fn new(x: &'a [f32], shape: Shape, co: usize) -> Self {
-        let (h, w, ci) = (shape.h(), shape.w(), shape.c());
-        Self { x, h, w, ci, co, weights: &[], bias: &[], add: None, mask: None, relu: false }
-    }
-}
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let isa = Isa::of(args);
@@ -54,16 +31,6 @@ fn flipped(w: &[f32], ci: usize, co: usize) -> Vec<f32> {
         run.iter_mut().zip(from.iter().step_by(co)).for_each(|(to, from)| *to = *from);
     }
     flipped
-}
-
-/// Images of a weight gradient.
-pub(super) struct Pair<'a> {
-    pub x: &'a [f32],
-    pub dy: &'a [f32],
-    pub h: usize,
-    pub w: usize,
-    pub ci: usize,
-    pub co: usize,
 }
 
 pub(super) fn grad_weight(args: &mut Args<'_, f32>) {

@@ -7,6 +7,7 @@
 
 mod cases;
 mod cpu;
+mod job;
 mod reference;
 mod shader;
 mod winograd;

@@ -1,6 +1,7 @@
 //! Asking for memory ahead of its use.
 
-use super::{OUT, Stack};
+use super::OUT;
+use super::lines::Stack;
 use crate::kernels::isa::Level;
 
 /// A rectangle of an image that will be needed soon: asking for it while products are
