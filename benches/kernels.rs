@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{Bench, SIDE, ceilings, workloads};
 use trapan::engine::gpu::{Kind, Pick, adapters};
 use trapan::engine::{Device, DeviceChoice};
-use trapan::graph::Isa;
+use trapan::kernels::Isa;
 
 /// Engines to measure: the CPU, every real GPU, and the software driver on smaller images.
 fn devices() -> Vec<(String, Device)> {

@@ -9,10 +9,11 @@ use std::error::Error;
 use std::sync::Arc;
 
 use ndarray::Array4;
+use trapan::bench::suite;
 use trapan::engine::{Device, DeviceChoice, Options, Precision};
-use trapan::graph::{ProgramBuilder, Role, Shape, Step};
+use trapan::graph::{ProgramBuilder, Role, Shape};
+use trapan::kernels::Step;
 use trapan::kernels::conv2d::{conv2d, forward, weight_len};
-use trapan::kernels::suite;
 
 const IMAGE: [usize; 4] = [1, 96, 128, 8];
 const OUTPUTS: usize = 32;

@@ -5,39 +5,18 @@
 // Sizes from the host: CI and CO, the channels a workgroup of the weight gradient
 // takes (at most 32); the other two entry points use only CO, for their output.
 //
-// Cost of `conv2d` and `conv2d_grad_input` at 32→32, 512×512: 2.4 GFMA, 67 MB; an H200 at
-// 1.75 GHz does them in 82 us and moves them in 16. All of this is counted, not measured.
-// A workgroup computes 32×4 pixels of CO channels, a thread 4 pixels beside each other of 8
-// channels: 32 sums in 8 vec4s. A warp is one row of the tile, 8 quads of pixels × 4 groups
-// of channels. Input and weights pass through workgroup memory 8 channels at a time (6.9 +
-// 9.2 KB). Per input channel and tap row a warp does 96 FMAs (24 cycles of an SM with 128
-// lanes) on 2 reads of x (a window of 8 columns serves 3 taps × 4 pixels; 8 quads are 128
-// bytes in a row, which 4 groups share) and 6 of w (4 groups, which 8 quads share): 8 cycles
-// if equal addresses are read at once, 32 if 16-byte reads always take four turns: at worst
-// memory decides, by a third. A chunk takes 2670 instructions for its 2304 FMAs and 450 to
-// load it, as a twin in CUDA compiles for sm_90: 74 %. 80 registers: 6 workgroups, 24 warps
-// to an SM, so that loads hide. 2048 workgroups are 2.6 rounds of 132 SMs with 6 each, of
-// which the last is half empty: 86 %. Together 0.63 of the peak: 130 us.
-// Eight by eight sums would take 9 reads for 192 FMAs, but leave 1.5 rounds, and in a
-// reduced step (8 crops of 64×64: 256 workgroups here) fewer workgroups than SMs: not taken
-// without a measurement.
-// Outputs leave through workgroup memory too: written from where they are summed, every
-// store would touch 32 memory sectors and all of them together take 4096 cycles, half
-// as long as the sums; this way they are whole lines.
+// `conv2d` and `conv2d_grad_input`: a workgroup computes 32×4 pixels of CO channels, a thread 4
+// pixels beside each other of 8 channels: 32 sums in 8 vec4s. A warp is one row of the tile, 8
+// quads of pixels × 4 groups of channels. Input and weights pass through workgroup memory 8
+// channels at a time (6.9 + 9.2 KB). Outputs leave through it too, as whole lines: written from
+// where they are summed, every store would touch 32 memory sectors.
 //
-// Cost of `conv2d_grad_weight`: as many FMAs. A thread owns one input channel, 8 output
-// channels and all 9 taps: 72 sums, 122 registers. Per pixel it reads one new column of 3 x
-// values and 8 of dy, 5 cycles against 18 of arithmetic. A strip of 32 pixels is 2304 FMAs of
-// a thread, in 2880 instructions, beside 630 to load it, whose 1000 cycles of waiting only
-// another workgroup on the SM hides: see `part_rows`. 135 us.
-//
-// A full step of these has 62 GFMA: 2.1 ms of an H200 that did nothing else, 3.7 so counted.
-// The MLP is 0.07, resampling 0.05, the rest of the images 0.05, sums of partial gradients
-// 0.03, and 50 launches of 3 us 0.15.
+// `conv2d_grad_weight`: a thread owns one input channel, 8 output channels and all 9 taps: 72
+// sums. Loading a strip waits long: see `part_rows` for what hides it.
 //
 // Tiles of sums are indexed by literals only and workgroup arrays by one index per
-// dimension: then the bounds checks of WGSL fall out of the loops. Measured on lavapipe:
-// 10 and 12 GFLOP/s on two cores, the same without checks.
+// dimension: then the bounds checks of WGSL fall out of the loops.
+// Costs are counted in doc/notes-compute.md: 130 and 135 us of an H200 at 32→32, 512×512.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [N, H, W, Ci]
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [3, 3, Ci, Co], [Co]

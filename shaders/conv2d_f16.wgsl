@@ -11,11 +11,9 @@
 // A subgroup makes 2T pixels × 2T channels, four matrices of sums; it takes what its number
 // says, and all of them as many rounds as it needs, so that no size of subgroup is assumed.
 //
-// Cost at 32→32, 512×512, T = 16: a subgroup reads four matrices (2 KB, 16 cycles of
-// workgroup memory) for 16 KFMA, 1024 FMA per cycle of an SM: 17 us of an H200. To load and
-// convert takes about as many instructions, and 67 MB of f32 images 16 us: 25 us expected,
-// against 63 for f32 by Winograd. Rows of workgroup memory are 48 and 80 bytes apart: 8 of 16 bytes
-// touch all banks once. 25.4 KB, which the loader asks the adapter for.
+// Rows of workgroup memory are 48 and 80 bytes apart: 8 of 16 bytes touch all banks once.
+// 25.4 KB of workgroup memory, which the loader asks the adapter for.
+// Costs are counted in doc/notes-compute.md: 25 us of an H200 at 32→32, 512×512.
 //
 // Gradients of a mean over all pixels are as small as one over their number: f16 has no
 // such numbers. They are scaled by the power of two next below that number on the way in.

@@ -5,42 +5,19 @@
 // Four outputs of a row from one row of taps are Aᵀ [ (G w) ⊙ (Bᵀ x) ]: six products instead
 // of twelve, at the places of the transformed domain (Lavin and Gray, arXiv 1509.09308). The
 // ⊙ is summed over channels and tap rows before Aᵀ. The weight gradient is the adjoint in w:
-// Gᵀ [ Σ (Bᵀ x) ⊙ (A dy) ]. Points and error are those of the CPU's F(4×4, 3×3), which has a
-// transform more: here 4e-7 rms and 4e-6 worst at 32→32, a third more than the direct sum.
+// Gᵀ [ Σ (Bᵀ x) ⊙ (A dy) ]. Points are those of the CPU's F(4×4, 3×3). One dimension, because
+// the 36 places of two take 36 KB for the weights of 8 channels, and devices have 16.
 //
-// Why one dimension: F(4×4) does 2.25 products per output where this does 4.5 and the direct
-// sum 9, but its 36 places take 36 KB for the weights of 8 channels alone, and a workgroup of
-// 16 tiles within 16 KiB would spend a third of its instructions on transforms and on taking
-// products to and from workgroup memory: about 45 us, where this takes 63. F(2×2) does 4
-// products, and loses the difference in transforms. A fifth of a step was not worth twice the
-// code without a measurement.
-//
-// Cost at 32→32, 512×512, counted, not measured; instructions are those of a twin in CUDA for
-// sm_90, registers too. H200: 132 SMs with 4 schedulers at 1.75 GHz, one instruction of a
-// warp per cycle each.
-// `conv2d_winograd` and its input gradient: 1.2 GFMA (41 us), 67 MB (16 us). A workgroup takes
-// 32×6 pixels of 32 channels; a warp one place of them, a thread 6 rows of one run of four
-// pixels, 8 channels: 48 sums. Four input channels at a time, a thread reads 8 vec4s of the
-// image and 24 of the weights for 576 FMAs, of 644 instructions: 32 to 128 cycles of
-// workgroup memory (as equal addresses are read at once or not) beside 160. Three warps
-// transform weights meanwhile (75 instructions), two the image (100). Together 4290
-// instructions for 3456 FMAs, eight times, and 4500 to write: 39,000 per workgroup. Up to 168
-// registers, so that two workgroups share an SM: loads travel while sums are made, and one
-// computes while the other transforms. 1376 workgroups are 5 pairs per SM and one more, alone
-// with 6 warps for 4 schedulers: 63 us. The direct form: 130.
+// `conv2d_winograd` and its input gradient: a workgroup takes 32×6 pixels of 32 channels; a warp
+// one place of them, a thread 6 rows of one run of four pixels, 8 channels: 48 sums. Four input
+// channels at a time; meanwhile three warps transform the next weights, two the next image.
 // `conv2d_grad_weight_winograd`: a warp takes one place, a thread 4 input channels × 8 output
-// channels × 3 tap rows: 96 sums. 2 rows of a run are 192 FMAs on 8 reads, 205 instructions.
-// A strip of 2 rows and 3 runs: 4750 instructions for 3456 FMAs. 168 registers; 256
-// workgroups of 43 strips, two per SM: 62 us. The direct form: 135. Narrow layers take as long,
-// their absent channels as zeros; directly 190, with workgroups of one warp.
-//
-// A full step of 8 bands: 16 calls of 63 us, 10 of 62 for weights, two of 21 with 8 channels
-// to sum, and one 32→8 direct of 50: 1.7 ms; with all the rest (see conv2d.wgsl) 2.1.
+// channels × 3 tap rows: 96 sums. Absent channels of narrow layers are zeros.
+// Costs are counted in doc/notes-compute.md: 63 and 62 us of an H200 at 32→32, 512×512.
 //
 // 15,360 bytes of workgroup memory, which every device has; eight lanes beside each other read
 // or write 128 bytes of it in a row, and of images whole lines but for 16 bytes at a time of x
-// in the forward form, which pass the first cache eight times. Measured on lavapipe: a full
-// step is twice as fast as with the direct forms.
+// in the forward form, which pass the first cache eight times.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [N, H, W, Ci]
 @group(0) @binding(1) var<storage, read> w: array<vec4f>; // [3, 3, Ci, Co], [Co]

@@ -82,9 +82,7 @@ fn charbonnier(
 
 // One thread per column would leave a GPU waiting for memory row after row: eight share
 // one, each taking every eighth row, 32 neighbouring columns to a workgroup; all of them
-// share a single column, whose 256 rows at 600 cycles each would hold up the step for 10 us.
-// A thread asks for eight rows at once: one after another, as compiled for sm_90, the 32 rows
-// of its own would be 12 us, ten times per step.
+// share a single column. A thread asks for eight rows at once, for the same reason.
 const COLUMNS = 32u;
 
 fn row_at(i: u32, j: u32) -> f32 {

@@ -57,10 +57,7 @@ fn dy_quad(pixel: u32, end: u32) -> vec4f {
 // A workgroup takes 32 pixels, as quads; a thread four hidden values of one quad. Hidden
 // values pass through workgroup memory (9.2 KB): in an array of the thread they would
 // spill, or be unrolled into thousands of instructions, which drivers take 0.2 s to
-// compile. Per hidden input a warp does 16 FMAs (4 cycles of an SM with 128 lanes) on one
-// read of h (8 quads in a row: 1 cycle, 4 groups share it) and 4 of w (the same for 8
-// lanes: 1 cycle each): about 5 cycles. 512x512: 0.27 GFMA in each 32x32 layer, 20 us of
-// an H200 forward, 40 us for the gradient, which is below a fiftieth of the step.
+// compile.
 const Q = min(8u, 1024u / (2u * D + C));
 const TILE_THREADS = Q * ((D + 3u) / 4u);
 

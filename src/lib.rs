@@ -34,10 +34,10 @@
 //! - [`classical`]: fusion without training, to compare with.
 //! - [`quality`]: how good a fused image is, by its pair or by a truth; reads `raster`, row by row.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
-//! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure.
+//! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure, and what `trapan selftest` checks.
 //!
 //! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `consistency`, `quality`}
-//! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph` and `kernels`.
+//! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph`, and of `kernels` the instruction sets and aligned memory.
 //!
 //! # A run
 //!

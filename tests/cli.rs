@@ -122,7 +122,7 @@ fn report_and_trace_tell_the_whole_run() {
     assert_eq!(report["settings"]["ms_gains"].as_array().map(Vec::len), Some(8));
     assert_eq!(report["inputs"]["pan"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(report["losses"]["full"]["rows"].as_array().map(Vec::len), Some(3));
-    let best = trapan::graph::Isa::best().to_string();
+    let best = trapan::kernels::Isa::best().to_string();
     let config = json(&format!("{trace}/config.json"));
     assert_eq!((&report["instruction_set"], &config["instruction_set"]), (&best.clone().into(), &best.into()));
     assert_eq!(report["device"], config["device"]);

@@ -7,7 +7,8 @@ use std::path::Path;
 use ndarray::{Array2, Array4};
 use serde_json::Value;
 use trapan::filter::{Grid, upsample_spline};
-use trapan::graph::{Args, ProgramBuilder, Role, Shape, Step};
+use trapan::graph::{AnyStep, Args, ProgramBuilder, Role, Shape};
+use trapan::kernels::Step;
 use trapan::kernels::adam::{self, Adam};
 use trapan::kernels::conv2d::{conv2d, conv2d_grad_input, conv2d_grad_weight};
 use trapan::kernels::image::reference_features;
@@ -199,17 +200,17 @@ fn adam_trace(theta: Vec<f64>, lr: f64, gradients: impl Iterator<Item = Vec<f64>
     adam::adam(&mut plan, Adam::default(), w, g, m, v);
     let plan = plan.finish();
     let program = builder.finish().expect("one update passes the checks");
-    let params = &program.plan(plan).calls[0].params;
+    let call = &program.plan(plan).calls[0];
 
     let (mut w, mut m, mut v) = (theta, vec![0.0; shape.len()], vec![0.0; shape.len()]);
     let mut update = |(t, g): (usize, Vec<f64>)| {
         let step: Step = Adam::default().step(lr, t as u32 + 1);
-        let mut args = Args::new(params, &step);
+        let mut args = Args::new(&call.params, step.bytes());
         args.push_write(shape, &mut w);
         args.push_read(shape, &g);
         args.push_write(shape, &mut m);
         args.push_write(shape, &mut v);
-        (adam::ADAM.reference.f64)(&mut args);
+        (call.kernel.reference.f64)(&mut args);
         w.clone()
     };
     gradients.enumerate().map(&mut update).collect()

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use ndarray::Array4;
-use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use trapan::kernels::Step;
 use trapan::kernels::conv2d::{self, conv2d_grad_input, conv2d_grad_weight};
 use trapan::kernels::loss::{Compared, Measure};
 use trapan::kernels::resample::{Axis, Table};

@@ -6,20 +6,21 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trapan::engine::gpu::{Gpu, GpuEngine, Pick, Shader, adapters};
+use trapan::bench::suite::{self, Trial};
+use trapan::engine::gpu::{Chosen, Gpu, GpuEngine, Pick, adapters};
 use trapan::engine::{Convolution, CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
-use trapan::graph::{Access, Isa, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use trapan::graph::{Access, AnyStep, PlanId, Program, ProgramBuilder, Role, Shape, Tensor, When};
 use trapan::kernels::adam::{Adam, adam};
 use trapan::kernels::loss::{Compared, l2};
-use trapan::kernels::suite::{self, Trial};
+use trapan::kernels::{Isa, Step};
 
 use crate::support::devices::{gpus, software, trials};
 use crate::support::skipped;
 
 #[test]
 fn gpus_agree_with_the_reference() {
-    for (gpu, convolution) in gpus().into_iter().flat_map(|gpu| FORMS.map(|form| (gpu.clone(), form))) {
-        let gpu = gpu.with_convolution(convolution);
+    for (gpu, faster) in gpus().into_iter().flat_map(|gpu| [false, true].map(|faster| (gpu.clone(), faster))) {
+        let gpu = gpu.with_faster_forms(faster);
         let (mut cases, mut failures) = (0, Vec::new());
         let load = |program: Arc<Program>| -> Result<Box<dyn Engine>, EngineError> {
             Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
@@ -31,19 +32,21 @@ fn gpus_agree_with_the_reference() {
             }
         });
         let failed = failures.len();
-        assert!(failures.is_empty(), "{gpu:?} {convolution}: {failed} of {cases} cases fail:\n{}", failures.join("\n"));
+        assert!(
+            failures.is_empty(),
+            "{gpu:?}, faster forms {faster}: {failed} of {cases} cases fail:\n{}",
+            failures.join("\n")
+        );
         assert_eq!(cases, trials().count());
     }
 }
 
-const FORMS: [Convolution; 2] = [Convolution::Direct, Convolution::Winograd];
-
 /// That the forms differ, and that enough cases fit the second, for the test above to mean something.
 #[test]
 fn forms_are_taken_where_they_are_asked_for() {
-    let [direct, winograd] = FORMS.map(|form| {
-        let forms = software().clone().with_convolution(form).forms();
-        let entries = trials().map(|(_, trial)| Shader::choose(trial.call(), forms).entry);
+    let [direct, winograd] = [false, true].map(|faster| {
+        let forms = software().clone().with_faster_forms(faster).forms();
+        let entries = trials().map(|(_, trial)| Chosen::of(trial.call(), forms).entry);
         entries.filter(|entry| entry.ends_with("_winograd")).fold(BTreeMap::new(), |mut counts, entry| {
             *counts.entry(entry).or_insert(0) += 1;
             counts
@@ -51,7 +54,7 @@ fn forms_are_taken_where_they_are_asked_for() {
     });
     assert!(direct.is_empty(), "{direct:?}");
     assert!(winograd.len() == 3 && winograd.values().all(|cases| *cases >= 9), "{winograd:?}");
-    assert!(gpus().into_iter().all(|gpu| gpu.forms().winograd), "devices open with the faster form");
+    assert!(gpus().into_iter().all(|gpu| gpu.forms().faster), "devices open with the faster form");
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn f16_forms_agree_with_the_reference_where_an_adapter_runs_them() {
             Ok(Box::new(GpuEngine::load(&gpu, program, Options { poison: true, ..Options::default() })?))
         };
         suite::run(Precision::F16, load, |outcome| {
-            cases += usize::from(outcome.kernel.half.is_some());
+            cases += usize::from(outcome.kernel.shader.forms.iter().any(|form| form.when == When::F16));
             if let Err(what) = outcome.result {
                 failures.push(format!("{} {}: {what}", outcome.kernel.name, outcome.case));
             }
@@ -121,7 +124,7 @@ fn outputs(trial: &Trial, engine: &mut dyn Engine) -> Result<Vec<Vec<u32>>, Engi
     for (i, values) in &trial.inputs {
         engine.write(call.args[*i].expect("inputs are present"), values)?;
     }
-    engine.run(trial.plan, 0..1, &trial.step)?;
+    engine.run(trial.plan, 0..1, &*trial.step)?;
     let written = call.kernel.args.iter().zip(&call.args).filter(|(arg, _)| arg.access != Access::Read);
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
     written.map(|(_, tensor)| Ok(bits(engine.read(tensor.expect("outputs are present"))?))).collect()
@@ -314,7 +317,7 @@ impl Engine for Faulty {
         self.inner.write(tensor, data)
     }
 
-    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError> {
         if self.fault == Fault::NotRun { Ok(()) } else { self.inner.run(plan, calls, step) }
     }
 

@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 use naga::proc::{GlobalCtx, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Handle, Module, StorageAccess, StructMember, Type, TypeInner};
-use trapan::engine::gpu::{Forms, Shader};
-use trapan::graph::{Access, Kernel, MAX_CROPS, Step};
+use trapan::bench::suite::Trial;
+use trapan::engine::gpu::{Chosen, Forms};
+use trapan::graph::{Access, Form, Kernel, Needs};
 use trapan::kernels;
-use trapan::kernels::suite::Trial;
+use trapan::kernels::{MAX_CROPS, Step};
 
 use crate::support::devices::trials;
 
 /// What WebGPU guarantees: threads of a workgroup, and bytes they share.
 const THREADS: u32 = 256;
 const WORKGROUP_MEMORY: u32 = 16 << 10;
-/// What the loader asks of an adapter for the f16 forms.
-const HALF_MEMORY: u32 = 32 << 10;
 
 /// A kernel with the constants of some of its cases.
 struct Variant {
@@ -66,10 +65,10 @@ impl Variant {
 fn variants() -> Vec<Variant> {
     let mut seen = BTreeSet::new();
     let mut variants = Vec::new();
-    for winograd in [false, true] {
+    for faster in [false, true] {
         for (label, trial) in trials() {
-            let shader = Shader::choose(trial.call(), Forms { half: None, winograd });
-            let (text, entry) = (shader.text(), shader.entry);
+            let chosen = Chosen::of(trial.call(), Forms { faster, half: None });
+            let (text, entry) = (chosen.text(), chosen.entry);
             if seen.insert((entry, text.clone())) {
                 let (module, info) = validated(&label, &text, Capabilities::empty());
                 variants.push(Variant { label: format!("{label}, {entry}"), trial, entry, module, info });
@@ -79,15 +78,19 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
+fn on_matrices(kernel: &Kernel) -> Option<&'static Form> {
+    kernel.shader.forms.iter().find(|form| form.needs == Needs::Matrices)
+}
+
 /// The f16 forms, for both sizes of matrices an adapter may offer.
 fn halves() -> Vec<Variant> {
     let mut seen = BTreeSet::new();
     let mut variants = Vec::new();
     let capabilities = Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX;
     for size in [8, 16] {
-        for (label, trial) in trials().filter(|(_, trial)| trial.call().kernel.half.is_some()) {
-            let shader = Shader::choose(trial.call(), Forms { half: Some(size), winograd: true });
-            let (text, entry) = (shader.text(), shader.entry);
+        for (label, trial) in trials().filter(|(_, trial)| on_matrices(trial.call().kernel).is_some()) {
+            let chosen = Chosen::of(trial.call(), Forms { faster: true, half: Some(size) });
+            let (text, entry) = (chosen.text(), chosen.entry);
             if seen.insert((entry, text.clone())) {
                 let label = format!("{label}, f16 {size}x{size}");
                 let (module, info) = validated(&label, &text, capabilities);
@@ -179,8 +182,9 @@ fn structs_have_the_layout_of_rust() {
 #[test]
 fn workgroups_fit_every_device() {
     let mut largest = 0;
+    assert_eq!(Needs::Nothing.memory(), WORKGROUP_MEMORY);
     let portable = variants().into_iter().map(|v| (v, WORKGROUP_MEMORY));
-    for (v, limit) in portable.chain(halves().into_iter().map(|v| (v, HALF_MEMORY))) {
+    for (v, limit) in portable.chain(halves().into_iter().map(|v| (v, Needs::Matrices.memory()))) {
         let threads: u32 = v.module.entry_points[v.entry()].workgroup_size.iter().product();
         assert!(threads <= THREADS, "{}: {threads} threads", v.label);
         let mut layouter = Layouter::default();
@@ -211,15 +215,16 @@ fn entry_points_are_the_kernels() {
     }
     let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for kernel in kernels::ALL {
-        let entries = std::iter::once(kernel.entry).chain(kernel.winograd.map(|form| form.entry));
+        let portable = kernel.shader.forms.iter().filter(|form| form.needs == Needs::Nothing);
+        let entries = std::iter::once(kernel.shader.entry).chain(portable.map(|form| form.entry));
         wanted.entry(kernel.family).or_default().extend(entries.map(str::to_owned));
     }
     assert_eq!(found, wanted, "entry points of the shaders, and registered kernels");
     let halves = halves();
     let found: BTreeSet<_> =
         halves.iter().flat_map(|v| v.module.entry_points.iter().map(|e| e.name.as_str())).collect();
-    let conv2d = kernels::ALL.iter().filter(|k| k.half.is_some());
-    let wanted = conv2d.flat_map(|k| [k.entry, k.half.map_or("", |half| half.entry)]).collect();
+    let forms = kernels::ALL.iter().filter_map(|k| Some((k, on_matrices(k)?)));
+    let wanted = forms.flat_map(|(k, form)| [k.shader.entry, form.entry]).collect();
     assert_eq!(found, wanted, "entry points of the f16 forms with those they share a file with");
     let wanted: BTreeSet<&str> = kernels::ALL.iter().map(|k| k.family).collect();
     let files: BTreeSet<_> = files(&root().join("shaders")).iter().map(|p| stem(p)).collect();
@@ -250,6 +255,34 @@ fn words_stay_where_they_belong() {
         }
     }
     assert!(wrong.is_empty(), "not here:\n{}", wrong.join("\n"));
+}
+
+/// The rooms of the compute engine name only those below them.
+#[test]
+fn rooms_name_only_rooms_below() {
+    let rooms: [(&str, &[&str]); 5] = [
+        ("graph", &[]),
+        ("filter", &[]),
+        ("kernels", &["graph"]),
+        ("net", &["graph", "kernels"]),
+        // The CPU engine picks the instruction set of the kernels, and memory that suits it.
+        ("engine", &["graph", "kernels"]),
+    ];
+    let mut wrong = Vec::new();
+    for (room, below) in rooms {
+        for path in files(&root().join("src").join(room)) {
+            let text = std::fs::read_to_string(&path).expect("source is readable");
+            for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
+                let named = line.split("crate::").skip(1).map(|rest| {
+                    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("split gives one at least")
+                });
+                if named.filter(|name| *name != room && !below.contains(name)).count() > 0 {
+                    wrong.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not from here:\n{}", wrong.join("\n"));
 }
 
 fn root() -> &'static Path {

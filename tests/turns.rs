@@ -1,7 +1,8 @@
 //! A network seen from another side: turning its weights is turning the image and back.
 
 use trapan::engine::{CpuEngine, Engine, Options};
-use trapan::graph::{ProgramBuilder, Role, Shape, Step};
+use trapan::graph::{ProgramBuilder, Role, Shape};
+use trapan::kernels::Step;
 use trapan::kernels::turn::{self, TURNS};
 use trapan::net::{self, Fusion, FusionShape, Layer};
 

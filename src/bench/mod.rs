@@ -1,11 +1,13 @@
 //! What `trapan bench` and `cargo bench` measure: the hot kernels at the sizes of a
-//! real case, the training steps, and the device's own ceilings.
+//! real case, the training steps, and the device's own ceilings; and what
+//! `trapan selftest` checks.
 //!
 //! Everything scales with `side`, the rows and columns of PAN: 512 is the main case,
 //! 512×512 with 8 bands; a software driver does with 128. Multiples of 16 from 64 on.
 
 mod growth;
 mod steps;
+pub mod suite;
 mod workloads;
 
 use std::sync::Arc;
@@ -16,7 +18,8 @@ pub use steps::Steps;
 pub use workloads::{Workload, ceilings, workloads};
 
 use crate::engine::{Device, Engine, EngineError, Options};
-use crate::graph::{Call, PlanId, Program, ProgramBuilder, Role, Shape, Step, Tensor};
+use crate::graph::{Call, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
+use crate::kernels::Step;
 use crate::kernels::adam::Adam;
 use crate::method::crops::ten_crop;
 

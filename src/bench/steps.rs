@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{RATIO, SIDE, step, time};
 use crate::engine::{Device, Engine, EngineError, Options};
-use crate::graph::{Call, Grain, PlanId, Shape, Step};
+use crate::graph::{Call, Grain, PlanId, Shape};
+use crate::kernels::Step;
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};

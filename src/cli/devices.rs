@@ -1,7 +1,7 @@
 //! `trapan devices`.
 
 use trapan::engine::gpu::adapters;
-use trapan::graph::Isa;
+use trapan::kernels::Isa;
 
 use super::CliError;
 use super::args::cores;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use trapan::engine::gpu::adapters;
 use trapan::filter::Grid;
-use trapan::graph::Isa;
+use trapan::kernels::Isa;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
 use trapan::method::{Config, Coregistration};

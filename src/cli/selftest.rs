@@ -1,8 +1,9 @@
 //! `trapan selftest`: the kernels on the user's own driver.
 
 use clap::Args;
+use trapan::bench::suite;
 use trapan::engine::{Engine, Options};
-use trapan::kernels::{self, suite};
+use trapan::kernels;
 
 use super::args::DeviceArgs;
 use super::terminal::out;

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::timing::{Times, Timing};
 use super::{Engine, EngineError, Loading, Options};
-use crate::graph::{Access, Args, Call, Floats, Isa, PlanId, Program, Step, Tensor};
+use crate::graph::{Access, AnyStep, Args, Call, PlanId, Program, Tensor};
+use crate::kernels::{Floats, Isa};
 
 /// Runs plans on the CPU with the kernels' fast forms, or their references.
 ///
@@ -54,7 +55,7 @@ impl CpuEngine {
     }
 
     /// Runs one call on the current thread pool.
-    fn call(&mut self, call: &Call, step: &Step) {
+    fn call(&mut self, call: &Call, step: &[u8]) {
         // Written buffers leave the table while the call runs, so that it can hold
         // them mutably beside the read ones; the checks forbid a buffer on both sides.
         let places: Vec<_> = call.args.iter().map(|t| t.map(|t| (t.shape(), self.program.place(t)))).collect();
@@ -70,7 +71,7 @@ impl CpuEngine {
                 _ => None,
             })
             .collect();
-        let mut args = Args::new(&call.params, step);
+        let mut args = Args::new(&call.params, step).on(self.isa.level());
         for ((arg, place), taken) in call.kernel.args.iter().zip(&places).zip(&mut taken) {
             match (place, taken) {
                 (None, _) => args.push_absent(),
@@ -84,9 +85,8 @@ impl CpuEngine {
                 (Some((shape, (buffer, range))), None) => args.push_read(*shape, &self.buffers[*buffer][range.clone()]),
             }
         }
-        let isa = self.isa;
         match call.kernel.cpu {
-            Some(fast) if self.fast => fast(&mut args, isa),
+            Some(fast) if self.fast => fast(&mut args),
             _ => (call.kernel.reference.f32)(&mut args),
         }
         for (place, taken) in places.into_iter().zip(taken) {
@@ -116,8 +116,8 @@ impl Engine for CpuEngine {
         Ok(())
     }
 
-    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
-        let (program, id) = (self.program.clone(), plan);
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError> {
+        let (program, id, step) = (self.program.clone(), plan, step.bytes());
         let plan = program.plan(id);
         let complete = calls.end == plan.calls.len();
         // One entry for all calls: each costs two changes of thread, about 20 µs, as much

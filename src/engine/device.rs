@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::gpu::{Gpu, Kind, Pick};
 use super::{Convolution, CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
-use crate::graph::{Grain, Isa, Program};
+use crate::graph::{Grain, Program};
+use crate::kernels::Isa;
 
 /// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu`, `cpu:ISA` or `software`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl Device {
     /// form wherever the channels fit.
     pub fn with_convolution(self, convolution: Convolution) -> Result<Self, EngineError> {
         match self {
-            Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_convolution(convolution))),
+            Self::Gpu(gpu) => Ok(Self::Gpu(gpu.with_faster_forms(convolution == Convolution::Winograd))),
             Self::Cpu { .. } if convolution == Convolution::Direct => {
                 Err(EngineError::Convolution { device: self.to_string(), convolution })
             }

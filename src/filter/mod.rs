@@ -23,7 +23,7 @@ pub use interp23::upsample_interp23;
 pub use line::{Line, Rows};
 pub use mask::{about, all_within, mtf_reach, mtf_reach_within, upsample_reach};
 pub use metric::{MetricBlur, RADIUS, metric_kernel, metric_samples};
-pub use mtf::{TAPS, degrade, degrade_separable, separable_kernels, training_kernel};
+pub use mtf::{TAPS, degrade, degrade_separable, training_kernel};
 pub use shrink::shrink;
 pub use spline::upsample_spline;
 pub use upsample::Upsample;

@@ -1,25 +1,9 @@
 //! Kernels: one computation with its shader, its textbook reference and its
 //! fast CPU form under one name.
 
-use super::{PlanBuilder, Shape, Step};
+use std::sync::Arc;
 
-/// Number types the references are written for.
-pub trait Real: num_traits::Float + num_traits::FromPrimitive + std::iter::Sum + Send + Sync + 'static {
-    /// Nearest value of this type.
-    fn of(v: f64) -> Self;
-}
-
-impl Real for f32 {
-    fn of(v: f64) -> Self {
-        v as f32
-    }
-}
-
-impl Real for f64 {
-    fn of(v: f64) -> Self {
-        v
-    }
-}
+use super::{AnyStep, Args, PlanBuilder, Shader, Shape};
 
 /// How a kernel uses an argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,144 +72,9 @@ impl Shapes<'_> {
     }
 }
 
-/// How a call is put on a GPU.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Launch {
-    /// `const NAME: u32` lines written before the shader: sizes of register
-    /// tiles, which WGSL `override` cannot set.
-    pub consts: Vec<(&'static str, u32)>,
-    /// Workgroups per dimension, each at most 65535.
-    pub grid: [u32; 3],
-}
-
-/// One argument's elements during a CPU call.
-enum Slot<'a, T> {
-    Absent,
-    Read(&'a [T]),
-    Write(&'a mut [T]),
-}
-
-/// Arguments of a CPU call: slices, shapes, parameters, step values.
-pub struct Args<'a, T> {
-    slots: Vec<Slot<'a, T>>,
-    shapes: Vec<Option<Shape>>,
-    params: &'a [u8],
-    step: &'a Step,
-}
-
-impl<'a, T> Args<'a, T> {
-    /// No arguments yet; push them in the order of [`Kernel::args`].
-    pub fn new(params: &'a [u8], step: &'a Step) -> Self {
-        Self { slots: Vec::new(), shapes: Vec::new(), params, step }
-    }
-
-    /// Adds an optional argument left out.
-    pub fn push_absent(&mut self) {
-        self.slots.push(Slot::Absent);
-        self.shapes.push(None);
-    }
-
-    /// Adds a read argument.
-    pub fn push_read(&mut self, shape: Shape, data: &'a [T]) {
-        assert_eq!(shape.len(), data.len(), "shape and data agree");
-        self.slots.push(Slot::Read(data));
-        self.shapes.push(Some(shape));
-    }
-
-    /// Adds a written or updated argument.
-    pub fn push_write(&mut self, shape: Shape, data: &'a mut [T]) {
-        assert_eq!(shape.len(), data.len(), "shape and data agree");
-        self.slots.push(Slot::Write(data));
-        self.shapes.push(Some(shape));
-    }
-
-    /// The elements of read argument `i`.
-    #[track_caller]
-    pub fn read(&self, i: usize) -> &'a [T] {
-        self.maybe(i).expect("argument is read and present")
-    }
-
-    /// The elements of optional read argument `i`.
-    pub fn maybe(&self, i: usize) -> Option<&'a [T]> {
-        match self.slots[i] {
-            Slot::Read(data) => Some(data),
-            _ => None,
-        }
-    }
-
-    /// Takes the elements of written argument `i`; once per call.
-    #[track_caller]
-    pub fn write(&mut self, i: usize) -> &'a mut [T] {
-        match std::mem::replace(&mut self.slots[i], Slot::Absent) {
-            Slot::Write(data) => data,
-            _ => panic!("argument {i} is written and not yet taken"),
-        }
-    }
-
-    /// Shape of argument `i`, which must be present.
-    #[track_caller]
-    pub fn shape(&self, i: usize) -> Shape {
-        self.shapes[i].expect("argument is present")
-    }
-
-    /// The parameters as their type.
-    pub fn params<P: bytemuck::Pod>(&self) -> P {
-        bytemuck::pod_read_unaligned(self.params)
-    }
-
-    /// Values of this step.
-    pub fn step(&self) -> &'a Step {
-        self.step
-    }
-}
-
-/// Instruction sets the fast CPU forms are compiled for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Isa {
-    /// What the target guarantees: SSE2 on x86-64, NEON with FMA on aarch64.
-    Portable,
-    /// AVX2 and FMA.
-    Avx2,
-    /// AVX-512 F and VL, and FMA.
-    Avx512,
-}
-
-impl std::fmt::Display for Isa {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Portable => "portable",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-        })
-    }
-}
-
-impl Isa {
-    /// The best this machine runs.
-    pub fn best() -> Self {
-        *Self::available().last().expect("portable always runs")
-    }
-
-    /// Those this machine runs, from the slowest to the fastest.
-    pub fn available() -> Vec<Self> {
-        let mut isas = vec![Self::Portable];
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::is_x86_feature_detected as has;
-            if has!("avx2") && has!("fma") {
-                isas.push(Self::Avx2);
-                if has!("avx512f") && has!("avx512vl") {
-                    isas.push(Self::Avx512);
-                }
-            }
-        }
-        isas
-    }
-}
-
 /// Fast CPU form of a kernel: runs on the current rayon pool, gives the same
 /// bits on any number of threads.
-pub type CpuFn = fn(&mut Args<'_, f32>, Isa);
+pub type CpuFn = fn(&mut Args<'_, f32>);
 
 /// Textbook form of a kernel: plain loops, no tiling, in both precisions.
 #[derive(Clone, Copy)]
@@ -234,18 +83,6 @@ pub struct Reference {
     pub f32: fn(&mut Args<'_, f32>),
     /// Double precision: the oracle.
     pub f64: fn(&mut Args<'_, f64>),
-}
-
-/// Another GPU form of a kernel for the calls it fits, with the same arguments and checked
-/// against the same reference. Results are f32.
-#[derive(Clone, Copy)]
-pub struct Form {
-    /// Shader text.
-    pub source: &'static str,
-    /// WGSL entry point.
-    pub entry: &'static str,
-    /// Constants and grid of a call; `None` if the form does not fit its shapes.
-    pub launch: fn(&Shapes<'_>) -> Option<Launch>,
 }
 
 /// Values a test case gives to one argument instead of random ones.
@@ -260,13 +97,13 @@ pub struct Case {
     /// Arguments that random values in ±1 do not suit.
     pub fill: Vec<Fill>,
     /// Step values.
-    pub step: Step,
+    pub step: Arc<dyn AnyStep + Send + Sync>,
 }
 
 impl Case {
     /// A case on random inputs.
     pub fn new(label: impl Into<String>, build: impl Fn(&mut PlanBuilder<'_>) + Send + Sync + 'static) -> Self {
-        Self { label: label.into(), build: Box::new(build), fill: Vec::new(), step: Step::default() }
+        Self { label: label.into(), build: Box::new(build), fill: Vec::new(), step: Arc::new(()) }
     }
 
     /// Sets the values of the argument called `arg`.
@@ -276,8 +113,8 @@ impl Case {
     }
 
     /// Sets the step values.
-    pub fn step(mut self, step: Step) -> Self {
-        self.step = step;
+    pub fn step(mut self, step: impl AnyStep + Send + Sync + 'static) -> Self {
+        self.step = Arc::new(step);
         self
     }
 }
@@ -288,16 +125,12 @@ pub struct Kernel {
     pub name: &'static str,
     /// Shader file stem and family name.
     pub family: &'static str,
-    /// Shader text, as it stands in `shaders/`.
-    pub source: &'static str,
-    /// WGSL entry point.
-    pub entry: &'static str,
+    /// The computation on a GPU.
+    pub shader: Shader,
     /// Arguments, in the order of [`Args`].
     pub args: &'static [Arg],
     /// Says what is wrong with the shapes of a call, if anything.
     pub shapes: fn(&Shapes<'_>) -> Result<(), String>,
-    /// Constants and grid of a call.
-    pub launch: fn(&Shapes<'_>) -> Launch,
     /// Most terms summed into one output element: sets the tolerance of checks.
     pub terms: fn(&Shapes<'_>) -> usize,
     /// Floating-point operations of a call, for benchmarks and profiles.
@@ -306,11 +139,6 @@ pub struct Kernel {
     pub reference: Reference,
     /// Fast form, where it pays.
     pub cpu: Option<CpuFn>,
-    /// Form on f16 matrices with f32 sums, where it pays; the types of matrices and their
-    /// size `T` are written before its text.
-    pub half: Option<Form>,
-    /// Form in f32 with fewer multiplications, where it pays.
-    pub winograd: Option<Form>,
     /// Test cases: odd shapes on purpose.
     pub cases: fn() -> Vec<Case>,
 }

@@ -23,7 +23,7 @@ impl Life {
 /// the largest first, each takes the smallest buffer that holds no other one during its
 /// life. Plans never overlap in time, so all of them draw from one pool. In order of
 /// time instead of size, an 8-channel image would open a buffer of its own where a later
-/// 32-channel one opens another: 369 instead of 360 MiB for 512×512×8.
+/// 32-channel one opens another.
 pub(super) fn place(tensors: &mut [TensorInfo], plans: &[Plan]) -> Vec<usize> {
     let mut buffers = Vec::new();
     for i in 0..tensors.len() {

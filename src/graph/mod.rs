@@ -6,17 +6,19 @@
 //! There is no tape and no autodiff; [`ProgramBuilder::finish`] gives back at
 //! build time what they would have guarded.
 
+mod args;
 mod check;
-mod floats;
 mod kernel;
 mod memory;
 mod plan;
+mod shader;
 mod step;
 mod tensor;
 
+pub use args::{Args, Real};
 pub use check::{CheckError, Limits};
-pub(crate) use floats::Floats;
-pub use kernel::{Access, Arg, Args, Case, CpuFn, Fill, Form, Isa, Kernel, Launch, Real, Reference, Shapes};
+pub use kernel::{Access, Arg, Case, CpuFn, Fill, Kernel, Reference, Shapes};
 pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
-pub use step::{MAX_CROPS, Step};
+pub use shader::{Form, Launch, Needs, Shader, When};
+pub use step::AnyStep;
 pub use tensor::{Role, Shape, Tensor, TensorInfo};

@@ -25,9 +25,9 @@ impl Call {
         f(&Shapes { args: &args, params: &self.params })
     }
 
-    /// Constants and grid on a GPU.
+    /// Constants and grid of the kernel's own shader.
     pub fn launch(&self) -> Launch {
-        self.with_shapes(self.kernel.launch)
+        self.with_shapes(self.kernel.shader.launch)
     }
 
     /// Floating-point operations.
@@ -61,10 +61,10 @@ pub struct Plan {
 /// The tensor table and all plans over it. Checked: see [`ProgramBuilder::finish`].
 #[derive(Clone, Debug)]
 pub struct Program {
-    pub(crate) tensors: Vec<TensorInfo>,
-    pub(crate) plans: Vec<Plan>,
+    pub(super) tensors: Vec<TensorInfo>,
+    pub(super) plans: Vec<Plan>,
     /// Elements of each physical buffer.
-    pub(crate) buffers: Vec<usize>,
+    buffers: Vec<usize>,
 }
 
 impl Program {

@@ -1,23 +1,14 @@
 //! What changes from one run of a plan to the next.
 
-use bytemuck::{Pod, Zeroable};
+/// Values of one step for the kernels that depend on time or chance, which know what stands
+/// where; graph and engines only hand the bytes on.
+pub trait AnyStep {
+    /// The values as a device reads them.
+    fn bytes(&self) -> &[u8];
+}
 
-/// Most crops one step can take.
-pub const MAX_CROPS: usize = 16;
-
-/// Values of one step, read by the kernels that depend on time or chance.
-/// Same layout as `struct Step` in `shaders/common.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
-pub struct Step {
-    /// Adam step size with its first bias correction, `lr / (1 − β1^t)`.
-    pub rate: f32,
-    /// Adam's second bias correction, `1 / sqrt(1 − β2^t)`.
-    pub rescale: f32,
-    /// Symmetry of the square that weights are turned by: see [`turn`](crate::kernels::turn).
-    pub turn: u32,
-    /// The one that turns them back.
-    pub unturn: u32,
-    /// Crops of this step: first row, first column, 1 to flip left-right, unused.
-    pub crops: [[u32; 4]; MAX_CROPS],
+impl<T: bytemuck::NoUninit> AnyStep for T {
+    fn bytes(&self) -> &[u8] {
+        bytemuck::bytes_of(self)
+    }
 }

@@ -85,12 +85,12 @@ pub enum Role {
 /// Handle to one tensor of a [`Program`](super::Program): an index and a shape.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tensor {
-    pub(crate) id: u32,
+    id: u32,
     shape: Shape,
 }
 
 impl Tensor {
-    pub(crate) const fn new(id: usize, shape: Shape) -> Self {
+    pub(super) const fn new(id: usize, shape: Shape) -> Self {
         Self { id: id as u32, shape }
     }
 

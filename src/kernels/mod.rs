@@ -7,16 +7,21 @@
 pub mod adam;
 pub mod ceiling;
 pub mod conv2d;
+mod floats;
 pub mod image;
 mod isa;
 pub mod loss;
 pub mod mlp;
 pub mod resample;
-pub mod suite;
+mod step;
 mod tile;
 pub mod turn;
 
-use crate::graph::{Kernel, Shape, Shapes};
+pub(crate) use floats::Floats;
+pub use isa::Isa;
+pub use step::{MAX_CROPS, Step};
+
+use crate::graph::{Kernel, Launch, Shape, Shapes};
 
 /// Every kernel the program can use.
 pub static ALL: &[&Kernel] = &[
@@ -65,6 +70,11 @@ const GRID_LIMIT: usize = 65535;
 pub(crate) fn grid(groups: usize) -> [u32; 3] {
     let rows = groups.div_ceil(GRID_LIMIT);
     [groups.div_ceil(rows) as u32, rows as u32, 1]
+}
+
+/// A launch of at least `count` workgroups, without constants.
+pub(crate) fn groups(count: usize) -> Launch {
+    Launch { consts: Vec::new(), grid: grid(count) }
 }
 
 /// Fails with both shapes unless they are equal.

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::schedule;
 
-/// `[row, column, flip, 0]`, as [`Step::crops`](crate::graph::Step) holds it.
+/// `[row, column, flip, 0]`, as [`Step::crops`](crate::kernels::Step) holds it.
 pub type Crop = [u32; 4];
 
 /// Number of crops.

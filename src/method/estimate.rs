@@ -2,7 +2,8 @@
 
 use super::windows::window_dims;
 use super::{Config, schedule};
-use crate::graph::{Call, Grain, Isa};
+use crate::graph::{Call, Grain};
+use crate::kernels::Isa;
 use crate::method::crops::CROPS;
 use crate::method::schedule::Branch;
 use crate::scene::Scene;

@@ -10,7 +10,7 @@ use super::learn::{closed_form, learn};
 use super::{Checkpoints, Config, Log, MethodError, Model, Progress};
 use crate::classical::Method;
 use crate::engine::{Device, Loading, Options, Timing};
-use crate::graph::Isa;
+use crate::kernels::Isa;
 use crate::scene::{Pair, Scale, Scene, Survey};
 
 /// What to fuse, and how.

@@ -10,7 +10,7 @@ use super::plans::{Tile, upsampling};
 use super::{Dims, MethodError};
 use crate::engine::{Device, Engine, Options, Timing};
 use crate::filter::Banded;
-use crate::graph::Step;
+use crate::kernels::Step;
 use crate::net::{self, FusionShape, Layer};
 
 /// Tiles start at multiples of this: the CPU engine convolves in blocks of 4×4 whose rounding

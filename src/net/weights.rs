@@ -27,7 +27,7 @@ impl Layer {
     }
 
     /// Inputs of one output.
-    pub fn fan_in(&self) -> usize {
+    pub(super) fn fan_in(&self) -> usize {
         self.shape[1..].iter().product()
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use trapan::bench::suite::Trial;
 use trapan::engine::gpu::{Gpu, Kind, Pick, adapters};
 use trapan::graph::Case;
 use trapan::kernels;
-use trapan::kernels::suite::Trial;
 
 /// The software Vulkan device, opened once: programs share its compiled kernels.
 /// Tests fail without one; a ladder with a rung left out would look whole.

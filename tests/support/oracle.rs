@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use trapan::graph::{Access, Args, PlanId, Program, Step, Tensor};
+use trapan::graph::{Access, AnyStep, Args, PlanId, Program, Tensor};
+use trapan::kernels::Step;
 
 /// A program's values in f64.
 pub struct Oracle {
@@ -42,7 +43,7 @@ impl Oracle {
         let program = self.program.clone();
         for call in &program.plan(plan).calls[calls] {
             let mut values: Vec<Option<Vec<f64>>> = call.args.iter().map(|t| t.map(|t| self.read(t))).collect();
-            let mut args = Args::new(&call.params, step);
+            let mut args = Args::new(&call.params, step.bytes());
             for ((arg, tensor), values) in call.kernel.args.iter().zip(&call.args).zip(&mut values) {
                 match (tensor, values) {
                     (Some(t), Some(values)) => match arg.access {

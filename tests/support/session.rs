@@ -1,7 +1,8 @@
 //! A training step by step, on any engine, from weights in PyTorch layout.
 
 use trapan::engine::Engine;
-use trapan::graph::{PlanId, Program, Step, Tensor};
+use trapan::graph::{PlanId, Program, Tensor};
+use trapan::kernels::Step;
 use trapan::kernels::turn;
 use trapan::method::crops::{Crop, ten_crop};
 use trapan::method::{Config, Plans, Sample};

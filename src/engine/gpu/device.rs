@@ -1,163 +1,17 @@
-//! Adapters, and a device opened on one of them.
+//! A device opened on an adapter.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::adapter::{Adapter, Kind, MATRICES, Pick, enumerate};
 use super::pipeline::{Forms, Pipeline};
-use crate::engine::{Convolution, EngineError, Precision};
-use crate::graph::Limits;
-
-/// What sort of device an adapter is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Kind {
-    /// A graphics card of its own.
-    Discrete,
-    /// Shares its memory with the CPU.
-    Integrated,
-    /// A GPU lent to a virtual machine.
-    Virtual,
-    /// A GPU whose driver does not say.
-    Other,
-    /// The CPU behind a GPU's interface: lavapipe, WARP.
-    Software,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Discrete => "discrete GPU",
-            Self::Integrated => "integrated GPU",
-            Self::Virtual => "virtual GPU",
-            Self::Other => "GPU",
-            Self::Software => "software",
-        })
-    }
-}
-
-/// One adapter, as its driver describes it.
-#[derive(Clone, Debug)]
-pub struct Adapter {
-    /// Name of the device.
-    pub name: String,
-    /// Interface it is reached through: Vulkan, Metal, DX12.
-    pub backend: String,
-    /// What sort of device it is.
-    pub kind: Kind,
-    /// Driver and its version.
-    pub driver: String,
-    /// Sizes a program must keep to.
-    pub limits: Limits,
-    /// Bytes of workgroup memory; the kernels use at most 16 KiB.
-    pub workgroup_memory: u32,
-    /// Threads of a workgroup; the kernels use at most 256.
-    pub workgroup_threads: u32,
-    /// Optional features worth knowing, of those it has.
-    pub features: Vec<&'static str>,
-    /// Size of the f16 matrices it multiplies with f32 sums, 8 or 16; else what it lacks for
-    /// the f16 forms of the kernels.
-    pub half: Result<u32, String>,
-}
-
-/// Bytes of workgroup memory the f16 forms take, rounded up.
-const HALF_MEMORY: u32 = 32 << 10;
-
-/// What the f16 forms need of an adapter.
-const HALF: wgpu::Features =
-    wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP).union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
-
-fn half(adapter: &wgpu::Adapter) -> Result<u32, String> {
-    let missing = HALF - adapter.features();
-    if !missing.is_empty() {
-        let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
-        return Err(names.join(", "));
-    }
-    let memory = adapter.limits().max_compute_workgroup_storage_size;
-    if memory < HALF_MEMORY {
-        return Err(format!("workgroup memory: {memory} bytes of {HALF_MEMORY}"));
-    }
-    use wgpu::CooperativeScalarType::{F16, F32};
-    let offered = adapter.cooperative_matrix_properties();
-    let has = |size: &u32| {
-        offered.iter().any(|m| [m.m_size, m.n_size, m.k_size] == [*size; 3] && (m.ab_type, m.cr_type) == (F16, F32))
-    };
-    [16, 8].into_iter().find(has).ok_or("matrices of f16 with f32 sums, 16x16x16 or 8x8x8".into())
-}
-
-impl Adapter {
-    fn of(handle: &wgpu::Adapter) -> Self {
-        let (info, limits, has) = (handle.get_info(), handle.limits(), handle.features());
-        let features = [
-            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
-            (wgpu::Features::SHADER_F16, "f16"),
-            (wgpu::Features::SUBGROUP, "subgroups"),
-            (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
-            (wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative matrices"),
-        ];
-        Self {
-            name: info.name,
-            backend: format!("{:?}", info.backend),
-            kind: match info.device_type {
-                wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
-                wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
-                wgpu::DeviceType::VirtualGpu => Kind::Virtual,
-                wgpu::DeviceType::Other => Kind::Other,
-                wgpu::DeviceType::Cpu => Kind::Software,
-            },
-            driver: format!("{} {}", info.driver, info.driver_info),
-            limits: Limits {
-                buffer: limits.max_buffer_size,
-                binding: limits.max_storage_buffer_binding_size,
-                grid: limits.max_compute_workgroups_per_dimension,
-            },
-            workgroup_memory: limits.max_compute_workgroup_storage_size,
-            workgroup_threads: limits.max_compute_invocations_per_workgroup,
-            features: features.into_iter().filter(|(f, _)| has.contains(*f)).map(|(_, name)| name).collect(),
-            half: half(handle),
-        }
-    }
-}
-
-impl fmt::Display for Adapter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.name, self.backend, self.kind)
-    }
-}
-
-/// Which adapter to open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pick {
-    /// A real GPU, a discrete one if there is a choice.
-    Gpu,
-    /// This one of [`adapters`].
-    Index(usize),
-    /// The CPU behind a GPU's interface.
-    Software,
-}
-
-impl fmt::Display for Pick {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gpu => f.write_str("GPU"),
-            Self::Index(n) => write!(f, "adapter {n}"),
-            Self::Software => f.write_str("software Vulkan driver (on Debian and Ubuntu: package mesa-vulkan-drivers)"),
-        }
-    }
-}
+use crate::engine::{EngineError, Precision};
+use crate::graph::Needs;
 
 /// Features that are used where an adapter has them.
 const OPTIONAL: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE);
-
-fn enumerate() -> Vec<wgpu::Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-}
-
-/// Every adapter of this machine, in the order of [`Pick::Index`].
-pub fn adapters() -> Vec<Adapter> {
-    enumerate().iter().map(Adapter::of).collect()
-}
 
 /// An open device. Clones share it: its memory, its queue and its compiled kernels.
 #[derive(Clone)]
@@ -214,17 +68,17 @@ impl Gpu {
 
     fn connect(adapter: Adapter, handle: wgpu::Adapter) -> Result<Self, EngineError> {
         let refuse = |reason: String| EngineError::Open { adapter: adapter.to_string(), reason };
-        let (memory, threads) = (adapter.workgroup_memory, adapter.workgroup_threads);
-        if memory < 16 << 10 || threads < 256 {
+        let (memory, threads, least) = (adapter.workgroup_memory, adapter.workgroup_threads, Needs::Nothing.memory());
+        if memory < least || threads < 256 {
             return Err(refuse(format!(
-                "it has {memory} bytes and {threads} threads per workgroup, 16384 and 256 are needed"
+                "it has {memory} bytes and {threads} threads per workgroup, {least} and 256 are needed"
             )));
         }
         let optional = handle.features() & OPTIONAL;
         let (device, queue) = pollster::block_on(handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("trapan"),
             // Each costs nothing unless asked for.
-            required_features: if adapter.half.is_ok() { HALF | optional } else { optional },
+            required_features: if adapter.half.is_ok() { MATRICES | optional } else { optional },
             experimental_features: match adapter.half {
                 // SAFETY: the matrices are used as wgpu's own examples do: loaded from and
                 // stored to workgroup memory within bounds, in uniform control flow.
@@ -248,7 +102,7 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| uncaptured(e.to_string())));
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
-        let forms = Forms { half: None, winograd: true };
+        let forms = Forms { faster: true, half: None };
         let shared = Shared { adapter, handle, device, queue, uniforms, pipelines: Mutex::default(), failure };
         Ok(Self { shared: Arc::new(shared), cache: None, forms })
     }
@@ -293,9 +147,9 @@ impl Gpu {
         Ok(Self { forms: Forms { half, ..self.forms }, ..self })
     }
 
-    /// The same device with the convolutions in a form, where they are in f32.
-    pub fn with_convolution(self, convolution: Convolution) -> Self {
-        Self { forms: Forms { winograd: convolution == Convolution::Winograd, ..self.forms }, ..self }
+    /// The same device with or without the forms that are [`Faster`](crate::graph::When::Faster).
+    pub fn with_faster_forms(self, faster: bool) -> Self {
+        Self { forms: Forms { faster, ..self.forms }, ..self }
     }
 
     /// The forms of kernels it takes where they fit.

@@ -1,14 +1,14 @@
 //! Puts a program on a device: everything a run needs, made once.
 
-use super::pipeline::{Compiled, Shader, compile_all};
+use super::pipeline::{Chosen, Compiled, compile_all};
 use super::{Gpu, Pipeline};
 use crate::engine::{EngineError, Loading};
-use crate::graph::{Call, Program, Step, Tensor};
+use crate::graph::{Call, Program, Tensor};
 
 /// Uniform slots start at multiples of this, the largest alignment WebGPU may ask for.
 const SLOT: u64 = 256;
-/// Bytes of one slot of step values.
-pub(super) const STEP_SLOT: u64 = (size_of::<Step>() as u64).next_multiple_of(SLOT);
+/// Most bytes of step values.
+pub(super) const STEP_SLOT: u64 = 2 * SLOT;
 /// Step values that fit one submission.
 pub(super) const STEPS: u64 = 128;
 /// Bytes of watched values kept before they must be taken: losses, and weights of 13 full
@@ -115,8 +115,8 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
         .plans()
         .map(|(_, plan)| {
             let mut dispatch = |call: &Call| {
-                let shader = Shader::choose(call, gpu.forms());
-                let Pipeline { compute, tensors } = &pipelines[&shader.key()];
+                let chosen = Chosen::of(call, gpu.forms());
+                let Pipeline { compute, tensors } = &pipelines[&chosen.key()];
                 let entries: Vec<_> = call
                     .kernel
                     .args
@@ -142,7 +142,7 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
                         entries: &entries,
                     }),
                     params: slots.next().expect("as many slots as calls"),
-                    grid: shader.launch.grid,
+                    grid: chosen.launch.grid,
                     label: call.label.clone(),
                     work: work(call),
                 }

@@ -4,6 +4,7 @@
 //! that a run only encodes and submits. Results come back when asked for, never
 //! once per step.
 
+mod adapter;
 mod cache;
 mod device;
 mod load;
@@ -14,13 +15,14 @@ mod timer;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use device::{Adapter, Gpu, Kind, Pick, adapters};
+pub use adapter::{Adapter, Kind, Pick, adapters};
+pub use device::Gpu;
 use pipeline::Pipeline;
-pub use pipeline::{Forms, Shader};
+pub use pipeline::{Chosen, Forms};
 use timer::Timer;
 
 use super::{Engine, EngineError, Loading, Options, Timing};
-use crate::graph::{PlanId, Program, Step, Tensor};
+use crate::graph::{AnyStep, PlanId, Program, Tensor};
 
 /// Runs plans on a GPU.
 pub struct GpuEngine {
@@ -66,10 +68,10 @@ impl Engine for GpuEngine {
         self.gpu.check()
     }
 
-    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError> {
         self.gpu.check()?;
         let complete = calls.end == self.loaded.plans[plan.0].len();
-        self.run_calls(plan, calls, step)?;
+        self.run_calls(plan, calls, step.bytes())?;
         if complete { self.log_watched(plan) } else { Ok(()) }
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Gpu;
 use super::cache::Cache;
 use crate::engine::EngineError;
-use crate::graph::{Access, Call, Form, Kernel, Launch, Program};
+use crate::graph::{Access, Call, Form, Kernel, Launch, Needs, Program, When};
 
 /// A compiled kernel.
 #[derive(Clone)]
@@ -22,47 +22,56 @@ pub(super) struct Pipeline {
 /// The forms of kernels that a device takes where they fit a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forms {
-    /// Those on f16 matrices of this size, 8 or 16.
+    /// Those that are as exact as the plain ones.
+    pub faster: bool,
+    /// Those in f16, on matrices of this size, 8 or 16.
     pub half: Option<u32>,
-    /// Those in f32 with fewer multiplications.
-    pub winograd: bool,
+}
+
+impl Forms {
+    fn take(&self, form: &Form) -> bool {
+        match form.when {
+            When::Faster => self.faster,
+            When::F16 => self.half.is_some(),
+        }
+    }
 }
 
 /// What the device compiles and runs for a call: a form of its kernel with constants and grid.
 #[derive(Clone, Debug)]
-pub struct Shader {
+pub struct Chosen {
     source: &'static str,
     /// WGSL entry point.
     pub entry: &'static str,
     /// Constants and grid.
     pub launch: Launch,
-    half: Option<u32>,
+    /// Size of the matrices it needs.
+    matrices: Option<u32>,
 }
 
-impl Shader {
-    /// The first of f16, Winograd and direct that is wanted and fits.
-    pub fn choose(call: &Call, forms: Forms) -> Self {
-        let kernel = call.kernel;
-        let of = |form: Option<Form>, half: Option<u32>| {
-            let Form { source, entry, launch } = form?;
-            Some(Self { source, entry, launch: call.with_shapes(launch)?, half })
-        };
-        let half = || forms.half.and_then(|size| of(kernel.half, Some(size)));
-        let winograd = || forms.winograd.then(|| of(kernel.winograd, None)).flatten();
-        let direct = || Self { source: kernel.source, entry: kernel.entry, launch: call.launch(), half: None };
-        half().or_else(winograd).unwrap_or_else(direct)
+impl Chosen {
+    /// The first of its kernel's forms that is taken and fits, or the plain one.
+    pub fn of(call: &Call, forms: Forms) -> Self {
+        let shader = &call.kernel.shader;
+        let taken = shader.forms.iter().filter(|form| forms.take(form));
+        let mut fitting = taken.filter_map(|form| {
+            let matrices = if form.needs == Needs::Matrices { Some(forms.half?) } else { None };
+            Some(Self { source: form.source, entry: form.entry, launch: call.with_shapes(form.launch)?, matrices })
+        });
+        let plain = || Self { source: shader.source, entry: shader.entry, launch: call.launch(), matrices: None };
+        fitting.next().unwrap_or_else(plain)
     }
 
     /// The text, after its constants and the types of its matrices.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        if let Some(size) = self.half {
+        if let Some(size) = self.matrices {
             text.push_str("enable f16;\nenable wgpu_cooperative_matrix;\n");
             for (name, number, role) in [("Left", "f16", "A"), ("Right", "f16", "B"), ("Product", "f32", "C")] {
                 writeln!(text, "alias {name} = coop_mat{size}x{size}<{number}, {role}>;").expect("writing to a string");
             }
         }
-        for (name, value) in self.launch.consts.iter().copied().chain(self.half.map(|size| ("T", size))) {
+        for (name, value) in self.launch.consts.iter().copied().chain(self.matrices.map(|size| ("T", size))) {
             writeln!(text, "const {name}: u32 = {value}u;").expect("writing to a string");
         }
         text + self.source
@@ -70,7 +79,7 @@ impl Shader {
 
     /// What it is stored under once compiled.
     pub(super) fn key(&self) -> String {
-        format!("{} {:?} {:?}", self.entry, self.half, self.launch.consts)
+        format!("{} {:?} {:?}", self.entry, self.matrices, self.launch.consts)
     }
 }
 
@@ -91,10 +100,10 @@ pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<Compiled, Engi
     let start = Instant::now();
     let mut missing = BTreeMap::new();
     for call in program.plans().flat_map(|(_, plan)| &plan.calls) {
-        let shader = Shader::choose(call, gpu.forms());
-        let key = shader.key();
+        let chosen = Chosen::of(call, gpu.forms());
+        let key = chosen.key();
         if !gpu.pipelines().contains_key(&key) {
-            missing.insert(key, (call.kernel, shader.text(), shader.entry));
+            missing.insert(key, (call.kernel, chosen.text(), chosen.entry));
         }
     }
     let texts = missing.iter().map(|(key, (_, text, _))| (key.as_str(), text.as_str()));

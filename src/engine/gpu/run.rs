@@ -10,7 +10,7 @@ use bytemuck::AnyBitPattern;
 use super::load::{STEP_SLOT, STEPS, place};
 use super::{Gpu, GpuEngine, Timer};
 use crate::engine::EngineError;
-use crate::graph::{Access, Call, PlanId, Step};
+use crate::graph::{Access, Call, PlanId};
 
 /// Systems reset a GPU that is busy for some seconds, and a screen freezes long before.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ impl Queue {
 
 impl GpuEngine {
     /// Runs or queues calls of a plan, in as many submissions as it takes.
-    pub(super) fn run_calls(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+    pub(super) fn run_calls(&mut self, plan: PlanId, calls: Range<usize>, step: &[u8]) -> Result<(), EngineError> {
         let mut first = calls.start;
         while first < calls.end {
             let mut end = first;
@@ -78,7 +78,7 @@ impl GpuEngine {
         Ok(())
     }
 
-    fn encode(&mut self, plan: PlanId, calls: Range<usize>, step: &Step) -> Result<(), EngineError> {
+    fn encode(&mut self, plan: PlanId, calls: Range<usize>, step: &[u8]) -> Result<(), EngineError> {
         if self.timer.as_ref().is_some_and(|t| !t.has_room(calls.len())) {
             self.take_times()?;
         }
@@ -86,7 +86,8 @@ impl GpuEngine {
             self.submit()?;
         }
         let slot = self.queue.steps.len() as u32;
-        self.queue.steps.extend_from_slice(bytemuck::bytes_of(step));
+        assert!(step.len() as u64 <= STEP_SLOT, "{} bytes of step values", step.len());
+        self.queue.steps.extend_from_slice(step);
         self.queue.steps.resize(slot as usize + STEP_SLOT as usize, 0);
         let label = &self.program.plan(plan).name;
         let encoder = self.queue.encoder(&self.gpu);

@@ -3,14 +3,16 @@
 use rayon::prelude::*;
 
 use super::{Params, reference};
-use crate::graph::{Args, Isa, Step};
-use crate::kernels::isa::{Level, dispatch};
+use crate::graph::Args;
+use crate::kernels::Step;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Elements one task updates.
 const TASK: usize = 1 << 13;
 
-pub(super) fn adam(args: &mut Args<'_, f32>, isa: Isa) {
-    let (p, step) = (&args.params::<Params>(), args.step());
+pub(super) fn adam(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
+    let (p, step) = (&args.params::<Params>(), &args.step::<Step>());
     let state = args.write(2).par_chunks_mut(TASK).zip(args.write(3).par_chunks_mut(TASK));
     let weights = args.write(0).par_chunks_mut(TASK).zip(args.read(1).par_chunks(TASK));
     weights.zip(state).for_each(|((w, g), (m, v))| {

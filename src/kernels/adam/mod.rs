@@ -5,10 +5,8 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::adam as reference_adam;
-
-use super::{grid, reference, same, wave, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Step, Tensor};
+use super::{Step, groups, reference, same, wave, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// The optimiser's constants.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -39,7 +37,7 @@ impl Adam {
 /// because `1 − 0.999` in f32 is off by 1e-5.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     len: u32,
     beta1: f32,
     one_minus_beta1: f32,
@@ -50,20 +48,16 @@ pub struct Params {
 }
 
 /// `m ← β1 m + (1−β1) g`, `v ← β2 v + (1−β2) g²`, `w ← w − rate · m / (√v · rescale + ε)`.
-pub static ADAM: Kernel = Kernel {
+pub(super) static ADAM: Kernel = Kernel {
     name: "adam",
     family: "adam",
-    source: wgsl!("adam.wgsl"),
-    entry: "adam",
+    shader: Shader::new(wgsl!("adam.wgsl"), "adam", |s| groups(s.get(0).len().div_ceil(64))),
     args: &[Arg::update(0, "w"), Arg::read(1, "g"), Arg::update(2, "m"), Arg::update(3, "v")],
     shapes: |s| (1..4).try_for_each(|i| same("gradient or state", s.get(i), s.get(0))),
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(0).len().div_ceil(64)) },
     terms: |_| 4,
     flops: |s| 12 * s.get(0).len(),
     reference: reference!(reference::adam_args),
     cpu: Some(cpu::adam),
-    half: None,
-    winograd: None,
     cases,
 };
 

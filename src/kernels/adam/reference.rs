@@ -2,6 +2,7 @@
 
 use super::Params;
 use crate::graph::{Args, Real};
+use crate::kernels::Step;
 
 /// One update of weight, first and second moment with gradient `g`.
 #[inline]
@@ -13,7 +14,7 @@ pub fn adam<T: Real>(p: &Params, rate: T, rescale: T, w: &mut T, g: T, m: &mut T
 }
 
 pub(super) fn adam_args<T: Real>(args: &mut Args<'_, T>) {
-    let (p, step) = (args.params::<Params>(), args.step());
+    let (p, step) = (args.params::<Params>(), args.step::<Step>());
     let (rate, rescale) = (T::of(step.rate.into()), T::of(step.rescale.into()));
     let (w, m, v) = (args.write(0), args.write(2), args.write(3));
     for (((w, g), m), v) in w.iter_mut().zip(args.read(1)).zip(m).zip(v) {

@@ -3,20 +3,21 @@
 use rayon::prelude::*;
 
 use super::{PER_TURN, Params, SUMS};
-use crate::graph::{Args, Isa};
-use crate::kernels::isa::{Level, dispatch};
+use crate::graph::Args;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Elements one task copies: 16 MiB, so that the copy bypasses the caches.
 const COPY: usize = 4 << 20;
 /// Elements one task computes.
 const CHAIN: usize = 1 << 10;
 
-pub(super) fn copy(args: &mut Args<'_, f32>, _: Isa) {
+pub(super) fn copy(args: &mut Args<'_, f32>) {
     let x = args.read(0).par_chunks(COPY);
     x.zip(args.write(1).par_chunks_mut(COPY)).for_each(|(x, y)| y.copy_from_slice(x));
 }
 
-pub(super) fn fma_chain(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn fma_chain(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (p, x) = (&args.params::<Params>(), args.read(0).par_chunks(CHAIN));
     x.zip(args.write(1).par_chunks_mut(CHAIN)).for_each(|(x, y)| {
         dispatch!(isa, chains(p: &Params, x: &[f32], y: &mut [f32]));

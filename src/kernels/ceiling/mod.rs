@@ -6,10 +6,8 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{copy as reference_copy, fma_chain as reference_fma_chain};
-
-use super::{grid, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
+use super::{groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Independent sums per element: a core that starts two fused multiply-adds per cycle,
 /// each taking four, needs eight; with the factors, twelve fit 16 registers.
@@ -20,7 +18,7 @@ const PER_TURN: usize = 8;
 /// Parameters of both kernels; `struct Params` of `shaders/ceiling.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements.
     len: u32,
     /// Eightfold multiply-adds per sum.
@@ -38,39 +36,31 @@ impl Params {
 }
 
 /// `y = x`.
-pub static COPY: Kernel = Kernel {
+pub(super) static COPY: Kernel = Kernel {
     name: "copy",
     family: "ceiling",
-    source: wgsl!("ceiling.wgsl"),
-    entry: "copy",
+    shader: Shader::new(wgsl!("ceiling.wgsl"), "copy", |s| groups(s.get(1).len().div_ceil(1024))),
     args: &[Arg::read(0, "x"), Arg::write(1, "y")],
     shapes: |s| same("y", s.get(1), s.get(0)),
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(1024)) },
     terms: |_| 0, // exact
     flops: |_| 0,
     reference: reference!(reference::copy_args),
     cpu: Some(cpu::copy),
-    half: None,
-    winograd: None,
     cases: || cases(|p, x, y, _| copy(p, x, y)),
 };
 
 /// `y = Σ_k a_k` over twelve sums that start at `x + k/8` and go through
 /// `a_k ← rate · a_k + level` eight times per turn.
-pub static FMA_CHAIN: Kernel = Kernel {
+pub(super) static FMA_CHAIN: Kernel = Kernel {
     name: "fma_chain",
     family: "ceiling",
-    source: wgsl!("ceiling.wgsl"),
-    entry: "fma_chain",
+    shader: Shader::new(wgsl!("ceiling.wgsl"), "fma_chain", |s| groups(s.get(1).len().div_ceil(64))),
     args: &[Arg::read(0, "x"), Arg::write(1, "y")],
     shapes: |s| same("y", s.get(1), s.get(0)),
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
     terms: |s| SUMS + PER_TURN * s.params::<Params>().turns as usize,
     flops: |s| 2 * SUMS * PER_TURN * s.params::<Params>().turns as usize * s.get(0).len(),
     reference: reference!(reference::fma_chain_args),
     cpu: Some(cpu::fma_chain),
-    half: None,
-    winograd: None,
     cases: || cases(fma_chain),
 };
 

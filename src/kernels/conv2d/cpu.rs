@@ -1,42 +1,22 @@
-//! The kernels on a CPU: what they are given, for `winograd` to compute.
+//! The kernels on a CPU: their arguments, for `winograd` to compute.
 
 use rayon::prelude::*;
 
+use super::job::{Job, Pair};
 use super::{Params, winograd};
-use crate::graph::{Args, Isa, Shape};
+use crate::graph::Args;
+use crate::kernels::isa::Isa;
 
-/// One convolution: input, weights and what happens on the way out.
-pub(super) struct Job<'a> {
-    pub x: &'a [f32],
-    pub h: usize,
-    pub w: usize,
-    pub ci: usize,
-    pub co: usize,
-    /// `[3, 3, Ci, Co]`.
-    pub weights: &'a [f32],
-    /// `[Co]`.
-    pub bias: &'a [f32],
-    pub add: Option<&'a [f32]>,
-    pub mask: Option<&'a [f32]>,
-    pub relu: bool,
-}
-
-impl<'a> Job<'a> {
-    /// Without weights, bias or epilogue.
-    fn new(x: &'a [f32], shape: Shape, co: usize) -> Self {
-        let (h, w, ci) = (shape.h(), shape.w(), shape.c());
-        Self { x, h, w, ci, co, weights: &[], bias: &[], add: None, mask: None, relu: false }
-    }
-}
-
-pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn forward(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (x, co) = (args.shape(0), args.shape(3).c());
     let (weights, bias) = args.read(1).split_at(9 * x.c() * co);
     let (add, relu) = (args.maybe(2), args.params::<Params>().relu == 1);
     Job { weights, bias, add, relu, ..Job::new(args.read(0), x, co) }.run(isa, args.write(3));
 }
 
-pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_input(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (dy, ci, w) = (args.shape(0), args.shape(4).c(), args.read(1));
     let (weights, bias) = (&flipped(w, ci, dy.c()), &vec![0.0; ci]);
     let (add, mask) = (args.maybe(2), args.maybe(3));
@@ -53,17 +33,8 @@ fn flipped(w: &[f32], ci: usize, co: usize) -> Vec<f32> {
     flipped
 }
 
-/// Images of a weight gradient.
-pub(super) struct Pair<'a> {
-    pub x: &'a [f32],
-    pub dy: &'a [f32],
-    pub h: usize,
-    pub w: usize,
-    pub ci: usize,
-    pub co: usize,
-}
-
-pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (x, co, len) = (args.shape(0), args.shape(1).c(), args.shape(2).c());
     let rows = args.params::<Params>().rows as usize;
     let (h, w, ci) = (x.h(), x.w(), x.c());

@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::graph::{Args, Isa};
+use crate::graph::Args;
+use crate::kernels::Step;
 
-pub(super) fn detail(args: &mut Args<'_, f32>, _: Isa) {
+pub(super) fn detail(args: &mut Args<'_, f32>) {
     let (w, c) = (args.shape(1).w(), args.shape(1).c());
     let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
     rows.zip(args.write(2).par_chunks_mut(w * c)).for_each(|((pan, lms), d)| {
@@ -14,7 +15,7 @@ pub(super) fn detail(args: &mut Args<'_, f32>, _: Isa) {
     });
 }
 
-pub(super) fn features(args: &mut Args<'_, f32>, _: Isa) {
+pub(super) fn features(args: &mut Args<'_, f32>) {
     let (w, c) = (args.shape(1).w(), args.shape(1).c());
     let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
     rows.zip(args.write(2).par_chunks_mut(2 * w * c)).for_each(|((pan, lms), d)| {
@@ -26,10 +27,10 @@ pub(super) fn features(args: &mut Args<'_, f32>, _: Isa) {
     });
 }
 
-pub(super) fn crop(args: &mut Args<'_, f32>, _: Isa) {
+pub(super) fn crop(args: &mut Args<'_, f32>) {
     let (x, y) = (args.shape(0), args.shape(1));
-    let (input, c) = (args.read(0), x.c());
-    let crops = args.write(1).par_chunks_mut(y.h() * y.w() * c).zip(&args.step().crops);
+    let (input, c, step) = (args.read(0), x.c(), args.step::<Step>());
+    let crops = args.write(1).par_chunks_mut(y.h() * y.w() * c).zip(&step.crops);
     crops.for_each(|(to, crop)| {
         let [top, left, flip, _] = crop.map(|v| v as usize);
         for (i, row) in to.chunks_exact_mut(y.w() * c).enumerate() {

@@ -7,13 +7,13 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
 
-use super::{grid, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, MAX_CROPS, PlanBuilder, Role, Shape, Step, Tensor};
+use super::{MAX_CROPS, Step, groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Parameters of all kernels; `struct Params` of `shaders/image.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements of the output.
     len: u32,
     channels: u32,
@@ -27,66 +27,54 @@ pub struct Params {
 }
 
 /// `d = pan − lms`, PAN repeated over the bands (method, section 1).
-pub static DETAIL: Kernel = Kernel {
+pub(super) static DETAIL: Kernel = Kernel {
     name: "detail",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "detail",
+    shader: Shader::new(wgsl!("image.wgsl"), "detail", |s| groups(s.get(2).len().div_ceil(64))),
     args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
     shapes: |s| {
         same("pan", s.get(0), s.get(1).with_c(1))?;
         same("d", s.get(2), s.get(1))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(2).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |s| s.get(2).len(),
     reference: reference!(reference::detail_args),
     cpu: Some(cpu::detail),
-    half: None,
-    winograd: None,
     cases: detail_cases,
 };
 
 /// `y = [pan − lms, lms]`: the network sees MS beside what PAN adds to it.
-pub static FEATURES: Kernel = Kernel {
+pub(super) static FEATURES: Kernel = Kernel {
     name: "features",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "features",
+    shader: Shader::new(wgsl!("image.wgsl"), "features", |s| groups(s.get(1).len().div_ceil(64))),
     args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
     shapes: |s| {
         same("pan", s.get(0), s.get(1).with_c(1))?;
         same("d", s.get(2), s.get(1).with_c(2 * s.get(1).c()))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |s| s.get(1).len(),
     reference: reference!(reference::features_args),
     cpu: Some(cpu::features),
-    half: None,
-    winograd: None,
     cases: features_cases,
 };
 
 /// The step's crops of one image, some flipped left-right, stacked into a batch.
-pub static CROP: Kernel = Kernel {
+pub(super) static CROP: Kernel = Kernel {
     name: "crop",
     family: "image",
-    source: wgsl!("image.wgsl"),
-    entry: "crop",
+    shader: Shader::new(wgsl!("image.wgsl"), "crop", |s| groups(s.get(1).len().div_ceil(64))),
     args: &[Arg::read(3, "x"), Arg::write(4, "y")],
     shapes: |s| {
         let (x, y) = (s.get(0), s.get(1));
         let fits = x.n() == 1 && y.n() <= MAX_CROPS && y.h() <= x.h() && y.w() <= x.w() && y.c() == x.c();
         if fits { Ok(()) } else { Err(format!("cannot take crops {y:?} from {x:?}")) }
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |_| 0,
     reference: reference!(reference::crop_args),
     cpu: Some(cpu::crop),
-    half: None,
-    winograd: None,
     cases: crop_cases,
 };
 

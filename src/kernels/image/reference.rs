@@ -3,6 +3,7 @@
 use ndarray::{Array4, ArrayView4};
 
 use crate::graph::{Args, Real};
+use crate::kernels::Step;
 
 /// `d[n,i,j,c] = pan[n,i,j,0] − lms[n,i,j,c]`.
 pub fn detail<T: Real>(pan: ArrayView4<'_, T>, lms: ArrayView4<'_, T>) -> Array4<T> {
@@ -42,6 +43,6 @@ pub(super) fn features_args<T: Real>(args: &mut Args<'_, T>) {
 
 pub(super) fn crop_args<T: Real>(args: &mut Args<'_, T>) {
     let y = args.shape(1);
-    let crops = crop(view(args, 0), &args.step().crops[..y.n()], y.h(), y.w());
+    let crops = crop(view(args, 0), &args.step::<Step>().crops[..y.n()], y.h(), y.w());
     args.write(1).iter_mut().zip(crops).for_each(|(into, v)| *into = v);
 }

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::{Params, reference};
-use crate::graph::{Args, Isa};
-use crate::kernels::isa::{Level, dispatch};
+use crate::graph::Args;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Columns one task sums: a cache line's multiple, so that tasks share none.
 const COLUMNS: usize = 256;
@@ -12,7 +12,8 @@ const COLUMNS: usize = 256;
 /// Sums under way at once, whatever the registers: every machine adds in one order.
 const SUMS: usize = 16;
 
-pub(super) fn l2(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn l2(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let p = args.params::<Params>();
     let (count, scale) = (p.count as usize, p.scale);
     let pairs = args.read(0).par_chunks(count).zip(args.read(1).par_chunks(count));
@@ -24,7 +25,8 @@ pub(super) fn l2(args: &mut Args<'_, f32>, isa: Isa) {
     });
 }
 
-pub(super) fn charbonnier(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn charbonnier(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let p = args.params::<Params>();
     let (count, channels) = (p.count as usize, p.channels.max(1) as usize);
     let pairs = args.read(0).par_chunks(count).zip(args.read(1).par_chunks(count));
@@ -75,7 +77,8 @@ fn squares<L: Level>(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part
     *part = sums.iter().sum();
 }
 
-pub(super) fn sum_rows(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn sum_rows(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (rows, scale) = (args.read(0), args.params::<Params>().scale);
     let out = args.write(1);
     let len = out.len();

@@ -5,15 +5,15 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{charbonnier as reference_charbonnier, l2 as reference_l2, sum_rows as reference_sum_rows};
+pub use reference::charbonnier as reference_charbonnier;
 
-use super::{grid, reference, same, same_if_present, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Shapes, Tensor};
+use super::{groups, reference, same, same_if_present, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Shapes, Tensor};
 
 /// Parameters of all kernels; `struct Params` of `shaders/loss.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// Elements compared, or elements of one row.
     len: u32,
     /// Elements per partial sum, or number of rows.
@@ -29,39 +29,31 @@ pub struct Params {
 
 /// `dy = scale · w · (y − target)` and partial sums of `w · (y − target)²`, with a weight `w` per pixel
 /// or 1.
-pub static L2: Kernel = Kernel {
+pub(super) static L2: Kernel = Kernel {
     name: "l2",
     family: "loss",
-    source: wgsl!("loss.wgsl"),
-    entry: "l2",
+    shader: Shader::new(wgsl!("loss.wgsl"), "l2", |s| groups(s.get(4).n())),
     args: COMPARE,
     shapes: compare_shapes,
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(4).n()) },
     terms: |s| s.params::<Params>().count as usize,
     flops: |s| 4 * s.get(0).len(),
     reference: reference!(reference::l2_args),
     cpu: Some(cpu::l2),
-    half: None,
-    winograd: None,
     cases: || compare_cases(Measure::Square),
 };
 
 /// `dy = scale · w · e / √(e² + bend²)` and partial sums of `w · √(e² + bend²)`, with `e = y − target` and a
 /// weight `w` per pixel or 1: Charbonnier's loss, a square for small differences, absolute for large ones.
-pub static CHARBONNIER: Kernel = Kernel {
+pub(super) static CHARBONNIER: Kernel = Kernel {
     name: "charbonnier",
     family: "loss",
-    source: wgsl!("loss.wgsl"),
-    entry: "charbonnier",
+    shader: Shader::new(wgsl!("loss.wgsl"), "charbonnier", |s| groups(s.get(4).n())),
     args: COMPARE,
     shapes: compare_shapes,
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(4).n()) },
     terms: |s| s.params::<Params>().count as usize,
     flops: |s| 7 * s.get(0).len(),
     reference: reference!(reference::charbonnier_args),
     cpu: Some(cpu::charbonnier),
-    half: None,
-    winograd: None,
     cases: || compare_cases(Measure::Charbonnier(0.3)),
 };
 
@@ -78,24 +70,20 @@ fn compare_shapes(s: &Shapes<'_>) -> Result<(), String> {
 }
 
 /// `out[j] = scale · Σ_i part[i, j]`, in the order of the rows.
-pub static SUM_ROWS: Kernel = Kernel {
+pub(super) static SUM_ROWS: Kernel = Kernel {
     name: "sum_rows",
     family: "loss",
-    source: wgsl!("loss.wgsl"),
-    entry: "sum_rows",
+    shader: Shader::new(wgsl!("loss.wgsl"), "sum_rows", |s| groups(s.get(1).len().div_ceil(32))),
     args: &[Arg::read(4, "rows"), Arg::write(5, "out")],
     shapes: |s| {
         let rows = s.get(0);
         same("rows", rows, Shape([rows.n(), 1, 1, rows.c()]))?;
         same("out", s.get(1), Shape::flat(rows.c()))
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(1).len().div_ceil(32)) },
     terms: |s| s.get(0).n(),
     flops: |s| s.get(0).len(),
     reference: reference!(reference::sum_rows_args),
     cpu: Some(cpu::sum_rows),
-    half: None,
-    winograd: None,
     cases: sum_rows_cases,
 };
 

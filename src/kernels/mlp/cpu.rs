@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::Params;
 use super::reference::Weights;
-use crate::graph::{Args, Isa};
-use crate::kernels::isa::{Level, dispatch};
+use crate::graph::Args;
+use crate::kernels::isa::{Isa, Level, dispatch};
 use crate::kernels::tile::Tile;
 
 /// Pixels per block: four AVX-512 registers, enough independent sums to hide the
@@ -18,7 +18,8 @@ const TASK: usize = 16 * PX;
 
 type Lanes = [f32; PX];
 
-pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn forward(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (net, c) = (&Net::new(args), args.shape(0).c());
     let x = args.read(0).par_chunks(TASK * c);
     x.zip(args.write(2).par_chunks_mut(TASK)).for_each(|(x, y)| {
@@ -26,7 +27,8 @@ pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
     });
 }
 
-pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_input(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (net, c) = (&Net::new(args), args.shape(0).c());
     let x = args.read(0).par_chunks(TASK * c).zip(args.read(2).par_chunks(TASK));
     x.zip(args.write(3).par_chunks_mut(TASK * c)).for_each(|((x, dy), dx)| {
@@ -34,7 +36,8 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>, isa: Isa) {
     });
 }
 
-pub(super) fn grad_weight(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (net, c, len) = (&Net::new(args), args.shape(0).c(), args.shape(1).len());
     let chunk = args.params::<Params>().chunk as usize;
     let x = args.read(0).par_chunks(chunk * c).zip(args.read(2).par_chunks(chunk));

@@ -12,12 +12,12 @@ use bytemuck::{Pod, Zeroable};
 pub use reference::{Weights, mlp, mlp_backward};
 
 use super::{grid, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Shapes, Tensor};
+use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shader, Shape, Shapes, Tensor};
 
 /// Parameters of the three kernels; `struct Params` of `shaders/mlp.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     pixels: u32,
     /// Hidden width.
     d: u32,
@@ -32,23 +32,19 @@ pub const fn weight_len(c: usize, d: usize) -> usize {
 }
 
 /// `y = g(x)`: one value per pixel.
-pub static MLP: Kernel = Kernel {
+pub(super) static MLP: Kernel = Kernel {
     name: "mlp",
     family: "mlp",
-    source: wgsl!("mlp.wgsl"),
-    entry: "mlp",
+    shader: Shader::new(wgsl!("mlp.wgsl"), "mlp", per_pixel),
     args: &[Arg::read(0, "x"), Arg::read(1, "w"), Arg::write(2, "y")],
     shapes: |s| {
         weights_fit(s)?;
         same("y", s.get(2), s.get(0).with_c(1))
     },
-    launch: |s| per_pixel(s),
     terms: |s| 2 * width(s) + s.get(0).c(),
     flops: |s| 2 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
-    half: None,
-    winograd: None,
     cases: || {
         cases(|p, x, w, _| {
             let y = output(p, "y", x.shape().with_c(1));
@@ -58,24 +54,20 @@ pub static MLP: Kernel = Kernel {
 };
 
 /// `dx = (∂g/∂x)ᵀ dy`.
-pub static MLP_GRAD_INPUT: Kernel = Kernel {
+pub(super) static MLP_GRAD_INPUT: Kernel = Kernel {
     name: "mlp_grad_input",
     family: "mlp",
-    source: wgsl!("mlp.wgsl"),
-    entry: "mlp_grad_input",
+    shader: Shader::new(wgsl!("mlp.wgsl"), "mlp_grad_input", per_pixel),
     args: &[Arg::read(0, "x"), Arg::read(1, "w"), Arg::read(3, "dy"), Arg::write(4, "dx")],
     shapes: |s| {
         weights_fit(s)?;
         same("dy", s.get(2), s.get(0).with_c(1))?;
         same("dx", s.get(3), s.get(0))
     },
-    launch: |s| per_pixel(s),
     terms: |s| 3 * width(s) + s.get(0).c(),
     flops: |s| 4 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_input),
     cpu: Some(cpu::grad_input),
-    half: None,
-    winograd: None,
     cases: || {
         cases(|p, x, w, _| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);
@@ -86,11 +78,13 @@ pub static MLP_GRAD_INPUT: Kernel = Kernel {
 };
 
 /// Partial sums of the weight gradient, one row per run of pixels.
-pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
+pub(super) static MLP_GRAD_WEIGHT: Kernel = Kernel {
     name: "mlp_grad_weight",
     family: "mlp",
-    source: wgsl!("mlp.wgsl"),
-    entry: "mlp_grad_weight",
+    shader: Shader::new(wgsl!("mlp.wgsl"), "mlp_grad_weight", |s| Launch {
+        consts: consts(s),
+        grid: grid(s.get(3).n()),
+    }),
     args: &[Arg::read(0, "x"), Arg::read(1, "w"), Arg::read(3, "dy"), Arg::write(5, "part")],
     shapes: |s| {
         weights_fit(s)?;
@@ -98,13 +92,10 @@ pub static MLP_GRAD_WEIGHT: Kernel = Kernel {
         let parts = s.get(0).pixels().div_ceil(s.params::<Params>().chunk as usize);
         same("part", s.get(3), Shape([parts, 1, 1, s.get(1).len()]))
     },
-    launch: |s| Launch { consts: consts(s), grid: grid(s.get(3).n()) },
     terms: |s| s.params::<Params>().chunk as usize * 3,
     flops: |s| 6 * s.get(0).pixels() * s.get(1).len(),
     reference: reference!(reference::grad_weight),
     cpu: Some(cpu::grad_weight),
-    half: None,
-    winograd: None,
     cases: || {
         cases(|p, x, w, chunk| {
             let dy = p.tensor("dy", x.shape().with_c(1), Role::Input);

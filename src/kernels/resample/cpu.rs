@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::Params;
-use crate::graph::{Args, Isa};
-use crate::kernels::isa::{Level, dispatch};
+use crate::graph::Args;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Pixels per period of the repeated tap pattern: a whole number of registers
 /// whatever the number of channels.
@@ -18,7 +18,8 @@ struct Job<'a> {
     add: Option<&'a [f32]>,
 }
 
-pub(super) fn forward(args: &mut Args<'_, f32>, isa: Isa) {
+pub(super) fn forward(args: &mut Args<'_, f32>) {
+    let isa = Isa::of(args);
     let (p, y) = (args.params::<Params>(), args.shape(4));
     let job = &Job { p, x: args.read(0), taps: args.read(1), start: args.read(2), add: args.maybe(3) };
     args.write(4).par_chunks_mut(y.w() * y.c()).enumerate().for_each(|(row, out)| {
@@ -41,8 +42,8 @@ impl Job<'_> {
         &self.taps[(k * self.p.taps as usize + t) * c..][..c]
     }
 
-    /// Input positions of output `k`, tap by tap. Counting on instead of dividing by the
-    /// size for every tap, here and for the pattern below, halved the time of both.
+    /// Input positions of output `k`, tap by tap, counting on: a division for every tap would
+    /// double the time.
     fn positions(&self, k: usize) -> impl Iterator<Item = usize> {
         let (input, mut next) = (self.p.input as usize, self.start[k] as usize);
         (0..self.p.taps).map(move |_| {

@@ -13,8 +13,8 @@ use bytemuck::{Pod, Zeroable};
 
 pub use reference::resample as reference_resample;
 
-use super::{grid, reference, same, same_if_present, wave, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Tensor};
+use super::{groups, reference, same, same_if_present, wave, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Axis of an image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ pub enum Axis {
 /// Parameters; `struct Params` of `shaders/resample.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     /// 0: along y, 1: along x.
     axis: u32,
     /// Positions along the axis before.
@@ -51,11 +51,10 @@ pub struct Params {
 }
 
 /// `y = A x + add` along one axis.
-pub static RESAMPLE: Kernel = Kernel {
+pub(super) static RESAMPLE: Kernel = Kernel {
     name: "resample",
     family: "resample",
-    source: wgsl!("resample.wgsl"),
-    entry: "resample",
+    shader: Shader::new(wgsl!("resample.wgsl"), "resample", |s| groups(s.get(4).len().div_ceil(64))),
     args: &[Arg::read(0, "x"), Arg::read(1, "taps"), Arg::read(2, "start"), Arg::maybe(3, "add"), Arg::write(4, "y")],
     shapes: |s| {
         let (x, taps, y) = (s.get(0), s.get(1), s.get(4));
@@ -74,13 +73,10 @@ pub static RESAMPLE: Kernel = Kernel {
             Err(format!("table {taps:?} does not fit {x:?}: at most {input} taps for 1 or {} channels", x.c()))
         }
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(4).len().div_ceil(64)) },
     terms: |s| s.get(1).w() + 1,
     flops: |s| 2 * s.get(4).len() * s.get(1).w(),
     reference: reference!(reference::forward),
     cpu: Some(cpu::forward),
-    half: None,
-    winograd: None,
     cases,
 };
 

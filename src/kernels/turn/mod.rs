@@ -9,10 +9,8 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::turn as reference_turn;
-
-use super::{grid, reference, same, wgsl};
-use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shape, Step, Tensor};
+use super::{Step, groups, reference, same, wgsl};
+use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Symmetries of the square.
 pub const TURNS: usize = 8;
@@ -20,7 +18,7 @@ pub const TURNS: usize = 8;
 /// Parameters; `struct Params` of `shaders/turn.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-pub struct Params {
+struct Params {
     len: u32,
     /// 1: the step's `unturn` instead of its `turn`.
     back: u32,
@@ -28,11 +26,10 @@ pub struct Params {
 }
 
 /// `y[i] = x[places[turn, i]]`, with the step's `turn` or `unturn`.
-pub static TURN: Kernel = Kernel {
+pub(super) static TURN: Kernel = Kernel {
     name: "turn",
     family: "turn",
-    source: wgsl!("turn.wgsl"),
-    entry: "turn",
+    shader: Shader::new(wgsl!("turn.wgsl"), "turn", |s| groups(s.get(0).len().div_ceil(64))),
     args: &[Arg::read(0, "x"), Arg::read(1, "places"), Arg::write(2, "y")],
     shapes: |s| {
         let x = s.get(0);
@@ -40,13 +37,10 @@ pub static TURN: Kernel = Kernel {
         same("places", s.get(1), Shape([TURNS, 1, 1, x.c()]))?;
         same("y", s.get(2), x)
     },
-    launch: |s| Launch { consts: Vec::new(), grid: grid(s.get(0).len().div_ceil(64)) },
     terms: |_| 1,
     flops: |_| 0,
     reference: reference!(reference::turn_args),
     cpu: None,
-    half: None,
-    winograd: None,
     cases,
 };
 

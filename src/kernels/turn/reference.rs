@@ -2,6 +2,7 @@
 
 use super::Params;
 use crate::graph::{Args, Real};
+use crate::kernels::Step;
 
 /// `y[i] = x[places[i]]`.
 pub fn turn<T: Real>(x: &[T], places: &[T], y: &mut [T]) {
@@ -11,7 +12,7 @@ pub fn turn<T: Real>(x: &[T], places: &[T], y: &mut [T]) {
 }
 
 pub(super) fn turn_args<T: Real>(args: &mut Args<'_, T>) {
-    let (p, step) = (args.params::<Params>(), args.step());
+    let (p, step) = (args.params::<Params>(), args.step::<Step>());
     let (len, which) = (p.len as usize, if p.back == 1 { step.unturn } else { step.turn } as usize);
     turn(args.read(0), &args.read(1)[which * len..][..len], args.write(2));
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FUSION, Kept, Trainer};
-use crate::graph::Step;
+use crate::kernels::Step;
 use crate::method::{MethodError, Sample};
 
 /// How much better the network makes its base, by pixels of the reduced pair that it was not trained on.

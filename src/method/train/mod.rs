@@ -19,7 +19,7 @@ use super::schedule::{self, Branch, Rounds, Stream};
 use super::windows::Place;
 use super::{Dims, MethodError, Plans, Sample};
 use crate::engine::Engine;
-use crate::graph::Step;
+use crate::kernels::Step;
 use crate::kernels::turn::{self, TURNS};
 use crate::net::{self, Layer};
 

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::{DAM, FUSION, Kept, Phase, Queued, StepRecord, Trainer};
-use crate::graph::{PlanId, Step};
+use crate::graph::PlanId;
+use crate::kernels::Step;
 use crate::method::MethodError;
 use crate::method::crops::{CROPS, Crop};
 

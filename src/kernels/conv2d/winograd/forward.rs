@@ -4,14 +4,15 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
+use super::lines::{Stack, input_lines, padded, repack};
 use super::prefetch::Soon;
+use super::product::{multiply, register_tiles};
+use super::scratch::with_scratch;
 use super::transform::{input_row, output, output_columns, output_row, transform_weights};
-use super::{
-    Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
-};
-use crate::graph::{Floats, Isa};
-use crate::kernels::conv2d::cpu::Job;
-use crate::kernels::isa::{Level, dispatch};
+use super::{Chunk, IN, OUT, PLACES, SKEW, side};
+use crate::kernels::Floats;
+use crate::kernels::conv2d::job::Job;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
 /// Tiles multiplied at once: what a register tile takes, so that a line's six places of
 /// weights stay in the first cache beside them.

@@ -7,8 +7,7 @@
 use super::{IN, OUT, PLACES};
 use crate::kernels::isa::Level;
 
-/// The points ±P and ±Q. With 1 and 2, as usual, the worst error is four times larger;
-/// these were the best of those exact in few bits.
+/// The points ±P and ±Q. With 1 and 2, as usual, the worst error is four times larger.
 const P: f32 = 0.625;
 const Q: f32 = 1.5;
 const P2: f32 = P * P;
@@ -205,8 +204,7 @@ pub(super) fn output_columns<L: Level>(lines: &[f32], pitch: usize, len: usize, 
 /// to `sum [c]`.
 #[inline(always)]
 pub(super) fn gradient_columns<L: Level>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
-    // Whole pixels at a time where that takes two registers: 128 bytes apart and one by one
-    // they cost twice as much.
+    // Whole pixels at a time where that takes two registers: one by one they take twice as long.
     if sum.len().is_multiple_of(2 * L::LANES) {
         gradient_columns_by::<L, 2>(rows, to, pitch, sum);
     } else {

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
+use super::lines::{Stack, input_lines, padded, repack};
 use super::prefetch::Soon;
+use super::product::{multiply, register_tiles};
+use super::scratch::with_scratch;
 use super::transform::{gradient_columns, gradient_row, input_row, transform_back};
-use super::{
-    Chunk, IN, OUT, PLACES, SKEW, Stack, input_lines, multiply, padded, register_tiles, repack, side, with_scratch,
-};
-use crate::graph::Isa;
-use crate::kernels::conv2d::cpu::Pair;
-use crate::kernels::isa::{Level, dispatch};
+use super::{Chunk, IN, OUT, PLACES, SKEW, side};
+use crate::kernels::conv2d::job::Pair;
+use crate::kernels::isa::{Isa, Level, dispatch};
 
-/// Tiles summed at once. With 8 the sums are loaded and stored too often, with 32 they leave the
-/// first cache: a quarter and a twelfth longer.
+/// Tiles summed at once. With 8 the sums are loaded and stored too often (a quarter longer),
+/// with 32 they leave the first cache.
 const BATCH: usize = 16;
 
 /// Weight and bias gradient over some rows of the stacked images, into `part`.

@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::engine::{Engine, EngineError, Precision};
-use crate::graph::{Access, Args, Call, Case, Kernel, PlanId, Program, ProgramBuilder, Step, Tensor};
+use crate::graph::{Access, AnyStep, Args, Call, Case, Form, Kernel, PlanId, Program, ProgramBuilder, Tensor, When};
+use crate::kernels;
 
 /// Rounding of f32.
 const EPS: f64 = f32::EPSILON as f64;
@@ -70,18 +71,13 @@ pub fn compare(arg: &'static str, found: &[f32], wanted: &[f64], relative: f64) 
     worst.map_or(Ok(()), |(_, m)| Err(Mismatch { count, of: found.len(), ..m }))
 }
 
-/// Tolerance of the f16 forms. Each factor is rounded by at most 2^-11 of itself, a product
-/// of two by 2^-11 · √(2/3) on average; such errors add up like the products themselves, so
-/// that their share of a sum does not grow with its terms. Eight times 2^-11 leaves room for
-/// the worst of a million sums.
-const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
-
-/// Tolerance of a call against the f64 reference.
+/// Tolerance of a call against the f64 reference: the kernel's own, or that of its forms that
+/// a device of this precision may take.
 pub fn tolerance(call: &Call, precision: Precision) -> f64 {
-    if precision == Precision::F16 && call.kernel.half.is_some() {
-        return HALF_TOLERANCE;
-    }
-    SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt()
+    let own = SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt();
+    let taken = |form: &&Form| form.when != When::F16 || precision == Precision::F16;
+    let forms = call.kernel.shader.forms.iter().filter(taken);
+    forms.filter_map(|form| form.tolerance).fold(own, f64::max)
 }
 
 /// A case made ready: a program with one plan of one call, and its inputs.
@@ -93,7 +89,7 @@ pub struct Trial {
     /// Inputs by argument position.
     pub inputs: Vec<(usize, Vec<f32>)>,
     /// Step values.
-    pub step: Step,
+    pub step: Arc<dyn AnyStep + Send + Sync>,
 }
 
 impl Trial {
@@ -116,7 +112,7 @@ impl Trial {
             let mut random = |len| (0..len).map(|_| rng.next_u32() as f32 / 2f32.powi(31) - 1.0).collect();
             inputs.push((i, given.unwrap_or_else(|| random(tensor.shape().len()))));
         }
-        Self { program: Arc::new(program), plan, inputs, step: case.step }
+        Self { program: Arc::new(program), plan, inputs, step: case.step.clone() }
     }
 
     /// The only call.
@@ -140,7 +136,7 @@ impl Trial {
         let start = |i: usize| inputs[i].clone().unwrap_or_else(|| vec![f64::NAN; self.tensor(i).shape().len()]);
         let mut outputs: Vec<(usize, Vec<f64>)> =
             (0..call.args.len()).filter(|i| is_output(*i)).map(|i| (i, start(i))).collect();
-        let mut args = Args::new(&call.params, &self.step);
+        let mut args = Args::new(&call.params, self.step.bytes());
         let mut written = outputs.iter_mut();
         for (i, tensor) in call.args.iter().enumerate() {
             match (tensor, &inputs[i]) {
@@ -163,7 +159,7 @@ impl Trial {
         for (i, values) in &self.inputs {
             engine.write(self.tensor(*i), values)?;
         }
-        engine.run(self.plan, 0..1, &self.step)?;
+        engine.run(self.plan, 0..1, &*self.step)?;
         for (i, wanted) in self.expected() {
             let found = engine.read(self.tensor(i))?;
             let relative = tolerance(self.call(), precision);
@@ -191,7 +187,7 @@ pub fn run(
     mut load: impl FnMut(Arc<Program>) -> Result<Box<dyn Engine>, EngineError>,
     mut report: impl FnMut(Outcome),
 ) {
-    for kernel in super::ALL {
+    for kernel in kernels::ALL {
         for (i, case) in (kernel.cases)().into_iter().enumerate() {
             let trial = Trial::new(&case, i as u64);
             let result = load(trial.program.clone()).and_then(|mut engine| trial.check(engine.as_mut(), precision));

@@ -1,0 +1,90 @@
+//! What devices refuse, and what fails on them.
+
+use super::{Convolution, Precision};
+use crate::graph::CheckError;
+
+/// What can go wrong on a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// No adapter answers to the request.
+    #[error("no {wanted} found{}; run `trapan devices` to see what there is, or use --device cpu", list(.found))]
+    NoAdapter {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: Vec<String>,
+    },
+    /// The adapter refused to open.
+    #[error("{adapter} cannot be opened: {reason}; update its driver or use --device cpu")]
+    Open {
+        /// Adapter name.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The program is larger than the device allows.
+    #[error("{adapter}: {source}")]
+    Limits {
+        /// Adapter name.
+        adapter: String,
+        /// Which limit.
+        source: CheckError,
+    },
+    /// The device ran out of memory.
+    #[error("{device} is out of memory for {bytes} bytes: use a smaller image or --device cpu")]
+    OutOfMemory {
+        /// Device name.
+        device: String,
+        /// Bytes the program takes.
+        bytes: u64,
+    },
+    /// The device stopped answering, or the driver reported an error.
+    #[error("{device} failed: {reason}; run `trapan selftest`, update the driver or use --device cpu")]
+    Device {
+        /// Device name.
+        device: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The device cannot compute in the precision asked for.
+    #[error("{device} cannot compute in {precision}: it lacks {missing}; use --precision auto")]
+    Precision {
+        /// Device name.
+        device: String,
+        /// What was asked for.
+        precision: Precision,
+        /// What it would need.
+        missing: String,
+    },
+    /// The device cannot compute convolutions in the form asked for.
+    #[error("{device} has no choice of convolutions: leave out --convolution {convolution}")]
+    Convolution {
+        /// Device name.
+        device: String,
+        /// What was asked for.
+        convolution: Convolution,
+    },
+    /// Host data of the wrong length.
+    #[error("tensor {tensor} has {wanted} elements, not {found}")]
+    Length {
+        /// Tensor name.
+        tensor: String,
+        /// Elements given.
+        found: usize,
+        /// Elements of the tensor.
+        wanted: usize,
+    },
+    /// The CPU thread pool could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// Why not.
+        reason: String,
+    },
+}
+
+fn list(found: &[String]) -> String {
+    if found.is_empty() { " (no adapter at all)".into() } else { format!(" (there is {})", found.join(", ")) }
+}
