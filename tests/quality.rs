@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use serde_json::Value;
 use trapan::filter::{Grid, MetricBlur, metric_kernel, shrink};
-use trapan::quality::{self, Blurred, Image, Phase, QualityError, Reference, Resampled, Rows, Setup};
+use trapan::quality::{self, Blurred, Phase, QualityError, Reference, Resampled, Rows, Setup, Values};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list, sizes};
@@ -34,8 +34,8 @@ impl Scene {
         }
     }
 
-    fn image(&self) -> Image<'_> {
-        Image { data: &self.data, valid: self.valid.as_deref(), size: self.size }
+    fn image(&self) -> Values<'_> {
+        Values { data: &self.data, valid: self.valid.as_deref(), size: self.size }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::filter::Grid;
 use crate::method::Config;
 use crate::quality::{
-    self, BLOCK, Consistency, FullScores, Image, Phase, QualityError, ReducedScores, Reference, Setup, Thumbnail,
+    self, BLOCK, Consistency, FullScores, Phase, QualityError, ReducedScores, Reference, Setup, Thumbnail, Values,
 };
 use crate::scene::{Pair, Scale, least_ms};
 use crate::tiff::{Raster, Sample};
@@ -75,8 +75,8 @@ impl<'a> Contest<'a> {
     pub fn full(&self, fused: &[f32]) -> Result<(FullResult, FullMaps), QualityError> {
         let fused = self.as_written(fused);
         let size = [self.pair.pan.height, self.pair.pan.width];
-        let pan = Image { data: &self.pair.pan.data, valid: self.valid.as_deref(), size };
-        let fused = Image { data: &fused, ..pan };
+        let pan = Values { data: &self.pair.pan.data, valid: self.valid.as_deref(), size };
+        let fused = Values { data: &fused, ..pan };
         let ms = image(&self.pair.ms);
         let (full, blocks) = quality::full(&pan, &ms, &fused, &self.setup)?;
         let mut angle = Thumbnail::new(ms.size);
@@ -96,7 +96,7 @@ impl<'a> Contest<'a> {
     pub fn against_truth(&self, fused: &[f32]) -> Result<(ReducedScores, Thumbnail), QualityError> {
         let fused = self.as_written(fused);
         let truth = image(&self.pair.ms);
-        let fused = Image { data: &fused, valid: self.reduced.pan.valid.as_deref(), ..truth };
+        let fused = Values { data: &fused, valid: self.reduced.pan.valid.as_deref(), ..truth };
         let peak = f64::from(self.scale.range[1]);
         let setup = Reference { ratio: self.pair.ratio(), peak, cut: true };
         let [top, left, bottom, right] = setup.window(truth.size);
@@ -116,6 +116,6 @@ impl<'a> Contest<'a> {
     }
 }
 
-fn image(raster: &Raster) -> Image<'_> {
-    Image { data: &raster.data, valid: raster.valid.as_deref(), size: [raster.height, raster.width] }
+fn image(raster: &Raster) -> Values<'_> {
+    Values { data: &raster.data, valid: raster.valid.as_deref(), size: [raster.height, raster.width] }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::QualityError;
-use crate::tiff::{Source, Window};
+use crate::scene::Image;
 
 /// An image that gives its rows on demand: from memory, from a file, or computed from another.
 pub trait Rows: Sync {
@@ -58,9 +58,9 @@ impl Planes {
     }
 }
 
-/// An image in memory.
+/// Values in memory.
 #[derive(Clone, Copy, Debug)]
-pub struct Image<'a> {
+pub struct Values<'a> {
     /// `[H, W, C]`.
     pub data: &'a [f32],
     /// `[H, W]`: which pixels are valid; `None` if all are. Pixels that are not finite never are.
@@ -69,7 +69,7 @@ pub struct Image<'a> {
     pub size: [usize; 2],
 }
 
-impl Rows for Image<'_> {
+impl Rows for Values<'_> {
     fn size(&self) -> [usize; 3] {
         [self.size[0], self.size[1], self.data.len() / (self.size[0] * self.size[1])]
     }
@@ -79,42 +79,26 @@ impl Rows for Image<'_> {
         let pixels = rows.start * width..rows.end * width;
         let data = &self.data[pixels.start * bands..pixels.end * bands];
         let valid = self.valid.map(|valid| &valid[pixels]);
-        Ok(planes(data, valid, rows, width, [false; 2]))
+        Ok(planes(data, valid, rows, width))
     }
 }
 
-/// A window of a file, or of several stacked.
-pub struct FileRows<'a> {
-    /// The files.
-    pub source: &'a Source,
-    /// The part that is the image.
-    pub window: Window,
-    /// Whether rows and columns run against those of the file.
-    pub flip: [bool; 2],
-}
-
-impl<'a> FileRows<'a> {
-    /// The whole image of a file.
-    pub fn whole(source: &'a Source) -> Self {
-        Self { source, window: source.header().window(), flip: [false; 2] }
-    }
-}
-
-impl Rows for FileRows<'_> {
+/// Whatever gives its pixels on demand can be judged.
+impl<I: Image> Rows for I {
     fn size(&self) -> [usize; 3] {
-        [self.window.height, self.window.width, self.source.header().bands]
+        let header = self.header();
+        [header.height, header.width, header.bands]
     }
 
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
-        let Window { x, y, width, height } = self.window;
-        let first = if self.flip[0] { height - rows.end } else { rows.start };
-        let block = self.source.read(Window { x, y: y + first, width, height: rows.len() })?;
-        Ok(planes(&block.data, block.valid.as_deref(), rows, width, self.flip))
+        let width = self.header().width;
+        let block = self.block(rows.clone(), 0..width)?;
+        Ok(planes(&block.data, block.valid.as_deref(), rows, width))
     }
 }
 
 /// Planes of channels-last pixels, NaN where a pixel is invalid or not finite.
-fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize, flip: [bool; 2]) -> Planes {
+fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize) -> Planes {
     let bands = data.len() / (rows.len() * width);
     let finite = |pixel: &[f32]| pixel.iter().all(|v| v.is_finite());
     let found: Vec<bool>;
@@ -126,9 +110,8 @@ fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize
         Some(&found[..])
     };
     Planes::fill([width, bands], rows.clone(), |band, y, out| {
-        let y = if flip[0] { rows.end - 1 - y } else { y - rows.start };
         for (x, out) in out.iter_mut().enumerate() {
-            let i = y * width + if flip[1] { width - 1 - x } else { x };
+            let i = (y - rows.start) * width + x;
             *out = if valid.is_none_or(|valid| valid[i]) { data[i * bands + band].into() } else { f64::NAN };
         }
     })

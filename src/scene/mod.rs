@@ -1,13 +1,14 @@
 //! PAN and MS of one place: how they lie on each other, what they hold, the unit of their values.
 //!
-//! [`Geometry`] says how two images lie on each other, [`Scene`] and [`Pair`] are their common part
-//! on disk and in memory, a [`Survey`] goes once over it. [`Scale`] maps values to the 0..1 the networks work in.
+//! An [`Image`] gives its rows on demand. [`Geometry`] says how two of them lie on each other, [`Scene`] and [`Pair`] are
+//! their common part on demand and in memory, a [`Survey`] goes once over it. [`Scale`] maps values to the 0..1 the networks work in.
 
 mod check;
 mod error;
 mod fill;
 mod gaps;
 mod geometry;
+mod image;
 mod pair;
 mod register;
 mod scale;
@@ -22,6 +23,7 @@ pub(crate) use gaps::{AROUND, fill_near};
 pub use geometry::{
     Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
 };
+pub use image::{Image, Part};
 pub use pair::Pair;
 pub(crate) use pair::fill;
 pub use register::Registration;
@@ -29,33 +31,18 @@ pub use scale::{Scale, peak};
 pub use survey::{Cells, Survey};
 
 use crate::filter::Grid;
-use crate::tiff::{Block, Header, Raster, Source, TiffError, Window};
+use crate::tiff::{Block, Header, Raster, Source, TiffError};
 
 /// PAN and MS of the same place, on disk or in memory.
 pub struct Scene<'a> {
-    pan: Image<'a>,
-    ms: Image<'a>,
+    pan: Box<dyn Image + 'a>,
+    ms: Box<dyn Image + 'a>,
     /// Rows of MS on those of PAN.
     pub rows: Grid,
     /// Columns of MS on those of PAN; the ratio is the same.
     pub columns: Grid,
     /// What the user should know; the scene is usable all the same.
     pub warnings: Vec<String>,
-}
-
-/// A part of a file or an image in memory.
-enum Image<'a> {
-    Memory(&'a Raster),
-    File(Box<File>),
-}
-
-struct File {
-    source: Source,
-    /// Of the part.
-    header: Header,
-    part: Window,
-    /// Whether rows and columns run backwards.
-    flip: [bool; 2],
 }
 
 impl Scene<'static> {
@@ -69,34 +56,27 @@ impl Scene<'static> {
         let geometry = Geometry::of(pan.header(), ms.header(), options)?;
         Ok(Self::new(pan, ms, geometry))
     }
-
-    /// The parts of two files that a geometry names.
-    pub fn new(pan: Source, ms: Source, geometry: Geometry) -> Self {
-        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
-        let mut pan_header = pan.header().part(pan_part);
-        pan_header.take_crs(ms.header());
-        let ms_header = ms.header().part(ms_part).flipped(ms_flip);
-        warnings.extend([&pan_header, &ms_header].into_iter().flat_map(|header| header.notes.clone()));
-        let file = |source, header, part, flip| Image::File(Box::new(File { source, header, part, flip }));
-        let (pan, ms) = (file(pan, pan_header, pan_part, [false; 2]), file(ms, ms_header, ms_part, ms_flip));
-        Self { pan, ms, rows, columns, warnings }
-    }
-
-    /// Lets each of the files hold about this many bytes of decoded pixels: see [`Source::limit_memory`].
-    pub fn limit_memory(&mut self, bytes: u64) {
-        for image in [&mut self.pan, &mut self.ms] {
-            if let Image::File(file) = image {
-                file.source.limit_memory(bytes);
-            }
-        }
-    }
 }
 
 impl<'a> Scene<'a> {
+    /// The parts of two images that a geometry names.
+    pub fn new(pan: impl Image + 'a, ms: impl Image + 'a, geometry: Geometry) -> Self {
+        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
+        let pan = Part::new(pan, pan_part, [false; 2]).described(|header| header.take_crs(ms.header()));
+        let ms = Part::new(ms, ms_part, ms_flip);
+        warnings.extend([pan.header(), ms.header()].into_iter().flat_map(|header| header.notes.clone()));
+        Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, warnings }
+    }
+
     /// A pair in memory.
     pub fn of(pair: &'a Pair) -> Self {
-        let (pan, ms) = (Image::Memory(&pair.pan), Image::Memory(&pair.ms));
-        Self { pan, ms, rows: pair.rows, columns: pair.columns, warnings: pair.warnings.clone() }
+        let (rows, columns, warnings) = (pair.rows, pair.columns, pair.warnings.clone());
+        Self { pan: Box::new(&pair.pan), ms: Box::new(&pair.ms), rows, columns, warnings }
+    }
+
+    /// Lets each of the images hold about this many bytes of decoded pixels: see [`Source::limit_memory`].
+    pub fn limit_memory(&mut self, bytes: u64) {
+        [&mut self.pan, &mut self.ms].into_iter().for_each(|image| image.limit(bytes));
     }
 
     /// PAN, its common part.
@@ -119,7 +99,7 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// Those of [`Source::read`].
     pub fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        self.pan.read(rows, columns)
+        self.pan.block(rows, columns)
     }
 
     /// Some rows and columns of MS.
@@ -127,19 +107,12 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// Those of [`Source::read`].
     pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        self.ms.read(rows, columns)
+        self.ms.block(rows, columns)
     }
 
     /// Row and column in the file of a pixel of PAN or, by `true`, of MS.
-    pub(super) fn in_file(&self, of_ms: bool, [row, column]: [usize; 2]) -> [usize; 2] {
-        match if of_ms { &self.ms } else { &self.pan } {
-            Image::Memory(_) => [row, column],
-            Image::File(file) => {
-                let File { part, flip, .. } = &**file;
-                let place = |i: usize, first: usize, len: usize, flip: bool| first + if flip { len - 1 - i } else { i };
-                [place(row, part.y, part.height, flip[0]), place(column, part.x, part.width, flip[1])]
-            }
-        }
+    pub(super) fn in_file(&self, of_ms: bool, pixel: [usize; 2]) -> [usize; 2] {
+        if of_ms { &self.ms } else { &self.pan }.in_file(pixel)
     }
 
     /// The whole scene in memory.
@@ -147,12 +120,12 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// Those of [`Source::read`] and [`Pair::new`].
     pub fn pair(&self) -> Result<Pair, SceneError> {
-        let image = |image: &Image<'_>| {
+        let image = |image: &dyn Image| {
             let header = image.header().clone();
-            let Block { data, valid } = image.read(0..header.height, 0..header.width)?;
+            let Block { data, valid } = image.block(0..header.height, 0..header.width)?;
             Ok::<_, TiffError>(Raster { header, data, valid })
         };
-        Pair::of_parts(image(&self.pan)?, image(&self.ms)?, self.rows, self.columns, self.warnings.clone())
+        Pair::of_parts(image(&*self.pan)?, image(&*self.ms)?, self.rows, self.columns, self.warnings.clone())
     }
 
     /// Where the result of some rows of PAN is valid, `[rows, W]`: PAN is, and the MS pixel under its
@@ -178,38 +151,5 @@ impl<'a> Scene<'a> {
         Some(
             rows.clone().flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect(),
         )
-    }
-}
-
-impl Image<'_> {
-    fn header(&self) -> &Header {
-        match self {
-            Self::Memory(raster) => &raster.header,
-            Self::File(file) => &file.header,
-        }
-    }
-
-    fn read(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        let window = |rows: &Range<usize>, columns: &Range<usize>| Window {
-            x: columns.start,
-            y: rows.start,
-            width: columns.len(),
-            height: rows.len(),
-        };
-        match self {
-            Self::Memory(raster) => Ok(raster.block(window(&rows, &columns))),
-            Self::File(file) => {
-                let File { source, part, flip, .. } = &**file;
-                let place = |range: Range<usize>, first: usize, len: usize, flip: bool| match flip {
-                    false => first + range.start..first + range.end,
-                    true => first + len - range.end..first + len - range.start,
-                };
-                let rows = place(rows, part.y, part.height, flip[0]);
-                let columns = place(columns, part.x, part.width, flip[1]);
-                let window = window(&rows, &columns);
-                let block = source.read(window)?;
-                Ok(block.flipped([window.width, window.height], *flip))
-            }
-        }
     }
 }

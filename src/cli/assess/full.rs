@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use trapan::filter::Grid;
 use trapan::method::{MethodError, Model};
-use trapan::quality::{self, BLOCK, Commutation, Consistency, FileRows, FullScores, Phase, QualityError, Rows, Setup};
-use trapan::scene::Geometry;
+use trapan::quality::{self, BLOCK, Commutation, Consistency, FullScores, Phase, QualityError, Rows, Setup};
+use trapan::scene::{Geometry, Image, Part};
 use trapan::tiff::{Header, Source};
 
 use super::maps::Maps;
@@ -30,11 +30,11 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
         ms.choose(&args.ms_bands)?;
     }
     let (setup, [pan_rows, ms_rows, fused_rows], mut warnings) = pair(args, [&pan, &ms, &fused])?;
-    let place = [pan_rows.window.x, pan_rows.window.y];
+    let place = [pan_rows.window().x, pan_rows.window().y];
     warnings.extend(misplaced(
         fused.header(),
         pan.header(),
-        if fused_rows.window == pan_rows.window { [0; 2] } else { place },
+        if fused_rows.window() == pan_rows.window() { [0; 2] } else { place },
     ));
     warnings.extend(constant("MS", &quality::ranges(&ms_rows)?));
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
@@ -54,7 +54,7 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     for phase in phases {
         let (found, blocks) = quality::full(&pan_rows, &ms_rows, &fused_rows, &Setup { phase, ..setup.clone() })?;
         if let Some(maps) = &maps {
-            let geo = pan.header().geo.part(pan_rows.window).coarser(BLOCK);
+            let geo = pan.header().geo.part(pan_rows.window()).coarser(BLOCK);
             maps.write(&format!("d_lambda_{}", name(phase)), blocks.size, geo.clone(), &blocks.d_lambda)?;
             maps.write(&format!("d_s_{}", name(phase)), blocks.size, geo, &blocks.d_s)?;
         }
@@ -91,13 +91,13 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
 fn pair<'a>(
     args: &AssessArgs,
     [pan, ms, fused]: [&'a Source; 3],
-) -> Result<(Setup, [FileRows<'a>; 3], Vec<String>), CliError> {
+) -> Result<(Setup, [Part<&'a Source>; 3], Vec<String>), CliError> {
     let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
-    let ms_rows = FileRows { source: ms, window: geometry.ms, flip: geometry.ms_flip };
-    let pan_rows = FileRows { source: pan, window: geometry.pan, flip: [false; 2] };
+    let ms_rows = Part::new(ms, geometry.ms, geometry.ms_flip);
+    let pan_rows = Part::new(pan, geometry.pan, [false; 2]);
     // The fused image shows the common part, or all of PAN.
     let window = if fused.header().size() == pan.header().size() { geometry.pan } else { fused.header().window() };
-    let fused_rows = FileRows { source: fused, window, flip: [false; 2] };
+    let fused_rows = Part::new(fused, window, [false; 2]);
     let bands = ms.header().bands;
     let ms_gains = match &args.mtf_gains {
         Some(gains) => gains.clone(),
@@ -109,7 +109,7 @@ fn pair<'a>(
 }
 
 fn consistency(
-    ms: &FileRows,
+    ms: &Part<&Source>,
     fused: &dyn Rows,
     setup: &Setup,
     maps: Option<&Maps>,
@@ -119,7 +119,7 @@ fn consistency(
         return Ok(None);
     }
     let Some(maps) = maps else { return quality::consistency(ms, fused, setup).map(Some) };
-    let geo = if ms.flip == [false; 2] { ms.source.header().geo.part(ms.window) } else { Default::default() };
+    let geo = ms.header().geo.clone();
     let mut files = maps.pixels("consistency_", [height, width], &geo)?;
     let found = quality::consistency_maps(ms, fused, setup, &mut |rows| files.add(&rows))?;
     files.finish()?;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trapan::quality::{self, BLOCK, FileRows, PixelErrors, QualityError, ReducedScores, Reference, Rows};
+use trapan::quality::{self, BLOCK, PixelErrors, QualityError, ReducedScores, Reference, Rows};
 use trapan::scene;
 use trapan::tiff::{Source, Window};
 
@@ -19,14 +19,13 @@ const SAME_UNIT: RangeInclusive<f64> = 0.67..=1.5;
 
 pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> {
     let (truth, fused) = (Source::open(&[truth])?, Source::open(&[&args.fused])?);
-    let (truth_rows, fused_rows) = (FileRows::whole(&truth), FileRows::whole(&fused));
     let mut warnings: Vec<String> = misplaced(fused.header(), truth.header(), [0; 2]).into_iter().collect();
-    let ranges = quality::ranges(&truth_rows)?;
+    let ranges = quality::ranges(&truth)?;
     warnings.extend(constant("the truth", &ranges));
     let highest = ranges.iter().map(|[_, high]| *high).fold(f64::NEG_INFINITY, f64::max) as f32;
     let peak = scene::peak(truth.header(), highest, args.bit_depth)?.into();
     let setup = Reference { ratio: args.ratio, peak, cut: !args.whole };
-    let [height, width, _] = truth_rows.size();
+    let [height, width, _] = truth.size();
     let [top, left, bottom, right] = setup.window([height, width]);
     let window = Window { x: left, y: top, width: right - left, height: bottom - top };
 
@@ -36,13 +35,13 @@ pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> 
         let geo = truth.header().geo.part(window);
         let mut pixels = maps.pixels("", [window.height, window.width], &geo)?;
         let mut add = |rows: PixelErrors| -> Result<(), QualityError> { pixels.add(&rows) };
-        let (scores, blocks) = quality::reduced_maps(&truth_rows, &fused_rows, &setup, &mut add)?;
+        let (scores, blocks) = quality::reduced_maps(&truth, &fused, &setup, &mut add)?;
         pixels.finish()?;
         let size = [window.height.div_ceil(BLOCK), window.width.div_ceil(BLOCK)];
         maps.write("q2n", size, geo.coarser(BLOCK), &blocks)?;
         scores
     } else {
-        quality::reduced(&truth_rows, &fused_rows, &setup)?
+        quality::reduced(&truth, &fused, &setup)?
     };
     if !SAME_UNIT.contains(&scores.level) {
         warnings.push(format!(
