@@ -1,15 +1,14 @@
 //! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
-use trapan::compare::{Contest, FullResult};
+use trapan::compare::{Comparison, Contender, Contest, FullResult, Line};
 use trapan::engine::Device;
 use trapan::quality::{Phase, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
-use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
-use super::judge::{Judge, Line, Lines};
+use super::judge::{Judge, contender};
 use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.
@@ -18,7 +17,7 @@ pub struct CompareArgs {
     #[command(flatten)]
     input: InputArgs,
     /// Methods to compare [default: all; trapan trains twice]
-    #[arg(long, value_delimiter = ',', value_parser = Contender::parser(), value_name = "NAME,…")]
+    #[arg(long, value_delimiter = ',', value_parser = contender(), value_name = "NAME,…")]
     methods: Option<Vec<Contender>>,
     /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
     /// off the true grid but comparable with published numbers, or exactly on it [default: toolbox; true
@@ -57,9 +56,12 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     let scale = args.method.scale_of(&pair)?;
     super::fuse::describe(&scene, &scale, &config, talk);
     let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
-    let judge = Judge::new(pair, &scale, [&config, &faithful], phase, talk);
-    let contenders = args.methods.clone().unwrap_or_else(|| judge.contenders().collect());
-    let lines = judge.compare(&contenders, |pair, contender| judge.train(pair, contender, &device))?;
+    let run = None;
+    let judge = Judge { pair: &pair, scale: &scale, configs: [&config, &faithful], phase, device: &device, run, talk };
+    let lines = match &args.methods {
+        Some(methods) => judge.compare(methods.iter().copied())?,
+        None => judge.compare(judge.contenders())?,
+    };
     if args.json {
         terminal::json(&serde_json::to_value(&lines).expect("results are plain values"));
     } else {
@@ -75,7 +77,7 @@ pub fn print(table: &Table) {
 }
 
 /// The comparison as a table, for a terminal and for the report.
-pub fn table(lines: &Lines, phase: Phase) -> Table {
+pub fn table(lines: &Comparison, phase: Phase) -> Table {
     use Better::{Higher, Lower, Neither};
     let columns = [
         ("HQNR", "", Higher, 4),
@@ -126,7 +128,7 @@ pub fn table(lines: &Lines, phase: Phase) -> Table {
 }
 
 /// Where the methods err and distort, as maps for the report.
-pub fn maps(Lines { methods: lines, .. }: &Lines) -> Vec<Map> {
+pub fn maps(Comparison { methods: lines, .. }: &Comparison) -> Vec<Map> {
     let error = kind(
         ["Error by Wald's protocol", "DN"],
         "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without the \

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use trapan::classical::{ClassicalError, Method};
+use trapan::compare::CompareError;
 use trapan::engine::EngineError;
 use trapan::method::MethodError;
 use trapan::product::ProductError;
@@ -28,6 +29,9 @@ pub enum CliError {
     /// Settings and training.
     #[error(transparent)]
     Method(#[from] MethodError),
+    /// Comparing.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Devices.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -117,12 +121,13 @@ impl CliError {
             Self::Tiff(e) => of_kind(e.kind()),
             Self::Scene(e) => of_kind(e.kind()),
             Self::Product(e) => of_kind(e.kind()),
-            Self::Method(e) => method(e),
+            Self::Method(e) | Self::Compare(CompareError::Method(e)) => method(e),
             Self::Engine(e) => engine(e),
             Self::Simulate(SimulateError::Write(e)) => of_kind(e.kind()),
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
-            Self::Quality(e) => quality(e),
+            Self::Quality(e) | Self::Compare(CompareError::Quality(e)) => quality(e),
+            Self::Compare(_) => 1,
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => of_kind(e.kind()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trapan::compare::Contest;
+use trapan::compare::{Contender, Contest};
 use trapan::engine::{Device, Options};
 use trapan::method::{self, Checkpoints, Config, Job, Log, MethodError, Run, Timings};
 use trapan::quality::Phase;
@@ -13,9 +13,8 @@ use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{self, Format, Output};
 
 use super::args::{DeviceArgs, MethodArgs, OutputArgs};
-use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
-use super::judge::{Judge, gate};
+use super::judge::{Judge, contender, gate};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
 use super::report::{Ended, ReportArgs, seconds};
@@ -37,7 +36,7 @@ pub struct FuseArgs {
     /// iteration changes the image by less than 1e-4 of it (root mean square), after 100 at most. λ is
     /// 0.001 of the standard deviation of PAN. The shares w of the bands in PAN are the published ones
     /// for wv2, wv3, wv4, ge1 and ikonos, fitted to the pair for the others; their scale always is.
-    #[arg(long = "method", default_value = "trapan", value_parser = Contender::parser(), value_name = "NAME")]
+    #[arg(long = "method", default_value = "trapan", value_parser = contender(), value_name = "NAME")]
     contender: Contender,
     /// Compare with all other methods, on stdout and in the report; trains once more, on the pair
     /// degraded by its ratio, and holds the whole scene in memory
@@ -219,8 +218,9 @@ fn judge(
     }
     let phase = Phase::of_ratio(scene.ratio());
     let faithful = args.method.faithful(config);
-    let judge = Judge::new(scene.pair()?, scale, [config, &faithful], phase, talk);
-    let lines = if args.compare { judge.all(trained)? } else { judge.for_gate(trained)? };
+    let (pair, (run, device)) = (scene.pair()?, trained);
+    let judge = Judge { pair: &pair, scale, configs: [config, &faithful], phase, device, run: Some(run), talk };
+    let lines = if args.compare { judge.compare(judge.contenders())? } else { judge.compare(Judge::for_gate())? };
     if args.compare {
         let table = compare::table(&lines, phase);
         compare::print(&table);

@@ -4,7 +4,6 @@ mod args;
 mod assess;
 mod bench;
 mod compare;
-mod contender;
 mod degrade;
 mod demo;
 mod devices;

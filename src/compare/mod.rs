@@ -1,6 +1,28 @@
 //! Methods judged beside each other on one pair.
+//!
+//! A [`Fuser`] makes an image of a pair; a [`Contest`] judges it at full resolution and, by Wald's protocol, on the
+//! pair degraded by its ratio. [`compare`] does both for several, [`gate`] tells whether training was worth it, and
+//! [`experiment`] lists the paper's ablations.
 
+mod comparison;
 mod contest;
 pub mod experiment;
+mod fuser;
+mod gate;
 
+pub use comparison::{Audience, Comparison, Line, compare};
 pub use contest::{Contest, FullMaps, FullResult};
+pub use fuser::{Classical, Contender, Fuser, Learner};
+pub use gate::{Better, CLOSED_FORM, gate};
+
+/// What can go wrong in a comparison.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// Fusing.
+    #[error(transparent)]
+    Method(#[from] crate::method::MethodError),
+    /// Judging.
+    #[error(transparent)]
+    Quality(#[from] crate::quality::QualityError),
+}

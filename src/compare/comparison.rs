@@ -1,0 +1,97 @@
+//! What comes of fusing a pair by several methods.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::fuser::{Contender, Fuser};
+use super::{CompareError, Contest, FullMaps, FullResult};
+use crate::method::{Config, Watch};
+use crate::quality::{FullScores, Phase, ReducedScores, Thumbnail};
+use crate::scene::{Pair, Scale};
+
+/// What a method achieves.
+#[derive(Serialize)]
+pub struct Line {
+    /// Which.
+    pub method: Contender,
+    /// On the pair itself.
+    #[serde(flatten)]
+    pub at_full: FullResult,
+    /// On the pair degraded; nothing if that is too small to train there.
+    pub reduced: Option<ReducedScores>,
+    /// Time to fuse the pair, training included.
+    pub seconds: f64,
+    /// Where it distorts the pair.
+    #[serde(skip)]
+    pub distortions: FullMaps,
+    /// Errors at reduced resolution.
+    #[serde(skip)]
+    pub errors: Option<Thumbnail>,
+}
+
+/// What a comparison finds.
+#[derive(Serialize)]
+pub struct Comparison {
+    /// Method by method.
+    pub methods: Vec<Line>,
+    /// How MS itself, the truth of the degraded pair, scores there without reference; nothing if that pair is too
+    /// small.
+    pub truth: Option<FullScores>,
+}
+
+/// Hears how a comparison goes on. `()` hears nothing.
+pub trait Audience {
+    /// A method is about to fuse.
+    fn next(&mut self, _method: Contender) {}
+
+    /// A method cannot be trained on the degraded pair, of which MS has this width and height.
+    fn too_small(&mut self, _size: [usize; 2]) {}
+
+    /// Watches one fusion of so many rows.
+    fn watch(&mut self, _rows: usize) -> Box<dyn Watch> {
+        Box::new(())
+    }
+}
+
+impl Audience for () {}
+
+/// Fuses by some methods and judges the results at full and at reduced resolution. `config` says how the pair is
+/// degraded.
+///
+/// # Errors
+/// What fusing or judging reports.
+pub fn compare(
+    pair: &Pair,
+    (scale, config, phase): (&Scale, &Config, Phase),
+    fusers: &[Box<dyn Fuser + '_>],
+    audience: &mut dyn Audience,
+) -> Result<Comparison, CompareError> {
+    let contest = Contest::new(pair, scale, config, phase);
+    let mut methods = Vec::new();
+    for fuser in fusers {
+        let method = fuser.contender();
+        audience.next(method);
+        let start = Instant::now();
+        let fused = fuser.fuse(pair, &mut *audience.watch(pair.rows.fine))?;
+        let seconds = (start.elapsed() + fuser.spent(pair)).as_secs_f64();
+        let (at_full, distortions) = contest.full(&fused)?;
+        let possible = matches!(method, Contender::Classical(_)) || contest.is_trainable();
+        let (reduced, errors) = if possible {
+            let fused = fuser.fuse(&contest.reduced, &mut *audience.watch(contest.reduced.rows.fine))?;
+            Some(contest.against_truth(&fused)?).unzip()
+        } else {
+            audience.too_small(contest.reduced.ms.size());
+            (None, None)
+        };
+        methods.push(Line { method, at_full, reduced, seconds, distortions, errors });
+    }
+    let truth = match Contest::check(contest.reduced.rows, contest.reduced.columns, phase) {
+        Ok(()) => {
+            let below = Contest::new(&contest.reduced, scale, config, phase);
+            Some(below.full(&pair.ms.data)?.0.full)
+        }
+        Err(_) => None,
+    };
+    Ok(Comparison { methods, truth })
+}
