@@ -29,15 +29,21 @@
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.
 //! - [`consistency`]: moves a fused image as little as possible so that degrading it gives MS back.
-//! - [`method`]: settings, schedule, training, checkpoints, inference in tiles, simulation, traces.
-//! - [`raster`]: GeoTIFF in and out, the geometry of a pair, pictures.
-//! - [`classical`]: fusion without training, to compare with.
-//! - [`quality`]: how good a fused image is, by its pair or by a truth; reads `raster`, row by row.
+//! - [`tiff`]: GeoTIFF in and out: bytes, tags, grids. It knows no PAN and no method.
+//! - [`scene`]: any two images of one place: their common part, its values, what is to be known of them.
+//! - [`product`]: which files of a provider's folder are PAN and MS.
+//! - [`classical`]: fusion without training: what a training starts from, and is compared with.
+//! - [`quality`]: how good a fused image is, by its pair or by a truth, row by row.
+//! - [`method`]: settings, static plans, schedule, training, checkpoints, applying in strips; a [`method::run()`] is
+//!   the whole way.
+//! - [`compare`]: methods judged beside each other; the paper's ablations.
+//! - [`simulate`]: pairs with a known truth.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure, and what `trapan selftest` checks.
 //!
-//! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `consistency`, `quality`}
-//! → {`kernels`, `filter`} → `graph`; `engine` runs graph values and names only `graph`, and of `kernels` the instruction sets and aligned memory.
+//! Calls go one way: command line → {`report`, `bench`, `compare`, `simulate`} → `method` → {`scene`, `product`, `net`,
+//! `classical`, `consistency`, `quality`} → {`tiff`, `kernels`, `filter`, `linalg`} → `graph`; `engine` runs graph values,
+//! and of `kernels` it names only instruction sets and memory. `tests/rooms.rs` holds every arrow.
 //!
 //! # A run
 //!
@@ -65,6 +71,7 @@ pub mod engine;
 pub mod filter;
 pub mod graph;
 pub mod kernels;
+mod linalg;
 pub mod method;
 pub mod net;
 pub mod product;

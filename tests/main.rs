@@ -40,6 +40,7 @@ mod registration;
 mod remedies;
 mod report;
 mod robust;
+mod rooms;
 mod scene;
 mod shaders;
 mod sharpen;

@@ -257,34 +257,6 @@ fn words_stay_where_they_belong() {
     assert!(wrong.is_empty(), "not here:\n{}", wrong.join("\n"));
 }
 
-/// The rooms of the compute engine name only those below them.
-#[test]
-fn rooms_name_only_rooms_below() {
-    let rooms: [(&str, &[&str]); 5] = [
-        ("graph", &[]),
-        ("filter", &[]),
-        ("kernels", &["graph"]),
-        ("net", &["graph", "kernels"]),
-        // The CPU engine picks the instruction set of the kernels, and memory that suits it.
-        ("engine", &["graph", "kernels"]),
-    ];
-    let mut wrong = Vec::new();
-    for (room, below) in rooms {
-        for path in files(&root().join("src").join(room)) {
-            let text = std::fs::read_to_string(&path).expect("source is readable");
-            for line in text.lines().filter(|l| !l.trim_start().starts_with("//")) {
-                let named = line.split("crate::").skip(1).map(|rest| {
-                    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("split gives one at least")
-                });
-                if named.filter(|name| *name != room && !below.contains(name)).count() > 0 {
-                    wrong.push(format!("{}: {}", path.display(), line.trim()));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "not from here:\n{}", wrong.join("\n"));
-}
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

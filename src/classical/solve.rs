@@ -1,9 +1,8 @@
-//! Small least-squares problems through their normal equations.
-//!
-//! The columns are bands of images: at most 17, condition numbers of the Gram matrix up to about 1e7,
-//! so that f64 keeps nine digits.
+//! Least squares for shares of bands: free, pulled towards a goal, or not negative.
 
 use ndarray::{Array1, Array2};
+
+use crate::linalg::Cholesky;
 
 /// Pivots below this share of their column's square carry no direction of their own.
 const RANK_TOLERANCE: f64 = 1e-12;
@@ -55,29 +54,13 @@ impl Normal {
         self.solve_for(&all)
     }
 
-    /// The solution in the given columns, 0 in all others, by Cholesky factors.
+    /// The solution in the given columns, 0 in all others.
     fn solve_for(&self, columns: &[usize]) -> Vec<f64> {
-        let n = columns.len();
-        let mut l = Array2::<f64>::zeros((n, n));
-        let mut y = vec![0.0; n];
-        for i in 0..n {
-            for j in 0..i {
-                let sum: f64 = (0..j).map(|k| l[[i, k]] * l[[j, k]]).sum();
-                let rest = self.gram[[columns[i], columns[j]]] - sum;
-                l[[i, j]] = if l[[j, j]] > 0.0 { rest / l[[j, j]] } else { 0.0 };
-            }
-            let square = self.gram[[columns[i], columns[i]]];
-            let pivot = square - (0..i).map(|k| l[[i, k]].powi(2)).sum::<f64>();
-            if pivot > RANK_TOLERANCE * square {
-                l[[i, i]] = pivot.sqrt();
-                y[i] = (self.right[columns[i]] - (0..i).map(|k| l[[i, k]] * y[k]).sum::<f64>()) / l[[i, i]];
-            }
-        }
+        let at = |i: usize, j: usize| self.gram[[columns[i], columns[j]]];
+        let factor = Cholesky::new(columns.len(), at, 0.0, RANK_TOLERANCE);
         let mut x = vec![0.0; self.right.len()];
-        for i in (0..n).rev().filter(|i| l[[*i, *i]] > 0.0) {
-            let later: f64 = (i + 1..n).map(|k| l[[k, i]] * x[columns[k]]).sum();
-            x[columns[i]] = (y[i] - later) / l[[i, i]];
-        }
+        let found = factor.solve(columns.iter().map(|column| self.right[*column]).collect());
+        columns.iter().zip(found).for_each(|(column, value)| x[*column] = value);
         x
     }
 

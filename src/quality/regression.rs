@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Planes;
+use crate::linalg::Cholesky;
 
 /// Sums of products over pixels: of the regressors with each other and with the target. With
 /// `intercept` the last regressor is 1.
@@ -62,20 +63,7 @@ impl Gram {
         /// Share of a regressor's squares that the others must leave unexplained.
         const INDEPENDENT: f64 = 1e-12;
         let n = self.regressors;
-        let mut rows: Vec<Vec<f64>> = (0..n).map(|a| (0..=n).map(|b| self.at(a, b)).collect()).collect();
-        let mut independent = vec![false; n];
-        for k in 0..n {
-            independent[k] = rows[k][k] > INDEPENDENT * self.at(k, k);
-            if !independent[k] {
-                continue;
-            }
-            let pivot = rows[k].clone();
-            for row in rows.iter_mut().enumerate().filter(|(i, _)| *i != k).map(|(_, row)| row) {
-                let factor = row[k] / pivot[k];
-                row.iter_mut().zip(&pivot).for_each(|(v, p)| *v -= factor * p);
-            }
-        }
-        (0..n).map(|k| if independent[k] { rows[k][n] / rows[k][k] } else { 0.0 }).collect()
+        Cholesky::new(n, |i, j| self.at(i, j), 0.0, INDEPENDENT).solve((0..n).map(|k| self.at(k, n)).collect())
     }
 
     /// `1 − R²`: squares left by the regression over squares about the mean; 0 for a constant target.

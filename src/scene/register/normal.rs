@@ -1,5 +1,7 @@
 //! Weighted linear least squares by its normal equations.
 
+use crate::linalg::Cholesky;
+
 /// Share of each diagonal entry that is added to it: bands may be equal.
 const RIDGE: f64 = 1e-9;
 
@@ -53,37 +55,20 @@ impl Normal {
         self.weight
     }
 
-    /// Solves by Cholesky's decomposition; `None` if a feature is 0 throughout.
+    /// Solves; `None` if a feature is 0 throughout.
     pub(super) fn solve(&self) -> Option<Solved> {
         let (n, m) = (self.n, self.n - 1);
-        let mut l = vec![0.0; m * m];
-        for i in 0..m {
-            for j in 0..=i {
-                let dot: f64 = (0..j).map(|k| l[i * m + k] * l[j * m + k]).sum();
-                let rest = self.sums[i * n + j] - dot;
-                l[i * m + j] = if i == j { (rest + RIDGE * self.sums[i * n + i]).sqrt() } else { rest / l[j * m + j] };
-            }
-            if !l[i * m + i].is_normal() {
-                return None;
-            }
+        let factor = Cholesky::new(m, |i, j| self.sums[i * n + j], RIDGE, 0.0);
+        if !factor.is_whole() {
+            return None;
         }
-        let forward = |mut b: Vec<f64>| {
-            for i in 0..m {
-                let dot: f64 = (0..i).map(|k| l[i * m + k] * b[k]).sum();
-                b[i] = (b[i] - dot) / l[i * m + i];
-            }
-            b
-        };
         let squares = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
-        let mut x = forward(self.sums[m * n..m * n + m].to_vec());
-        let (explained, total) = (squares(&x), self.sums[m * n + m]);
-        for i in (0..m).rev() {
-            let dot: f64 = (i + 1..m).map(|k| l[k * m + i] * x[k]).sum();
-            x[i] = (x[i] - dot) / l[i * m + i];
-        }
+        let y = factor.forward(self.sums[m * n..m * n + m].to_vec());
+        let (explained, total) = (squares(&y), self.sums[m * n + m]);
+        let x = factor.backward(y);
         let unit = |i: usize| (0..m).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
         let fit = if total > 0.0 { (explained / total).clamp(0.0, 1.0).sqrt() } else { 0.0 };
-        let variance = (0..m).map(|i| squares(&forward(unit(i)))).collect();
+        let variance = (0..m).map(|i| squares(&factor.forward(unit(i)))).collect();
         Some(Solved { x, variance, residual: (total - explained).max(0.0), fit })
     }
 }
