@@ -28,7 +28,8 @@ impl Maps {
 
     /// Writes a whole map, `[rows, columns]`.
     pub fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), TiffError> {
-        tiff::write(&self.path(name), &layout(name, size, geo), values, None, &Creation::default(), self.overwrite)
+        let (path, layout, valid) = (self.path(name), layout(name, size, geo), there(values));
+        tiff::write(&path, &layout, values, valid.as_deref(), &Creation::default(), self.overwrite)
     }
 
     /// Maps of the errors of pixels, written as they come.
@@ -55,8 +56,8 @@ pub struct PixelMaps {
 impl PixelMaps {
     /// Appends rows.
     pub fn add(&mut self, rows: &PixelErrors) -> Result<(), QualityError> {
-        self.sam.write_rows(&rows.sam, None)?;
-        Ok(self.error.write_rows(&rows.error, None)?)
+        self.sam.write_rows(&rows.sam, there(&rows.sam).as_deref())?;
+        Ok(self.error.write_rows(&rows.error, there(&rows.error).as_deref())?)
     }
 
     /// Ends the files.
@@ -64,6 +65,12 @@ impl PixelMaps {
         self.sam.finish()?;
         self.error.finish()
     }
+}
+
+/// Where there are values, if not everywhere: beside gaps of the images there are none.
+fn there(values: &[f32]) -> Option<Vec<bool>> {
+    let valid: Vec<bool> = values.iter().map(|v| !v.is_nan()).collect();
+    valid.contains(&false).then_some(valid)
 }
 
 /// One band of f32, NaN where there is no value.
