@@ -1,53 +1,16 @@
-//! The verification ladder, each rung independent of the one below.
+//! The verification ladder, each rung independent of the one below. What crosses rooms is here, by room; unit tests
+//! stand beside the code.
 
-mod agreement;
-mod assess;
-mod beside;
-mod bounds;
-mod checks;
-mod classical;
 mod cli;
-mod cog;
-mod compare;
-mod consistency;
-mod creation;
-mod damage;
-mod disks;
+mod engine;
 mod examples;
-mod fills;
-mod filters;
 mod fixture;
-mod gains;
-mod geometry;
-mod golden;
-mod gpu_failures;
-mod gradients;
-mod info;
-mod layouts;
-mod limits;
-mod models;
-mod outputs;
-mod parity;
+mod method;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod pinned;
-mod printing;
-mod products;
 mod quality;
-mod raster;
-mod reading;
-mod reference;
-mod registration;
-mod remedies;
 mod report;
-mod robust;
 mod rooms;
 mod scene;
-mod shaders;
-mod sharpen;
-mod sharpness;
-mod startup;
 mod support;
-mod training;
-mod turns;
-mod values;
-mod writing;
+mod tiff;

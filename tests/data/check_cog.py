@@ -6,7 +6,7 @@ Compares every NAME.tif with NAME.json (what is to be known about it), NAME.f32 
 little-endian f32, rows, columns, bands) and NAME.mask (bytes, 255 where valid). Prints every
 difference and exits with 1 if there is any. A file without a NAME.json is only validated.
 
-Needs rasterio (GDAL) and numpy; validates strictly where rio-cogeo is there too. tests/cog.rs
+Needs rasterio (GDAL) and numpy; validates strictly where rio-cogeo is there too. tests/tiff/cog.rs
 writes such a folder and runs this when Python has the first two.
 """
 

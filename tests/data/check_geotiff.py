@@ -6,7 +6,7 @@
         it takes for valid in all bands (NAME.mask: bytes) and what is to be known about it
         (NAME.json).
 
-Needs rasterio (GDAL) and numpy. tests/layouts.rs runs it when both can be imported.
+Needs rasterio (GDAL) and numpy. tests/tiff/layouts.rs runs it when both can be imported.
 """
 
 import json

@@ -234,7 +234,7 @@ fn given_folder() -> PathBuf {
 #[test]
 fn an_interrupted_process_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let ended = child("writing::child_is_interrupted", folder.path(), "").output().unwrap();
+    let ended = child("tiff::writing::child_is_interrupted", folder.path(), "").output().unwrap();
     assert_eq!(ended.status.code(), Some(130), "{ended:?}");
     assert_eq!(listing(folder.path()), ["seen"], "it came that far");
 }
@@ -258,7 +258,7 @@ fn a_killed_process_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tif");
     fs::write(&path, "old").unwrap();
-    let mut writer = child("writing::child_is_killed", folder.path(), "").spawn().unwrap();
+    let mut writer = child("tiff::writing::child_is_killed", folder.path(), "").spawn().unwrap();
     let start = std::time::Instant::now();
     while !folder.path().join("seen").exists() {
         assert!(start.elapsed().as_secs() < 60, "the child never got to write");
@@ -293,7 +293,8 @@ fn child_is_killed() {
 fn a_refused_write_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     // Files of at most 4 to 8 KiB, and the signal that would end the process ignored.
-    let ended = child("writing::child_runs_out_of_room", folder.path(), "trap '' XFSZ; ulimit -f 8;").output().unwrap();
+    let ended =
+        child("tiff::writing::child_runs_out_of_room", folder.path(), "trap '' XFSZ; ulimit -f 8;").output().unwrap();
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(listing(folder.path()), [""; 0]);
 }
@@ -306,7 +307,7 @@ fn a_full_disk_leaves_the_old_file() {
     // A disk of 1 MiB that only this process sees, with an old file on it.
     let mount = format!("mount -t tmpfs -o size=1m tmpfs '{disk}' && echo old > '{disk}/out.tif' || exit 77;");
     let mut line = Command::new("unshare");
-    let child = child("writing::child_runs_out_of_room", folder.path(), &mount);
+    let child = child("tiff::writing::child_runs_out_of_room", folder.path(), &mount);
     line.args(["-r", "-m", "--"]).arg(child.get_program()).args(child.get_args());
     let ended = line.env("TRAPAN_TEST_FOLDER", folder.path()).output();
     match ended.as_ref().map(|e| e.status.code()) {

@@ -4,8 +4,8 @@ use std::fs;
 
 use trapan::tiff::{CogWriter, Creation, Kind, Layout, Sample, Source, TiffError, Window};
 
-use crate::cog::{bytes, directories};
 use crate::fixture::{SAMPLES, parse, scene};
+use crate::tiff::cog::{bytes, directories};
 
 #[test]
 fn every_compression_and_predictor_reads_back() {

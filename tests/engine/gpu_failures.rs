@@ -11,7 +11,7 @@ use trapan::method::{Checkpoints, Dims, Job, MethodError, Network, Progress, Sha
 use trapan::net::{FusionShape, Layer};
 use trapan::scene::{Scene, Survey};
 
-use crate::sharpen::{Simulated, config, dims};
+use crate::method::sharpen::{Simulated, config, dims};
 use crate::support::devices::software;
 use crate::support::formula::fusion_weights;
 use crate::support::session::layers;
@@ -78,7 +78,7 @@ fn a_training_goes_on_without_its_gpu() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_gpu_without_memory_takes_smaller_tiles() {
-    let child = ["gpu_failures::child_runs_out_of_memory", "--exact", "--ignored", "--nocapture"];
+    let child = ["engine::gpu_failures::child_runs_out_of_memory", "--exact", "--ignored", "--nocapture"];
     let ended = Command::new(std::env::current_exe().expect("this test")).args(child).output().expect("it starts");
     assert!(
         ended.status.success(),

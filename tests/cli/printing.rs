@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::cli::{Pair, SHORT, ok, trapan};
+use crate::cli::program::{Pair, SHORT, ok, trapan};
 
 /// A name with an escape sequence, a line of its own, and letters that run backwards.
 #[cfg(unix)]

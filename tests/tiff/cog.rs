@@ -7,7 +7,7 @@ use trapan::tiff::{CogWriter, Creation, GeoTags, Item, Layout, Metadata, Sample,
 
 use crate::fixture::{SAMPLES, parse, scene, utm};
 use crate::support::python;
-use crate::writing::round_trip;
+use crate::tiff::writing::round_trip;
 
 /// One directory: where it is, and its tags with their numbers and where those are.
 pub struct Ifd {

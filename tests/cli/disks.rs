@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::cli::{Pair, trapan};
+use crate::cli::program::{Pair, trapan};
 use crate::fixture::listing;
 use crate::support::skipped;
 
@@ -100,7 +100,7 @@ fn put_old(disk: &Path) {
 
 #[test]
 fn full_disks_leave_every_file_whole() {
-    on_disks("disks::child_fills_the_disk");
+    on_disks("cli::disks::child_fills_the_disk");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn child_fills_the_disk() {
 
 #[test]
 fn kills_leave_the_old_files() {
-    on_disks("disks::child_kills");
+    on_disks("cli::disks::child_kills");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn child_kills() {
 
 #[test]
 fn read_only_folders_are_refused_before_any_work() {
-    on_disks("disks::child_may_not_write");
+    on_disks("cli::disks::child_may_not_write");
 }
 
 #[test]

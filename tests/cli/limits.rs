@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use trapan::product::Product;
 use trapan::tiff::{Source, TiffError, read, select};
 
-use crate::cli::{ok, refused};
+use crate::cli::program::{ok, refused};
 use crate::fixture::{Fixture, scene, utm};
 
 /// GeoTIFF tags of a grid of square pixels from one corner.
@@ -203,7 +203,7 @@ fn most_threads(mut program: std::process::Command) -> usize {
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_are_as_many_as_the_machine_has() {
-    use crate::cli::{Pair, SHORT};
+    use crate::cli::program::{Pair, SHORT};
     use std::process::Command;
     let pair = Pair::new(&[]);
     let cores = std::thread::available_parallelism().expect("cores").get();

@@ -9,7 +9,7 @@ use std::{
 use trapan::scene::{Pair, SceneError};
 use trapan::tiff::{Raster, Sample, Source, TiffError, Window, read};
 
-use crate::cli::trapan;
+use crate::cli::program::trapan;
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
 use crate::support::skipped;
 

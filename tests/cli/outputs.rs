@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cli::{Pair, SHORT, listing, ok, refused};
+use crate::cli::program::{Pair, SHORT, listing, ok, refused};
 
 /// A fast fusion that may write over files.
 const FUSE: [&str; 4] = ["--method", "exp", "--overwrite", "-q"];
@@ -123,7 +123,7 @@ fn missing_folders_are_named() {
     let [pan, ms, out] = ["pan.tif", "ms.tif", "out.tif"].map(|name| pair.path(name));
     let (nowhere, under) = (pair.path("none/such/x.tif"), pair.path("pan.tif/x.tif"));
     for (path, folder) in [(&nowhere, "none/such"), (&under, "pan.tif")] {
-        let output = crate::cli::trapan(&args(&pan, &ms, &["-o", path]));
+        let output = crate::cli::program::trapan(&args(&pan, &ms, &["-o", path]));
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(8), "{said}");
         assert!(said.contains(&format!("folder {}", pair.path(folder))) && !said.contains(".part"), "{said}");

@@ -10,7 +10,7 @@ use trapan::method::{Checkpoints, Dims, Model};
 use trapan::scene::Scene;
 use trapan::tiff::Creation;
 
-use crate::sharpen::{Simulated, preset, run, samples};
+use crate::method::sharpen::{Simulated, preset, run, samples};
 use crate::support::memory::largest_request;
 
 /// What a number, a text or a list may be replaced by.

@@ -1,0 +1,9 @@
+//! The program as its users meet it.
+
+mod disks;
+mod info;
+mod limits;
+mod outputs;
+mod printing;
+pub mod program;
+mod remedies;

@@ -1,0 +1,12 @@
+//! Kernels, shaders, engines: the rungs of the ladder below the method.
+
+mod checks;
+mod filters;
+mod golden;
+mod gpu_failures;
+mod gradients;
+mod parity;
+mod reference;
+mod shaders;
+mod startup;
+mod turns;

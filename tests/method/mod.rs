@@ -1,0 +1,10 @@
+//! From settings to a fused image: training, models, the preset, closed forms.
+
+mod classical;
+mod consistency;
+mod gains;
+mod models;
+mod robust;
+pub mod sharpen;
+mod sharpness;
+mod training;

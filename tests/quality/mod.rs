@@ -1,0 +1,5 @@
+//! How good an image is, and which method is better.
+
+mod assess;
+mod compare;
+mod indices;

@@ -1,0 +1,10 @@
+//! Files: what is read, what is written, and what damage does.
+
+mod beside;
+mod bounds;
+pub mod cog;
+mod creation;
+mod damage;
+mod layouts;
+mod reading;
+pub mod writing;
