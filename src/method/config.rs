@@ -454,9 +454,10 @@ impl Config {
         if self.ms_gains.len() != bands {
             return bad("mtf-gains", format!("{} gains", self.ms_gains.len()), &format!("one per band: {bands}"));
         }
-        for gain in self.ms_gains.iter().chain([&self.pan_gain]) {
+        let gains = self.ms_gains.iter().map(|gain| ("mtf-gains", gain)).chain([("pan-gain", &self.pan_gain)]);
+        for (name, gain) in gains {
             if !(*gain > 0.0 && *gain < 1.0) {
-                return bad("mtf-gains and pan-gain", gain.to_string(), "between 0 and 1, both excluded");
+                return bad(name, gain.to_string(), "between 0 and 1, both excluded");
             }
         }
         if !(0.0..=1.0).contains(&self.full_probability) {
@@ -465,8 +466,11 @@ impl Config {
         if !(1..=10).contains(&self.batch) {
             return bad("batch", self.batch.to_string(), "1 to 10 crops");
         }
-        if self.dam_epochs == 0 || !self.trains() && self.base == Base::None {
-            return bad("epochs and dam-epochs", "0".into(), "at least 1");
+        let no_result = !self.trains() && self.base == Base::None;
+        for (name, missing) in [("epochs", no_result), ("dam-epochs", self.dam_epochs == 0)] {
+            if missing {
+                return bad(name, "0".into(), "at least 1");
+            }
         }
         for (name, size, most) in
             [("width", self.width, 256), ("dam-width", self.dam_width, 128), ("blocks", self.blocks, 64)]
