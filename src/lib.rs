@@ -39,6 +39,7 @@
 //! - [`compare`]: methods judged beside each other; the paper's ablations.
 //! - [`simulate`]: pairs with a known truth.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
+//! - [`remedy`]: what to do about an error or a warning; any room may name one.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure, and what `trapan selftest` checks.
 //!
 //! Calls go one way: command line → {`report`, `bench`, `compare`, `simulate`} → `method` → {`scene`, `product`, `net`,
@@ -76,6 +77,7 @@ pub mod method;
 pub mod net;
 pub mod product;
 pub mod quality;
+pub mod remedy;
 pub mod report;
 pub mod scene;
 pub mod simulate;

@@ -31,6 +31,7 @@ pub use scale::{Scale, peak};
 pub use survey::{Cells, Survey};
 
 use crate::filter::Grid;
+use crate::remedy::Note;
 use crate::tiff::{Block, Header, Raster, Source, TiffError};
 
 /// PAN and MS of the same place, on disk or in memory.
@@ -42,7 +43,7 @@ pub struct Scene<'a> {
     /// Columns of MS on those of PAN; the ratio is the same.
     pub columns: Grid,
     /// What the user should know; the scene is usable all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
 }
 
 impl Scene<'static> {
@@ -61,10 +62,11 @@ impl Scene<'static> {
 impl<'a> Scene<'a> {
     /// The parts of two images that a geometry names.
     pub fn new(pan: impl Image + 'a, ms: impl Image + 'a, geometry: Geometry) -> Self {
-        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
+        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes } = geometry;
         let pan = Part::new(pan, pan_part, [false; 2]).described(|header| header.take_crs(ms.header()));
         let ms = Part::new(ms, ms_part, ms_flip);
-        warnings.extend([pan.header(), ms.header()].into_iter().flat_map(|header| header.notes.clone()));
+        let notes = [&notes, &pan.header().notes, &ms.header().notes].into_iter().flatten();
+        let warnings = notes.map(|note| Note::from(note.as_str())).collect();
         Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, warnings }
     }
 
