@@ -4,7 +4,11 @@ use std::io::{self, Read};
 
 use weezl::{BitOrder, LzwStatus};
 
-use super::{Sample, directory::Order};
+use super::{
+    Sample,
+    directory::Order,
+    tags::{CompressionMethod, Predictor},
+};
 
 /// Compression of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +21,21 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// The codec of tag 259, if it is one we have.
-    pub(super) fn of(code: u64) -> Option<Self> {
-        Some(match code {
-            1 => Self::None,
-            5 => Self::Lzw,
-            8 | 32946 => Self::Deflate,
-            32773 => Self::PackBits,
-            50000 => Self::Zstd,
+    /// That of a method, if it is one we have.
+    pub(super) fn of(method: CompressionMethod) -> Option<Self> {
+        Some(match method {
+            CompressionMethod::None => Self::None,
+            CompressionMethod::LZW => Self::Lzw,
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => Self::Deflate,
+            CompressionMethod::PackBits => Self::PackBits,
+            CompressionMethod::ZSTD => Self::Zstd,
             _ => return None,
         })
+    }
+
+    /// Whether values go through a predictor before they are compressed.
+    pub(super) fn has_predictor(self) -> bool {
+        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
     }
 
     /// Largest number of decoded bytes that one stored byte can stand for; more is a damaged size.
@@ -43,16 +52,6 @@ impl Codec {
             Self::Zstd => 1 << 15,
         }
     }
-}
-
-/// What was done to the values before compression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Predictor {
-    None,
-    /// Differences to the pixel on the left (2).
-    Horizontal,
-    /// Bytes of a row by significance, then differences of bytes (3).
-    Float,
 }
 
 /// How the values of a strip or tile are stored.
@@ -89,7 +88,7 @@ impl Coding {
             return self.unpack(&values, row);
         }
         let bytes = self.sample.bytes();
-        if self.predictor == Predictor::Float {
+        if self.predictor == Predictor::FloatingPoint {
             values.chunks_exact_mut(row * bytes).for_each(|row| float_sums(row, self.samples));
             return Ok(values);
         }

@@ -17,6 +17,7 @@ use super::{
     mosaic::{self, Tile},
     nodata,
     storage::Storage,
+    tags::Tag,
 };
 
 /// Most bytes of one block in memory, as f32.
@@ -113,7 +114,7 @@ impl Source {
             format!("{path}: band {} is marked as alpha (transparency) and {what}; correct the file: {fix}", band + 1)
         }));
         let bands: Vec<usize> = (0..storage.bands).filter(|band| Some(*band) != alpha).collect();
-        let tag = nodata::parse(&String::from_utf8_lossy(&tiff.text(42113)?));
+        let tag = nodata::parse(&String::from_utf8_lossy(&tiff.text(Tag::GdalNodata)?));
         let of_band = |band: &usize| beside.pam.nodata.get(band).copied().or(tag).map(|n| nodata::rounded(n, sample));
         let nodata: Vec<Option<f64>> = bands.iter().map(of_band).collect();
         let stated = metadata::read(&tiff, &beside.pam.items, &bands)?;

@@ -4,10 +4,14 @@ use std::io;
 
 use super::{
     Sample, Window,
-    chunk::{Codec, Coding, Predictor},
+    chunk::{Codec, Coding},
     directory::Directory,
     error::{TiffError, translate},
     input::Input,
+    tags::{
+        self, CompressionMethod, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
+        compression_name,
+    },
 };
 
 /// Most bytes of one decoded chunk, which is the least that is ever decoded at once.
@@ -43,70 +47,77 @@ impl Storage {
             let fix = translate(options, &input.path);
             TiffError::Unsupported { path: input.path.clone(), what, fix }
         };
-        let compression = tiff.uint(259)?.unwrap_or(1);
-        let codec =
-            Codec::of(compression).ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
-        let bits = tiff.uint(258)?.unwrap_or(1);
-        let format = tiff.uint(339)?.unwrap_or(1);
-        let sample = match (bits, format) {
-            (1..=8, 1 | 4) => Sample::U8,
-            (9..=16, 1 | 4) => Sample::U16,
-            (16, 2) => Sample::I16,
-            (32, 3) => Sample::F32,
-            (b, 1) => return Err(unsupported(format!("{b}-bit unsigned data"), "-ot Float32")),
-            (8, 2) => return Err(unsupported("8-bit signed data".into(), "-ot Int16")),
-            (b, 2) => return Err(unsupported(format!("{b}-bit signed data"), "-ot Float32")),
-            (b, 3) => return Err(unsupported(format!("{b}-bit floating-point data"), "-ot Float32")),
-            (b, 5 | 6) => return Err(unsupported(format!("{b}-bit complex data"), "-ot Float32")),
-            (b, f) => return Err(unsupported(format!("{b}-bit data of sample format {f}"), "-ot Float32")),
-        };
-        match tiff.uint(262)?.unwrap_or(1) {
-            0..=2 | 4 => {}
-            3 => return Err(colour_table(tiff)?),
-            p => return Err(unsupported(format!("photometric interpretation {p}"), "-co PHOTOMETRIC=MINISBLACK")),
+        // A tag's only value; beyond 16 bits, which none of these has, it is no number that means something.
+        let value = |tag: Tag, default: u16| Ok::<_, TiffError>(tiff.uint(tag)?.unwrap_or(default.into()));
+        let number = |value: u64| u16::try_from(value).ok();
+        let compression = value(Tag::Compression, CompressionMethod::None.to_u16())?;
+        let codec = number(compression).map(CompressionMethod::from_u16_exhaustive).and_then(Codec::of);
+        let codec = codec.ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
+        let bits = value(Tag::BitsPerSample, 1)?;
+        let sample = sample(bits, value(Tag::SampleFormat, SampleFormat::Uint.to_u16())?)
+            .map_err(|(what, options)| unsupported(what, options))?;
+        let photometric = value(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero.to_u16())?;
+        match number(photometric).and_then(PhotometricInterpretation::from_u16) {
+            Some(
+                PhotometricInterpretation::WhiteIsZero
+                | PhotometricInterpretation::BlackIsZero
+                | PhotometricInterpretation::RGB
+                | PhotometricInterpretation::TransparencyMask,
+            ) => {}
+            Some(PhotometricInterpretation::RGBPalette) => return Err(colour_table(tiff)?),
+            _ => {
+                let what = format!("photometric interpretation {photometric}");
+                return Err(unsupported(what, "-co PHOTOMETRIC=MINISBLACK"));
+            }
         }
-        if tiff.uint(266)?.unwrap_or(1) != 1 {
+        if tiff.uint(Tag::FillOrder)?.is_some_and(|order| order != tags::HIGH_BITS_FIRST) {
             return Err(unsupported("the reversed order of bits (FillOrder 2)".into(), "-co COMPRESS=DEFLATE"));
         }
-        let predictor = tiff.uint(317)?.unwrap_or(1);
-        let predictor = match (predictor, sample) {
-            // Only these compressions have predictors, whatever the tag says.
-            _ if matches!(codec, Codec::None | Codec::PackBits) => Predictor::None,
-            (1, _) => Predictor::None,
-            (2, _) if matches!(bits, 8 | 16 | 32) => Predictor::Horizontal,
-            (3, Sample::F32) => Predictor::Float,
-            (p, _) => {
-                return Err(unsupported(format!("predictor {p} for {bits}-bit {sample}"), "-co PREDICTOR=1"));
+        let predictor = value(Tag::Predictor, Predictor::None.to_u16())?;
+        let predictor = match (number(predictor).and_then(Predictor::from_u16), sample) {
+            // Only some compressions have predictors, whatever the tag says.
+            _ if !codec.has_predictor() => Predictor::None,
+            (Some(Predictor::None), _) => Predictor::None,
+            (Some(Predictor::Horizontal), _) if matches!(bits, 8 | 16 | 32) => Predictor::Horizontal,
+            (Some(Predictor::FloatingPoint), Sample::F32) => Predictor::FloatingPoint,
+            _ => {
+                let what = format!("predictor {predictor} for {bits}-bit {sample}");
+                return Err(unsupported(what, "-co PREDICTOR=1"));
             }
         };
-        let planar = match tiff.uint(284)?.unwrap_or(1) {
-            1 => false,
-            2 => true,
-            p => return Err(tiff.damaged(format!("planar configuration is {p}"))),
+        let planar = value(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
+        let planar = match number(planar).and_then(PlanarConfiguration::from_u16) {
+            Some(PlanarConfiguration::Chunky) => false,
+            Some(PlanarConfiguration::Planar) => true,
+            _ => return Err(tiff.damaged(format!("planar configuration is {planar}"))),
         };
 
         let side = |name: &str, value: u64| match usize::try_from(value) {
             Ok(side) if side > 0 && value <= u32::MAX.into() => Ok(side),
             _ => Err(tiff.damaged(format!("{name} is {value}"))),
         };
-        let width = side("width", tiff.need(256, "width")?)?;
-        let height = side("height", tiff.need(257, "height")?)?;
-        let bands = side("number of bands", tiff.uint(277)?.unwrap_or(1))?;
+        let width = side("width", tiff.need(Tag::ImageWidth, "width")?)?;
+        let height = side("height", tiff.need(Tag::ImageLength, "height")?)?;
+        let bands = side("number of bands", value(Tag::SamplesPerPixel, 1)?)?;
         if bands > u16::MAX.into() {
             return Err(tiff.damaged(format!("number of bands is {bands}")));
         }
 
-        let tiled = tiff.has(322) || tiff.has(324);
+        let tiled = tiff.has(Tag::TileWidth) || tiff.has(Tag::TileOffsets);
+        let strips = (Tag::StripOffsets, Tag::StripByteCounts);
         let (chunk, offsets, lengths) = if tiled {
-            let [w, h] = [tiff.need(322, "tile width")?, tiff.need(323, "tile height")?];
+            let [w, h] = [tiff.need(Tag::TileWidth, "tile width")?, tiff.need(Tag::TileLength, "tile height")?];
             // Old writers list tiles under the tags of strips.
-            let (offsets, lengths) = if tiff.has(324) { (324, 325) } else { (273, 279) };
+            let (offsets, lengths) = match tiff.has(Tag::TileOffsets) {
+                true => (Tag::TileOffsets, Tag::TileByteCounts),
+                false => strips,
+            };
             ([side("tile width", w)?, side("tile height", h)?], offsets, lengths)
         } else {
-            let rows = tiff.uint(278)?.unwrap_or(u32::MAX.into());
-            ([width, side("rows per strip", rows)?.min(height)], 273, 279)
+            let rows = tiff.uint(Tag::RowsPerStrip)?.unwrap_or(u32::MAX.into());
+            ([width, side("rows per strip", rows)?.min(height)], strips.0, strips.1)
         };
-        let missing = |tag: u16| format!("tag {tag} (places or lengths of the data) is missing");
+        let missing = |tag: Tag| format!("tag {} (places or lengths of the data) is missing", tag.to_u16());
         let offsets = tiff.uints(offsets)?.ok_or_else(|| tiff.damaged(missing(offsets)))?;
         let lengths = tiff.uints(lengths)?.ok_or_else(|| tiff.damaged(missing(lengths)))?;
         let planes = if planar { bands } else { 1 };
@@ -230,7 +241,7 @@ impl Storage {
 
 /// Values that are numbers of colours. A table of greys stands for one band, any other for three.
 fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
-    let table = tiff.uints(320)?.unwrap_or_default();
+    let table = tiff.uints(Tag::ColorMap)?.unwrap_or_default();
     let third = table.len() / 3;
     let grey = third > 0 && table[..third] == table[third..2 * third] && table[third..2 * third] == table[2 * third..];
     let (what, options) = match grey {
@@ -241,16 +252,21 @@ fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
     Ok(TiffError::Unsupported { what: what.into(), fix: translate(options, &path), path })
 }
 
-fn compression_name(code: u64) -> String {
-    let name = match code {
-        2..=4 => "CCITT fax",
-        6 | 7 => "JPEG",
-        34712 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50001 => "WebP",
-        50002 | 52546 => "JPEG XL",
-        _ => return format!("compression method {code}"),
+/// The type of values of so many bits, or what they are and the options of GDAL that convert them.
+fn sample(bits: u64, format: u64) -> Result<Sample, (String, &'static str)> {
+    let known = u16::try_from(format).ok().map(SampleFormat::from_u16_exhaustive);
+    let kind = match (bits, known) {
+        // Undefined values are taken for unsigned ones, as by GDAL.
+        (1..=8, Some(SampleFormat::Uint | SampleFormat::Void)) => return Ok(Sample::U8),
+        (9..=16, Some(SampleFormat::Uint | SampleFormat::Void)) => return Ok(Sample::U16),
+        (16, Some(SampleFormat::Int)) => return Ok(Sample::I16),
+        (32, Some(SampleFormat::IEEEFP)) => return Ok(Sample::F32),
+        (8, Some(SampleFormat::Int)) => return Err(("8-bit signed data".into(), "-ot Int16")),
+        (_, Some(SampleFormat::Uint)) => "unsigned data".to_owned(),
+        (_, Some(SampleFormat::Int)) => "signed data".to_owned(),
+        (_, Some(SampleFormat::IEEEFP)) => "floating-point data".to_owned(),
+        (_, Some(format)) if tags::COMPLEX.contains(&format) => "complex data".to_owned(),
+        _ => format!("data of sample format {format}"),
     };
-    format!("{name} compression (method {code})")
+    Err((format!("{bits}-bit {kind}"), "-ot Float32"))
 }
