@@ -28,6 +28,7 @@ mod limits;
 mod models;
 mod outputs;
 mod parity;
+mod pictures;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod pinned;
 mod printing;

@@ -180,6 +180,11 @@ impl<'a> Directory<'a> {
         }
     }
 
+    /// The bytes of a tag, whatever they mean; empty if absent.
+    pub(super) fn bytes(&self, tag: Tag) -> Result<Vec<u8>, TiffError> {
+        Ok(self.values(tag)?.map(|(_, bytes)| bytes).unwrap_or_default())
+    }
+
     pub(super) fn has(&self, tag: Tag) -> bool {
         self.entries.contains_key(&tag.to_u16())
     }

@@ -65,7 +65,8 @@ pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Re
         items: Vec::new(),
     };
     let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
-    if tiff.uint(Tag::PhotometricInterpretation)? == Some(PhotometricInterpretation::RGB.to_u16().into()) {
+    let colours = [PhotometricInterpretation::RGB, PhotometricInterpretation::YCbCr].map(|p| u64::from(p.to_u16()));
+    if tiff.uint(Tag::PhotometricInterpretation)?.is_some_and(|found| colours.contains(&found)) {
         for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
             *colour = ["Red", "Green", "Blue"].get(*band).map(|name| (*name).to_owned());
         }

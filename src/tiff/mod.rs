@@ -16,6 +16,7 @@ mod input;
 mod metadata;
 mod mosaic;
 mod nodata;
+mod picture;
 mod read;
 mod storage;
 mod tags;

@@ -25,12 +25,14 @@ const MAX_BYTES: u64 = 16 << 30;
 /// Most values of a whole image per byte of its files, unless their compression allows more. Tiles
 /// that are left out take no bytes but a table entry: a sparse file of more is read by windows.
 const MAX_VALUES: u64 = 4096;
+/// The same of files of pictures, whose compression has no limit of its own.
+const MAX_PICTURE: u64 = 1 << 15;
 
 /// An image in one or several files, of which windows can be read from any thread.
 ///
 /// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or
 /// f32, also packed in 1 to 15 bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW,
-/// deflate, ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// deflate, ZSTD, PackBits, JPEG or WebP; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
 /// files) become nodata, or 0 without a nodata value.
 ///
 /// What lies beside a file counts as it does for GDAL: `.aux.xml` goes before the tags, world files after them, and
@@ -367,7 +369,8 @@ impl Source {
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
         let parts = || self.parts.iter().chain(self.tiles.iter().flat_map(|tile| &tile.source.parts));
         let size: u64 = parts().map(|part| part.image.size()).sum();
-        let most = parts().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        let most = parts().map(|part| part.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
+        let most = most.fold(MAX_VALUES, u64::max);
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);

@@ -8,6 +8,7 @@ use super::{
     directory::Directory,
     error::{TiffError, translate},
     input::Input,
+    picture::Jpeg,
     tags::{
         self, CompressionMethod, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
         compression_name,
@@ -52,19 +53,24 @@ impl Storage {
         let number = |value: u64| u16::try_from(value).ok();
         let compression = value(Tag::Compression, CompressionMethod::None.to_u16())?;
         let codec = number(compression).map(CompressionMethod::from_u16_exhaustive).and_then(Codec::of);
-        let codec = codec.ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
+        let mut codec = codec.ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
         let bits = value(Tag::BitsPerSample, 1)?;
         let sample = sample(bits, value(Tag::SampleFormat, SampleFormat::Uint.to_u16())?)
             .map_err(|(what, options)| unsupported(what, options))?;
         let photometric = value(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero.to_u16())?;
-        match number(photometric).and_then(PhotometricInterpretation::from_u16) {
-            Some(
-                PhotometricInterpretation::WhiteIsZero
-                | PhotometricInterpretation::BlackIsZero
-                | PhotometricInterpretation::RGB
-                | PhotometricInterpretation::TransparencyMask,
+        match (number(photometric).and_then(PhotometricInterpretation::from_u16), &mut codec) {
+            (
+                Some(
+                    PhotometricInterpretation::WhiteIsZero
+                    | PhotometricInterpretation::BlackIsZero
+                    | PhotometricInterpretation::RGB
+                    | PhotometricInterpretation::TransparencyMask,
+                ),
+                _,
             ) => {}
-            Some(PhotometricInterpretation::RGBPalette) => return Err(colour_table(tiff)?),
+            // Only JPEG's decoder brings the colour differences of several pixels back to each of them.
+            (Some(PhotometricInterpretation::YCbCr), Codec::Jpeg(jpeg)) => jpeg.ycbcr = true,
+            (Some(PhotometricInterpretation::RGBPalette), _) => return Err(colour_table(tiff)?),
             _ => {
                 let what = format!("photometric interpretation {photometric}");
                 return Err(unsupported(what, "-co PHOTOMETRIC=MINISBLACK"));
@@ -131,6 +137,12 @@ impl Storage {
             )));
         }
         let samples = if planar { 1 } else { bands };
+        picture_of(&codec, bits, samples).map_err(|what| {
+            unsupported(format!("{} of {what}", compression_name(compression)), "-co COMPRESS=DEFLATE")
+        })?;
+        if let Codec::Jpeg(jpeg) = &mut codec {
+            jpeg.tables = tiff.bytes(Tag::JPEGTables)?;
+        }
         let coding = Coding { order: tiff.order, sample, bits: bits as u8, samples, codec, predictor };
         let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
         let mut storage = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
@@ -150,7 +162,7 @@ impl Storage {
                 return Err(input.truncated(&what, end));
             }
             let stored = self.coding.stored(self.chunk[0], self.rows(i));
-            if stored > length.saturating_mul(self.coding.codec.most()) {
+            if self.coding.codec.most().is_some_and(|most| stored > length.saturating_mul(most)) {
                 return Err(input.damaged(format!("{what} has {length} bytes and claims to hold {stored}")));
             }
             let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
@@ -159,7 +171,7 @@ impl Storage {
                 let ([w, h], [across, down]) = ([self.width, self.height], self.chunk);
                 return Err(input.damaged(format!("{what} has {across}x{down} pixels, the image {w}x{h}")));
             }
-            if self.coding.codec != Codec::None && decoded.max(stored) > MAX_CHUNK {
+            if !self.coding.codec.is_none() && decoded.max(stored) > MAX_CHUNK {
                 let (path, fix) = (input.path.clone(), translate("-co TILED=YES", &input.path));
                 return Err(TiffError::Unsupported { path, what: format!("{what} of {decoded} bytes"), fix });
             }
@@ -171,7 +183,7 @@ impl Storage {
     fn cut_strips(&mut self) {
         let row = self.coding.stored(self.width, 1);
         let mut rows = (STRIP / row).max(1) as usize;
-        if self.tiled || self.coding.codec != Codec::None || rows >= self.chunk[1] {
+        if self.tiled || !self.coding.codec.is_none() || rows >= self.chunk[1] {
             return;
         }
         if self.across_and_down()[1] > 1 {
@@ -219,7 +231,7 @@ impl Storage {
         }
         let name = self.name(index);
         let bytes = input.read(&name, at, length)?;
-        let values = self.coding.decode(bytes, self.chunk[0], self.rows(index));
+        let values = self.coding.decode(bytes, self.chunk[0], self.rows(index), self.chunk[1]);
         values.map(Some).map_err(|e| match e.kind() {
             io::ErrorKind::OutOfMemory => {
                 let bytes = self.coding.decoded(self.chunk[0], self.rows(index));
@@ -250,6 +262,20 @@ fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
     };
     let path = tiff.input.path.clone();
     Ok(TiffError::Unsupported { what: what.into(), fix: translate(options, &path), path })
+}
+
+/// What cannot be a picture in chunks of this many bits and values per pixel.
+fn picture_of(codec: &Codec, bits: u64, samples: usize) -> Result<(), String> {
+    match (codec, samples) {
+        _ if codec.is_picture() && bits != 8 => Err(format!("{bits}-bit data")),
+        (Codec::Jpeg(Jpeg { ycbcr: true, .. }), 3) => Ok(()),
+        (Codec::Jpeg(Jpeg { ycbcr: true, .. }), _) => {
+            Err(format!("luminance and colour in {samples} values per pixel"))
+        }
+        (Codec::Jpeg(_), 1 | 3 | 4) | (Codec::WebP, 3 | 4) => Ok(()),
+        (Codec::Jpeg(_) | Codec::WebP, _) => Err(format!("{samples} values per pixel")),
+        _ => Ok(()),
+    }
 }
 
 /// The type of values of so many bits, or what they are and the options of GDAL that convert them.
