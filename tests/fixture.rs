@@ -8,6 +8,46 @@ use trapan::tiff::{GeoTags, Raster, Sample, Source, TiffError};
 
 pub const SAMPLES: [Sample; 4] = [Sample::U8, Sample::U16, Sample::I16, Sample::F32];
 
+/// Compressions of chunks that are pictures.
+pub const JPEG: u64 = 7;
+pub const WEBP: u64 = 50001;
+
+/// A picture of `[height, width, bands]` values of 8 bits: colours as luminance and differences of two pixels by two,
+/// or bands as they are.
+fn jpeg(values: &[u8], [w, h, c]: [usize; 3], colours: bool) -> Vec<u8> {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    let mut out = Vec::new();
+    let mut encoder = Encoder::new(&mut out, 100);
+    encoder.set_sampling_factor(if colours { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 });
+    let kind = match c {
+        1 => ColorType::Luma,
+        _ if colours => ColorType::Rgb,
+        _ => ColorType::Ycbcr,
+    };
+    encoder.encode(values, w as u16, h as u16, kind).unwrap();
+    out
+}
+
+/// A JPEG stream without its tables, and they alone.
+fn without_tables(stream: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (mut picture, mut tables, mut at) = (stream[..2].to_vec(), stream[..2].to_vec(), 2);
+    while stream[at + 1] != 0xda {
+        let end = at + 2 + usize::from(u16::from_be_bytes([stream[at + 2], stream[at + 3]]));
+        let to = if matches!(stream[at + 1], 0xc4 | 0xdb) { &mut tables } else { &mut picture };
+        to.extend(&stream[at..end]);
+        at = end;
+    }
+    picture.extend(&stream[at..]);
+    tables.extend([0xff, 0xd9]);
+    (picture, tables)
+}
+
+/// The tables of all pictures here, for tag 347: chunks of a file that has it do without.
+pub fn jpeg_tables() -> Vec<u64> {
+    let (_, tables) = without_tables(&jpeg(&[0; 16 * 16 * 3], [16, 16, 3], true));
+    tables.into_iter().map(u64::from).collect()
+}
+
 /// Values that use most of the type's range, extremes included; `[H, W, C]`.
 pub fn scene(sample: Sample, [w, h, c]: [usize; 3]) -> Vec<f32> {
     let [low, high] = match sample {
@@ -157,6 +197,17 @@ impl Fixture {
                         8 | 32946 => _ = Deflate::default().write_to(&mut packed, &raw).unwrap(),
                         32773 => _ = Packbits.write_to(&mut packed, &raw).unwrap(),
                         50000 => packed = zstd::encode_all(&raw[..], 3).unwrap(),
+                        JPEG if self.sample == Sample::U8 && matches!(samples, 1 | 3) => {
+                            packed = jpeg(&raw, [cw, rows, samples], self.photometric == 6);
+                            if self.set.iter().any(|(tag, ..)| *tag == 347) {
+                                packed = without_tables(&packed).0;
+                            }
+                        }
+                        WEBP if self.sample == Sample::U8 && matches!(samples, 3 | 4) => {
+                            use image_webp::{ColorType, WebPEncoder};
+                            let kind = if samples == 3 { ColorType::Rgb8 } else { ColorType::Rgba8 };
+                            WebPEncoder::new(&mut packed).encode(&raw, cw as u32, rows as u32, kind).unwrap();
+                        }
                         _ => packed = raw,
                     }
                     places.push(file.len() as u64);
@@ -193,7 +244,7 @@ impl Fixture {
         let mut directory = self.number(tags.len() as u64, if self.big_tiff { 8 } else { 2 });
         for (tag, kind, values) in tags {
             let width = match kind {
-                2 => 1,
+                2 | 7 => 1,
                 3 => 2,
                 4 => 4,
                 _ => 8,

@@ -7,6 +7,7 @@ use super::{
     directory::Directory,
     error::TiffError,
     image::{Image, Slot},
+    tags::{ExtraSamples, Tag},
 };
 
 /// Windows to each side of an image that are looked at, and their side in pixels.
@@ -15,10 +16,14 @@ const SIDE: usize = 64;
 /// Most different values of a mask: it has two, with smooth edges some more.
 const MASK_VALUES: usize = 64;
 
-/// The band that is marked as transparency: ExtraSamples describes the last bands, 1 and 2 are kinds of alpha.
+/// The band that is marked as transparency: ExtraSamples describes the last bands, two of its kinds are alpha.
 pub(super) fn marked(tiff: &Directory<'_>, bands: usize) -> Result<Option<usize>, TiffError> {
-    let extra = tiff.uints(338)?.unwrap_or_default();
-    let alpha = extra.iter().rposition(|kind| matches!(kind, 1 | 2));
+    let extra = tiff.uints(Tag::ExtraSamples)?.unwrap_or_default();
+    let is_alpha = |kind: &u64| {
+        let kind = u16::try_from(*kind).ok().and_then(ExtraSamples::from_u16);
+        matches!(kind, Some(ExtraSamples::AssociatedAlpha | ExtraSamples::UnassociatedAlpha))
+    };
+    let alpha = extra.iter().rposition(is_alpha);
     // A file of nothing but transparency is a picture of it.
     Ok(alpha.and_then(|i| (bands + i).checked_sub(extra.len())).filter(|_| bands > 1))
 }

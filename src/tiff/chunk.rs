@@ -4,34 +4,59 @@ use std::io::{self, Read};
 
 use weezl::{BitOrder, LzwStatus};
 
-use super::{Sample, directory::Order};
+use super::{
+    Sample,
+    directory::Order,
+    picture::{Jpeg, Shape, webp},
+    tags::{CompressionMethod, Predictor},
+};
 
 /// Compression of a chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Codec {
     None,
     Lzw,
     Deflate,
     PackBits,
     Zstd,
+    Jpeg(Jpeg),
+    WebP,
 }
 
 impl Codec {
-    /// The codec of tag 259, if it is one we have.
-    pub(super) fn of(code: u64) -> Option<Self> {
-        Some(match code {
-            1 => Self::None,
-            5 => Self::Lzw,
-            8 | 32946 => Self::Deflate,
-            32773 => Self::PackBits,
-            50000 => Self::Zstd,
+    /// That of a method, if it is one we have.
+    pub(super) fn of(method: CompressionMethod) -> Option<Self> {
+        Some(match method {
+            CompressionMethod::None => Self::None,
+            CompressionMethod::LZW => Self::Lzw,
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => Self::Deflate,
+            CompressionMethod::PackBits => Self::PackBits,
+            CompressionMethod::ZSTD => Self::Zstd,
+            CompressionMethod::ModernJPEG => Self::Jpeg(Jpeg::default()),
+            CompressionMethod::WebP => Self::WebP,
             _ => return None,
         })
     }
 
-    /// Largest number of decoded bytes that one stored byte can stand for; more is a damaged size.
-    pub(super) fn most(self) -> u64 {
-        match self {
+    /// Whether values go through a predictor before they are compressed.
+    pub(super) fn has_predictor(&self) -> bool {
+        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd)
+    }
+
+    /// Whether values are kept as they are.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Whether a chunk is a picture of its own, of values of 8 bits.
+    pub(super) fn is_picture(&self) -> bool {
+        matches!(self, Self::Jpeg(_) | Self::WebP)
+    }
+
+    /// Largest number of decoded bytes that one stored byte can stand for; more is a damaged size. `None`: pictures
+    /// state their own size, and a few bytes of WebP can stand for one of any size in one colour.
+    pub(super) fn most(&self) -> Option<u64> {
+        Some(match self {
             Self::None => 1,
             // Two bytes give 128.
             Self::PackBits => 64,
@@ -41,22 +66,13 @@ impl Codec {
             Self::Lzw => 1400,
             // A block of 128 KiB in four bytes.
             Self::Zstd => 1 << 15,
-        }
+            Self::Jpeg(_) | Self::WebP => return None,
+        })
     }
 }
 
-/// What was done to the values before compression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Predictor {
-    None,
-    /// Differences to the pixel on the left (2).
-    Horizontal,
-    /// Bytes of a row by significance, then differences of bytes (3).
-    Float,
-}
-
 /// How the values of a strip or tile are stored.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Coding {
     pub(super) order: Order,
     pub(super) sample: Sample,
@@ -80,8 +96,15 @@ impl Coding {
         (width as u64).saturating_mul(height as u64).saturating_mul((self.samples * self.sample.bytes()) as u64)
     }
 
-    /// The values `[height, width, samples]` of a chunk, each in the bytes of this machine's order.
-    pub(super) fn decode(&self, bytes: Vec<u8>, width: usize, height: usize) -> io::Result<Vec<u8>> {
+    /// The values `[height, width, samples]` of a chunk, each in the bytes of this machine's order; `most` rows are
+    /// those of the largest chunk.
+    pub(super) fn decode(&self, bytes: Vec<u8>, width: usize, height: usize, most: usize) -> io::Result<Vec<u8>> {
+        let shape = Shape { width, rows: height, most_rows: most, samples: self.samples };
+        match &self.codec {
+            Codec::Jpeg(jpeg) => return jpeg.decode(&bytes, shape),
+            Codec::WebP => return webp(&bytes, shape),
+            _ => {}
+        }
         let size = usize::try_from(self.stored(width, height)).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut values = self.codec.decode(bytes, size)?;
         let row = width * self.samples;
@@ -89,7 +112,7 @@ impl Coding {
             return self.unpack(&values, row);
         }
         let bytes = self.sample.bytes();
-        if self.predictor == Predictor::Float {
+        if self.predictor == Predictor::FloatingPoint {
             values.chunks_exact_mut(row * bytes).for_each(|row| float_sums(row, self.samples));
             return Ok(values);
         }
@@ -145,7 +168,7 @@ pub(super) fn room(bytes: usize) -> io::Result<Vec<u8>> {
 
 impl Codec {
     /// Exactly `size` bytes; surplus ones, as some programs write after the last row, are dropped.
-    fn decode(self, mut bytes: Vec<u8>, size: usize) -> io::Result<Vec<u8>> {
+    fn decode(&self, mut bytes: Vec<u8>, size: usize) -> io::Result<Vec<u8>> {
         let out = match self {
             Self::None => {
                 bytes.truncate(size);
@@ -159,6 +182,7 @@ impl Codec {
                 zstd::bulk::Decompressor::new()?.decompress_to_buffer(&bytes, &mut out)?;
                 out
             }
+            Self::Jpeg(_) | Self::WebP => return Err(io::ErrorKind::Unsupported.into()),
         };
         match out.len() == size {
             true => Ok(out),

@@ -1,14 +1,20 @@
 //! Whether two images name the same coordinate system. Nothing is transformed.
 
-use super::{GeoTags, geo::USER_DEFINED};
+use super::{
+    GeoTags,
+    geo::USER_DEFINED,
+    tags::{Tag, key},
+};
 
 /// Keys that do not say where a coordinate lies: raster type, and the names of things.
-const REMARKS: [u16; 4] = [1025, 1026, 2049, 3073];
+const REMARKS: [u16; 4] = [key::RASTER, key::CITATION, key::GEOGRAPHIC_CITATION, key::PROJECTED_CITATION];
 /// What a key says: a code, or numbers of the list of doubles. Text says nothing.
 fn meaning<'a>(geo: &'a GeoTags, key: &[u16]) -> Option<(u16, &'a [f64])> {
     match key[1] {
         0 => Some((key[3], &[])),
-        34736 => geo.double_params.get(usize::from(key[3])..usize::from(key[3]) + usize::from(key[2])).map(|v| (0, v)),
+        place if place == Tag::GeoDoubleParamsTag.to_u16() => {
+            geo.double_params.get(usize::from(key[3])..usize::from(key[3]) + usize::from(key[2])).map(|v| (0, v))
+        }
         _ => None,
     }
 }

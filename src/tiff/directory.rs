@@ -8,10 +8,9 @@ use std::{collections::BTreeMap, path::Path};
 use super::{
     error::{TiffError, translate},
     input::Input,
+    tags::{self, Tag, Type},
 };
 
-/// What a directory holds: bits for overview (1), page (2) and mask (4).
-const SUBFILE_TYPE: u16 = 254;
 /// Most directories that are looked through for a mask: a scene has about ten overviews, each with a
 /// mask. It also ends a damaged chain that returns to itself.
 const MAX_DIRECTORIES: usize = 128;
@@ -39,6 +38,7 @@ impl Order {
 
 /// One entry: type, number of values, and the field that holds them or their place.
 struct Entry {
+    /// Number of the type, which need not be one of TIFF's.
     kind: u16,
     count: u64,
     field: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct Directory<'a> {
 
 impl<'a> Directory<'a> {
     /// The image, which is the first directory, and its mask: the directory that says it is one
-    /// (NewSubfileType 4, without the 1 of overviews).
+    /// (NewSubfileType is that of masks, without the bit of overviews).
     pub(super) fn image_and_mask(input: &'a Input) -> Result<(Self, Option<Self>), TiffError> {
         let head = input.read("the header", 0, input.size.min(16))?;
         let not_tiff = || not_tiff(&input.path, &head);
@@ -77,7 +77,7 @@ impl<'a> Directory<'a> {
                 break;
             }
             let (directory, following) = Self::read(input, order, offset, next)?;
-            if directory.uint(SUBFILE_TYPE)? == Some(4) {
+            if directory.uint(Tag::NewSubfileType)? == Some(tags::MASK.into()) {
                 return Ok((image, Some(directory)));
             }
             next = following;
@@ -105,12 +105,13 @@ impl<'a> Directory<'a> {
     }
 
     /// Type of a tag's values and their bytes, `None` if the tag is absent.
-    fn values(&self, tag: u16) -> Result<Option<(u16, Vec<u8>)>, TiffError> {
+    fn values(&self, tag: Tag) -> Result<Option<(Type, Vec<u8>)>, TiffError> {
+        let tag = tag.to_u16();
         let Some(Entry { kind, count, field }) = self.entries.get(&tag) else { return Ok(None) };
-        let Some(width) = width(*kind) else {
+        let Some((kind, width)) = Type::from_u16(*kind).and_then(|kind| Some((kind, tags::width(kind)?))) else {
             return Err(self.damaged(format!("tag {tag} has the unknown type {kind}")));
         };
-        let (kind, length) = (*kind, count.saturating_mul(width as u64));
+        let length = count.saturating_mul(width as u64);
         let bytes = match field.get(..length.min(usize::MAX as u64) as usize) {
             Some(inline) => inline.to_vec(),
             None => {
@@ -122,78 +123,78 @@ impl<'a> Directory<'a> {
     }
 
     /// Unsigned integers of a tag.
-    pub(super) fn uints(&self, tag: u16) -> Result<Option<Vec<u64>>, TiffError> {
+    pub(super) fn uints(&self, tag: Tag) -> Result<Option<Vec<u64>>, TiffError> {
         let order = self.order;
         match self.values(tag)? {
             None => Ok(None),
-            Some((kind @ (1 | 3 | 4 | 13 | 16 | 18), bytes)) => {
-                Ok(Some(bytes.chunks_exact(width(kind).unwrap_or(1)).map(|b| order.uint(b)).collect()))
+            Some((kind @ (Type::BYTE | Type::SHORT | Type::LONG | Type::IFD | Type::LONG8 | Type::IFD8), bytes)) => {
+                Ok(Some(bytes.chunks_exact(tags::width(kind).unwrap_or(1)).map(|b| order.uint(b)).collect()))
             }
-            Some((kind, _)) => Err(self.damaged(format!("tag {tag} has type {kind}, not unsigned integers"))),
+            Some((kind, _)) => Err(self.of_another_type(tag, kind, "unsigned integers")),
         }
     }
 
     /// The only value of a tag, or the first where all are equal (TIFF repeats some per band).
-    pub(super) fn uint(&self, tag: u16) -> Result<Option<u64>, TiffError> {
+    pub(super) fn uint(&self, tag: Tag) -> Result<Option<u64>, TiffError> {
         match self.uints(tag)?.as_deref() {
             None => Ok(None),
             Some([first, rest @ ..]) if rest.iter().all(|v| v == first) => Ok(Some(*first)),
-            Some([]) => Err(self.damaged(format!("tag {tag} is empty"))),
+            Some([]) => Err(self.damaged(format!("tag {} is empty", tag.to_u16()))),
             Some(values) => {
                 let fix = translate("-ot UInt16", &self.input.path);
-                let what = format!("tag {tag} with different values per band ({values:?})");
+                let what = format!("tag {} with different values per band ({values:?})", tag.to_u16());
                 Err(TiffError::Unsupported { path: self.input.path.clone(), what, fix })
             }
         }
     }
 
     /// The value of a tag that must be there.
-    pub(super) fn need(&self, tag: u16, name: &str) -> Result<u64, TiffError> {
-        self.uint(tag)?.ok_or_else(|| self.damaged(format!("tag {tag} ({name}) is missing")))
+    pub(super) fn need(&self, tag: Tag, name: &str) -> Result<u64, TiffError> {
+        self.uint(tag)?.ok_or_else(|| self.damaged(format!("tag {} ({name}) is missing", tag.to_u16())))
     }
 
     /// Floating-point values of a tag; empty if absent.
-    pub(super) fn doubles(&self, tag: u16) -> Result<Vec<f64>, TiffError> {
+    pub(super) fn doubles(&self, tag: Tag) -> Result<Vec<f64>, TiffError> {
         let order = self.order;
         match self.values(tag)? {
             None => Ok(Vec::new()),
-            Some((11, b)) => Ok(b.chunks_exact(4).map(|b| f32::from_bits(order.uint(b) as u32).into()).collect()),
-            Some((12, b)) => Ok(b.chunks_exact(8).map(|b| f64::from_bits(order.uint(b))).collect()),
-            Some((kind, _)) => Err(self.damaged(format!("tag {tag} has type {kind}, not floating point"))),
+            Some((Type::FLOAT, b)) => {
+                Ok(b.chunks_exact(4).map(|b| f32::from_bits(order.uint(b) as u32).into()).collect())
+            }
+            Some((Type::DOUBLE, b)) => Ok(b.chunks_exact(8).map(|b| f64::from_bits(order.uint(b))).collect()),
+            Some((kind, _)) => Err(self.of_another_type(tag, kind, "floating point")),
         }
     }
 
     /// Text of a tag as stored, without its closing zero; empty if absent.
-    pub(super) fn text(&self, tag: u16) -> Result<Vec<u8>, TiffError> {
+    pub(super) fn text(&self, tag: Tag) -> Result<Vec<u8>, TiffError> {
         match self.values(tag)? {
             None => Ok(Vec::new()),
-            Some((1 | 2 | 7, mut bytes)) => {
+            Some((Type::BYTE | Type::ASCII | Type::UNDEFINED, mut bytes)) => {
                 if bytes.last() == Some(&0) {
                     bytes.pop();
                 }
                 Ok(bytes)
             }
-            Some((kind, _)) => Err(self.damaged(format!("tag {tag} has type {kind}, not text"))),
+            Some((kind, _)) => Err(self.of_another_type(tag, kind, "text")),
         }
     }
 
-    pub(super) fn has(&self, tag: u16) -> bool {
-        self.entries.contains_key(&tag)
+    /// The bytes of a tag, whatever they mean; empty if absent.
+    pub(super) fn bytes(&self, tag: Tag) -> Result<Vec<u8>, TiffError> {
+        Ok(self.values(tag)?.map(|(_, bytes)| bytes).unwrap_or_default())
+    }
+
+    pub(super) fn has(&self, tag: Tag) -> bool {
+        self.entries.contains_key(&tag.to_u16())
+    }
+
+    fn of_another_type(&self, tag: Tag, found: Type, wanted: &str) -> TiffError {
+        self.damaged(format!("tag {} has type {}, not {wanted}", tag.to_u16(), found.to_u16()))
     }
 
     pub(super) fn damaged(&self, what: String) -> TiffError {
         self.input.damaged(what)
-    }
-}
-
-/// Bytes of one value of a TIFF type.
-fn width(kind: u16) -> Option<usize> {
-    match kind {
-        1 | 2 | 6 | 7 => Some(1),
-        3 | 8 => Some(2),
-        4 | 9 | 11 | 13 => Some(4),
-        5 | 10 | 12 | 16 | 17 | 18 => Some(8),
-        _ => None,
     }
 }
 

@@ -1,19 +1,15 @@
 //! Georeference: the GeoTIFF tags, carried over as they are, and the affine map they state.
 
-use super::{Window, directory::Directory, error::TiffError};
-
-pub(super) const PIXEL_SCALE: u16 = 33550;
-pub(super) const TIEPOINT: u16 = 33922;
-pub(super) const TRANSFORMATION: u16 = 34264;
-pub(super) const KEY_DIRECTORY: u16 = 34735;
-pub(super) const DOUBLE_PARAMS: u16 = 34736;
-pub(super) const ASCII_PARAMS: u16 = 34737;
+use super::{
+    Window,
+    directory::Directory,
+    error::TiffError,
+    tags::{Tag, key},
+};
 
 /// Places that are equal but for rounding, in pixels: coordinates of millions with pixels of a third of a metre leave
 /// 1e-8 of a pixel, products with few digits 1e-4.
 pub(crate) const SAME: f64 = 1e-3;
-/// GTRasterTypeGeoKey.
-const RASTER_TYPE: u16 = 1025;
 /// Value of a key that is "defined by other keys".
 pub(super) const USER_DEFINED: u16 = 32767;
 
@@ -102,14 +98,14 @@ impl GeoTags {
     /// Reads the tags. Where they contradict each other it is as GDAL has it: scale and tie point go before a
     /// matrix, which some programs fill with zeros, and the scale of y counts as positive.
     pub(super) fn read(tiff: &Directory<'_>) -> Result<Self, TiffError> {
-        let keys = tiff.uints(KEY_DIRECTORY)?.unwrap_or_default();
+        let keys = tiff.uints(Tag::GeoKeyDirectoryTag)?.unwrap_or_default();
         let mut geo = Self {
-            pixel_scale: tiff.doubles(PIXEL_SCALE)?,
-            tiepoints: tiff.doubles(TIEPOINT)?,
-            transformation: tiff.doubles(TRANSFORMATION)?,
+            pixel_scale: tiff.doubles(Tag::ModelPixelScaleTag)?,
+            tiepoints: tiff.doubles(Tag::ModelTiepointTag)?,
+            transformation: tiff.doubles(Tag::ModelTransformationTag)?,
             keys: keys.into_iter().map(|k| k as u16).collect(),
-            double_params: tiff.doubles(DOUBLE_PARAMS)?,
-            ascii_params: tiff.text(ASCII_PARAMS)?,
+            double_params: tiff.doubles(Tag::GeoDoubleParamsTag)?,
+            ascii_params: tiff.text(Tag::GeoAsciiParamsTag)?,
         };
         if let [_, sy, ..] = &mut geo.pixel_scale[..] {
             *sy = sy.abs();
@@ -124,14 +120,14 @@ impl GeoTags {
     /// Whether a coordinate system is named.
     pub(crate) fn has_crs(&self) -> bool {
         // Model, geographic and projected system; 0 is "undefined".
-        self.keys().any(|k| matches!(k[0], 1024 | 2048 | 3072) && k[3] != 0)
+        self.keys().any(|k| matches!(k[0], key::MODEL | key::GEOGRAPHIC | key::PROJECTED) && k[3] != 0)
     }
 
     /// The same place in the coordinate system of another file. Whether coordinates name the centre of a pixel stays.
     #[must_use]
     pub(super) fn with_crs_of(&self, other: &Self) -> Self {
-        let theirs = other.keys().filter(|k| k[0] != RASTER_TYPE);
-        let mut keys: Vec<&[u16]> = self.keys().filter(|k| k[0] == RASTER_TYPE && k[1] == 0).chain(theirs).collect();
+        let theirs = other.keys().filter(|k| k[0] != key::RASTER);
+        let mut keys: Vec<&[u16]> = self.keys().filter(|k| k[0] == key::RASTER && k[1] == 0).chain(theirs).collect();
         keys.sort_by_key(|k| k[0]);
         let head = [1, 1, 0, keys.len() as u16];
         let (double_params, ascii_params) = (other.double_params.clone(), other.ascii_params.clone());
@@ -143,15 +139,15 @@ impl GeoTags {
         }
     }
 
-    /// Whether coordinates name the centre of a pixel (GTRasterType, key 1025, is 2) and not its corner.
+    /// Whether coordinates name the centre of a pixel (GTRasterType is 2) and not its corner.
     pub fn pixel_is_point(&self) -> bool {
-        self.keys().any(|k| k[0] == RASTER_TYPE && k[1] == 0 && k[3] == 2)
+        self.keys().any(|k| k[0] == key::RASTER && k[1] == 0 && k[3] == 2)
     }
 
     /// EPSG code of the coordinate system, projected or else geographic, if it has one.
     pub fn epsg(&self) -> Option<u16> {
         let code = |id| self.keys().find(|k| k[0] == id && k[1] == 0).map(|k| k[3]);
-        code(3072).or(code(2048)).filter(|code| !matches!(*code, 0 | USER_DEFINED))
+        code(key::PROJECTED).or(code(key::GEOGRAPHIC)).filter(|code| !matches!(*code, 0 | USER_DEFINED))
     }
 
     /// The keys, four numbers each: id, place of the value (0: here, else a tag), count, value.

@@ -5,14 +5,12 @@
 //!
 //! GDAL escapes a value and then the document with the value in it, and undoes both: so do we.
 
-use super::{directory::Directory, error::TiffError, xml::Element};
-
-/// RPCCoefficientTag.
-pub(super) const RPC: u16 = 50844;
-/// TIFF's DateTime.
-pub(super) const DATE_TIME: u16 = 306;
-/// GDAL's metadata.
-pub(super) const GDAL_METADATA: u16 = 42112;
+use super::{
+    directory::Directory,
+    error::TiffError,
+    tags::{GDAL_METADATA, PhotometricInterpretation, RPC_COEFFICIENTS, Tag},
+    xml::Element,
+};
 
 /// Most items of one list that are read: there are some hundreds at most.
 const MAX_ITEMS: usize = 4096;
@@ -59,15 +57,16 @@ pub(super) struct Stated {
 /// Reads the tags, for the bands of the file that are bands of the header. What `beside` them is said goes before.
 pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Result<Stated, TiffError> {
     let text = |tag| Ok::<_, TiffError>(String::from_utf8_lossy(&tiff.text(tag)?).into_owned());
-    let (xml, date_time) = (text(GDAL_METADATA)?, text(DATE_TIME)?);
+    let (xml, date_time) = (text(GDAL_METADATA)?, text(Tag::DateTime)?);
     let metadata = Metadata {
         colours: vec![None; bands.len()],
-        rpc: tiff.doubles(RPC)?,
+        rpc: tiff.doubles(RPC_COEFFICIENTS)?,
         date_time: (!date_time.is_empty()).then_some(date_time),
         items: Vec::new(),
     };
     let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
-    if tiff.uint(262)? == Some(2) {
+    let colours = [PhotometricInterpretation::RGB, PhotometricInterpretation::YCbCr].map(|p| u64::from(p.to_u16()));
+    if tiff.uint(Tag::PhotometricInterpretation)?.is_some_and(|found| colours.contains(&found)) {
         for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
             *colour = ["Red", "Green", "Blue"].get(*band).map(|name| (*name).to_owned());
         }
@@ -77,7 +76,8 @@ pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Re
             Ok(document) => items(&document).take(MAX_ITEMS).for_each(|item| stated.take(item, bands)),
             Err(why) => {
                 let path = tiff.input.path.display();
-                stated.note = Some(format!("{path}: its GDAL metadata (tag {GDAL_METADATA}) cannot be read: {why}"));
+                stated.note =
+                    Some(format!("{path}: its GDAL metadata (tag {}) cannot be read: {why}", GDAL_METADATA.to_u16()));
             }
         }
     }

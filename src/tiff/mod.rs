@@ -16,8 +16,10 @@ mod input;
 mod metadata;
 mod mosaic;
 mod nodata;
+mod picture;
 mod read;
 mod storage;
+mod tags;
 mod text;
 mod write;
 mod xml;
@@ -40,7 +42,7 @@ pub use metadata::{Item, Metadata};
 pub use read::{Source, read};
 pub use text::{visible, visible_json};
 pub use write::{
-    BigTiff, CogWriter, Compress, Creation, CreationError, Format, Layout, Output, Predictor, check_output,
+    BigTiff, CogWriter, Compress, Creation, CreationError, Format, Layout, Output, Predict, check_output,
     check_outputs, create_folder, remove_temporary_files, write, write_atomically,
 };
 

@@ -17,6 +17,7 @@ use super::{
     mosaic::{self, Tile},
     nodata,
     storage::Storage,
+    tags::Tag,
 };
 
 /// Most bytes of one block in memory, as f32.
@@ -24,12 +25,14 @@ const MAX_BYTES: u64 = 16 << 30;
 /// Most values of a whole image per byte of its files, unless their compression allows more. Tiles
 /// that are left out take no bytes but a table entry: a sparse file of more is read by windows.
 const MAX_VALUES: u64 = 4096;
+/// The same of files of pictures, whose compression has no limit of its own.
+const MAX_PICTURE: u64 = 1 << 15;
 
 /// An image in one or several files, of which windows can be read from any thread.
 ///
 /// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or
 /// f32, also packed in 1 to 15 bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW,
-/// deflate, ZSTD or PackBits; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// deflate, ZSTD, PackBits, JPEG or WebP; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
 /// files) become nodata, or 0 without a nodata value.
 ///
 /// What lies beside a file counts as it does for GDAL: `.aux.xml` goes before the tags, world files after them, and
@@ -113,7 +116,7 @@ impl Source {
             format!("{path}: band {} is marked as alpha (transparency) and {what}; correct the file: {fix}", band + 1)
         }));
         let bands: Vec<usize> = (0..storage.bands).filter(|band| Some(*band) != alpha).collect();
-        let tag = nodata::parse(&String::from_utf8_lossy(&tiff.text(42113)?));
+        let tag = nodata::parse(&String::from_utf8_lossy(&tiff.text(Tag::GdalNodata)?));
         let of_band = |band: &usize| beside.pam.nodata.get(band).copied().or(tag).map(|n| nodata::rounded(n, sample));
         let nodata: Vec<Option<f64>> = bands.iter().map(of_band).collect();
         let stated = metadata::read(&tiff, &beside.pam.items, &bands)?;
@@ -366,7 +369,8 @@ impl Source {
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
         let parts = || self.parts.iter().chain(self.tiles.iter().flat_map(|tile| &tile.source.parts));
         let size: u64 = parts().map(|part| part.image.size()).sum();
-        let most = parts().map(|part| part.image.storage.coding.codec.most()).fold(MAX_VALUES, u64::max);
+        let most = parts().map(|part| part.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
+        let most = most.fold(MAX_VALUES, u64::max);
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);

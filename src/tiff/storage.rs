@@ -4,10 +4,15 @@ use std::io;
 
 use super::{
     Sample, Window,
-    chunk::{Codec, Coding, Predictor},
+    chunk::{Codec, Coding},
     directory::Directory,
     error::{TiffError, translate},
     input::Input,
+    picture::Jpeg,
+    tags::{
+        self, CompressionMethod, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
+        compression_name,
+    },
 };
 
 /// Most bytes of one decoded chunk, which is the least that is ever decoded at once.
@@ -43,70 +48,82 @@ impl Storage {
             let fix = translate(options, &input.path);
             TiffError::Unsupported { path: input.path.clone(), what, fix }
         };
-        let compression = tiff.uint(259)?.unwrap_or(1);
-        let codec =
-            Codec::of(compression).ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
-        let bits = tiff.uint(258)?.unwrap_or(1);
-        let format = tiff.uint(339)?.unwrap_or(1);
-        let sample = match (bits, format) {
-            (1..=8, 1 | 4) => Sample::U8,
-            (9..=16, 1 | 4) => Sample::U16,
-            (16, 2) => Sample::I16,
-            (32, 3) => Sample::F32,
-            (b, 1) => return Err(unsupported(format!("{b}-bit unsigned data"), "-ot Float32")),
-            (8, 2) => return Err(unsupported("8-bit signed data".into(), "-ot Int16")),
-            (b, 2) => return Err(unsupported(format!("{b}-bit signed data"), "-ot Float32")),
-            (b, 3) => return Err(unsupported(format!("{b}-bit floating-point data"), "-ot Float32")),
-            (b, 5 | 6) => return Err(unsupported(format!("{b}-bit complex data"), "-ot Float32")),
-            (b, f) => return Err(unsupported(format!("{b}-bit data of sample format {f}"), "-ot Float32")),
-        };
-        match tiff.uint(262)?.unwrap_or(1) {
-            0..=2 | 4 => {}
-            3 => return Err(colour_table(tiff)?),
-            p => return Err(unsupported(format!("photometric interpretation {p}"), "-co PHOTOMETRIC=MINISBLACK")),
+        // A tag's only value; beyond 16 bits, which none of these has, it is no number that means something.
+        let value = |tag: Tag, default: u16| Ok::<_, TiffError>(tiff.uint(tag)?.unwrap_or(default.into()));
+        let number = |value: u64| u16::try_from(value).ok();
+        let compression = value(Tag::Compression, CompressionMethod::None.to_u16())?;
+        let codec = number(compression).map(CompressionMethod::from_u16_exhaustive).and_then(Codec::of);
+        let mut codec = codec.ok_or_else(|| unsupported(compression_name(compression), "-co COMPRESS=DEFLATE"))?;
+        let bits = value(Tag::BitsPerSample, 1)?;
+        let sample = sample(bits, value(Tag::SampleFormat, SampleFormat::Uint.to_u16())?)
+            .map_err(|(what, options)| unsupported(what, options))?;
+        let photometric = value(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero.to_u16())?;
+        match (number(photometric).and_then(PhotometricInterpretation::from_u16), &mut codec) {
+            (
+                Some(
+                    PhotometricInterpretation::WhiteIsZero
+                    | PhotometricInterpretation::BlackIsZero
+                    | PhotometricInterpretation::RGB
+                    | PhotometricInterpretation::TransparencyMask,
+                ),
+                _,
+            ) => {}
+            // Only JPEG's decoder brings the colour differences of several pixels back to each of them.
+            (Some(PhotometricInterpretation::YCbCr), Codec::Jpeg(jpeg)) => jpeg.ycbcr = true,
+            (Some(PhotometricInterpretation::RGBPalette), _) => return Err(colour_table(tiff)?),
+            _ => {
+                let what = format!("photometric interpretation {photometric}");
+                return Err(unsupported(what, "-co PHOTOMETRIC=MINISBLACK"));
+            }
         }
-        if tiff.uint(266)?.unwrap_or(1) != 1 {
+        if tiff.uint(Tag::FillOrder)?.is_some_and(|order| order != tags::HIGH_BITS_FIRST) {
             return Err(unsupported("the reversed order of bits (FillOrder 2)".into(), "-co COMPRESS=DEFLATE"));
         }
-        let predictor = tiff.uint(317)?.unwrap_or(1);
-        let predictor = match (predictor, sample) {
-            // Only these compressions have predictors, whatever the tag says.
-            _ if matches!(codec, Codec::None | Codec::PackBits) => Predictor::None,
-            (1, _) => Predictor::None,
-            (2, _) if matches!(bits, 8 | 16 | 32) => Predictor::Horizontal,
-            (3, Sample::F32) => Predictor::Float,
-            (p, _) => {
-                return Err(unsupported(format!("predictor {p} for {bits}-bit {sample}"), "-co PREDICTOR=1"));
+        let predictor = value(Tag::Predictor, Predictor::None.to_u16())?;
+        let predictor = match (number(predictor).and_then(Predictor::from_u16), sample) {
+            // Only some compressions have predictors, whatever the tag says.
+            _ if !codec.has_predictor() => Predictor::None,
+            (Some(Predictor::None), _) => Predictor::None,
+            (Some(Predictor::Horizontal), _) if matches!(bits, 8 | 16 | 32) => Predictor::Horizontal,
+            (Some(Predictor::FloatingPoint), Sample::F32) => Predictor::FloatingPoint,
+            _ => {
+                let what = format!("predictor {predictor} for {bits}-bit {sample}");
+                return Err(unsupported(what, "-co PREDICTOR=1"));
             }
         };
-        let planar = match tiff.uint(284)?.unwrap_or(1) {
-            1 => false,
-            2 => true,
-            p => return Err(tiff.damaged(format!("planar configuration is {p}"))),
+        let planar = value(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
+        let planar = match number(planar).and_then(PlanarConfiguration::from_u16) {
+            Some(PlanarConfiguration::Chunky) => false,
+            Some(PlanarConfiguration::Planar) => true,
+            _ => return Err(tiff.damaged(format!("planar configuration is {planar}"))),
         };
 
         let side = |name: &str, value: u64| match usize::try_from(value) {
             Ok(side) if side > 0 && value <= u32::MAX.into() => Ok(side),
             _ => Err(tiff.damaged(format!("{name} is {value}"))),
         };
-        let width = side("width", tiff.need(256, "width")?)?;
-        let height = side("height", tiff.need(257, "height")?)?;
-        let bands = side("number of bands", tiff.uint(277)?.unwrap_or(1))?;
+        let width = side("width", tiff.need(Tag::ImageWidth, "width")?)?;
+        let height = side("height", tiff.need(Tag::ImageLength, "height")?)?;
+        let bands = side("number of bands", value(Tag::SamplesPerPixel, 1)?)?;
         if bands > u16::MAX.into() {
             return Err(tiff.damaged(format!("number of bands is {bands}")));
         }
 
-        let tiled = tiff.has(322) || tiff.has(324);
+        let tiled = tiff.has(Tag::TileWidth) || tiff.has(Tag::TileOffsets);
+        let strips = (Tag::StripOffsets, Tag::StripByteCounts);
         let (chunk, offsets, lengths) = if tiled {
-            let [w, h] = [tiff.need(322, "tile width")?, tiff.need(323, "tile height")?];
+            let [w, h] = [tiff.need(Tag::TileWidth, "tile width")?, tiff.need(Tag::TileLength, "tile height")?];
             // Old writers list tiles under the tags of strips.
-            let (offsets, lengths) = if tiff.has(324) { (324, 325) } else { (273, 279) };
+            let (offsets, lengths) = match tiff.has(Tag::TileOffsets) {
+                true => (Tag::TileOffsets, Tag::TileByteCounts),
+                false => strips,
+            };
             ([side("tile width", w)?, side("tile height", h)?], offsets, lengths)
         } else {
-            let rows = tiff.uint(278)?.unwrap_or(u32::MAX.into());
-            ([width, side("rows per strip", rows)?.min(height)], 273, 279)
+            let rows = tiff.uint(Tag::RowsPerStrip)?.unwrap_or(u32::MAX.into());
+            ([width, side("rows per strip", rows)?.min(height)], strips.0, strips.1)
         };
-        let missing = |tag: u16| format!("tag {tag} (places or lengths of the data) is missing");
+        let missing = |tag: Tag| format!("tag {} (places or lengths of the data) is missing", tag.to_u16());
         let offsets = tiff.uints(offsets)?.ok_or_else(|| tiff.damaged(missing(offsets)))?;
         let lengths = tiff.uints(lengths)?.ok_or_else(|| tiff.damaged(missing(lengths)))?;
         let planes = if planar { bands } else { 1 };
@@ -120,6 +137,12 @@ impl Storage {
             )));
         }
         let samples = if planar { 1 } else { bands };
+        picture_of(&codec, bits, samples).map_err(|what| {
+            unsupported(format!("{} of {what}", compression_name(compression)), "-co COMPRESS=DEFLATE")
+        })?;
+        if let Codec::Jpeg(jpeg) = &mut codec {
+            jpeg.tables = tiff.bytes(Tag::JPEGTables)?;
+        }
         let coding = Coding { order: tiff.order, sample, bits: bits as u8, samples, codec, predictor };
         let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
         let mut storage = Self { width, height, bands, coding, planar, tiled, chunk, chunks };
@@ -139,7 +162,7 @@ impl Storage {
                 return Err(input.truncated(&what, end));
             }
             let stored = self.coding.stored(self.chunk[0], self.rows(i));
-            if stored > length.saturating_mul(self.coding.codec.most()) {
+            if self.coding.codec.most().is_some_and(|most| stored > length.saturating_mul(most)) {
                 return Err(input.damaged(format!("{what} has {length} bytes and claims to hold {stored}")));
             }
             let decoded = self.coding.decoded(self.chunk[0], self.rows(i));
@@ -148,7 +171,7 @@ impl Storage {
                 let ([w, h], [across, down]) = ([self.width, self.height], self.chunk);
                 return Err(input.damaged(format!("{what} has {across}x{down} pixels, the image {w}x{h}")));
             }
-            if self.coding.codec != Codec::None && decoded.max(stored) > MAX_CHUNK {
+            if !self.coding.codec.is_none() && decoded.max(stored) > MAX_CHUNK {
                 let (path, fix) = (input.path.clone(), translate("-co TILED=YES", &input.path));
                 return Err(TiffError::Unsupported { path, what: format!("{what} of {decoded} bytes"), fix });
             }
@@ -160,7 +183,7 @@ impl Storage {
     fn cut_strips(&mut self) {
         let row = self.coding.stored(self.width, 1);
         let mut rows = (STRIP / row).max(1) as usize;
-        if self.tiled || self.coding.codec != Codec::None || rows >= self.chunk[1] {
+        if self.tiled || !self.coding.codec.is_none() || rows >= self.chunk[1] {
             return;
         }
         if self.across_and_down()[1] > 1 {
@@ -208,7 +231,7 @@ impl Storage {
         }
         let name = self.name(index);
         let bytes = input.read(&name, at, length)?;
-        let values = self.coding.decode(bytes, self.chunk[0], self.rows(index));
+        let values = self.coding.decode(bytes, self.chunk[0], self.rows(index), self.chunk[1]);
         values.map(Some).map_err(|e| match e.kind() {
             io::ErrorKind::OutOfMemory => {
                 let bytes = self.coding.decoded(self.chunk[0], self.rows(index));
@@ -230,7 +253,7 @@ impl Storage {
 
 /// Values that are numbers of colours. A table of greys stands for one band, any other for three.
 fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
-    let table = tiff.uints(320)?.unwrap_or_default();
+    let table = tiff.uints(Tag::ColorMap)?.unwrap_or_default();
     let third = table.len() / 3;
     let grey = third > 0 && table[..third] == table[third..2 * third] && table[third..2 * third] == table[2 * third..];
     let (what, options) = match grey {
@@ -241,16 +264,35 @@ fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
     Ok(TiffError::Unsupported { what: what.into(), fix: translate(options, &path), path })
 }
 
-fn compression_name(code: u64) -> String {
-    let name = match code {
-        2..=4 => "CCITT fax",
-        6 | 7 => "JPEG",
-        34712 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50001 => "WebP",
-        50002 | 52546 => "JPEG XL",
-        _ => return format!("compression method {code}"),
+/// What cannot be a picture in chunks of this many bits and values per pixel.
+fn picture_of(codec: &Codec, bits: u64, samples: usize) -> Result<(), String> {
+    match (codec, samples) {
+        _ if codec.is_picture() && bits != 8 => Err(format!("{bits}-bit data")),
+        (Codec::Jpeg(Jpeg { ycbcr: true, .. }), 3) => Ok(()),
+        (Codec::Jpeg(Jpeg { ycbcr: true, .. }), _) => {
+            Err(format!("luminance and colour in {samples} values per pixel"))
+        }
+        (Codec::Jpeg(_), 1 | 3 | 4) | (Codec::WebP, 3 | 4) => Ok(()),
+        (Codec::Jpeg(_) | Codec::WebP, _) => Err(format!("{samples} values per pixel")),
+        _ => Ok(()),
+    }
+}
+
+/// The type of values of so many bits, or what they are and the options of GDAL that convert them.
+fn sample(bits: u64, format: u64) -> Result<Sample, (String, &'static str)> {
+    let known = u16::try_from(format).ok().map(SampleFormat::from_u16_exhaustive);
+    let kind = match (bits, known) {
+        // Undefined values are taken for unsigned ones, as by GDAL.
+        (1..=8, Some(SampleFormat::Uint | SampleFormat::Void)) => return Ok(Sample::U8),
+        (9..=16, Some(SampleFormat::Uint | SampleFormat::Void)) => return Ok(Sample::U16),
+        (16, Some(SampleFormat::Int)) => return Ok(Sample::I16),
+        (32, Some(SampleFormat::IEEEFP)) => return Ok(Sample::F32),
+        (8, Some(SampleFormat::Int)) => return Err(("8-bit signed data".into(), "-ot Int16")),
+        (_, Some(SampleFormat::Uint)) => "unsigned data".to_owned(),
+        (_, Some(SampleFormat::Int)) => "signed data".to_owned(),
+        (_, Some(SampleFormat::IEEEFP)) => "floating-point data".to_owned(),
+        (_, Some(format)) if tags::COMPLEX.contains(&format) => "complex data".to_owned(),
+        _ => format!("data of sample format {format}"),
     };
-    format!("{name} compression (method {code})")
+    Err((format!("{bits}-bit {kind}"), "-ot Float32"))
 }

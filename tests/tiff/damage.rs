@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 use trapan::tiff::{self, Creation, Kind, Sample, TiffError, read, write};
 
-use crate::fixture::{Fixture, SAMPLES, parse, scene};
+use crate::fixture::{Fixture, JPEG, SAMPLES, WEBP, jpeg_tables, parse, scene};
 use crate::support::memory::largest_request;
 
 /// Reads a file with these bytes; the error must be an input error that names the file.
@@ -196,6 +196,12 @@ fn corpus() -> Vec<(Vec<u8>, usize)> {
             files.push((fixture.bytes(&scene(sample, fixture.size)), most));
         }
         files.push((written([24, 18, 3], sample), 4096));
+    }
+    // Pictures: with tables of their own or shared, colours or bands.
+    for (compression, photometric, tables) in [(JPEG, 6, false), (JPEG, 6, true), (JPEG, 1, true), (WEBP, 2, false)] {
+        let file = Fixture { tile: Some([16, 16]), compression, photometric, ..Fixture::new(Sample::U8, [24, 18, 3]) };
+        let file = if tables { file.with(347, 7, &jpeg_tables()) } else { file };
+        files.push((file.bytes(&scene(Sample::U8, file.size)), 1 << 15));
     }
     files
 }

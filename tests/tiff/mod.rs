@@ -6,5 +6,6 @@ pub mod cog;
 mod creation;
 mod damage;
 mod layouts;
+mod pictures;
 mod reading;
 pub mod writing;

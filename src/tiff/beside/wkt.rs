@@ -5,14 +5,11 @@
 
 use super::super::{
     GeoTags,
-    geo::{ASCII_PARAMS, USER_DEFINED},
+    geo::USER_DEFINED,
+    tags::{Tag, key},
 };
 
-const MODEL: u16 = 1024;
-const GEOGRAPHIC: u16 = 2048;
-const PROJECTED: u16 = 3072;
-const PROJECTED_CITATION: u16 = 3073;
-/// What a text in the last one begins with.
+/// What a text in the citation begins with.
 const TEXT: &str = "ESRI PE String = ";
 
 /// Systems in UTM zones by what their names begin with, in small letters and without marks, and the code before
@@ -32,15 +29,15 @@ pub(super) fn keys(wkt: &str) -> Result<GeoTags, String> {
     let Some(system) = projected.or_else(|| find(&["GEOGCS", "GEOGCRS", "GEODCRS"])) else {
         return Err("it names no projected or geographic coordinate system as WKT".to_owned());
     };
-    let (model, key) = if projected.is_some() { (1, PROJECTED) } else { (2, GEOGRAPHIC) };
+    let (model, id) = if projected.is_some() { (1, key::PROJECTED) } else { (2, key::GEOGRAPHIC) };
     let mut geo = GeoTags::default();
-    let all = match code(system).or_else(|| code_of_name(system, key)) {
-        Some(code) => [[MODEL, 0, 1, model], [key, 0, 1, code]],
+    let all = match code(system).or_else(|| code_of_name(system, id)) {
+        Some(code) => [[key::MODEL, 0, 1, model], [id, 0, 1, code]],
         None => {
             geo.ascii_params = format!("{TEXT}{system}|").into_bytes();
             let count = u16::try_from(geo.ascii_params.len()).ok().filter(|_| !system.contains(['|', '\0']));
             let count = count.ok_or_else(|| "its coordinate system is not one that a GeoTIFF can hold".to_owned())?;
-            [[MODEL, 0, 1, USER_DEFINED], [PROJECTED_CITATION, ASCII_PARAMS, count, 0]]
+            [[key::MODEL, 0, 1, USER_DEFINED], [key::PROJECTED_CITATION, Tag::GeoAsciiParamsTag.to_u16(), count, 0]]
         }
     };
     geo.keys = [[1, 1, 0, all.len() as u16], all[0], all[1]].concat();
@@ -81,10 +78,10 @@ fn code(system: &str) -> Option<u16> {
 }
 
 /// The EPSG code of a name that has one: ESRI's texts have no codes.
-fn code_of_name(system: &str, key: u16) -> Option<u16> {
+fn code_of_name(system: &str, id: u16) -> Option<u16> {
     let name = system.split('"').nth(1)?;
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    if key == GEOGRAPHIC {
+    if id == key::GEOGRAPHIC {
         return GEOGRAPHIC_NAMES.iter().find(|(known, _)| *known == name).map(|(_, code)| *code);
     }
     let (zone, bases) = ZONES.iter().find_map(|(start, bases)| Some((name.strip_prefix(start)?, bases)))?;

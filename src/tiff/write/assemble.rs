@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     BigTiff, Creation, Geometry, Layout,
-    codec::{Codec, deflate},
-    directory::{Directory, head},
+    encoder::{Encoder, deflate},
+    fields::{self, Table},
+    head::{Fields, head},
     invalid,
     spool::Spool,
-    tags::{self, Table},
 };
 
 /// Bytes that are copied at a time, at least.
@@ -48,7 +48,7 @@ pub(super) fn assemble(
     file: &mut File,
     layout: &Layout,
     creation: &Creation,
-    codec: Codec,
+    encoder: Encoder,
     geometries: &[Geometry],
     spools: Vec<Spool>,
 ) -> io::Result<()> {
@@ -62,11 +62,11 @@ pub(super) fn assemble(
     let levels: Vec<Tiles> = spools.into_iter().map(level).collect();
 
     let whole = |big: bool| {
-        let directories = |tables: Vec<[Table; 2]>| -> Vec<Directory> {
+        let directories = |tables: Vec<[Table; 2]>| -> Vec<Fields> {
             let levels = tables.into_iter().zip(geometries).enumerate();
             let directories = levels.flat_map(|(level, ([image, mask], geometry))| {
-                let mask = masked.then(|| tags::mask(*geometry, level, mask));
-                [Some(tags::image(layout, codec, *geometry, level, image)), mask]
+                let mask = masked.then(|| fields::mask(*geometry, level, mask));
+                [Some(fields::image(layout, encoder, *geometry, level, image)), mask]
             });
             directories.flatten().collect()
         };

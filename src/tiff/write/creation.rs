@@ -1,6 +1,6 @@
 //! Creation options, by the names and values of GDAL's COG driver.
 
-use super::Sample;
+use super::{super::tags::Predictor, Sample};
 
 /// Compression of the tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Compress {
 
 /// What is done to values before they are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Predictor {
+pub enum Predict {
     /// By the type: differences of integers, differences of the bytes of floats.
     Auto,
     /// Nothing.
@@ -52,7 +52,7 @@ pub struct Creation {
     /// Effort: 1 to 12 for deflate, 1 to 22 for zstd; `None`: 1 and 3.
     pub level: Option<u8>,
     /// Predictor; used with LZW, deflate and zstd.
-    pub predictor: Predictor,
+    pub predictor: Predict,
     /// Columns and rows of a tile, a multiple of 16 up to 4096. Smaller images have one tile of their size.
     pub block_size: usize,
     /// BigTIFF or not.
@@ -69,7 +69,7 @@ impl Default for Creation {
         Self {
             compress: Compress::Deflate,
             level: None,
-            predictor: Predictor::Auto,
+            predictor: Predict::Auto,
             block_size: 512,
             big_tiff: BigTiff::IfSafer,
             overviews: true,
@@ -140,10 +140,10 @@ impl Creation {
             "LEVEL" => self.level = Some(number(1..=22)? as u8),
             "PREDICTOR" => {
                 self.predictor = match &value[..] {
-                    "YES" => Predictor::Auto,
-                    "NO" | "1" => Predictor::No,
-                    "STANDARD" | "2" => Predictor::Standard,
-                    "FLOATING_POINT" | "3" => Predictor::FloatingPoint,
+                    "YES" => Predict::Auto,
+                    "NO" | "1" => Predict::No,
+                    "STANDARD" | "2" => Predict::Standard,
+                    "FLOATING_POINT" | "3" => Predict::FloatingPoint,
                     _ => return Err("unknown predictor".into()),
                 }
             }
@@ -181,21 +181,21 @@ impl Creation {
     /// # Errors
     /// The floating-point predictor for integers.
     pub fn check(&self, sample: Sample) -> Result<(), CreationError> {
-        if self.predictor == Predictor::FloatingPoint && sample != Sample::F32 && self.has_predictor() {
+        if self.predictor == Predict::FloatingPoint && sample != Sample::F32 && self.has_predictor() {
             let why = format!("the values are {sample}, not floating point");
             return Err(CreationError { option: "PREDICTOR=FLOATING_POINT".into(), why });
         }
         Ok(())
     }
 
-    /// Number of the predictor in the file (tag 317): 1 none, 2 standard, 3 floating point.
-    pub(super) fn predictor_of(&self, sample: Sample) -> u16 {
+    /// The predictor of values of a type.
+    pub(super) fn predictor_of(&self, sample: Sample) -> Predictor {
         match (self.predictor, sample) {
-            _ if !self.has_predictor() => 1,
-            (Predictor::No, _) => 1,
-            (Predictor::Standard, _) => 2,
-            (Predictor::FloatingPoint, _) | (Predictor::Auto, Sample::F32) => 3,
-            (Predictor::Auto, _) => 2,
+            _ if !self.has_predictor() => Predictor::None,
+            (Predict::No, _) => Predictor::None,
+            (Predict::Standard, _) => Predictor::Horizontal,
+            (Predict::FloatingPoint, _) | (Predict::Auto, Sample::F32) => Predictor::FloatingPoint,
+            (Predict::Auto, _) => Predictor::Horizontal,
         }
     }
 

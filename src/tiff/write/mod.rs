@@ -13,13 +13,13 @@
 mod assemble;
 mod atomic;
 mod claims;
-mod codec;
 mod creation;
-mod directory;
+mod encoder;
+mod fields;
+mod head;
 mod layout;
 mod level;
 mod spool;
-mod tags;
 mod target;
 mod values;
 
@@ -27,7 +27,7 @@ use std::{io, path::Path};
 
 use super::{Sample, TiffError};
 use atomic::Pending;
-use codec::Codec;
+use encoder::Encoder;
 use layout::Geometry;
 use level::Level;
 use spool::Compressor;
@@ -35,7 +35,7 @@ use values::Quantiser;
 
 pub use atomic::{check_output, remove_temporary_files, write_atomically};
 pub use claims::{Format, Output, check_outputs};
-pub use creation::{BigTiff, Compress, Creation, CreationError, Predictor};
+pub use creation::{BigTiff, Compress, Creation, CreationError, Predict};
 pub use layout::Layout;
 pub use target::create_folder;
 
@@ -59,7 +59,7 @@ pub use target::create_folder;
 pub struct CogWriter {
     layout: Layout,
     creation: Creation,
-    codec: Codec,
+    encoder: Encoder,
     quantiser: Quantiser,
     geometries: Vec<Geometry>,
     levels: Vec<Level>,
@@ -82,7 +82,7 @@ impl CogWriter {
         let quantiser = Quantiser::new(layout).map_err(invalid)?;
         let file = Pending::create(path, overwrite)?;
         let first = geometries[0];
-        let codec = Codec {
+        let encoder = Encoder {
             compress: creation.compress,
             level: creation.level,
             predictor: creation.predictor_of(layout.sample),
@@ -91,12 +91,12 @@ impl CogWriter {
             columns: first.block[0],
         };
         let spools = geometries.iter().map(|_| file.spool()).collect::<io::Result<Vec<_>>>();
-        let compressor = spools.and_then(|spools| Compressor::new(codec, first.tile(), creation.threads, spools));
+        let compressor = spools.and_then(|spools| Compressor::new(encoder, first.tile(), creation.threads, spools));
         let compressor = compressor.map_err(|e| TiffError::writing(path, e))?;
         let levels = (1..=geometries.len()).zip(&geometries);
         let levels = levels.map(|(i, geometry)| Level::new(*geometry, i == geometries.len())).collect();
         let (layout, creation) = (layout.clone(), creation.clone());
-        Ok(Self { layout, creation, codec, quantiser, geometries, levels, compressor, file, row: Vec::new() })
+        Ok(Self { layout, creation, encoder, quantiser, geometries, levels, compressor, file, row: Vec::new() })
     }
 
     /// Most bytes that a writer holds: for each level a row of tiles, and the tiles under way.
@@ -132,10 +132,10 @@ impl CogWriter {
         if rows < height {
             return Err(self.failed(invalid(format!("{rows} of {height} rows are given"))));
         }
-        let Self { layout, creation, codec, geometries, compressor, mut file, .. } = self;
+        let Self { layout, creation, encoder, geometries, compressor, mut file, .. } = self;
         let done = compressor
             .finish()
-            .and_then(|spools| assemble::assemble(file.file(), &layout, &creation, codec, &geometries, spools));
+            .and_then(|spools| assemble::assemble(file.file(), &layout, &creation, encoder, &geometries, spools));
         match done {
             Ok(()) => file.publish(),
             Err(e) => Err(TiffError::writing(file.path(), e)),

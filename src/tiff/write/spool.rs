@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    codec::{Codec, deflate},
+    encoder::{Encoder, deflate},
     level::Tile,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Compressor {
     /// Of its own: the caller may be a thread of another pool, and waits here.
     pool: rayon::ThreadPool,
     shared: Arc<Shared>,
-    codec: Codec,
+    encoder: Encoder,
     limit: usize,
     /// Tiles given so far, by level.
     given: Vec<usize>,
@@ -74,7 +74,7 @@ impl Shared {
 
 impl Compressor {
     /// One spool per file; `tile` is the size of a tile in bytes.
-    pub(super) fn new(codec: Codec, tile: usize, threads: Option<usize>, files: Vec<File>) -> io::Result<Self> {
+    pub(super) fn new(encoder: Encoder, tile: usize, threads: Option<usize>, files: Vec<File>) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.map_or(0, |threads| threads.min(cores)))
@@ -86,7 +86,7 @@ impl Compressor {
         let empty = |file| Spool { file, lengths: Vec::new(), masks: Vec::new(), waiting: BTreeMap::new() };
         let state = State { spools: files.into_iter().map(empty).collect(), under_way: 0, error: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        Ok(Self { pool, shared, codec, limit, given })
+        Ok(Self { pool, shared, encoder, limit, given })
     }
 
     /// Most bytes of tiles under way.
@@ -103,9 +103,9 @@ impl Compressor {
         self.shared.wait(|state| state.under_way > 0 && state.under_way + size > self.limit)?.under_way += size;
         let index = self.given[level];
         self.given[level] += 1;
-        let (shared, codec) = (self.shared.clone(), self.codec);
+        let (shared, encoder) = (self.shared.clone(), self.encoder);
         self.pool.spawn_fifo(move || {
-            let packed = pack(codec, tile);
+            let packed = pack(encoder, tile);
             let mut state = shared.lock();
             let done = packed.and_then(|packed| {
                 let spool = &mut state.spools[level];
@@ -131,9 +131,9 @@ impl Compressor {
     }
 }
 
-fn pack(codec: Codec, tile: Tile) -> io::Result<Packed> {
+fn pack(encoder: Encoder, tile: Tile) -> io::Result<Packed> {
     let mask = tile.mask.map(|bits| deflate(&bits, None)).transpose()?;
-    Ok((codec.encode(tile.values)?, mask))
+    Ok((encoder.encode(tile.values)?, mask))
 }
 
 impl Spool {

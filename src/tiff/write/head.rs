@@ -1,5 +1,7 @@
 //! The head of the file: header, directories and their values, all before the first tile.
 
+use super::super::tags::{Tag, Type};
+
 /// Values of a tag.
 pub(super) enum Values {
     Short(Vec<u16>),
@@ -11,22 +13,19 @@ pub(super) enum Values {
     Offsets(Vec<u64>),
 }
 
-/// Tags and their values.
-pub(super) type Directory = Vec<(u16, Values)>;
-
-pub(super) const TILE_OFFSETS: u16 = 324;
-pub(super) const TILE_BYTE_COUNTS: u16 = 325;
+/// The fields of a directory: tags and their values.
+pub(super) type Fields = Vec<(Tag, Values)>;
 
 impl Values {
-    /// TIFF's number of the type, the number of values, and their bytes.
-    fn stored(&self, big: bool) -> (u16, usize, Vec<u8>) {
+    /// The type, the number of values, and their bytes.
+    fn stored(&self, big: bool) -> (Type, usize, Vec<u8>) {
         match self {
-            Self::Short(v) => (3, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Self::Long(v) => (4, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Self::Double(v) => (12, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Self::Text(v) => (2, v.len() + 1, [v, &[0][..]].concat()),
-            Self::Offsets(v) if big => (16, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            Self::Offsets(v) => (4, v.len(), v.iter().flat_map(|v| (*v as u32).to_le_bytes()).collect()),
+            Self::Short(v) => (Type::SHORT, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Self::Long(v) => (Type::LONG, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Self::Double(v) => (Type::DOUBLE, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Self::Text(v) => (Type::ASCII, v.len() + 1, [v, &[0][..]].concat()),
+            Self::Offsets(v) if big => (Type::LONG8, v.len(), v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Self::Offsets(v) => (Type::LONG, v.len(), v.iter().flat_map(|v| (*v as u32).to_le_bytes()).collect()),
         }
     }
 }
@@ -35,7 +34,7 @@ impl Values {
 /// come last, so that one short read gives a reader all it needs to choose a level.
 ///
 /// Its length does not depend on the values of the offsets.
-pub(super) fn head(note: &str, directories: Vec<Directory>, big: bool) -> Vec<u8> {
+pub(super) fn head(note: &str, directories: Vec<Fields>, big: bool) -> Vec<u8> {
     let mut head = Vec::new();
     head.extend(b"II");
     head.extend(if big { [43, 0, 8, 0, 0, 0] } else { [42, 0, 0, 0, 0, 0] });
@@ -51,7 +50,7 @@ pub(super) fn head(note: &str, directories: Vec<Directory>, big: bool) -> Vec<u8
     head.extend(note.as_bytes());
     let mut tables = Vec::new();
     for mut directory in directories {
-        directory.sort_by_key(|(tag, _)| *tag);
+        directory.sort_by_key(|(tag, _)| tag.to_u16());
         even(&mut head);
         let start = head.len();
         put(&mut head, next, start as u64, place);
@@ -62,12 +61,13 @@ pub(super) fn head(note: &str, directories: Vec<Directory>, big: bool) -> Vec<u8
         for (i, (tag, values)) in directory.iter().enumerate() {
             let at = start + count + i * entry;
             let (kind, length, bytes) = values.stored(big);
-            put(&mut head, at, u64::from(*tag) | u64::from(kind) << 16, 4);
+            put(&mut head, at, tag.to_u16().into(), 2);
+            put(&mut head, at + 2, kind.to_u16().into(), 2);
             put(&mut head, at + 4, length as u64, place);
             let field = at + 4 + place;
             if bytes.len() <= place {
                 head[field..field + bytes.len()].copy_from_slice(&bytes);
-            } else if matches!(*tag, TILE_OFFSETS | TILE_BYTE_COUNTS) {
+            } else if matches!(tag, Tag::TileOffsets | Tag::TileByteCounts) {
                 tables.push((field, bytes));
             } else {
                 even(&mut head);

@@ -2,29 +2,32 @@
 
 use std::io;
 
-use super::{Compress, Sample};
+use super::{
+    super::tags::{CompressionMethod, Predictor},
+    Compress, Sample,
+};
 
 /// How the tiles of an image are stored; their values come as little-endian bytes, `[row, column, band]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Codec {
+pub(super) struct Encoder {
     pub(super) compress: Compress,
     pub(super) level: Option<u8>,
-    pub(super) predictor: u16,
+    pub(super) predictor: Predictor,
     pub(super) sample: Sample,
     pub(super) bands: usize,
     /// Columns of a tile.
     pub(super) columns: usize,
 }
 
-impl Codec {
-    /// Number of the compression in the file (tag 259).
-    pub(super) fn tag(self) -> u16 {
+impl Encoder {
+    /// The compression as the file names it.
+    pub(super) fn method(self) -> CompressionMethod {
         match self.compress {
-            Compress::None => 1,
-            Compress::Lzw => 5,
-            Compress::Deflate => 8,
-            Compress::Zstd => 50000,
-            Compress::PackBits => 32773,
+            Compress::None => CompressionMethod::None,
+            Compress::Lzw => CompressionMethod::LZW,
+            Compress::Deflate => CompressionMethod::Deflate,
+            Compress::Zstd => CompressionMethod::ZSTD,
+            Compress::PackBits => CompressionMethod::PackBits,
         }
     }
 
@@ -32,12 +35,16 @@ impl Codec {
     pub(super) fn encode(self, mut tile: Vec<u8>) -> io::Result<Vec<u8>> {
         let row = self.columns * self.bands * self.sample.bytes();
         match (self.predictor, self.sample) {
-            (2, Sample::U8) => tile.chunks_exact_mut(row).for_each(|row| byte_differences(row, self.bands)),
-            (2, Sample::U16 | Sample::I16) => {
+            (Predictor::Horizontal, Sample::U8) => {
+                tile.chunks_exact_mut(row).for_each(|row| byte_differences(row, self.bands))
+            }
+            (Predictor::Horizontal, Sample::U16 | Sample::I16) => {
                 tile.chunks_exact_mut(row).for_each(|row| differences::<2>(row, self.bands))
             }
-            (2, Sample::F32) => tile.chunks_exact_mut(row).for_each(|row| differences::<4>(row, self.bands)),
-            (3, _) => {
+            (Predictor::Horizontal, Sample::F32) => {
+                tile.chunks_exact_mut(row).for_each(|row| differences::<4>(row, self.bands))
+            }
+            (Predictor::FloatingPoint, _) => {
                 let mut sorted = vec![0; row];
                 for row in tile.chunks_exact_mut(row) {
                     by_significance(row, &mut sorted);
