@@ -15,7 +15,7 @@ use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
 use trapan::method::config::{Effort, Profile, Sensor};
 use trapan::method::{Config, baseline, fuse};
-use trapan::quality::Phase;
+use trapan::quality::Convention;
 use trapan::scene::{GeometryOptions, Pair, Scale};
 use trapan::simulate::{Spec, simulate};
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let scale = Scale::of(&pair, None)?;
     let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
-    let contest = Contest::new(&pair, &scale, &config, Phase::True);
+    let contest = Contest::new(&pair, &scale, &config, Convention::True);
 
     println!("{:<20} {:>8} {:>8} {:>8}", "method", "ERGAS", "SAM", "Q2n");
     let show = |name: &str, fused: &[f32]| -> Result<(), Box<dyn Error>> {

@@ -3,7 +3,7 @@
 use clap::Args;
 use trapan::compare::{Comparison, Contender, Contest, FullResult, Line};
 use trapan::engine::Device;
-use trapan::quality::{Phase, ReducedScores, Thumbnail};
+use trapan::quality::{Convention, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, MethodArgs, named};
@@ -22,8 +22,8 @@ pub struct CompareArgs {
     /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
     /// off the true grid but comparable with published numbers, or exactly on it [default: toolbox; true
     /// where the ratio is no power of 2, which the toolbox cannot do]
-    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Option<Phase>,
+    #[arg(long, value_parser = named::<Convention>(&["toolbox", "true"]))]
+    phase: Option<Convention>,
     /// Print the comparison as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -38,7 +38,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let Matched { scene, sensor, .. } = args.input.open(talk)?;
     let config = args.method.config_for(sensor, scene.ms().bands)?;
-    let phase = args.phase.unwrap_or(Phase::of_ratio(scene.ratio()));
+    let phase = args.phase.unwrap_or(Convention::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
     let faithful = args.method.faithful(&config);
     let trains = |contender: &Contender| match contender {
@@ -77,7 +77,7 @@ pub fn print(table: &Table) {
 }
 
 /// The comparison as a table, for a terminal and for the report.
-pub fn table(lines: &Comparison, phase: Phase) -> Table {
+pub fn table(lines: &Comparison, phase: Convention) -> Table {
     use Better::{Higher, Lower, Neither};
     let columns = [
         ("HQNR", "", Higher, 4),
@@ -110,8 +110,10 @@ pub fn table(lines: &Comparison, phase: Phase) -> Table {
         Row { name: "truth".to_owned(), values, own: false }
     }));
     let place = match phase {
-        Phase::Toolbox => "MS upsampled as the DLPan toolbox does, half a PAN pixel off the true grid of most pairs",
-        Phase::True => "MS upsampled to the true grid",
+        Convention::Toolbox => {
+            "MS upsampled as the DLPan toolbox does, half a PAN pixel off the true grid of most pairs"
+        }
+        Convention::True => "MS upsampled to the true grid",
     };
     Table {
         title: "Comparison of methods".to_owned(),

@@ -7,7 +7,7 @@ use clap::Args;
 use trapan::compare::{Contender, Contest};
 use trapan::engine::{Device, Options};
 use trapan::method::{self, Checkpoints, Config, Job, Log, MethodError, Run, Timings};
-use trapan::quality::Phase;
+use trapan::quality::Convention;
 use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{self, Format, Output};
@@ -117,7 +117,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     args.output.check(&creation, scene.ms())?;
     args.reports.check(scene.ms().bands, args.output.overwrite)?;
     if args.compare || args.quality_gate {
-        Contest::check(scene.rows, scene.columns, Phase::of_ratio(scene.ratio()))?;
+        Contest::check(scene.rows, scene.columns, Convention::of_ratio(scene.ratio()))?;
     }
     if let Some(path) = &args.save_model {
         tiff::check_output(path, args.output.overwrite)?;
@@ -214,7 +214,7 @@ fn judge(
     if !args.compare && !args.quality_gate {
         return Ok(());
     }
-    let phase = Phase::of_ratio(scene.ratio());
+    let phase = Convention::of_ratio(scene.ratio());
     let faithful = args.method.faithful(config);
     let (pair, (run, device)) = (scene.pair()?, trained);
     let judge = Judge { pair: &pair, scale, configs: [config, &faithful], phase, device, run: Some(run), talk };

@@ -7,7 +7,7 @@ use trapan::compare::{
 use trapan::engine::Device;
 use trapan::method::config::Profile;
 use trapan::method::{Config, Run, Watch};
-use trapan::quality::Phase;
+use trapan::quality::Convention;
 use trapan::scene::{Pair, Scale};
 
 use super::progress::Bar;
@@ -25,7 +25,7 @@ pub struct Judge<'a> {
     pub scale: &'a Scale,
     /// Of the run, and the paper's.
     pub configs: [&'a Config; 2],
-    pub phase: Phase,
+    pub phase: Convention,
     pub device: &'a Device,
     /// What has been trained on the pair already.
     pub run: Option<&'a Run>,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::fuser::{Contender, Fuser};
 use super::{CompareError, Contest, FullMaps, FullResult};
 use crate::method::{Config, Watch};
-use crate::quality::{FullScores, Phase, ReducedScores, Thumbnail};
+use crate::quality::{Convention, FullScores, ReducedScores, Thumbnail};
 use crate::scene::{Pair, Scale};
 
 /// What a method achieves.
@@ -63,7 +63,7 @@ impl Audience for () {}
 /// What fusing or judging reports.
 pub fn compare(
     pair: &Pair,
-    (scale, config, phase): (&Scale, &Config, Phase),
+    (scale, config, phase): (&Scale, &Config, Convention),
     fusers: &[Box<dyn Fuser + '_>],
     audience: &mut dyn Audience,
 ) -> Result<Comparison, CompareError> {

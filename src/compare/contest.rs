@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::filter::Grid;
 use crate::method::Config;
 use crate::quality::{
-    self, BLOCK, Consistency, FullScores, Phase, QualityError, ReducedScores, Reference, Setup, Thumbnail, Values,
+    self, BLOCK, Consistency, Convention, FullScores, QualityError, ReducedScores, Reference, Setup, Thumbnail, Values,
 };
 use crate::scene::{Pair, Scale, least_ms};
 use crate::tiff::{Raster, Sample};
@@ -42,7 +42,7 @@ pub struct Contest<'a> {
 
 impl<'a> Contest<'a> {
     /// Degrades the pair: see [`Pair::coarser`].
-    pub fn new(pair: &'a Pair, scale: &'a Scale, config: &Config, phase: Phase) -> Self {
+    pub fn new(pair: &'a Pair, scale: &'a Scale, config: &Config, phase: Convention) -> Self {
         let (rows, columns) = (pair.rows, pair.columns);
         let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
         let (ms_gains, pan_gain) = (config.ms_gains.clone(), config.pan_gain);
@@ -54,7 +54,7 @@ impl<'a> Contest<'a> {
     ///
     /// # Errors
     /// [`QualityError::TooSmall`] if MS is smaller than a block; [`QualityError::Ratio`].
-    pub fn check(rows: Grid, columns: Grid, phase: Phase) -> Result<(), QualityError> {
+    pub fn check(rows: Grid, columns: Grid, phase: Convention) -> Result<(), QualityError> {
         let size = [rows.coarse, columns.coarse];
         if size[0].min(size[1]) < BLOCK {
             return Err(QualityError::TooSmall { what: "MS", size, least: BLOCK });

@@ -8,7 +8,7 @@ use super::config::{Config, Order, Sampling, WarmUp};
 /// Independent random streams of one seed: an option that draws more from one does
 /// not shift the others.
 #[derive(Clone, Copy, Debug)]
-pub enum Stream {
+pub enum Randomness {
     /// Initial weights of the fusion network.
     FusionInit = 0,
     /// Initial weights of the degradation network.
@@ -32,7 +32,7 @@ pub enum Stream {
 }
 
 /// The generator of one stream: ChaCha with 8 rounds.
-pub fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+pub fn rng(seed: u64, stream: Randomness) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream as u64);
     rng
@@ -63,7 +63,7 @@ pub struct Rounds {
 
 impl Rounds {
     /// Rounds over `of` samples.
-    pub fn new(seed: u64, stream: Stream, of: usize) -> Self {
+    pub fn new(seed: u64, stream: Randomness, of: usize) -> Self {
         Self { rng: rng(seed, stream), of, round: Vec::new() }
     }
 
@@ -97,7 +97,7 @@ pub struct Planned {
 /// All steps of the alternating stage, in the order they run (Algorithm 1 and the
 /// variants of Tables 2 to 4). A coin is drawn in every epoch, warm-up included.
 pub fn plan(config: &Config) -> Vec<Planned> {
-    let mut coin = rng(config.seed, Stream::Coin);
+    let mut coin = rng(config.seed, Randomness::Coin);
     let mut steps = Vec::new();
     for epoch in 1..=config.epochs {
         let heads = (coin.next_u64() >> 11) as f64 / ((1u64 << 53) as f64) < config.full_probability;

@@ -3,7 +3,7 @@
 use rand_chacha::rand_core::Rng;
 
 use super::sample::{Ground, Sample, SampleWeights, Validity};
-use super::schedule::{self, Stream};
+use super::schedule::{self, Randomness};
 use super::view::View;
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
@@ -59,7 +59,7 @@ pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) ->
         })
         .collect();
     let most = scored.iter().map(|(_, _, valid)| *valid).fold(0.0, f64::max);
-    let mut rng = schedule::rng(config.seed, Stream::Windows);
+    let mut rng = schedule::rng(config.seed, Randomness::Windows);
     // The largest of u^(1/weight) make a weighted sample without replacement (Efraimidis and Spirakis).
     let mut keyed: Vec<(f64, Place)> = scored
         .into_iter()

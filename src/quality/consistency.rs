@@ -7,7 +7,7 @@ use super::block::BLOCK;
 use super::regression::Gram;
 use super::rows::strips;
 use super::spectral::{PixelErrors, spectral};
-use super::{PerPixel, QualityError, Resampled, Rows, Setup};
+use super::{PerPixel, Planar, QualityError, Resampled, Setup};
 use crate::filter::degrade;
 
 /// The fused image, degraded by the sensor's MTF to the MS grid, against MS.
@@ -36,7 +36,7 @@ pub struct Commutation {
 
 impl Setup {
     /// MTF blur and decimation with these gains.
-    fn degradation<'a>(&self, source: &'a dyn Rows, gains: &[f64]) -> Resampled<'a> {
+    fn degradation<'a>(&self, source: &'a dyn Planar, gains: &[f64]) -> Resampled<'a> {
         Resampled { source, operators: gains.iter().map(|gain| degrade(*gain, self.rows, self.columns)).collect() }
     }
 }
@@ -45,7 +45,7 @@ impl Setup {
 ///
 /// # Errors
 /// As [`full`](super::full()); MS sides below 32.
-pub fn consistency(ms: &dyn Rows, fused: &dyn Rows, setup: &Setup) -> Result<Consistency, QualityError> {
+pub fn consistency(ms: &dyn Planar, fused: &dyn Planar, setup: &Setup) -> Result<Consistency, QualityError> {
     consistency_maps(ms, fused, setup, &mut |_| Ok(()))
 }
 
@@ -54,8 +54,8 @@ pub fn consistency(ms: &dyn Rows, fused: &dyn Rows, setup: &Setup) -> Result<Con
 /// # Errors
 /// Those of [`consistency`] and of `observe`.
 pub fn consistency_maps(
-    ms: &dyn Rows,
-    fused: &dyn Rows,
+    ms: &dyn Planar,
+    fused: &dyn Planar,
     setup: &Setup,
     observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
 ) -> Result<Consistency, QualityError> {
@@ -69,7 +69,7 @@ pub fn consistency_maps(
 ///
 /// # Errors
 /// Those of reading.
-pub fn linear_response(pan: &dyn Rows, ms: &dyn Rows, setup: &Setup) -> Result<Vec<f64>, QualityError> {
+pub fn linear_response(pan: &dyn Planar, ms: &dyn Planar, setup: &Setup) -> Result<Vec<f64>, QualityError> {
     let degraded = setup.degradation(pan, &[setup.pan_gain]);
     let mut gram = Gram::new(ms.size()[2], true);
     for (rows, _) in strips(&[ms, &degraded], 1) {
@@ -84,8 +84,8 @@ pub fn linear_response(pan: &dyn Rows, ms: &dyn Rows, setup: &Setup) -> Result<V
 /// # Errors
 /// Those of reading; [`QualityError::NothingValid`] if nodata reaches every pixel.
 pub fn commutation(
-    pan: &dyn Rows,
-    fused: &dyn Rows,
+    pan: &dyn Planar,
+    fused: &dyn Planar,
     setup: &Setup,
     g: &(dyn Fn(&[f64]) -> f64 + Sync),
 ) -> Result<Commutation, QualityError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{Planes, QualityError, Rows};
+use super::{Planar, Planes, QualityError};
 use crate::filter::{MetricBlur, RADIUS, Terms};
 
 /// First input position of one output, and its taps.
@@ -12,12 +12,12 @@ type Taps<'a> = (usize, &'a [f64]);
 /// An image through a separable operator: upsampled, shrunk, degraded.
 pub struct Resampled<'a> {
     /// The image before.
-    pub source: &'a dyn Rows,
+    pub source: &'a dyn Planar,
     /// One operator per band, or one for all.
     pub operators: Vec<Terms>,
 }
 
-impl Rows for Resampled<'_> {
+impl Planar for Resampled<'_> {
     fn size(&self) -> [usize; 3] {
         let (rows, columns) = &self.operators[0][0];
         [rows.output(), columns.output(), self.source.size()[2]]
@@ -74,12 +74,12 @@ fn along_x(terms: &Terms, width: usize) -> Vec<Vec<Taps<'_>>> {
 /// An image blurred by the MTF that quality is measured with.
 pub struct Blurred<'a> {
     /// The image before.
-    pub source: &'a dyn Rows,
+    pub source: &'a dyn Planar,
     /// The filter of each band.
     pub filters: Vec<MetricBlur>,
 }
 
-impl Rows for Blurred<'_> {
+impl Planar for Blurred<'_> {
     fn size(&self) -> [usize; 3] {
         self.source.size()
     }
@@ -102,12 +102,12 @@ impl Rows for Blurred<'_> {
 /// One band computed from the bands of each pixel.
 pub struct PerPixel<'a> {
     /// The image before.
-    pub source: &'a dyn Rows,
+    pub source: &'a dyn Planar,
     /// From `[C]` to the value.
     pub value: &'a (dyn Fn(&[f64]) -> f64 + Sync),
 }
 
-impl Rows for PerPixel<'_> {
+impl Planar for PerPixel<'_> {
     fn size(&self) -> [usize; 3] {
         let [height, width, _] = self.source.size();
         [height, width, 1]
@@ -134,14 +134,14 @@ impl Rows for PerPixel<'_> {
 /// A part of an image.
 pub struct Crop<'a> {
     /// The whole image.
-    pub source: &'a dyn Rows,
-    /// Rows kept.
+    pub source: &'a dyn Planar,
+    /// Planar kept.
     pub rows: Range<usize>,
     /// Columns kept.
     pub columns: Range<usize>,
 }
 
-impl Rows for Crop<'_> {
+impl Planar for Crop<'_> {
     fn size(&self) -> [usize; 3] {
         [self.rows.len(), self.columns.len(), self.source.size()[2]]
     }

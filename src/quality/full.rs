@@ -7,13 +7,13 @@ use super::block::{BLOCK, Centred, Hypercomplex, uqi};
 use super::regression::Gram;
 use super::rows::strips;
 use super::unit::{Level, same_unit};
-use super::{Blurred, Planes, QualityError, Resampled, Rows};
+use super::{Blurred, Planar, Planes, QualityError, Resampled};
 use crate::filter::{Grid, MetricBlur, shrink, upsample_cubic, upsample_interp23};
 
 /// Where upsampled MS lies that the fused image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum Convention {
     /// As the toolbox has it, by its 23-tap interpolator: half a PAN pixel off where both grids
     /// start at one edge. Comparable with published numbers.
     #[default]
@@ -22,7 +22,7 @@ pub enum Phase {
     True,
 }
 
-impl Phase {
+impl Convention {
     /// The toolbox's where it is possible: its interpolator only doubles.
     pub fn of_ratio(ratio: usize) -> Self {
         if ratio.is_power_of_two() { Self::Toolbox } else { Self::True }
@@ -49,7 +49,7 @@ pub struct Setup {
     /// MTF gain of PAN.
     pub pan_gain: f64,
     /// How MS is upsampled for the comparison.
-    pub phase: Phase,
+    pub phase: Convention,
 }
 
 /// Indices without reference (method, section 6). Best values: 0 for the distortions, 1 for `hqnr`.
@@ -95,9 +95,9 @@ struct Block {
 /// # Errors
 /// Sizes, bands or gains that do not fit, sides below 32, nothing but nodata, other units.
 pub fn full(
-    pan: &dyn Rows,
-    ms: &dyn Rows,
-    fused: &dyn Rows,
+    pan: &dyn Planar,
+    ms: &dyn Planar,
+    fused: &dyn Planar,
     setup: &Setup,
 ) -> Result<(FullScores, BlockMaps), QualityError> {
     let [height, width, bands] = setup.check(pan, ms, fused)?;
@@ -112,7 +112,7 @@ pub fn full(
     let mut blocks = Vec::new();
     let mut gram = Gram::new(bands, false);
     let mut levels = [Level::default(); 2];
-    let images: [&dyn Rows; 5] = [&lms, &blurred, fused, pan, &smooth];
+    let images: [&dyn Planar; 5] = [&lms, &blurred, fused, pan, &smooth];
     for (rows, read) in strips(&images, BLOCK) {
         let [lms, blurred, fused, pan, smooth] = images.map(|image| image.read(read.clone()));
         let (lms, blurred, fused, pan, smooth) = (lms?, blurred?, fused?, pan?, smooth?);
@@ -168,8 +168,8 @@ impl Setup {
     /// Upsampling of MS to the PAN grid, one operator for all bands.
     pub(super) fn upsampling(&self) -> crate::filter::Terms {
         let axis = match self.phase {
-            Phase::Toolbox => upsample_interp23,
-            Phase::True => upsample_cubic,
+            Convention::Toolbox => upsample_interp23,
+            Convention::True => upsample_cubic,
         };
         vec![(axis(self.rows), axis(self.columns))]
     }
@@ -177,14 +177,19 @@ impl Setup {
     /// Shrinking of PAN to the MS grid. The toolbox knows grids that start at one edge only.
     fn shrinking(&self) -> crate::filter::Terms {
         let axis = |grid: Grid| match self.phase {
-            Phase::Toolbox => shrink(Grid { phase: (grid.ratio as f64 - 1.0) / 2.0, ..grid }),
-            Phase::True => shrink(grid),
+            Convention::Toolbox => shrink(Grid { phase: (grid.ratio as f64 - 1.0) / 2.0, ..grid }),
+            Convention::True => shrink(grid),
         };
         vec![(axis(self.rows), axis(self.columns))]
     }
 
     /// The size of the fused image, if everything fits together.
-    pub(super) fn check(&self, pan: &dyn Rows, ms: &dyn Rows, fused: &dyn Rows) -> Result<[usize; 3], QualityError> {
+    pub(super) fn check(
+        &self,
+        pan: &dyn Planar,
+        ms: &dyn Planar,
+        fused: &dyn Planar,
+    ) -> Result<[usize; 3], QualityError> {
         let [_, _, bands] = ms.size();
         let wanted = [self.rows.fine, self.columns.fine, bands];
         same_shape("PAN", pan, [wanted[0], wanted[1], 1])?;
@@ -200,7 +205,7 @@ impl Setup {
     }
 }
 
-pub(super) fn same_shape(what: &'static str, image: &dyn Rows, wanted: [usize; 3]) -> Result<(), QualityError> {
+pub(super) fn same_shape(what: &'static str, image: &dyn Planar, wanted: [usize; 3]) -> Result<(), QualityError> {
     let found = image.size();
     if found == wanted { Ok(()) } else { Err(QualityError::Shape { what, found, wanted }) }
 }

@@ -6,9 +6,9 @@ use super::block::BLOCK;
 use super::full::same_shape;
 use super::spectral::{PixelErrors, spectral};
 use super::structure::structure;
-use super::{Crop, QualityError, Rows};
+use super::{Crop, Planar, QualityError};
 
-/// Rows and columns that the toolbox cuts off, at the low and at the high side.
+/// Planar and columns that the toolbox cuts off, at the low and at the high side.
 const CUT: [usize; 2] = [20, 21];
 
 /// How to compare with a truth.
@@ -60,7 +60,7 @@ pub struct ReducedScores {
 ///
 /// # Errors
 /// Sizes or bands that differ, sides below 32, nothing but nodata, other units.
-pub fn reduced(truth: &dyn Rows, fused: &dyn Rows, setup: &Reference) -> Result<ReducedScores, QualityError> {
+pub fn reduced(truth: &dyn Planar, fused: &dyn Planar, setup: &Reference) -> Result<ReducedScores, QualityError> {
     reduced_maps(truth, fused, setup, &mut |_| Ok(())).map(|(scores, _)| scores)
 }
 
@@ -70,8 +70,8 @@ pub fn reduced(truth: &dyn Rows, fused: &dyn Rows, setup: &Reference) -> Result<
 /// # Errors
 /// Those of [`reduced`] and of `observe`.
 pub fn reduced_maps(
-    truth: &dyn Rows,
-    fused: &dyn Rows,
+    truth: &dyn Planar,
+    fused: &dyn Planar,
     setup: &Reference,
     observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
 ) -> Result<(ReducedScores, Vec<f32>), QualityError> {

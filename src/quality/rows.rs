@@ -6,8 +6,8 @@ use super::QualityError;
 use crate::scene::Image;
 
 /// An image that gives its rows on demand: from memory, from a file, or computed from another.
-pub trait Rows: Sync {
-    /// Rows, columns and bands.
+pub trait Planar: Sync {
+    /// Planar, columns and bands.
     fn size(&self) -> [usize; 3];
     /// Values in memory per row while rows are read: its own, and of the images it is computed from.
     fn load(&self) -> usize {
@@ -22,7 +22,7 @@ pub trait Rows: Sync {
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError>;
 }
 
-/// Rows of an image in f64, one plane per band. An invalid pixel is NaN in all bands, so that
+/// Planar of an image in f64, one plane per band. An invalid pixel is NaN in all bands, so that
 /// every filter carries it exactly as far as it reaches.
 #[derive(Clone, Debug)]
 pub struct Planes {
@@ -65,11 +65,11 @@ pub struct Values<'a> {
     pub data: &'a [f32],
     /// `[H, W]`: which pixels are valid; `None` if all are. Pixels that are not finite never are.
     pub valid: Option<&'a [bool]>,
-    /// Rows and columns.
+    /// Planar and columns.
     pub size: [usize; 2],
 }
 
-impl Rows for Values<'_> {
+impl Planar for Values<'_> {
     fn size(&self) -> [usize; 3] {
         [self.size[0], self.size[1], self.data.len() / (self.size[0] * self.size[1])]
     }
@@ -84,7 +84,7 @@ impl Rows for Values<'_> {
 }
 
 /// Whatever gives its pixels on demand can be judged.
-impl<I: Image> Rows for I {
+impl<I: Image> Planar for I {
     fn size(&self) -> [usize; 3] {
         let header = self.header();
         [header.height, header.width, header.bands]
@@ -124,7 +124,7 @@ const STRIP: usize = 1 << 23;
 /// Splits the rows of images of one height into strips of whole blocks. Where the last block is not
 /// whole and is mirrored, its strip comes with the rows above that the mirror needs:
 /// `(rows of the strip, rows to read)`.
-pub(super) fn strips(images: &[&dyn Rows], block: usize) -> Vec<(Range<usize>, Range<usize>)> {
+pub(super) fn strips(images: &[&dyn Planar], block: usize) -> Vec<(Range<usize>, Range<usize>)> {
     let height = images[0].size()[0];
     let load: usize = images.iter().map(|image| image.load()).sum();
     let step = (STRIP / load / block).max(1) * block;
@@ -141,7 +141,7 @@ pub(super) fn strips(images: &[&dyn Rows], block: usize) -> Vec<(Range<usize>, R
 ///
 /// # Errors
 /// Those of reading.
-pub fn ranges(image: &dyn Rows) -> Result<Vec<[f64; 2]>, QualityError> {
+pub fn ranges(image: &dyn Planar) -> Result<Vec<[f64; 2]>, QualityError> {
     let mut ranges = vec![[f64::INFINITY, f64::NEG_INFINITY]; image.size()[2]];
     for (rows, _) in strips(&[image], 1) {
         let planes = image.read(rows)?;

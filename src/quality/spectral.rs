@@ -8,7 +8,7 @@ use super::block::{BLOCK, Centred, Hypercomplex};
 use super::full::{large_enough, same_shape};
 use super::rows::strips;
 use super::unit::{Level, same_unit};
-use super::{Planes, QualityError, Rows};
+use super::{Planar, Planes, QualityError};
 
 /// How far an image is from its reference.
 #[derive(Clone, Debug)]
@@ -61,8 +61,8 @@ struct RowSums {
 /// Compares two images `[H, W, C]` of one place and unit.
 pub(super) fn spectral(
     names: [&'static str; 2],
-    image: &dyn Rows,
-    reference: &dyn Rows,
+    image: &dyn Planar,
+    reference: &dyn Planar,
     observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
 ) -> Result<Spectral, QualityError> {
     let size @ [height, width, bands] = reference.size();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::block::BLOCK;
 use super::rows::strips;
-use super::{Planes, QualityError, Rows};
+use super::{Planar, Planes, QualityError};
 
 /// Likeness of structure, 1 for equal images.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Sum {
 /// SCC is the cosine of the Sobel magnitudes of all bands, taken as the toolbox takes them: one pixel
 /// cut off around, zeros beyond. SSIM has a Gaussian window of 11×11 (deviation 1.5), border
 /// replicated; Q a box of 32×32 at every place inside. Both are means over pixels and bands.
-pub(super) fn structure(image: &dyn Rows, reference: &dyn Rows, peak: f64) -> Result<Structure, QualityError> {
+pub(super) fn structure(image: &dyn Planar, reference: &dyn Planar, peak: f64) -> Result<Structure, QualityError> {
     let size @ [height, _, bands] = reference.size();
     let weights = gaussian();
     let (mut scc, mut ssim, mut q_avg) = ([0.0; 3], Sum::default(), Sum::default());

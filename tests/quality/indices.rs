@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use serde_json::Value;
 use trapan::filter::{Grid, MetricBlur, metric_kernel, shrink};
-use trapan::quality::{self, Blurred, Phase, QualityError, Reference, Resampled, Rows, Setup, Values};
+use trapan::quality::{self, Blurred, Convention, Planar, QualityError, Reference, Resampled, Setup, Values};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list, sizes};
@@ -53,7 +53,7 @@ fn setup(sensor: &str, h: usize, w: usize, ratio: usize) -> Setup {
         _ => (vec![0.325, 0.355, 0.360, 0.350, 0.365, 0.360, 0.335, 0.315], 0.14),
     };
     let (rows, columns) = (Grid::aligned(h, ratio), Grid::aligned(w, ratio));
-    Setup { rows, columns, ms_gains, pan_gain, phase: Phase::Toolbox }
+    Setup { rows, columns, ms_gains, pan_gain, phase: Convention::Toolbox }
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn pair(case: &Value) -> (Setup, [Scene; 3]) {
         columns: grid(w, columns),
         ms_gains: (0..bands).map(|b| 0.2 + 0.01 * b as f64).collect(),
         pan_gain: 0.15,
-        phase: Phase::Toolbox,
+        phase: Convention::Toolbox,
     };
     let mut fused = Scene::of(&fused);
     fused.spoil(&case["spot"]);
@@ -187,7 +187,7 @@ fn numpy_agrees() {
     for case in list(&file["full"]) {
         let (setup, scenes) = pair(case);
         let [pan, ms, fused] = scenes.each_ref().map(Scene::image);
-        for (key, phase) in [("toolbox", Phase::Toolbox), ("true", Phase::True)] {
+        for (key, phase) in [("toolbox", Convention::Toolbox), ("true", Convention::True)] {
             let (setup, wanted) = (Setup { phase, ..setup.clone() }, &case[key]);
             let label = format!("{} {} {key}", case["fine"], case["bands"]);
             let (scores, _) = quality::full(&pan, &ms, &fused, &setup).expect("a good pair");
@@ -280,7 +280,7 @@ fn strips_and_threads_do_not_matter() {
     let images = [scene_pan(h, w), ms, fused];
     let judge = |images: &[Array4<f64>; 3], [h, w]: [usize; 2]| {
         let [pan, ms, fused] = images.each_ref().map(Scene::of);
-        let setup = Setup { phase: Phase::True, ..setup("qb", h, w, 4) };
+        let setup = Setup { phase: Convention::True, ..setup("qb", h, w, 4) };
         let full = quality::full(&pan.image(), &ms.image(), &fused.image(), &setup).expect("a good pair").0;
         let up = quality::consistency(&ms.image(), &fused.image(), &setup);
         assert!(matches!(up, Err(QualityError::TooSmall { .. })), "MS of 16 rows: {up:?}");

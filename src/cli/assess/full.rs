@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use trapan::filter::Grid;
 use trapan::method::{MethodError, Model};
-use trapan::quality::{self, BLOCK, Commutation, Consistency, FullScores, Phase, QualityError, Rows, Setup};
+use trapan::quality::{self, BLOCK, Commutation, Consistency, Convention, FullScores, Planar, QualityError, Setup};
 use trapan::scene::{Geometry, Image, Part};
 use trapan::tiff::{Header, Source};
 
@@ -16,7 +16,7 @@ use crate::cli::{CliError, Talk};
 
 /// Everything there is to say.
 struct Findings {
-    scores: Vec<(Phase, FullScores)>,
+    scores: Vec<(Convention, FullScores)>,
     /// `None` if MS is smaller than a block.
     consistency: Option<Consistency>,
     commutation: Commutation,
@@ -38,14 +38,14 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     ));
     warnings.extend(constant("MS", &quality::ranges(&ms_rows)?));
     warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
-    let possible = Phase::of_ratio(setup.rows.ratio);
+    let possible = Convention::of_ratio(setup.rows.ratio);
     let phases = match args.phase {
-        Some(Phase::True) if possible == Phase::Toolbox => vec![Phase::Toolbox, Phase::True],
+        Some(Convention::True) if possible == Convention::Toolbox => vec![Convention::Toolbox, Convention::True],
         phase => vec![phase.unwrap_or(possible)],
     };
     let names = phases.iter().flat_map(|phase| match phase {
-        Phase::Toolbox => ["d_lambda_toolbox", "d_s_toolbox"],
-        Phase::True => ["d_lambda_true", "d_s_true"],
+        Convention::Toolbox => ["d_lambda_toolbox", "d_s_toolbox"],
+        Convention::True => ["d_lambda_true", "d_s_true"],
     });
     let names: Vec<&str> = names.chain(["consistency_sam", "consistency_error"]).collect();
     let maps = args.maps.as_deref().map(|folder| Maps::create(folder, &names, &read, args.overwrite)).transpose()?;
@@ -104,13 +104,14 @@ fn pair<'a>(
         None => args.sensor.ms_gains(bands)?,
     };
     let pan_gain = args.pan_gain.unwrap_or_else(|| args.sensor.pan_gain());
-    let setup = Setup { rows: geometry.rows, columns: geometry.columns, ms_gains, pan_gain, phase: Phase::Toolbox };
+    let setup =
+        Setup { rows: geometry.rows, columns: geometry.columns, ms_gains, pan_gain, phase: Convention::Toolbox };
     Ok((setup, [pan_rows, ms_rows, fused_rows], geometry.notes))
 }
 
 fn consistency(
     ms: &Part<&Source>,
-    fused: &dyn Rows,
+    fused: &dyn Planar,
     setup: &Setup,
     maps: Option<&Maps>,
 ) -> Result<Option<Consistency>, QualityError> {
@@ -130,14 +131,14 @@ fn consistency(
 /// toolbox can upsample it.
 fn off(setup: &Setup) -> Option<[f64; 2]> {
     let of = |grid: &Grid| grid.ratio as f64 / 2.0 - grid.phase;
-    let possible = Phase::of_ratio(setup.rows.ratio) == Phase::Toolbox;
+    let possible = Convention::of_ratio(setup.rows.ratio) == Convention::Toolbox;
     possible.then(|| [of(&setup.rows), of(&setup.columns)])
 }
 
-fn name(phase: Phase) -> &'static str {
+fn name(phase: Convention) -> &'static str {
     match phase {
-        Phase::Toolbox => "toolbox",
-        Phase::True => "true",
+        Convention::Toolbox => "toolbox",
+        Convention::True => "true",
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use trapan::method::config::Sensor;
-use trapan::quality::Phase;
+use trapan::quality::Convention;
 use trapan::tiff::Header;
 
 use super::args::{SENSORS, named};
@@ -65,8 +65,8 @@ pub struct AssessArgs {
     /// Where MS is upsampled to for the distortions: as the toolbox does, half a PAN pixel off; true:
     /// also exactly where the georeference says [default: toolbox; true where the ratio is no power of 2,
     /// which the toolbox cannot do]
-    #[arg(long, value_parser = named::<Phase>(&["toolbox", "true"]))]
-    phase: Option<Phase>,
+    #[arg(long, value_parser = named::<Convention>(&["toolbox", "true"]))]
+    phase: Option<Convention>,
     /// With --pan: networks that `trapan fuse --save-model` wrote; how far the degradations are from
     /// commuting is then found by the trained response of PAN [default: one fitted linearly to the pair]
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "truth")]

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trapan::quality::{self, BLOCK, PixelErrors, QualityError, ReducedScores, Reference, Rows};
+use trapan::quality::{self, BLOCK, PixelErrors, Planar, QualityError, ReducedScores, Reference};
 use trapan::scene;
 use trapan::tiff::{Source, Window};
 

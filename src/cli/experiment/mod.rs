@@ -12,7 +12,7 @@ use trapan::compare::experiment::Study;
 use trapan::engine::{Device, Options};
 use trapan::method::config::Profile;
 use trapan::method::{self, Config, MethodError};
-use trapan::quality::Phase;
+use trapan::quality::Convention;
 use trapan::report::{self, Better, Column, Table};
 use trapan::scene::{Pair, Scale};
 use trapan::tiff::{Format, Output, check_outputs, sha256};
@@ -74,7 +74,7 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     let Matched { scene, sensor, paths } = args.input.open(talk)?;
     check_outputs(&paths, &[Output::new(&args.output, Format::Json)])?;
     let base = args.method.config_for(sensor, scene.ms().bands)?;
-    let phase = Phase::of_ratio(scene.ratio());
+    let phase = Convention::of_ratio(scene.ratio());
     Contest::check(scene.rows, scene.columns, phase)?;
     base.check_grids(&scene.rows, &scene.columns)?;
     let scene = args.input.check(scene, &base, talk)?;

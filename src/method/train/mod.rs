@@ -15,7 +15,7 @@ pub use record::{Phase, Progress, StepRecord};
 use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
-use super::schedule::{self, Branch, Rounds, Stream};
+use super::schedule::{self, Branch, Randomness, Rounds};
 use super::windows::Place;
 use super::{Dims, MethodError, Plans, Sample};
 use crate::engine::Engine;
@@ -88,9 +88,9 @@ pub fn train(
     let fusion = net::init_fusion(
         plans.fusion.shape(),
         plans.bases.is_some(),
-        &mut schedule::rng(config.seed, Stream::FusionInit),
+        &mut schedule::rng(config.seed, Randomness::FusionInit),
     );
-    let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Stream::DamInit));
+    let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Randomness::DamInit));
     for (tensor, values) in &plans.tables {
         engine.write(*tensor, values)?;
     }
@@ -219,8 +219,8 @@ impl Trainer<'_> {
     /// Trains the degradation network; leaves its best weights on the engine.
     fn dam(&mut self) -> Result<(), MethodError> {
         let epochs = self.config.dam_epochs;
-        let mut rng = schedule::rng(self.config.seed, Stream::DamOrder);
-        let mut rounds = Rounds::new(self.config.seed, Stream::DamSamples, self.samples.len());
+        let mut rng = schedule::rng(self.config.seed, Randomness::DamOrder);
+        let mut rounds = Rounds::new(self.config.seed, Randomness::DamSamples, self.samples.len());
         for epoch in 1..=epochs {
             let order = schedule::draw(&mut rng, CROPS, CROPS);
             let sample = rounds.draw();
@@ -263,11 +263,11 @@ impl Trainer<'_> {
     /// Trains the fusion network; leaves the kept weights on the engine.
     fn fusion(&mut self) -> Result<(), MethodError> {
         let plan = schedule::plan(self.config);
-        let [mut picks, mut places, mut turns] =
-            [Stream::Picks, Stream::Places, Stream::Turns].map(|stream| schedule::rng(self.config.seed, stream));
+        let [mut picks, mut places, mut turns] = [Randomness::Picks, Randomness::Places, Randomness::Turns]
+            .map(|stream| schedule::rng(self.config.seed, stream));
         let random = self.config.crops == Crops::Random;
         let [_, h, w, _] = self.plans.ms.shape().0;
-        let mut rounds = Rounds::new(self.config.seed, Stream::Samples, self.samples.len());
+        let mut rounds = Rounds::new(self.config.seed, Randomness::Samples, self.samples.len());
         let (mut reduced_steps, mut full_steps) = (0, 0);
         let (mut sample, mut last_epoch) = (0, 0);
         for (i, planned) in plan.iter().enumerate() {
