@@ -10,7 +10,7 @@ use crate::kernels::Step;
 use crate::method::config::{Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
-use crate::method::{self, Config, Dims, LOOK, Lesson, MethodError, Phase, Plans, Sample};
+use crate::method::{self, Config, Dims, Example, LOOK, Lesson, MethodError, Phase, Plans};
 
 /// The plans of a pair on a device, its images prepared and a few steps done.
 pub struct Steps {
@@ -47,7 +47,7 @@ impl Steps {
         let plans = method::build(dims(side, bands), &config, false, device.grain());
         let mut engine = device.load(plans.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
-        let sample = Sample {
+        let sample = Example {
             pan: image(plans.pan.shape()),
             ms: image(plans.ms.shape()),
             bases: None,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Base, Config};
-use super::{Dims, MethodError, Sample};
+use super::{Dims, Example, MethodError};
 use crate::classical::{self, ClassicalError, Form, Inputs, Method, TvSettings};
 use crate::filter::{self, Grid};
 
@@ -29,7 +29,7 @@ pub(super) struct Lower {
 
 impl Lower {
     /// PAN through its MTF onto the grid of MS, MS through its own onto the next.
-    pub fn of(sample: &Sample, dims: &Dims, config: &Config) -> Self {
+    pub fn of(sample: &Example, dims: &Dims, config: &Config) -> Self {
         let [rows, columns] = [dims.rows.coarser(), dims.columns.coarser()];
         let pan = [filter::degrade(config.pan_gain, dims.rows, dims.columns)];
         let ms: Vec<_> = config.ms_gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
@@ -85,7 +85,7 @@ pub(super) fn fit(
 ///
 /// # Errors
 /// Those of [`Form::fit`].
-pub(super) fn choose(samples: &mut [Sample], dims: &Dims, config: &Config) -> Result<Option<Start>, MethodError> {
+pub(super) fn choose(samples: &mut [Example], dims: &Dims, config: &Config) -> Result<Option<Start>, MethodError> {
     let methods = match config.base {
         Base::None => return Ok(None),
         Base::Auto => &CANDIDATES[..],

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::sample::Sample;
+use super::example::Example;
 use super::train::{Judgement, StepRecord};
 use super::weights_file::{self, WeightsError};
 use super::{Config, Dims, MethodError};
@@ -134,7 +134,7 @@ pub(super) fn device(engine: &dyn Engine) -> String {
 }
 
 /// Names a training: two with the same identity go through the same values.
-pub(super) fn identity(engine: &dyn Engine, dims: &Dims, config: &Config, samples: &[Sample]) -> String {
+pub(super) fn identity(engine: &dyn Engine, dims: &Dims, config: &Config, samples: &[Example]) -> String {
     let mut hash = Sha256::new();
     let config = serde_json::to_string(config).expect("settings are plain values");
     let device = device(engine);

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::base::{self, Start};
 use super::estimate::Estimate;
+use super::example::Example;
 use super::model::Model;
-use super::sample::Sample;
 use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
@@ -85,7 +85,7 @@ pub(super) struct TrainingSet {
     /// Their places.
     windows: Vec<Place>,
     /// Their images.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<Example>,
     /// What the network adds to.
     start: Option<Start>,
 }

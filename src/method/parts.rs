@@ -1,7 +1,7 @@
 //! Windows spread evenly over a scene: for what is to be known before anything else is.
 
 use super::windows::window_dims;
-use super::{Config, Dims, MethodError, SampleWeights, Validity};
+use super::{Config, Dims, ExampleWeights, MethodError, Validity};
 use crate::filter::Grid;
 use crate::scene::{Scene, fill_near};
 use crate::tiff::Block;
@@ -16,7 +16,7 @@ pub(super) struct Part {
     /// `[h, w, C]`.
     pub ms: Vec<f32>,
     /// What rests on no nodata, if some pixels are.
-    pub weights: Option<SampleWeights>,
+    pub weights: Option<ExampleWeights>,
 }
 
 /// The windows of a scene, of a training window's size, with that size: all of a small scene.
@@ -56,7 +56,7 @@ fn read(
     let weights = (pan.valid.is_some() || ms.valid.is_some()).then(|| {
         let all = |valid: &Option<Vec<bool>>, len: usize| valid.clone().unwrap_or_else(|| vec![true; len]);
         let (pan, ms) = (all(&pan.valid, pan.data.len()), all(&ms.valid, ms.data.len() / dims.bands));
-        SampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
+        ExampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
     });
     Ok(Some(Part { pan: pan.data, ms: ms.data, weights }))
 }

@@ -9,7 +9,7 @@
 //! sharper. Of any other sensor the image wanted is as sharp as PAN, and PAN is blurred as MS is (method,
 //! section 8.3).
 
-use super::{Config, Sample};
+use super::{Config, Example};
 
 /// Values of a piece of a row or column.
 const PIECE: usize = 64;
@@ -19,7 +19,7 @@ const WAVES: std::ops::RangeInclusive<usize> = 4..=26;
 const EVERY: usize = 2;
 
 /// The Nyquist gain that PAN is blurred with for the reduced pair.
-pub(super) fn pan_gain(samples: &[Sample], width: usize, config: &Config) -> f64 {
+pub(super) fn pan_gain(samples: &[Example], width: usize, config: &Config) -> f64 {
     if !config.pan_auto {
         return config.pan_gain;
     }
@@ -33,14 +33,17 @@ pub(super) fn pan_gain(samples: &[Sample], width: usize, config: &Config) -> f64
 /// PAN's gain at its Nyquist frequency by the spectrum along both axes: ground has power in proportion to `f^-b`, b
 /// about 2, and a Gaussian MTF takes `g^((f / f_Nyquist)²)` of the amplitude; a, b and g by least squares of
 /// `ln power = a − b ln f + 2 ln g (f / f_Nyquist)²`. `None` of images too small or without texture.
-fn measured(samples: &[Sample], width: usize) -> Option<f64> {
+fn measured(samples: &[Example], width: usize) -> Option<f64> {
     let across = logarithm(samples, |sample| lines(sample, width, [width, 1]))?;
     let along = logarithm(samples, |sample| lines(sample, width, [1, width]))?;
     Some(f64::midpoint(across, along).exp())
 }
 
 /// ln g along one axis.
-fn logarithm<'a, L: Iterator<Item = Vec<f64>>>(samples: &'a [Sample], lines: impl Fn(&'a Sample) -> L) -> Option<f64> {
+fn logarithm<'a, L: Iterator<Item = Vec<f64>>>(
+    samples: &'a [Example],
+    lines: impl Fn(&'a Example) -> L,
+) -> Option<f64> {
     let turns = |i: usize| std::f64::consts::TAU * i as f64 / PIECE as f64;
     let hann: Vec<f64> = (0..PIECE).map(|i| 0.5 - 0.5 * turns(i).cos()).collect();
     let (cos, sin): (Vec<f64>, Vec<f64>) = (0..PIECE).map(|i| (turns(i).cos(), turns(i).sin())).unzip();
@@ -72,7 +75,7 @@ fn logarithm<'a, L: Iterator<Item = Vec<f64>>>(samples: &'a [Sample], lines: imp
 }
 
 /// Some rows or columns of PAN, by the steps from line to line and from pixel to pixel; NaN where it is not valid.
-fn lines(sample: &Sample, width: usize, [next_line, next]: [usize; 2]) -> impl Iterator<Item = Vec<f64>> {
+fn lines(sample: &Example, width: usize, [next_line, next]: [usize; 2]) -> impl Iterator<Item = Vec<f64>> {
     let height = sample.pan.len() / width;
     let (count, len) = if next == 1 { (height, width) } else { (width, height) };
     let value = |i: usize| {

@@ -2,8 +2,8 @@
 
 use super::base::Lower;
 use super::config::{Config, Consistency};
-use super::sample::Ground;
-use super::{Dims, Judgement, Sample};
+use super::example::Ground;
+use super::{Dims, Example, Judgement};
 use crate::consistency::{self, CANDIDATES, Choice, Experiment, Validity};
 use crate::filter::{self, Grid, all_within, mtf_reach};
 
@@ -21,7 +21,7 @@ pub(super) struct Settled {
 /// Settles what is added to the base, band by band: ν, with which the base of the reduced pairs comes closest to their
 /// truth, the noise in MS reckoned with, and after that step the share of what the network adds, by withheld ground.
 /// `trained` are the reduced pairs of the samples as the network fuses them, `[h, w, C]`; none without a network.
-pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, config: &Config) -> Settled {
+pub(super) fn settle(samples: &[Example], trained: &[Vec<f32>], dims: &Dims, config: &Config) -> Settled {
     let candidates = match config.consistency {
         Consistency::Off => vec![None],
         Consistency::Nu(nu) => vec![Some(nu)],
@@ -29,7 +29,7 @@ pub(super) fn settle(samples: &[Sample], trained: &[Vec<f32>], dims: &Dims, conf
     };
     let grids @ [rows, columns] = [dims.rows.coarser(), dims.columns.coarser()];
     let mask = |weights: &[f32]| weights.iter().map(|w| *w > 0.0).collect::<Vec<bool>>();
-    let ready = |sample: &Sample| {
+    let ready = |sample: &Example| {
         let image = sample.weights.as_ref().map(|w| mask(&w.reduced));
         let below = image.as_ref().map(|valid| filter::covered(valid, rows, columns));
         let valid = sample.weights.as_ref().map(|w| mask(&w.ms));

@@ -2,7 +2,7 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::sample::{Ground, Sample, SampleWeights, Validity};
+use super::example::{Example, ExampleWeights, Ground, Validity};
 use super::schedule::{self, Randomness};
 use super::view::View;
 use super::{Config, Dims, MethodError};
@@ -184,7 +184,7 @@ pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Blo
 ///
 /// # Errors
 /// What reading gives.
-pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) -> Result<Vec<Sample>, MethodError> {
+pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) -> Result<Vec<Example>, MethodError> {
     let blocks: Vec<[Block; 2]> = places
         .iter()
         .map(|place| Ok([read_pan(view, dims, place)?, read_ms(view, dims, place)?]))
@@ -194,10 +194,10 @@ pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) 
         let all = |valid: Option<Vec<bool>>, len: usize| valid.unwrap_or_else(|| vec![true; len]);
         let weights = weighted.then(|| {
             let (pan, ms) = (all(pan.valid, dims.pan().len()), all(ms.valid, dims.ms().with_c(1).len()));
-            SampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
+            ExampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
         });
         let ground = config.weighs_reduced().then(|| Ground::new(dims, weights.as_ref(), config));
-        Sample { pan: pan.data, ms: ms.data, bases: None, weights, ground }
+        Example { pan: pan.data, ms: ms.data, bases: None, weights, ground }
     };
     Ok(blocks.into_iter().map(sample).collect())
 }

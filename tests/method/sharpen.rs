@@ -12,8 +12,8 @@ use trapan::method::apply::{Application, Pass, Rows, apply};
 use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
-    Checkpoints, Dims, Ground, Judgement, Lesson, Log, Model, Network, Plans, Progress, Sample as Window,
-    SampleWeights, Sharpener, Start, Validity, View, train, windows,
+    Checkpoints, Dims, Example as Window, ExampleWeights, Ground, Judgement, Lesson, Log, Model, Network, Plans,
+    Progress, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
 use trapan::scene::{Pair, Scale, Scene, Survey};
@@ -314,7 +314,7 @@ fn what_rests_on_nodata_counts_nothing() {
     let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
     pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
     ms[3 * 24 + 4] = false;
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config(1));
+    let weights = ExampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config(1));
     let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
     for w in [&weights.pan, &weights.ms, &weights.reduced] {
         let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
@@ -364,7 +364,7 @@ fn nodata_does_not_enter_the_training() {
     let (mut pan, mut ms) = (vec![true; dims.pan().len()], vec![true; 32 * 36]);
     pan.iter_mut().take(40 * 144).for_each(|v| *v = false);
     ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
-    let weights = SampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
+    let weights = ExampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
     let outcome = |filled: f32| {
         let mut sample = samples(&dims, &config, 1).remove(0);
         sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);

@@ -15,7 +15,7 @@ use trapan::graph::{Access, PlanId, Program, Tensor};
 use trapan::kernels::{Isa, Step, turn};
 use trapan::method::config::{Base, Profile, Sensor};
 use trapan::method::crops::Crop;
-use trapan::method::{Config, Dims, Ground, LOOK, Lesson, Plans, Sample, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Example, Ground, LOOK, Lesson, Plans, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::scene::Scale;
@@ -32,7 +32,7 @@ struct Case {
     golden: Value,
     config: Config,
     plans: Plans,
-    sample: Sample,
+    sample: Example,
     fusion: Vec<net::Layer>,
     dam: Vec<net::Layer>,
 }
@@ -76,7 +76,7 @@ impl Case {
         let dims = Dims::aligned(h / ratio, w / ratio, bands, ratio);
         let plans = Plans::build(dims, &config, false).expect("checks pass");
         let (pan, ms) = pair(h, w, bands, ratio);
-        let sample = Sample {
+        let sample = Example {
             pan: single(&pan),
             ms: single(&ms),
             bases: plans.bases.as_ref().map(|_| bases(h, w, bands, ratio).map(|base| single(&base))),
@@ -315,7 +315,7 @@ fn short(profile: Profile, load: impl Fn(&Plans) -> Box<dyn Engine>) -> (Vec<f32
     let dims = Dims::aligned(16, 12, 4, 4);
     let plans = Plans::build(dims, &config, false).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
-    let sample = Sample {
+    let sample = Example {
         pan: single(&pan),
         ms: single(&ms),
         bases: plans.bases.as_ref().map(|_| bases(64, 48, 4, 4).map(|base| single(&base))),
@@ -418,11 +418,11 @@ fn any_number_of_bands_trains() {
     }
 }
 
-fn sample(pan: &[f32], ms: &[f32]) -> [Sample; 1] {
-    [Sample { pan: pan.to_vec(), ms: ms.to_vec(), bases: None, weights: None, ground: None }]
+fn sample(pan: &[f32], ms: &[f32]) -> [Example; 1] {
+    [Example { pan: pan.to_vec(), ms: ms.to_vec(), bases: None, weights: None, ground: None }]
 }
 
-fn lesson<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Sample]) -> Lesson<'a> {
+fn lesson<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Example]) -> Lesson<'a> {
     Lesson { plans, config, samples, checkpoints: None, look: LOOK }
 }
 

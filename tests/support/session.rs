@@ -5,7 +5,7 @@ use trapan::graph::{PlanId, Program, Tensor};
 use trapan::kernels::Step;
 use trapan::kernels::turn;
 use trapan::method::crops::{Crop, ten_crop};
-use trapan::method::{Config, Plans, Sample};
+use trapan::method::{Config, Example, Plans};
 use trapan::net::{self, Layer};
 
 use super::formula::Named;
@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
         engine: &'a mut dyn Engine,
         plans: &'a Plans,
         config: &'a Config,
-        sample: &Sample,
+        sample: &Example,
         weights: (&[Layer], &[Layer]),
     ) -> Self {
         let mut write = |tensor: Tensor, values: &[f32]| engine.write(tensor, values).expect("values fit");

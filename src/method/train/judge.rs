@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FUSION, Kept, Trainer};
 use crate::kernels::Step;
-use crate::method::{MethodError, Sample};
+use crate::method::{Example, MethodError};
 
 /// How much better the network makes its base, by pixels of the reduced pair that it was not trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ struct Sums {
 impl Judgement {
     /// Least squares for one factor per band, within 0 and 1. `hrms` are the reduced pairs of the samples as
     /// the network fuses them, `[h, w, C]` each.
-    pub(super) fn of(samples: &[Sample], hrms: &[Vec<f32>]) -> Option<Self> {
+    pub(super) fn of(samples: &[Example], hrms: &[Vec<f32>]) -> Option<Self> {
         let mut sums: Vec<Sums> = Vec::new();
         for (sample, hrms) in samples.iter().zip(hrms) {
             let (Some([_, base]), Some(ground)) = (&sample.bases, &sample.ground) else { return None };

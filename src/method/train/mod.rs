@@ -17,7 +17,7 @@ use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Randomness, Rounds};
 use super::windows::Place;
-use super::{Dims, MethodError, Plans, Sample};
+use super::{Dims, Example, MethodError, Plans};
 use crate::engine::Engine;
 use crate::kernels::Step;
 use crate::kernels::turn::{self, TURNS};
@@ -60,7 +60,7 @@ pub struct Lesson<'a> {
     /// Its settings.
     pub config: &'a Config,
     /// Windows of the pair, all of the plans' size; at least one.
-    pub samples: &'a [Sample],
+    pub samples: &'a [Example],
     /// Where to keep checkpoints and to go on from one.
     pub checkpoints: Option<&'a mut Checkpoints>,
     /// How often to wait for losses: [`LOOK`] unless there is a reason.
@@ -191,7 +191,7 @@ struct Trainer<'a> {
     engine: &'a mut dyn Engine,
     plans: &'a Plans,
     config: &'a Config,
-    samples: &'a [Sample],
+    samples: &'a [Example],
     crops: [Crop; CROPS],
     observe: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
     saving: Option<Saving<'a>>,

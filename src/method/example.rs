@@ -5,7 +5,7 @@ use crate::filter::{Grid, Upsample, all_within, mtf_reach_within, upsample_reach
 
 /// A window of the pair, values normalised to 0..1; nodata replaced by some usual value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub struct Example {
     /// `[H, W]`.
     pub pan: Vec<f32>,
     /// `[h, w, C]`.
@@ -14,12 +14,12 @@ pub struct Sample {
     /// the reduced pair `[h, w, C]`.
     pub bases: Option<[Vec<f32>; 2]>,
     /// How much each pixel counts, if some are nodata.
-    pub weights: Option<SampleWeights>,
+    pub weights: Option<ExampleWeights>,
     /// What the reduced pair is used for, if not all of it is to learn from.
     pub ground: Option<Ground>,
 }
 
-impl Sample {
+impl Example {
     /// How much each pixel of the reduced pair counts in its loss, if not all count alike.
     pub fn reduced_weight(&self) -> Option<&[f32]> {
         let valid = self.weights.as_ref().map(|weights| &weights.reduced[..]);
@@ -45,7 +45,7 @@ pub struct Ground {
 impl Ground {
     /// Leaves out a border, and keeps four of sixteen blocks from the training. A pair without room for
     /// blocks of the border's size is all to learn from.
-    pub fn new(dims: &Dims, weights: Option<&SampleWeights>, config: &Config) -> Self {
+    pub fn new(dims: &Dims, weights: Option<&ExampleWeights>, config: &Config) -> Self {
         let size = [dims.rows.coarse, dims.columns.coarse];
         let roomy = size.iter().all(|len| *len >= BLOCKS * (config.border + 2));
         let border = if roomy { config.border } else { 0 };
@@ -74,7 +74,7 @@ impl Ground {
 /// Weights of mean 1 that are 0 where a value rests on nodata; see
 /// [`Weights`](super::plans::Weights).
 #[derive(Clone, Debug, PartialEq)]
-pub struct SampleWeights {
+pub struct ExampleWeights {
     /// `[H, W]`: PAN and upsampled MS are valid.
     pub pan: Vec<f32>,
     /// `[h, w]`: MS is valid, and so is everything the degraded fused image reads there.
@@ -99,7 +99,7 @@ const SHARES: [f64; 3] = [1.0, 0.5, 0.0];
 /// Enough: this share of the valid pixels of MS.
 const ENOUGH: f64 = 0.4;
 
-impl SampleWeights {
+impl ExampleWeights {
     /// Weights of a window.
     pub fn new(dims: &Dims, valid: Validity<'_>, config: &Config) -> Self {
         if !config.robust {
