@@ -34,6 +34,7 @@
 //! - [`classical`]: fusion without training, to compare with.
 //! - [`quality`]: how good a fused image is, by its pair or by a truth; reads `raster`, row by row.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
+//! - [`remedy`]: what to do about an error or a warning; any room may name one.
 //! - [`mod@bench`]: what `trapan bench` and `cargo bench` measure, and what `trapan selftest` checks.
 //!
 //! Calls go one way: command line → {`report`, `bench`} → `method` → {`raster`, `net`, `classical`, `consistency`, `quality`}
@@ -69,6 +70,7 @@ pub mod method;
 pub mod net;
 pub mod product;
 pub mod quality;
+pub mod remedy;
 pub mod report;
 pub mod scene;
 pub mod simulate;

@@ -69,8 +69,8 @@ fn pan_without_a_coordinate_system_takes_that_of_ms() {
         let fused = Layout::fused(scene.pan(), scene.ms()).geo;
         assert_eq!((fused.epsg(), fused.pixel_is_point()), (Some(32630), is_point));
         assert_eq!(fused.affine(), scene.pan().geo.affine());
-        let said = scene.warnings.iter().find(|warning| warning.contains("no coordinate system")).unwrap();
-        assert!(said.contains("0.tif") && said.contains("1.tif"), "{said}");
+        let said = scene.warnings.iter().find(|warning| warning.text.contains("no coordinate system")).unwrap();
+        assert!(said.text.contains("0.tif") && said.text.contains("1.tif"), "{said}");
         let pair = scene.pair().unwrap();
         assert_eq!(pair.pan.geo.epsg(), Some(32630));
     }
@@ -78,7 +78,7 @@ fn pan_without_a_coordinate_system_takes_that_of_ms() {
     let files = Files::new(&[with_crs(band(0.5, 0.0), 32630), Fixture { size: [32, 32, 1], ..band(2.0, 0.0) }]);
     let paths = files.paths(2);
     let scene = Scene::open(&paths[0], &paths[1..], &GeometryOptions::default()).unwrap();
-    assert!(!scene.warnings.iter().any(|warning| warning.contains("no coordinate system")));
+    assert!(!scene.warnings.iter().any(|warning| warning.text.contains("no coordinate system")));
     assert_ne!(scene.pan().geo, utm());
 }
 

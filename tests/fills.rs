@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use trapan::remedy::{Note, Remedy};
 use trapan::scene::{GeometryOptions, Pair, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample, Source};
 
@@ -57,33 +58,35 @@ fn pair(change: impl Fn(usize, usize, f32) -> f32, sample: Sample) -> [Raster; 2
 }
 
 /// What a survey says of nodata.
-fn said(pair: [Raster; 2]) -> Vec<String> {
+fn said(pair: [Raster; 2]) -> Vec<Note> {
     let [pan, ms] = pair;
     let pair = Pair::new(pan, ms, &OPTIONS).unwrap();
     let survey = Survey::of(&Scene::of(&pair)).unwrap();
-    survey.warnings.into_iter().filter(|warning| warning.contains("W-NODATA")).collect()
+    survey.warnings.into_iter().filter(|warning| warning.text.contains("W-NODATA")).collect()
 }
 
 #[test]
 fn a_collar_that_nothing_declares_is_noticed() {
-    for (value, sample, option) in [
-        (f32::MIN, Sample::F32, "--nodata=-3.4028235e38"),
-        (-9999.0, Sample::I16, "--nodata=-9999"),
-        (65535.0, Sample::U16, "--nodata=65535"),
-        (0.0, Sample::U16, "--nodata=0"),
+    for (value, sample, remedy) in [
+        (f32::MIN, Sample::F32, -3.4028235e38),
+        (-9999.0, Sample::I16, -9999.0),
+        (65535.0, Sample::U16, 65535.0),
+        (0.0, Sample::U16, 0.0),
     ] {
         let found = said(pair(|x, _, v| if x < 6 { value } else { v }, sample));
         assert_eq!(found.len(), 1, "{value}: {found:?}");
-        assert!(found[0].contains("ms.tif: 18.8 %") && found[0].ends_with(option), "{found:?}");
+        assert!(found[0].text.contains("ms.tif: 18.8 %") && found[0].text.contains("set nodata to"), "{found:?}");
+        assert_eq!(found[0].remedy, Some(Remedy::Nodata(vec![remedy])));
     }
     // Dark pixels reach down to 0, and still the collar is seen.
     let dark = |x: usize, y: usize, v: f32| if x < 6 || (x + 7 * y).is_multiple_of(50) { 0.0 } else { v - 199.0 };
     assert_eq!(said(pair(dark, Sample::U16)).len(), 1);
-    // What the other file states is kept by the option.
+    // What the other file states is kept.
     let [mut pan, ms] = pair(|x, _, v| if x < 6 { -9999.0 } else { v }, Sample::I16);
     pan.nodata = Some(0.0);
     let found = said([pan, ms]);
-    assert!(found[0].ends_with("--nodata=0,-9999"), "{found:?}");
+    assert_eq!(found[0].remedy, Some(Remedy::Nodata(vec![0.0, -9999.0])), "{found:?}");
+    assert!(found[0].text.ends_with("if so, set nodata of PAN to 0 and of MS to -9999"), "{found:?}");
 }
 
 #[test]
@@ -96,15 +99,15 @@ fn values_of_a_scene_are_not_taken_for_fill() {
         ("clouds", said(pair(clouds, Sample::U16))),
         ("noise", said(pair(noise, Sample::U16))),
     ] {
-        assert_eq!(found, Vec::<String>::new(), "{name}");
+        assert_eq!(found, Vec::<Note>::new(), "{name}");
     }
     let [pan, mut ms] = pair(|_, _, v| v - 199.0, Sample::U16);
     ms.data.chunks_mut(3).take(300).for_each(|pixel| pixel[2] = 0.0);
-    assert_eq!(said([pan, ms]), Vec::<String>::new(), "water");
+    assert_eq!(said([pan, ms]), Vec::<Note>::new(), "water");
     // Nor is what is declared.
     let [pan, ms] = pair(|x, _, v| if x < 6 { -9999.0 } else { v }, Sample::I16);
     let ms = Raster::new(Header { nodata: Some(-9999.0), ..ms.header }, ms.data);
-    assert_eq!(said([pan, ms]), Vec::<String>::new(), "declared");
+    assert_eq!(said([pan, ms]), Vec::<Note>::new(), "declared");
 }
 
 #[test]

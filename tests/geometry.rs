@@ -319,7 +319,7 @@ proptest! {
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         prop_assert!(misplaced(&pair, 0.5) < 2e-3, "{} pixels off", misplaced(&pair, 0.5));
-        prop_assert_eq!(pair.valid().is_none(), pair.warnings.iter().all(|w| !w.contains("; nodata:")));
+        prop_assert_eq!(pair.valid().is_none(), pair.warnings.iter().all(|w| !w.text.contains("; nodata:")));
         // The part of PAN knows its place: its values are its coordinates.
         let affine = pair.pan.geo.affine().unwrap();
         let [x, y] = affine.at(0.5, 0.5).map(|v| v - 1000.0);

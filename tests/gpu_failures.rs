@@ -31,7 +31,11 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
         let (fused, applied, ends) = scene.apply_watched(&device, all.clone(), memory, &mut || gpu.lose());
         assert!(ends.len() > 1 && ends[0] < dims.rows.fine, "{ends:?}: lost after the first of several strips");
         assert_eq!(applied.notes.len(), 1, "{:?}", applied.notes);
-        assert!(applied.notes[0].contains("device lost") && applied.notes[0].ends_with(then), "{:?}", applied.notes);
+        assert!(
+            applied.notes[0].text.contains("device lost") && applied.notes[0].text.ends_with(then),
+            "{:?}",
+            applied.notes
+        );
         assert_eq!(fused.len(), undisturbed.len());
         let far = fused.iter().zip(&undisturbed).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 1e-5, "{then}: {far} off the CPU's pixels");
@@ -69,7 +73,9 @@ fn a_training_goes_on_without_its_gpu() {
         }
     });
     assert!(left, "lost after a checkpoint");
-    assert!(matches!(&found.notes[..], [note] if note.contains("device lost") && note.ends_with("on the CPU instead")));
+    assert!(
+        matches!(&found.notes[..], [note] if note.text.contains("device lost") && note.text.ends_with("on the CPU instead"))
+    );
     assert_eq!((&found.timings.device, found.model), (&cpu.timings.device, cpu.model));
 }
 

@@ -170,7 +170,7 @@ fn real_pairs_are_read() {
         assert_eq!((pair.pan.sample, pair.valid().is_none()), (Sample::U16, true), "{name}");
         assert_eq!(pair.ratio(), pan[0] / ms[0]);
         assert_eq!(Scale::of(&pair, None).unwrap().bits, Some(bits), "{name}");
-        assert_eq!(pair.warnings, [""; 0], "{name}");
+        assert!(pair.warnings.is_empty(), "{name}: {:?}", pair.warnings);
         if name == "landsat8_madrid" {
             let affine = pair.pan.geo.affine().unwrap();
             assert_eq!((affine.at(0.0, 0.0), affine.pixel_size()), ([452077.5, 4484722.5], [15.0; 2]));

@@ -61,7 +61,7 @@ fn forms_are_taken_where_they_are_asked_for() {
 fn the_cpu_takes_its_own_form() {
     assert!(Device::cpu(1).with_convolution(Convolution::default()).is_ok());
     let error = Device::cpu(1).with_convolution(Convolution::Direct).err().expect("no such choice");
-    assert!(error.to_string().contains("--convolution direct"), "{error}");
+    assert!(error.to_string().contains("leave out convolution direct"), "{error}");
 }
 
 /// A form that no adapter here runs is still parsed, validated and translated in `shaders.rs`.

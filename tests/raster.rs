@@ -102,7 +102,7 @@ fn nodata_is_masked_and_filled() {
         assert!(filled.iter().zip(near).all(|(f, n)| (f - n).abs() < 1e-3 * n.abs()), "{filled:?} instead of {near:?}");
         assert!(pair.pan.data.iter().all(|v| *v >= -3.5), "no fill value is left");
         assert_eq!(pair.warnings.len(), 2);
-        assert!(pair.warnings[1].contains("m.tif: 1 of 256 pixels are nodata"), "{:?}", pair.warnings);
+        assert!(pair.warnings[1].text.contains("m.tif: 1 of 256 pixels are nodata"), "{:?}", pair.warnings);
     }
     let mut pair =
         Pair::new(image("p", Sample::U16, [64, 64, 1]), image("m", Sample::U8, [16, 16, 2]), &ALIGNED).unwrap();
@@ -122,7 +122,7 @@ fn an_alpha_band_is_reported() {
     data.iter_mut().skip(2).step_by(3).for_each(|opacity| *opacity = 65535.0);
     let ms = parse(&file.bytes(&data), "m.tif").unwrap();
     let alpha = Pair::new(image("p.tif", Sample::U16, [64, 64, 1]), ms, &ALIGNED).unwrap().warnings;
-    assert!(alpha.len() == 1 && alpha[0].contains("band 3 is marked as alpha"), "{alpha:?}");
+    assert!(alpha.len() == 1 && alpha[0].text.contains("band 3 is marked as alpha"), "{alpha:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use trapan::filter::{self, Grid};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Coregistration};
 use trapan::quality::rmse;
+use trapan::remedy::Remedy;
 use trapan::scene::{Alignment, Check, GeometryError, GeometryOptions, Pair, Registration, Scale, Scene, SceneError};
 use trapan::simulate::town::{Town as Place, TownSpec, build};
 use trapan::tiff::{GeoTags, Header, Raster, Sample};
@@ -192,7 +193,7 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
     let off = Pair::new(pan.clone(), ms.clone(), &GeometryOptions::default()).expect("a pair");
     let check = Check::of(&Scene::of(&off)).expect("readable");
     assert!(
-        check.warnings.iter().any(|w| w.starts_with("W-SHIFT") && w.contains("--coregister")),
+        check.warnings.iter().any(|w| w.text.starts_with("W-SHIFT") && w.remedy == Some(Remedy::Coregister)),
         "{:?}",
         check.warnings
     );
@@ -293,7 +294,8 @@ fn bands_that_pan_does_not_see_are_named() {
     ms.descriptions[3] = Some("SWIR".into());
     let check =
         Check::of(&Scene::of(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"))).expect("readable");
-    let warning = check.warnings.iter().find(|w| w.starts_with("W-PAN-COVERAGE")).expect("a warning");
+    let warning = check.warnings.iter().find(|w| w.text.starts_with("W-PAN-COVERAGE")).expect("a warning");
+    let warning = &warning.text;
     assert!(warning.contains("band 4 (SWIR)") && !warning.contains("band 3"), "{warning}");
 }
 
@@ -307,7 +309,7 @@ fn nothing_is_measured_where_there_is_nothing() {
     let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
     assert_eq!(Registration::of(&Scene::of(&pair), |_, _| {}).expect("readable"), None);
     let check = Check::of(&Scene::of(&pair)).expect("readable");
-    assert!(check.warnings[0].contains("cannot be measured"), "{:?}", check.warnings);
+    assert!(check.warnings[0].text.contains("cannot be measured"), "{:?}", check.warnings);
     assert!(check.corrected(&GeometryOptions::default()).is_err());
 }
 

@@ -449,3 +449,27 @@ fn images_in_one_strip_are_tiled() {
     let expected: Vec<f32> = (50..60).flat_map(|y| data[y * 2048 + 100..][..20].iter().copied()).collect();
     assert_eq!(found.data, expected);
 }
+
+/// Its errors, warnings and notes are for any program: flags and subcommands are the command line's.
+#[test]
+fn the_library_names_no_flag() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("cli") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                read += 1;
+                for (i, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+                    let said = !line.trim_start().starts_with("//");
+                    let flag = line.split("--").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+                    let command = ["`trapan ", "(trapan "].iter().any(|start| line.contains(start));
+                    assert!(!said || !(flag || command), "{}:{}: {line}", path.display(), i + 1);
+                }
+            }
+        }
+    }
+    assert!(read > 100, "{read} files");
+}

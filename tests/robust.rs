@@ -229,7 +229,7 @@ fn another_unit_of_pan_is_said() {
         note
     };
     assert_eq!(units(&same), None);
-    assert!(units(&same.with(|v| 10.0 * v, |v| v)).is_some_and(|note| note.contains("PAN is in other units")));
+    assert!(units(&same.with(|v| 10.0 * v, |v| v)).is_some_and(|note| note.text.contains("PAN is in other units")));
     assert!(units(&same.with(|v| v + 20000.0, |v| v)).is_some());
 }
 

@@ -181,6 +181,7 @@ fn growth(device: &Device, args: &BenchArgs, effort: Effort, talk: Talk) -> Resu
         let point = match Growth::measure(device, *size, effort) {
             Ok(point) => point,
             Err(error) => {
+                let error = CliError::from(error);
                 talk.say(format_args!("{0}x{0} with {1} bands: {error}", size.0, size.1));
                 continue;
             }

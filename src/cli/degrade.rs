@@ -36,7 +36,7 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let scene = args.input.check(scene, &config, talk)?;
     let config = args.method.estimated(config, &scene, talk)?;
     let mut pair = scene.pair()?;
-    pair.warnings.iter().for_each(|warning| talk.say(format_args!("warning: {warning}")));
+    pair.warnings.iter().for_each(|warning| talk.warn(warning));
     let pan = pair.coarser(&config.ms_gains, config.pan_gain).pan;
     // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
     // corrected: files without georeference can say nothing else.

@@ -13,32 +13,34 @@ use trapan::scene::SceneError;
 use trapan::simulate::SimulateError;
 use trapan::tiff::{Kind, TiffError, Window};
 
+use super::remedy::in_flags;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// Files and their contents.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Tiff(#[from] TiffError),
     /// Pairs that cannot be fused.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Scene(#[from] SceneError),
     /// Folders.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Product(#[from] ProductError),
     /// Settings and training.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Method(#[from] MethodError),
     /// Devices.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Engine(#[from] EngineError),
     /// Simulation.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Simulate(#[from] SimulateError),
     /// Judging.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Quality(#[from] QualityError),
     /// Pictures.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Picture(#[from] PictureError),
     /// The image was written, but an untrained method does better.
     #[error(
@@ -57,7 +59,7 @@ pub enum CliError {
         other: [f64; 2],
     },
     /// Reports.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Report(#[from] ReportError),
     /// Bands of the pictures.
     #[error("--rgb is {seen}: it must be three or four bands from 1 to {bands}: red, green, blue, near infrared")]

@@ -175,9 +175,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         checkpoints.remove()?;
     }
     scene.warnings.extend(run.notes.iter().cloned());
-    for note in &run.notes {
-        talk.say(format_args!("warning: {note}"));
-    }
+    run.notes.iter().for_each(|note| talk.warn(note));
     let total = start.elapsed();
     if let Some(dir) = &args.trace {
         method::trace::write(dir, (&scene, &survey), &run, &config, &scale, args.output.overwrite)?;
@@ -235,9 +233,7 @@ fn judge(
 pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
     let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
-    for warning in &scene.warnings {
-        talk.say(format_args!("warning: {warning}"));
-    }
+    scene.warnings.iter().for_each(|warning| talk.warn(warning));
     talk.detail(format_args!("settings: {}", serde_json::to_string(config).expect("settings are plain values")));
 }
 

@@ -76,7 +76,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     // Another scene may be brighter than the one it was trained on, or darker.
     let ([low, high], own) = (scale.range, &mut model.scale.range);
     *own = [own[0].min(low), own[1].max(high)];
-    scene.warnings.iter().chain(&survey.warnings).for_each(|w| talk.say(format_args!("warning: {w}")));
+    scene.warnings.iter().chain(&survey.warnings).for_each(|warning| talk.warn(warning));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];
     let (options, memory) = (Options::default(), args.output.memory());
@@ -87,7 +87,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     drop(bar);
     progress::interrupted()?;
     file.finish()?;
-    pass.notes.iter().for_each(|note| talk.say(format_args!("warning: {note}")));
+    pass.notes.iter().for_each(|note| talk.warn(note));
     talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));
     Ok(())
 }

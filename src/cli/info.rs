@@ -13,6 +13,7 @@ use trapan::tiff::{Header, Sample};
 
 use super::args::cores;
 use super::inputs::{Files, PairArgs};
+use super::remedy::{in_flags, noted};
 use super::{CliError, Talk, terminal};
 
 /// Version of the JSON's layout.
@@ -142,7 +143,8 @@ impl Info {
             lines.extend(geometry.notes.iter().map(|note| format!("         {note}")));
             if let Some(found) = &check.registration {
                 lines.extend(shift_lines(found, &self.headers[1]));
-                lines.push(format!("fuse     {coregistration} (--coregister)"));
+                let decision = in_flags(coregistration, coregistration.remedy());
+                lines.push(format!("fuse     {decision} (--coregister)"));
             }
             lines.extend(estimate_lines(estimate));
             lines.extend(
@@ -151,7 +153,7 @@ impl Info {
                     .iter()
                     .chain(&check.units)
                     .chain(&check.warnings)
-                    .map(|warning| format!("warning  {warning}")),
+                    .map(|warning| format!("warning  {}", noted(warning))),
             );
         }
         let notes = self.headers.iter().flat_map(|header| &header.notes);
@@ -168,7 +170,7 @@ impl Info {
             "ms": file_json(&self.headers[1], seen(1)),
             "verdict": self.verdict(),
             "notes": self.headers.iter().flat_map(|header| &header.notes).collect::<Vec<_>>(),
-            "problem": self.problem.as_ref().map(ToString::to_string),
+            "problem": self.problem.as_ref().map(|problem| in_flags(problem, problem.remedy())),
         });
         if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
             let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
@@ -179,12 +181,13 @@ impl Info {
             value["area"] =
                 json!({ "pan": window(&geometry.pan), "ms": window(&geometry.ms), "notes": geometry.notes });
             value["shift"] = check.registration.as_ref().map(shift_json).into();
-            let decision = json!({ "corrected": coregistration.correction(), "why": coregistration.to_string() });
+            let decision = json!({ "corrected": coregistration.correction(), "why": in_flags(coregistration, coregistration.remedy()) });
             value["coregistration"] = decision;
             value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
             value["estimate"] = estimate_json(estimate);
-            value["warnings"] =
-                json!(check.undeclared.iter().chain(&check.units).chain(&check.warnings).collect::<Vec<_>>());
+            value["warnings"] = json!(
+                check.undeclared.iter().chain(&check.units).chain(&check.warnings).map(noted).collect::<Vec<_>>()
+            );
         }
         value
     }

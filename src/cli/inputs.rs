@@ -10,6 +10,7 @@ use trapan::scene::{Check, Geometry, GeometryOptions, Scene};
 use trapan::tiff::Source;
 
 use super::geometry::GeometryArgs;
+use super::remedy::in_flags;
 use super::{CliError, Talk};
 
 /// Which files, and how they lie on each other.
@@ -155,9 +156,9 @@ impl InputArgs {
             Coregister::Auto => {
                 let found = Coregistration::of(&check, &scene, config)?;
                 match found.correction() {
-                    Some(shift) => Some((GeometryOptions { shift, ..options }, found.to_string())),
+                    Some(shift) => Some((GeometryOptions { shift, ..options }, in_flags(&found, found.remedy()))),
                     None => {
-                        talk.say(format_args!("{found} (--coregister)"));
+                        talk.say(format_args!("{} (--coregister)", in_flags(&found, found.remedy())));
                         None
                     }
                 }
@@ -166,7 +167,7 @@ impl InputArgs {
         if let Some((options, done)) = corrected {
             scene = self.matched(&options)?.scene;
             check = Check::of(&scene)?;
-            scene.warnings.push(format!("{done} (--coregister)"));
+            scene.warnings.push(format!("{done} (--coregister)").into());
         }
         scene.warnings.extend(check.warnings);
         Ok(scene)

@@ -19,6 +19,7 @@ mod judge;
 mod output;
 mod profile;
 mod progress;
+mod remedy;
 mod report;
 mod selftest;
 mod simulate;
@@ -31,6 +32,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use error::CliError;
+use remedy::noted;
+use trapan::remedy::Note;
 
 /// Zero-shot pansharpening: trains on one PAN/MS pair and fuses it.
 ///
@@ -113,6 +116,11 @@ impl Talk {
         if self == Self::Quiet {
             terminal::note(line);
         }
+    }
+
+    /// What the user should know.
+    fn warn(self, note: &Note) {
+        self.say(format_args!("warning: {}", noted(note)));
     }
 
     /// A line for `-v`.

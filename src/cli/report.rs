@@ -10,6 +10,7 @@ use trapan::scene::{Scale, Scene};
 use trapan::tiff::{Output, check_output};
 
 use super::args::OutputArgs;
+use super::remedy::noted;
 use super::{CliError, Talk};
 
 /// What to write for people to look at, and for programs to read.
@@ -105,7 +106,7 @@ impl ReportArgs {
             method,
             inputs: Inputs::of(scene.pan(), scene.ms(), scene.ratio())?,
             bands: &scene.ms().descriptions,
-            warnings: &scene.warnings,
+            warnings: &scene.warnings.iter().map(noted).collect::<Vec<_>>(),
             scale,
             images,
             colours: &colours,

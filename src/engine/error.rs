@@ -2,13 +2,14 @@
 
 use super::{Convolution, Precision};
 use crate::graph::CheckError;
+use crate::remedy::Remedy;
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// No adapter answers to the request.
-    #[error("no {wanted} found{}; run `trapan devices` to see what there is, or use --device cpu", list(.found))]
+    #[error("no {wanted} found{}; {}", list(.found), Remedy::ListDevices)]
     NoAdapter {
         /// What was asked for.
         wanted: String,
@@ -16,7 +17,7 @@ pub enum EngineError {
         found: Vec<String>,
     },
     /// The adapter refused to open.
-    #[error("{adapter} cannot be opened: {reason}; update its driver or use --device cpu")]
+    #[error("{adapter} cannot be opened: {reason}; update its driver or use device cpu")]
     Open {
         /// Adapter name.
         adapter: String,
@@ -32,7 +33,7 @@ pub enum EngineError {
         source: CheckError,
     },
     /// The device ran out of memory.
-    #[error("{device} is out of memory for {bytes} bytes: use a smaller image or --device cpu")]
+    #[error("{device} is out of memory for {bytes} bytes: use a smaller image or device cpu")]
     OutOfMemory {
         /// Device name.
         device: String,
@@ -40,7 +41,7 @@ pub enum EngineError {
         bytes: u64,
     },
     /// The device stopped answering, or the driver reported an error.
-    #[error("{device} failed: {reason}; run `trapan selftest`, update the driver or use --device cpu")]
+    #[error("{device} failed: {reason}; {}", Remedy::Selftest)]
     Device {
         /// Device name.
         device: String,
@@ -48,7 +49,7 @@ pub enum EngineError {
         reason: String,
     },
     /// The device cannot compute in the precision asked for.
-    #[error("{device} cannot compute in {precision}: it lacks {missing}; use --precision auto")]
+    #[error("{device} cannot compute in {precision}: it lacks {missing}; use precision auto")]
     Precision {
         /// Device name.
         device: String,
@@ -58,7 +59,7 @@ pub enum EngineError {
         missing: String,
     },
     /// The device cannot compute convolutions in the form asked for.
-    #[error("{device} has no choice of convolutions: leave out --convolution {convolution}")]
+    #[error("{device} has no choice of convolutions: leave out convolution {convolution}")]
     Convolution {
         /// Device name.
         device: String,
@@ -83,6 +84,20 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+}
+
+impl EngineError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NoAdapter { .. } => Some(Remedy::ListDevices),
+            Self::Open { .. } | Self::OutOfMemory { .. } => Some(Remedy::Setting("device")),
+            Self::Device { .. } => Some(Remedy::Selftest),
+            Self::Precision { .. } => Some(Remedy::Setting("precision")),
+            Self::Convolution { .. } => Some(Remedy::Setting("convolution")),
+            Self::Limits { .. } | Self::Length { .. } | Self::Threads { .. } => None,
+        }
+    }
 }
 
 fn list(found: &[String]) -> String {

@@ -12,6 +12,7 @@ use super::{Dims, MethodError, Sharpener, strips};
 use crate::classical::Stream;
 use crate::consistency;
 use crate::engine::{Device, EngineError, Options, Timing};
+use crate::remedy::Note;
 use crate::scene::Scene;
 use crate::tiff::{Block, TiffError};
 
@@ -58,7 +59,7 @@ pub struct Pass {
     /// Time of every call that ran.
     pub timings: Vec<Timing>,
     /// What did not go as asked.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Takes rows of the result, on another thread than the one that computes them.
@@ -234,11 +235,12 @@ pub fn apply(
             Err(error) if lost(&device, &error) => match smaller(&device, tile, &error) {
                 Some(next) => {
                     (device, tile) = next;
-                    notes.push(format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]));
+                    let text = format!("{error}: went on with tiles of {}x{}", tile[1], tile[0]);
+                    notes.push(Note::with(text, error.remedy()));
                 }
                 None => {
                     (device, tile) = (Device::cpu(0), tile_size(job, &dims));
-                    notes.push(format!("{error}: went on on the CPU"));
+                    notes.push(Note::with(format!("{error}: went on on the CPU"), error.remedy()));
                 }
             },
             Err(error) => return Err(error),

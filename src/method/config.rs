@@ -452,28 +452,28 @@ impl Config {
             Err(MethodError::Setting { name, value, wanted: wanted.to_owned() })
         };
         if self.ms_gains.len() != bands {
-            return bad("mtf-gains", format!("{} gains", self.ms_gains.len()), &format!("one per band: {bands}"));
+            return bad("ms_gains", format!("{} gains", self.ms_gains.len()), &format!("one per band: {bands}"));
         }
-        let gains = self.ms_gains.iter().map(|gain| ("mtf-gains", gain)).chain([("pan-gain", &self.pan_gain)]);
+        let gains = self.ms_gains.iter().map(|gain| ("ms_gains", gain)).chain([("pan_gain", &self.pan_gain)]);
         for (name, gain) in gains {
             if !(*gain > 0.0 && *gain < 1.0) {
                 return bad(name, gain.to_string(), "between 0 and 1, both excluded");
             }
         }
         if !(0.0..=1.0).contains(&self.full_probability) {
-            return bad("full-probability", self.full_probability.to_string(), "0 to 1");
+            return bad("full_probability", self.full_probability.to_string(), "0 to 1");
         }
         if !(1..=10).contains(&self.batch) {
             return bad("batch", self.batch.to_string(), "1 to 10 crops");
         }
         let no_result = !self.trains() && self.base == Base::None;
-        for (name, missing) in [("epochs", no_result), ("dam-epochs", self.dam_epochs == 0)] {
+        for (name, missing) in [("epochs", no_result), ("dam_epochs", self.dam_epochs == 0)] {
             if missing {
                 return bad(name, "0".into(), "at least 1");
             }
         }
         for (name, size, most) in
-            [("width", self.width, 256), ("dam-width", self.dam_width, 128), ("blocks", self.blocks, 64)]
+            [("width", self.width, 256), ("dam_width", self.dam_width, 128), ("blocks", self.blocks, 64)]
         {
             if !(1..=most).contains(&size) {
                 return bad(name, size.to_string(), &format!("1 to {most}"));
@@ -481,16 +481,16 @@ impl Config {
         }
         // Crops are half of a window and their degraded form has to have some pixels left.
         if !(256..=8192).contains(&self.train_size) {
-            return bad("train-size", self.train_size.to_string(), "256 to 8192 pixels");
+            return bad("train_size", self.train_size.to_string(), "256 to 8192 pixels");
         }
         if !(1..=256).contains(&self.train_windows) {
-            return bad("train-windows", self.train_windows.to_string(), "1 to 256");
+            return bad("train_windows", self.train_windows.to_string(), "1 to 256");
         }
         let positive = [
-            ("lr-dam", self.lr_dam),
-            ("lr-full", self.lr_full),
-            ("lr-reduced", self.lr_reduced),
-            ("adam-eps", self.adam.eps),
+            ("lr_dam", self.lr_dam),
+            ("lr_full", self.lr_full),
+            ("lr_reduced", self.lr_reduced),
+            ("adam.eps", self.adam.eps),
         ];
         for (name, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
@@ -500,7 +500,7 @@ impl Config {
         if self.sides > TURNS {
             return bad("sides", self.sides.to_string(), "0 (automatic) to 8");
         }
-        for (name, value, most) in [("lr-floor", self.lr_floor, 1.0), ("mean-decay", self.mean_decay, 0.9999)] {
+        for (name, value, most) in [("lr_floor", self.lr_floor, 1.0), ("mean_decay", self.mean_decay, 0.9999)] {
             if !(0.0..=most).contains(&value) {
                 return bad(name, value.to_string(), &format!("0 to {most}"));
             }
@@ -508,12 +508,12 @@ impl Config {
         if !(self.bend >= 0.0 && self.bend.is_finite()) {
             return bad("bend", self.bend.to_string(), "0 or more");
         }
-        for (name, value) in [("lambda-spectral", self.lambda_spectral), ("lambda-spatial", self.lambda_spatial)] {
+        for (name, value) in [("lambda_spectral", self.lambda_spectral), ("lambda_spatial", self.lambda_spatial)] {
             if !(value >= 0.0 && value.is_finite()) {
                 return bad(name, value.to_string(), "0 or more");
             }
         }
-        for (name, value) in [("adam-beta1", self.adam.beta1), ("adam-beta2", self.adam.beta2)] {
+        for (name, value) in [("adam.beta1", self.adam.beta1), ("adam.beta2", self.adam.beta2)] {
             if !(0.0..1.0).contains(&value) {
                 return bad(name, value.to_string(), "0 to 1, 1 excluded");
             }
@@ -524,7 +524,7 @@ impl Config {
     /// Checks that the upsampling was made for grids that lie like these.
     ///
     /// # Errors
-    /// [`MethodError::Setting`] for interp23 on a pair that is not area-aligned, whole MS pixels on PAN,
+    /// [`MethodError::Upsample`] for interp23 on a pair that is not area-aligned, whole MS pixels on PAN,
     /// at a ratio of 2, 4, 8 or 16.
     pub fn check_grids(&self, rows: &Grid, columns: &Grid) -> Result<(), MethodError> {
         let made_for = |grid: &Grid| {
@@ -535,15 +535,7 @@ impl Config {
         if self.upsample != Upsample::Interp23 || made_for(rows) && made_for(columns) {
             return Ok(());
         }
-        Err(MethodError::Setting {
-            name: "upsample",
-            value: "interp23 (as --preset paper has it)".into(),
-            wanted: format!(
-                "cubic on this pair: interp23 was made for ratios 2, 4 and 8 and MS pixels that cover whole blocks of PAN \
-                 pixels, and here the centre of the first lies at row {}, column {} of PAN at ratio {}",
-                rows.phase, columns.phase, rows.ratio
-            ),
-        })
+        Err(MethodError::Upsample { phase: [rows.phase, columns.phase], ratio: rows.ratio })
     }
 }
 

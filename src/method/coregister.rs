@@ -6,6 +6,7 @@ use super::parts::{Part, parts};
 use super::{Config, Dims, MethodError, base};
 use crate::classical::Method;
 use crate::filter::{self, Grid};
+use crate::remedy::Remedy;
 use crate::scene::{Check, GeometryError, Scene};
 
 /// What the correction is tried with.
@@ -71,6 +72,15 @@ impl Coregistration {
         Ok(Self::Tried { shift: found.shift, left })
     }
 
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Refused(error) => error.remedy(),
+            Self::Far(_) => Some(Remedy::RequireShift),
+            _ => None,
+        }
+    }
+
     /// The shift to correct, if there is one.
     pub fn correction(&self) -> Option<[f64; 2]> {
         match self {
@@ -89,9 +99,9 @@ impl fmt::Display for Coregistration {
             Self::Small(shift) => write!(f, "PAN lies {}, which is little and is left", place(shift)),
             Self::Far(shift) => write!(
                 f,
-                "PAN lies {}, which is more than a pixel of MS and is left; if the georeference is wrong, correct it with \
-                 --coregister=require",
-                place(shift)
+                "PAN lies {}, which is more than a pixel of MS and is left; if the georeference is wrong, correct it with {}",
+                place(shift),
+                Remedy::RequireShift
             ),
             Self::Tried { shift, left: None } => {
                 write!(f, "PAN lies {}, which is left: too few pixels to try a correction", place(shift))

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::engine::{Device, EngineError};
 use crate::graph::{Grain, Program};
+use crate::remedy::Note;
 use crate::scene::{Scale, Scene, Survey};
 
 /// Trains on a scene. `observe` hears of every epoch and may break off. A GPU that runs out of memory or
@@ -29,7 +30,7 @@ use crate::scene::{Scale, Scene, Survey};
 pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Run, MethodError> {
     let Job { scene, survey, scale, config, device, options, ref mut checkpoints, .. } = *job;
     if !config.trains() {
-        let wanted = "at least 1 where something is to be trained (not with --effort fast)".to_owned();
+        let wanted = "at least 1 where something is to be trained (not for Effort::Fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
     }
     let TrainingSet { config, scale, dims, windows, samples, start } = training_set(scene, survey, scale, config)?;
@@ -47,7 +48,7 @@ pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlo
     };
     let result = match train_on(device, checkpoints.as_deref_mut()) {
         Err(error) if lost(device, &error) => {
-            notes.push(format!("{error}: the training ran on the CPU instead"));
+            notes.push(Note::with(format!("{error}: the training ran on the CPU instead"), error.remedy()));
             checkpoints.iter_mut().try_for_each(|c| c.restart())?;
             train_on(&Device::cpu(0), checkpoints.as_deref_mut())
         }

@@ -44,6 +44,7 @@ pub use view::View;
 pub use weights_file::WeightsError;
 
 use crate::engine::EngineError;
+use crate::remedy::Remedy;
 use crate::scene::SceneError;
 
 /// What can go wrong between settings and result.
@@ -51,10 +52,7 @@ use crate::scene::SceneError;
 #[non_exhaustive]
 pub enum MethodError {
     /// The sensor has another number of bands.
-    #[error(
-        "sensor {sensor} has {wanted} bands, the multispectral image has {found}: \
-         give --mtf-gains with one gain per band, or --sensor generic"
-    )]
+    #[error("sensor {sensor} has {wanted} bands, the multispectral image has {found}: {}", Remedy::Gains)]
     Bands {
         /// Sensor.
         sensor: config::Sensor,
@@ -64,19 +62,32 @@ pub enum MethodError {
         found: usize,
     },
     /// A setting is out of range.
-    #[error("--{name} is {value}: it must be {wanted}")]
+    #[error("{name} is {value}: it must be {wanted}")]
     Setting {
-        /// Flag name.
+        /// Name, of a field of [`Config`] or of another choice.
         name: &'static str,
         /// Value seen.
         value: String,
         /// Allowed values.
         wanted: String,
     },
+    /// The published codes' interpolator was not made for grids that lie like these.
+    #[error(
+        "{}: it must be cubic on this pair: interp23 was made for ratios 2, 4 and 8 and MS pixels that cover whole blocks \
+         of PAN pixels, and here the centre of the first lies at row {}, column {} of PAN at ratio {ratio}",
+        Remedy::Upsample, .phase[0], .phase[1]
+    )]
+    Upsample {
+        /// Row and column of PAN where the centre of the first pixel of MS lies.
+        phase: [f64; 2],
+        /// PAN pixels per MS pixel.
+        ratio: usize,
+    },
     /// A loss is not finite.
     #[error(
-        "training diverged: loss {value} in phase {phase}, epoch {epoch}; lower the learning rate (--lr-{phase}), \
-         or check the images for outliers"
+        "training diverged: loss {value} in phase {phase}, epoch {epoch}; lower the learning rate ({}), \
+         or check the images for outliers",
+        rate(*phase)
     )]
     Diverged {
         /// Phase.
@@ -104,7 +115,7 @@ pub enum MethodError {
         devices: [String; 2],
     },
     /// Trained networks do not suit a scene.
-    #[error("the model was trained for {what} {model}, the scene has {scene}: train on this scene (trapan fuse)")]
+    #[error("the model was trained for {what} {model}, the scene has {scene}: train on this scene ({})", Remedy::Train)]
     Misfit {
         /// What does not suit.
         what: &'static str,
@@ -118,8 +129,8 @@ pub enum MethodError {
     Classical(#[from] crate::classical::ClassicalError),
     /// A method holds the whole scene in memory, and that is too small.
     #[error(
-        "{method} goes over the whole image again and again and holds {} MB, more than --max-memory {} MB: allow that \
-         much, or take a closed form, as mtf-glp-hpm-r", needed.div_ceil(1_000_000), memory / 1_000_000
+        "{method} goes over the whole image again and again and holds {} MB, more than {}: allow that much, or take a closed \
+         form, as mtf-glp-hpm-r", needed.div_ceil(1_000_000), Remedy::Memory(*memory)
     )]
     Memory {
         /// The method.
@@ -138,4 +149,31 @@ pub enum MethodError {
     /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl MethodError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Bands { .. } => Some(Remedy::Gains),
+            Self::Setting { name, .. } => Some(Remedy::Setting(name)),
+            Self::Upsample { .. } => Some(Remedy::Upsample),
+            Self::Diverged { phase, .. } => Some(Remedy::Setting(rate(*phase))),
+            Self::Misfit { .. } => Some(Remedy::Train),
+            Self::Memory { memory, .. } => Some(Remedy::Memory(*memory)),
+            Self::Scene(error) => error.remedy(),
+            Self::Tiff(error) => error.remedy(),
+            Self::Engine(error) => error.remedy(),
+            Self::Interrupted | Self::Weights(_) | Self::OtherRun { .. } | Self::Classical(_) => None,
+        }
+    }
+}
+
+/// The setting that a phase learns at.
+fn rate(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Dam => "lr_dam",
+        Phase::Full => "lr_full",
+        Phase::Reduced => "lr_reduced",
+    }
 }

@@ -11,6 +11,7 @@ use super::{Checkpoints, Config, Log, MethodError, Model, Progress};
 use crate::classical::Method;
 use crate::engine::{Device, Loading, Options, Timing};
 use crate::kernels::Isa;
+use crate::remedy::Note;
 use crate::scene::{Pair, Scale, Scene, Survey};
 
 /// What to fuse, and how.
@@ -45,7 +46,7 @@ pub struct Run {
     /// What it took.
     pub timings: Timings,
     /// What did not go as asked.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Devices and times of a run.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::remedy::{Note, Remedy};
 use crate::tiff::{Kind, TiffError};
 
 /// An error of finding the files of a product.
@@ -19,7 +20,7 @@ pub enum ProductError {
         /// The reason.
         what: String,
         /// What to do.
-        fix: String,
+        fix: Note,
     },
 }
 
@@ -29,6 +30,14 @@ impl ProductError {
         match self {
             Self::Tiff(error) => error.kind(),
             Self::Folder { .. } => Kind::Input,
+        }
+    }
+
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Tiff(error) => error.remedy(),
+            Self::Folder { fix, .. } => fix.remedy.clone(),
         }
     }
 }

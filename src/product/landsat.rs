@@ -72,7 +72,7 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         let Some((number, name)) = known.iter().find(is_wanted) else {
             let list: Vec<String> = known.iter().map(|(number, name)| format!("B{number} ({name})")).collect();
             let what = format!("{satellite} has no 30 m reflective band {wanted}");
-            return Err(folder.error(&what, &format!("choose among {}", list.join(", "))));
+            return Err(folder.error(&what, format!("choose among {}", list.join(", "))));
         };
         let Some(path) = file(number)? else {
             return Err(folder.error(&format!("band B{number} is not in it"), "download it, or choose others"));

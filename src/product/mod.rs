@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ProductError;
 
+use crate::remedy::{Note, Remedy};
 use crate::tiff::{Source, TiffError, translate};
 
 /// What a product folder holds.
@@ -60,7 +61,7 @@ impl Product {
         Err(folder.error(
             "no Landsat level-1 scene (*_B8.TIF), Maxar delivery (folders *_PAN and *_MUL) or GF-1/2 scene \
              (*-PAN1.tiff, *-MSS1.tiff) is in it",
-            "name the files by --pan and --ms",
+            by_name("the files"),
         ))
     }
 
@@ -108,14 +109,14 @@ impl Folder {
         self.files.iter().filter(|path| name(path).starts_with(start)).cloned().collect()
     }
 
-    fn error(&self, what: &str, fix: &str) -> ProductError {
-        ProductError::Folder { path: self.path.clone(), what: what.to_owned(), fix: fix.to_owned() }
+    fn error(&self, what: &str, fix: impl Into<Note>) -> ProductError {
+        ProductError::Folder { path: self.path.clone(), what: what.to_owned(), fix: fix.into() }
     }
 
     /// The error of a file in a format we do not read.
     fn convert(&self, file: &Path) -> ProductError {
         let kind = extension(file).to_uppercase();
-        self.error(&format!("{} is {kind}, which is not read", name(file)), &translate("", file))
+        self.error(&format!("{} is {kind}, which is not read", name(file)), translate("", file))
     }
 
     /// The only file whose name, in capitals, passes; `what` names it in errors.
@@ -125,13 +126,15 @@ impl Folder {
             (first, None) => Ok(first),
             (first, Some(second)) => {
                 let [a, b] = [first.unwrap_or(second), second].map(|path| name(path));
-                Err(self.error(
-                    &format!("it has several {what} files ({a}, {b}, …)"),
-                    "name the files of one by --pan and --ms",
-                ))
+                Err(self.error(&format!("it has several {what} files ({a}, {b}, …)"), by_name("the files of one")))
             }
         }
     }
+}
+
+/// The advice to name files.
+fn by_name(files: &str) -> Note {
+    Note::with(format!("name {files} {}", Remedy::NameFiles), Some(Remedy::NameFiles))
 }
 
 fn name(path: &Path) -> String {

@@ -28,7 +28,7 @@ impl Entries {
         let value = serde_json::from_str(&text).map_err(|e| ProductError::Folder {
             path: path.to_owned(),
             what: format!("it is not the JSON it should be ({e})"),
-            fix: "download it again, or remove it if there is an _MTL.txt beside it".to_owned(),
+            fix: "download it again, or remove it if there is an _MTL.txt beside it".into(),
         })?;
         flatten("", &value, &mut entries);
         Ok(Self(entries))

@@ -1,5 +1,6 @@
 //! Why an image could not be judged.
 
+use crate::remedy::Remedy;
 use crate::tiff::TiffError;
 
 /// Errors of [`quality`](super).
@@ -79,4 +80,14 @@ pub enum QualityError {
     /// A file could not be read or written.
     #[error(transparent)]
     Tiff(#[from] TiffError),
+}
+
+impl QualityError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Tiff(error) => error.remedy(),
+            _ => None,
+        }
+    }
 }

@@ -45,6 +45,7 @@ pub use view::{Images, View};
 
 use picture::PictureError;
 
+use crate::remedy::Remedy;
 use crate::tiff::{TiffError, write_atomically};
 
 /// Version of the JSON's layout.
@@ -60,6 +61,16 @@ pub enum ReportError {
     /// A file that could not be read or written.
     #[error(transparent)]
     File(#[from] TiffError),
+}
+
+impl ReportError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Picture(error) => error.remedy(),
+            Self::File(error) => error.remedy(),
+        }
+    }
 }
 
 /// Writes a file whole or not at all.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Encoder, Filter};
 
+use crate::remedy::Remedy;
 use crate::tiff::{TiffError, write_atomically};
 
 /// Why a picture could not be made.
@@ -56,6 +57,16 @@ pub enum PictureError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] TiffError),
+}
+
+impl PictureError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Write(error) => error.remedy(),
+            _ => None,
+        }
+    }
 }
 
 /// The values that become black and white, per picture channel (red, green, blue). Use one stretch for all pictures

@@ -10,6 +10,7 @@ use super::{
     spread::Spread,
     survey::TAIL,
 };
+use crate::remedy::{Note, Remedy};
 use crate::tiff::Block;
 
 /// Correlation with PAN below which a band gains little from it.
@@ -23,12 +24,12 @@ pub struct Check {
     /// Values of PAN and of MS.
     pub seen: [Seen; 2],
     /// What the user should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
     /// What to say where PAN has another unit than MS.
-    pub units: Option<String>,
+    pub units: Option<Note>,
     /// Values that look like "no data" but are not said to be; a [`Survey`](super::Survey) sees all of them. What is
     /// measured with them in the windows means nothing, so there are no other warnings then.
-    pub undeclared: Vec<String>,
+    pub undeclared: Vec<Note>,
 }
 
 /// Values of an image in the windows.
@@ -113,7 +114,7 @@ impl Check {
         let Some(found) = &self.registration else {
             return Err(super::GeometryError::Misregistered {
                 why: "too little area, texture or valid data to measure it".into(),
-                fix: "fuse without --coregister".into(),
+                fix: Note::with(format!("fuse without {}", Remedy::Coregister), Some(Remedy::Coregister)),
             }
             .into());
         };
@@ -123,14 +124,16 @@ impl Check {
     }
 }
 
-fn warn(found: &Registration, scene: &Scene<'_>, warnings: &mut Vec<String>) {
+fn warn(found: &Registration, scene: &Scene<'_>, warnings: &mut Vec<Note>) {
     let [down, right] = found.shift;
     if let Err(error) = found.is_one_shift() {
-        warnings.push(format!("W-REGISTRATION: {error}"));
+        warnings.push(Note::with(format!("W-REGISTRATION: {error}"), error.remedy()));
     } else if down.hypot(right) > NOTABLE {
-        warnings.push(format!(
-            "W-SHIFT: PAN lies {down:+.2} rows and {right:+.2} columns off MS (PAN pixels); --coregister corrects it"
-        ));
+        let text = format!(
+            "W-SHIFT: PAN lies {down:+.2} rows and {right:+.2} columns off MS (PAN pixels); {} corrects it",
+            Remedy::Coregister
+        );
+        warnings.push(Note::with(text, Some(Remedy::Coregister)));
     }
     let names = scene.ms().descriptions.iter().enumerate().map(|(i, name)| match name {
         Some(name) => format!("{} ({name})", i + 1),
@@ -142,10 +145,11 @@ fn warn(found: &Registration, scene: &Scene<'_>, warnings: &mut Vec<String>) {
         .map(|(name, c)| format!("band {name} {c:.2}"))
         .collect();
     if !hardly.is_empty() {
-        warnings.push(format!(
+        let text = format!(
             "W-PAN-COVERAGE: PAN tells little of some bands (correlation below {COVERED}): {}; they gain less detail, \
              and it comes from the other bands",
             hardly.join(", ")
-        ));
+        );
+        warnings.push(text.into());
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::GeometryError;
+use crate::remedy::Remedy;
 use crate::tiff::{Kind, Size, TiffError};
 
 /// An error of reading or matching PAN and MS.
@@ -26,8 +27,8 @@ pub enum SceneError {
     },
     /// A few values beyond anything else in the images.
     #[error("{}: band {band}, row {row}, column {column} is {value:e}, where 99.9 % of all values are at most {usual}: no \
-             image has such a range, and training would see nothing else; if it stands for no data give \
-             --nodata={value:e}, else correct the file", path.display())]
+             image has such a range, and training would see nothing else; if it stands for no data {}",
+             path.display(), Remedy::NodataOrFile(*value))]
     Outlier {
         /// The file.
         path: PathBuf,
@@ -74,8 +75,8 @@ pub enum SceneError {
         fix: String,
     },
     /// The multispectral image has too many bands.
-    #[error("{}: the MS image has {bands} bands, at most {most} are fused at once; choose some by name or number, as \
-             --ms-bands 1,2,5, and the others in another run", path.display())]
+    #[error("{}: the MS image has {bands} bands, at most {most} are fused at once; choose some by name or number, {}, and the \
+             others in another run", path.display(), Remedy::ChooseBands)]
     MsBands {
         /// The file.
         path: PathBuf,
@@ -108,6 +109,17 @@ impl SceneError {
             Self::Tiff(error) => error.kind(),
             Self::PanBands { .. } | Self::MsBands { .. } | Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
             _ => Kind::Input,
+        }
+    }
+
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Tiff(error) => error.remedy(),
+            Self::Geometry(error) => error.remedy(),
+            Self::Outlier { value, .. } => Some(Remedy::NodataOrFile(*value)),
+            Self::MsBands { .. } => Some(Remedy::ChooseBands),
+            _ => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Such a value is the smallest or the largest of its band, far from all others, and covers connected parts. Zeros in
 //! all bands at once are taken for it without a distance, because dark pixels end there too.
 
+use crate::remedy::{Note, Remedy, digits};
 use crate::tiff::Header;
 
 /// Least share of the pixels that is worth a word; of zeros.
@@ -126,25 +127,25 @@ impl End {
 }
 
 /// What to say of the values of PAN and MS that look like "no data".
-pub(super) fn warnings(images: [&Header; 2], found: [Option<Fill>; 2]) -> Vec<String> {
-    let said = |value: f64| if value.abs() < 1e6 { value.to_string() } else { format!("{value:e}") };
-    let stated = images.map(|image| image.nodata.map_or("none".to_owned(), said));
+pub(super) fn warnings(images: [&Header; 2], found: [Option<Fill>; 2]) -> Vec<Note> {
     let warning = |i: usize| {
         let Fill { value, share } = found[i]?;
-        // Shortest digits of an f32.
-        let value = if value.abs() < 1e6 { value.to_string() } else { format!("{value:e}") };
+        // By the shortest digits of an f32.
+        let value: f64 = value.to_string().parse().ok()?;
         // What the other file states is kept.
-        let option = match (&stated[1 - i][..], i) {
-            ("none", _) => value.clone(),
-            (other, 0) => format!("{value},{other}"),
-            (other, _) => format!("{other},{value}"),
-        };
-        Some(format!(
-            "W-NODATA: {}: {:.1} % of the pixels are exactly {value}, in connected parts far from other values, and \
-             nothing says that they have no data; if so, give --nodata={option}",
+        let remedy = Remedy::Nodata(match (images[1 - i].nodata, i) {
+            (None, _) => vec![value],
+            (Some(other), 0) => vec![value, other],
+            (Some(other), _) => vec![other, value],
+        });
+        let text = format!(
+            "W-NODATA: {}: {:.1} % of the pixels are exactly {}, in connected parts far from other values, and \
+             nothing says that they have no data; if so, {remedy}",
             images[i].path.display(),
-            100.0 * share
-        ))
+            100.0 * share,
+            digits(value)
+        );
+        Some(Note::with(text, Some(remedy)))
     };
     (0..2).filter_map(warning).collect()
 }

@@ -29,6 +29,7 @@ pub use scale::{Scale, peak};
 pub use survey::{Cells, Survey};
 
 use crate::filter::Grid;
+use crate::remedy::Note;
 use crate::tiff::{Block, Header, Raster, Source, TiffError, Window};
 
 /// PAN and MS of the same place, on disk or in memory.
@@ -40,7 +41,7 @@ pub struct Scene<'a> {
     /// Columns of MS on those of PAN; the ratio is the same.
     pub columns: Grid,
     /// What the user should know; the scene is usable all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
 }
 
 /// A part of a file or an image in memory.
@@ -72,11 +73,12 @@ impl Scene<'static> {
 
     /// The parts of two files that a geometry names.
     pub fn new(pan: Source, ms: Source, geometry: Geometry) -> Self {
-        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes: mut warnings } = geometry;
+        let Geometry { pan: pan_part, ms: ms_part, rows, columns, ms_flip, notes } = geometry;
         let mut pan_header = pan.header().part(pan_part);
         pan_header.take_crs(ms.header());
         let ms_header = ms.header().part(ms_part).flipped(ms_flip);
-        warnings.extend([&pan_header, &ms_header].into_iter().flat_map(|header| header.notes.clone()));
+        let notes = [&notes, &pan_header.notes, &ms_header.notes].into_iter().flatten();
+        let warnings = notes.map(|note| Note::from(note.as_str())).collect();
         let file = |source, header, part, flip| Image::File(Box::new(File { source, header, part, flip }));
         let (pan, ms) = (file(pan, pan_header, pan_part, [false; 2]), file(ms, ms_header, ms_part, ms_flip));
         Self { pan, ms, rows, columns, warnings }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Geometry, GeometryOptions, Scene, SceneError, Survey, fill_near};
 use crate::filter::{self, Grid, Terms};
+use crate::remedy::Note;
 use crate::tiff::{Header, Raster};
 
 /// The parts of PAN and MS to fuse, and how they lie on each other.
@@ -21,7 +22,7 @@ pub struct Pair {
     /// Columns of MS on those of PAN; the ratio is the same.
     pub columns: Grid,
     /// What the user should know; the pair is usable all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
 }
 
 impl Pair {
@@ -39,9 +40,9 @@ impl Pair {
     /// Those of [`Geometry::of`]; constant bands, nothing but nodata.
     pub fn new(mut pan: Raster, ms: Raster, options: &GeometryOptions) -> Result<Self, SceneError> {
         let geometry = Geometry::of(&pan, &ms, options)?;
-        let mut warnings = geometry.notes;
         pan.take_crs(&ms);
-        warnings.extend([&pan, &ms].into_iter().flat_map(|image| image.notes.clone()));
+        let notes = [&geometry.notes, &pan.notes, &ms.notes].into_iter().flatten();
+        let warnings = notes.map(|note| Note::from(note.as_str())).collect();
         let (pan, ms) = (pan.part(geometry.pan), ms.part(geometry.ms).flipped(geometry.ms_flip));
         Self::of_parts(pan, ms, geometry.rows, geometry.columns, warnings)
     }
@@ -80,7 +81,7 @@ impl Pair {
         ms: Raster,
         rows: Grid,
         columns: Grid,
-        warnings: Vec<String>,
+        warnings: Vec<Note>,
     ) -> Result<Self, SceneError> {
         let mut pair = Self { pan, ms, rows, columns, warnings };
         let survey = Survey::of(&Scene::of(&pair))?;

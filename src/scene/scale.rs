@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Pair, Scene, SceneError, Survey};
+use crate::remedy::{Note, Remedy};
 use crate::tiff::{Header, Sample};
 
 /// A value further above the 99.9th percentile than this does not set the unit: a fire or a glint
@@ -149,25 +150,27 @@ impl Scale {
     }
 
     /// What to say where PAN has clearly another unit than MS.
-    pub fn unit_note(&self) -> Option<String> {
+    pub fn unit_note(&self) -> Option<Note> {
         unit_note(self.pan, self.scale)
     }
 
     /// What to say where this is a model's and PAN of another scene has clearly another unit: by `own` factor and
     /// constant it is as MS there. A scene's own ground moves them, too.
-    pub fn other_unit_note(&self, own: [f64; 2], survey: &Survey) -> Option<String> {
+    pub fn other_unit_note(&self, own: [f64; 2], survey: &Survey) -> Option<Note> {
         let [pan, ms] = survey.spreads.map(|ends| ends.map(f64::from));
         let unit = |[gain, constant]: [f64; 2], pan: f64| gain * pan + constant;
         let off = pan.map(|pan| (unit(self.pan, pan) - unit(own, pan)).abs()).into_iter().fold(0.0, f64::max);
         let other = off > OTHER_UNIT * (ms[1] - ms[0]);
         let said = |[gain, constant]: [f64; 2]| format!("{gain:.3e} times PAN {constant:+.4e}");
         other.then(|| {
-            format!(
+            let text = format!(
                 "W-UNITS: PAN is in other units than what the model was trained on: it takes {} for as bright as MS, here \
-                 that is {}; bring PAN to the units of the model's, or train on this pair (trapan fuse)",
+                 that is {}; bring PAN to the units of the model's, or train on this pair ({})",
                 said(self.pan),
-                said(own)
-            )
+                said(own),
+                Remedy::Train
+            );
+            Note::with(text, Some(Remedy::Train))
         })
     }
 
@@ -185,15 +188,16 @@ fn to_ms([pan, ms]: [[f32; 2]; 2]) -> [f64; 2] {
 }
 
 /// [`Scale::unit_note`] by the ranges of PAN and of MS alone.
-pub(super) fn unit_note_of(spreads: [[f32; 2]; 2]) -> Option<String> {
+pub(super) fn unit_note_of(spreads: [[f32; 2]; 2]) -> Option<Note> {
     unit_note(to_ms(spreads), spreads[1][1].into())
 }
 
 /// What to say of PAN's factor and constant beside the range of MS.
-fn unit_note([gain, constant]: [f64; 2], range: f64) -> Option<String> {
+fn unit_note([gain, constant]: [f64; 2], range: f64) -> Option<Note> {
     let other = !(0.5..=2.0).contains(&gain) || constant.abs() > range;
-    (gain.is_finite() && other)
-        .then(|| format!("W-UNITS: PAN is in other units than MS: {gain:.3e} times PAN {constant:+.4e} is as MS"))
+    (gain.is_finite() && other).then(|| {
+        format!("W-UNITS: PAN is in other units than MS: {gain:.3e} times PAN {constant:+.4e} is as MS").into()
+    })
 }
 
 impl std::fmt::Display for Scale {

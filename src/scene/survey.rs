@@ -9,6 +9,7 @@ use super::{
     fill::{self, Extremes},
     spread::Spread,
 };
+use crate::remedy::Note;
 use crate::tiff::{Block, Header, TiffError, translate};
 
 /// PAN pixels of a cell's side.
@@ -41,7 +42,7 @@ pub struct Survey {
     /// Texture and validity by cells.
     pub cells: Cells,
     /// What the user should know of the values.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Note>,
 }
 
 /// A grid of square cells over PAN.
@@ -153,7 +154,8 @@ impl Survey {
             }
             if invalid > 0 {
                 let path = image.path.display();
-                warnings.push(format!("{path}: {invalid} of {pixels} pixels are nodata and stay nodata in the result"));
+                let stay = "pixels are nodata and stay nodata in the result";
+                warnings.push(Note::from(format!("{path}: {invalid} of {pixels} {stay}")));
             }
             means.extend(values.sums.iter().map(|sum| (sum / (pixels - invalid) as f64) as f32));
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::filter::{self, Grid};
 use crate::method::MethodError;
 use crate::method::config::Sensor;
+use crate::remedy::Remedy;
 use crate::scene::{GeometryOptions, Pair, SceneError};
 use crate::tiff::{Creation, GeoTags, Header, Layout, Raster, Sample, TiffError, write};
 use town::{TownError, TownSpec};
@@ -59,6 +60,17 @@ pub enum SimulateError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] TiffError),
+}
+
+impl SimulateError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Sensor(error) => error.remedy(),
+            Self::Write(error) => error.remedy(),
+            Self::Scene(_) | Self::Ratio { .. } => None,
+        }
+    }
 }
 
 /// Largest DN of 11 bits.

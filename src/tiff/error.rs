@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::remedy::{Note, Remedy};
+
 use super::{CreationError, Format, Header, Sample, Window, crs_differ, text::is_hidden};
 
 /// An error of reading or writing images.
@@ -95,7 +97,7 @@ pub enum TiffError {
         /// The difference, with the values seen.
         what: String,
         /// What to do, with the command if there is one.
-        fix: String,
+        fix: Box<Note>,
     },
     /// Files that are to be the tiles of one image do not fit.
     #[error("{}: {what}; {fix}", path.display())]
@@ -105,10 +107,10 @@ pub enum TiffError {
         /// The reason.
         what: String,
         /// What to do.
-        fix: String,
+        fix: Note,
     },
     /// A band that was asked for cannot be taken.
-    #[error("{}: --ms-bands {wanted}: {why}; choose among {there}", path.display())]
+    #[error("{}: band {wanted}: {why}; choose among {there}", path.display())]
     Bands {
         /// The file.
         path: PathBuf,
@@ -120,7 +122,7 @@ pub enum TiffError {
         there: String,
     },
     /// The output is there already.
-    #[error("{}: exists already; give another name or --overwrite", path.display())]
+    #[error("{}: exists already; give another name or {}", path.display(), Remedy::Overwrite)]
     Exists {
         /// The output.
         path: PathBuf,
@@ -211,6 +213,17 @@ impl TiffError {
         }
     }
 
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Stack { fix, .. } => fix.remedy.clone(),
+            Self::Tiles { fix, .. } => fix.remedy.clone(),
+            Self::Bands { wanted, .. } => Some(Remedy::OtherBand(wanted.clone())),
+            Self::Exists { .. } => Some(Remedy::Overwrite),
+            _ => None,
+        }
+    }
+
     /// The error of a failed read of an existing or missing file.
     pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
@@ -279,7 +292,7 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 /// What makes the bands of a file fit those of another.
-pub(super) fn onto_grid(first: &Header, other: &Header) -> String {
+pub(super) fn onto_grid(first: &Header, other: &Header) -> Box<Note> {
     let kind = match first.sample {
         Sample::U8 => "Byte",
         Sample::U16 => "UInt16",
@@ -300,7 +313,7 @@ pub(super) fn onto_grid(first: &Header, other: &Header) -> String {
         (None, None, _) => {
             gdal("gdal_translate", &format!("-r cubic -outsize {width} {height} -ot {kind}"), &other.path)
         }
-        _ => return "files can only be stacked on one grid: bring all onto it".to_owned(),
+        _ => return Box::new("files can only be stacked on one grid: bring all onto it".into()),
     };
-    format!("files can only be stacked on one grid: resample it: {line}")
+    Box::new(format!("files can only be stacked on one grid: resample it: {line}").into())
 }

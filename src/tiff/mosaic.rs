@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::remedy::{Note, Remedy};
+
 use super::{Affine, Block, Header, Source, Window, error::TiffError};
 
 /// Largest distance of a tile from the grid of the first, in pixels: coordinates have few digits in some products.
@@ -16,7 +18,10 @@ pub(super) struct Tile {
 }
 
 /// What to do about tiles that make no image.
-const LOOK: &str = "look at their georeference, and name the files of one tile by --pan and --ms";
+fn look(why: &str) -> Note {
+    let files = Remedy::NameFiles;
+    Note::with(format!("{why}look at their georeference, and name the files of one tile {files}"), Some(files))
+}
 
 impl Source {
     /// Opens files that lie side by side on one grid. What none of them covers has no data. The lists that
@@ -37,7 +42,7 @@ impl Source {
             path: header.path.clone(),
             first: first.path.clone(),
             what,
-            fix: format!("tiles of one image have one grid: {LOOK}"),
+            fix: Box::new(look("tiles of one image have one grid: ")),
         };
         let affine = |header: &Header| {
             header.geo.affine().ok_or_else(|| misfit(header, "no georeference that says where the tile lies".into()))
@@ -68,7 +73,7 @@ impl Source {
         let corner = places.iter().position(|w| [w.x, w.y] == [0; 2]);
         let Some(corner) = corner.filter(|_| width.saturating_mul(height) / MAX_GAPS <= known) else {
             let what = format!("its tiles leave most of {width}x{height} pixels empty, or the first corner");
-            return Err(TiffError::Tiles { path: first.path, what, fix: LOOK.to_owned() });
+            return Err(TiffError::Tiles { path: first.path, what, fix: look("") });
         };
         let mut header = Header { width, height, ..sources[corner].header().clone() };
         let others = sources.iter().enumerate().filter(|(i, _)| *i != corner);

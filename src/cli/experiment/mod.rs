@@ -139,7 +139,7 @@ fn train(
     match fused {
         Ok((fused, _)) => Ok(Some(contest.full(&fused.hrms)?.0.into())),
         Err(error @ MethodError::Diverged { .. }) => {
-            talk.say(format_args!("warning: {error}"));
+            talk.say(format_args!("warning: {}", CliError::from(error)));
             Ok(None)
         }
         Err(error) => Err(error.into()),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Axis, MAX_RATIO, MIN_RATIO};
+use crate::remedy::{Note, Remedy};
 use crate::tiff::{Affine, GeoTags, Header, Size, gdal, quoted};
 
 /// Ratio to resample to where the files tell none: the commonest.
@@ -30,7 +31,7 @@ pub enum GeometryError {
     /// A file does not say where it lies.
     #[error(
         "{}: {why}, so where PAN and MS lie on each other is unknown; if the first pixels of both share their outer \
-         corner give --assume-aligned=area, if they share their centre (Landsat) --assume-aligned=centre", path.display()
+         corner {}", path.display(), Remedy::AssumeAligned
     )]
     NoGeoreference {
         /// The file.
@@ -102,7 +103,7 @@ pub enum GeometryError {
         /// What was measured.
         why: String,
         /// What to do.
-        fix: String,
+        fix: Note,
     },
 }
 
@@ -137,6 +138,15 @@ fn whole_ratio(found: f64) -> f64 {
 }
 
 impl GeometryError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NoGeoreference { .. } => Some(Remedy::AssumeAligned),
+            Self::Misregistered { fix, .. } => fix.remedy.clone(),
+            _ => None,
+        }
+    }
+
     pub(super) fn swapped(pan: &Header, ms: &Header) -> Self {
         Self::Swapped { pan: pan.path.clone(), pan_size: pan.size(), ms: ms.path.clone(), ms_size: ms.size() }
     }
