@@ -83,9 +83,7 @@ pub struct TvSettings {
     ///
     /// The benchmark of Vivone 2020 has one per sensor, in DN of its 11-bit images and for a fixed number of
     /// iterations from 0: 0.001 for WorldView-2 and -3, 0.47 for IKONOS and QuickBird, 158 for GeoEye-1 and
-    /// WorldView-4. Iterated to the end, none of them is better than the default on every pair. ERGAS by Wald's
-    /// protocol with the default and with these three: WorldView-2 5.24, 5.27, 5.30, 9.66; Pléiades 1.90,
-    /// 1.90, 1.90, 6.08; SPOT 6 1.47, 1.47, 1.67, 4.23; GF-2 (misregistered) 3.48, 3.45, 3.73, 4.59.
+    /// WorldView-4. Iterated to the end, none of them is better than the default on every pair.
     pub lambda: f64,
     /// Iterations at most.
     pub iterations: usize,

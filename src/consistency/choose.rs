@@ -40,8 +40,7 @@ const SAFETY: f64 = 2.0;
 const ALIKE: f64 = 4.0;
 
 /// Pixels of which half a share is believed, of twice as many nearly all: what so little ground tells is one place's,
-/// and often the filters' at its border. By Wald's protocol a whole share takes GF-2, with 36 judged pixels, from a
-/// spectral angle of 1.49° to 1.60°, and WorldView-2, with 196, from 6.14° to 5.62°.
+/// and often the filters' at its border.
 const FEW: f64 = 60.0;
 
 /// What was found for one band.

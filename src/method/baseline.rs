@@ -11,8 +11,7 @@ use crate::scene::{Pair, Scene, Survey};
 
 /// Shares of a sensor's bands in its PAN, as the literature has them (Palsson 2013 and the benchmark of
 /// Vivone 2020); WorldView-2 has the bands of WorldView-3. The benchmark takes those of IKONOS for QuickBird
-/// and GF-2, too. Another sensor's shares are worse than a regression on the pair, ERGAS by Wald's protocol:
-/// Pléiades 2.10 instead of 1.90, SPOT 6 4.08 instead of 1.47, GF-2 3.81 instead of 3.48.
+/// and GF-2, too. Another sensor's shares are worse than a regression on the pair.
 fn shares_in_pan(sensor: Sensor) -> Option<&'static [f64]> {
     match sensor {
         Sensor::Wv2 | Sensor::Wv3 => Some(&[0.0657, 0.1012, 0.1537, 0.1473, 0.1245, 0.1545, 0.1338, 0.1192]),

@@ -47,8 +47,7 @@ const BEST_EPOCHS: u32 = 750;
 
 /// Pixels of PAN that a whole training is planned for.
 const AMPLE: usize = 512 * 512;
-/// So many times the epochs at most. By Wald's protocol 1.6 times as many take QuickBird, with 249² pixels, from
-/// ERGAS 0.802 to 0.792, and SPOT, with 128², from 1.222 to 1.196.
+/// So many times the epochs at most.
 const MOST: f64 = 1.6;
 
 /// Nyquist gain of a band of an unknown sensor.

@@ -8,8 +8,8 @@ use crate::method::crops::CROPS;
 use crate::method::schedule::Branch;
 use crate::scene::Scene;
 
-/// Floating-point operations per second and core of whole steps, counted as direct sums. Measured on
-/// a Zen 5 (AVX-512: 124 GFLOP in 0.26 s on two cores); the others by how its kernels compare.
+/// Floating-point operations per second and core of whole steps, counted as direct sums. Measured with AVX-512; the
+/// others by how its kernels compare.
 const fn rate_per_core(isa: Isa) -> f64 {
     match isa {
         Isa::Avx512 => 240e9,

@@ -3,13 +3,11 @@
 //! What the network learns to add on the reduced pair it adds to the pair. So reduced PAN has to be as much less sharp
 //! than MS, its truth, as PAN is less sharp than the image wanted. Blurred through its own MTF at the Nyquist frequency
 //! of MS, of gain .15 where a band has .30, it is half as sharp; a network that learnt to make up for that sharpens
-//! whatever it sees. A PAN that is sharp already is overdone: on simulated places the error of green, which PAN
-//! all but shows, rose from 0.7 to 1.1 (ERGAS of the band) above that of the closed form.
+//! whatever it sees. A PAN that is sharp already is overdone.
 //!
 //! Where both MTFs are published, PAN is held to be as blurred as it should be, unless its spectrum says it is
-//! sharper. Of any other sensor the image wanted is as sharp as PAN, and PAN is blurred as MS is. By Wald's
-//! protocol, gains of .15 and of .30: Pléiades 1.80 and 1.42, SPOT 6 1.35 and 1.28, its fields 1.68 and 1.57, but
-//! WorldView-2, with .11 and .30, 4.36 and 4.81.
+//! sharper. Of any other sensor the image wanted is as sharp as PAN, and PAN is blurred as MS is (method,
+//! section 8.3).
 
 use super::{Config, Sample};
 
@@ -35,8 +33,6 @@ pub(super) fn pan_gain(samples: &[Sample], width: usize, config: &Config) -> f64
 /// PAN's gain at its Nyquist frequency by the spectrum along both axes: ground has power in proportion to `f^-b`, b
 /// about 2, and a Gaussian MTF takes `g^((f / f_Nyquist)²)` of the amplitude; a, b and g by least squares of
 /// `ln power = a − b ln f + 2 ln g (f / f_Nyquist)²`. `None` of images too small or without texture.
-///
-/// Images blurred at gains of .11 and .15 were found at .07 to .15, simulated PAN of gain .35 at .6 and more.
 fn measured(samples: &[Sample], width: usize) -> Option<f64> {
     let across = logarithm(samples, |sample| lines(sample, width, [width, 1]))?;
     let along = logarithm(samples, |sample| lines(sample, width, [1, width]))?;

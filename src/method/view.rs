@@ -7,8 +7,7 @@ use crate::scene::{AROUND, Scale, Scene, fill, fill_near};
 use crate::tiff::{Block, TiffError};
 
 /// A hot pixel is confirmed by a value that lies this share as far above the usual ones in the other image: the MTF
-/// leaves 4 % of a pixel of PAN in one of MS at ratio 4. Without a share, one of 36 hot pixels beside a bright field passed
-/// for a roof and took the error of the scene from 39.7 to 46.
+/// leaves 4 % of a pixel of PAN in one of MS at ratio 4.
 const CONFIRMED: f32 = 0.04;
 
 /// A scene with what its values are made into.

@@ -135,7 +135,7 @@ fn planes(data: &[f32], valid: Option<&[bool]>, rows: Range<usize>, width: usize
 }
 
 /// Values that all images together may hold at once: 64 MB. Blocks, and the rows that filters reach
-/// beyond a strip, come on top: 10,000 columns of 4 bands take three times as much.
+/// beyond a strip, come on top.
 const STRIP: usize = 1 << 23;
 
 /// Splits the rows of images of one height into strips of whole blocks. Where the last block is not

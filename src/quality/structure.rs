@@ -175,7 +175,7 @@ fn edges(image: &Planes, reference: &Planes, band: usize, y: usize, height: usiz
             let [left, mid, right] = [x - 1, x, x + 1].map(|x| [up, here, down].map(|row| inside(row, x)));
             let vertical = (left[0] + 2.0 * mid[0] + right[0]) - (left[2] + 2.0 * mid[2] + right[2]);
             let horizontal = (left[0] + 2.0 * left[1] + left[2]) - (right[0] + 2.0 * right[1] + right[2]);
-            // Not hypot: ten times slower, and DN do not overflow.
+            // Not hypot, which is slow: DN do not overflow.
             let magnitude = (vertical * vertical + horizontal * horizontal).sqrt();
             if here[x].is_nan() { f64::NAN } else { magnitude }
         };

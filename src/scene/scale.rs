@@ -16,9 +16,7 @@ const DEPTHS: [u8; 6] = [8, 10, 11, 12, 14, 16];
 /// `DN = offset + scale · x`, one map for PAN and all MS bands of a pair.
 ///
 /// x = 1 is the largest value of the pair but for outliers, whatever its bit depth allows: a training
-/// of fixed length and rate learns little from values that fill a corner of 0..1. By Wald's protocol
-/// on real pairs, ERGAS against the bit depth's maximum as x = 1: Pléiades 2.82 (3.38), SPOT-6 2.21
-/// (2.26), GaoFen-2 2.59 (2.78), Landsat 8 1.73 (2.22, two seeds; by its one hottest pixel 2.36).
+/// of fixed length and rate learns little from values that fill a corner of 0..1.
 /// x = 0 is 0, or the smallest value if that is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
