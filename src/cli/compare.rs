@@ -6,10 +6,11 @@ use trapan::engine::Device;
 use trapan::quality::{Phase, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
-use super::args::{DeviceArgs, MethodArgs, named};
+use super::args::{DeviceArgs, named};
 use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, Line, Lines};
+use super::settings::MethodArgs;
 use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.

@@ -12,13 +12,14 @@ use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{self, Format, Output};
 
-use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::args::{DeviceArgs, OutputArgs};
 use super::contender::Contender;
 use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, gate};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
 use super::report::{Ended, ReportArgs, seconds};
+use super::settings::MethodArgs;
 use super::{CliError, Talk, compare, profile, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.

@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use trapan::remedy::{Note, Remedy, digits};
 
+use super::settings::flag;
+
 /// A text of the library with its remedy in words of the command line.
 pub fn in_flags(text: &impl Display, remedy: Option<Remedy>) -> String {
     let mut text = text.to_string();
@@ -53,14 +55,6 @@ fn flags(remedy: &Remedy) -> String {
         Remedy::ListDevices => "run `trapan devices` to see what there is, or use --device cpu".into(),
         Remedy::Selftest => "run `trapan selftest`, update the driver or use --device cpu".into(),
         other => other.to_string(),
-    }
-}
-
-/// The flag of a setting, but for its dashes.
-fn flag(setting: &str) -> String {
-    match setting {
-        "ms_gains" => "mtf-gains".into(),
-        other => other.replace(['_', '.'], "-"),
     }
 }
 
