@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("quality", &["filter", "linalg", "remedy", "tiff", "scene"]),
     ("method", &["graph", "filter", "remedy", "tiff", "kernels", "engine", "net", "classical", "consistency", "scene"]),
     ("simulate", &["filter", "remedy", "tiff", "scene", "method"]),
-    ("compare", &["filter", "tiff", "engine", "classical", "scene", "quality", "method"]),
+    ("compare", &["filter", "remedy", "tiff", "engine", "classical", "scene", "quality", "method"]),
     ("report", &["remedy", "tiff", "engine", "scene", "quality", "method"]),
     ("bench", &["graph", "kernels", "engine", "method"]),
     // Another crate: it calls whatever is public.

@@ -6,9 +6,10 @@ use trapan::engine::Device;
 use trapan::quality::{Convention, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
-use super::args::{DeviceArgs, MethodArgs, named};
+use super::args::{DeviceArgs, named};
 use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, contender};
+use super::settings::MethodArgs;
 use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use trapan::tiff::{self, Creation, Format, Layout, Output, Raster, Sample};
 
-use super::args::MethodArgs;
 use super::inputs::{InputArgs, Matched};
+use super::settings::MethodArgs;
 use super::{CliError, Talk};
 
 /// Arguments of `degrade`.

@@ -12,10 +12,11 @@ use trapan::report::{Better, Column, Images, Row, Table};
 use trapan::scene::{GeometryOptions, Scene, Survey};
 use trapan::simulate::simulate;
 
-use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::args::{DeviceArgs, OutputArgs};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
 use super::report::{Ended, ReportArgs, seconds};
+use super::settings::MethodArgs;
 use super::simulate::SceneArgs;
 use super::{CliError, Talk};
 

@@ -32,7 +32,7 @@ pub enum CliError {
     #[error("{}", in_flags(.0, .0.remedy()))]
     Method(#[from] MethodError),
     /// Comparing.
-    #[error(transparent)]
+    #[error("{}", in_flags(.0, .0.remedy()))]
     Compare(#[from] CompareError),
     /// Devices.
     #[error("{}", in_flags(.0, .0.remedy()))]

@@ -12,12 +12,13 @@ use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{self, Format, Output};
 
-use super::args::{DeviceArgs, MethodArgs, OutputArgs};
+use super::args::{DeviceArgs, OutputArgs};
 use super::inputs::{InputArgs, Matched};
 use super::judge::{Judge, contender, gate};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
 use super::report::{Ended, ReportArgs, seconds};
+use super::settings::MethodArgs;
 use super::{CliError, Talk, compare, profile, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.

@@ -21,6 +21,7 @@ mod progress;
 mod remedy;
 mod report;
 mod selftest;
+mod settings;
 mod simulate;
 mod table;
 mod terminal;

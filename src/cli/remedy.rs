@@ -4,13 +4,21 @@ use std::fmt::Display;
 
 use trapan::remedy::{Note, Remedy, digits};
 
+use super::settings::flag;
+
 /// A text of the library with its remedy in words of the command line.
 pub fn in_flags(text: &impl Display, remedy: Option<Remedy>) -> String {
     let mut text = text.to_string();
     if let Some(remedy) = remedy {
         let words = remedy.to_string();
-        // A setting that is wrong begins its error; all other words come after the names of files.
-        let place = if text.starts_with(&format!("{words} is ")) { Some(0) } else { text.rfind(&words) };
+        let place = match &remedy {
+            // What is wrong begins its error.
+            Remedy::Setting(_) if text.starts_with(&format!("{words} is ")) => Some(0),
+            // The bands there are follow.
+            Remedy::OtherBand(_) => text.rfind(&format!(": {words}: ")).map(|colon| colon + 2),
+            // A file comes before what to do about it.
+            _ => text.rfind(&words),
+        };
         if let Some(start) = place {
             text.replace_range(start..start + words.len(), &flags(&remedy));
         }
@@ -50,14 +58,6 @@ fn flags(remedy: &Remedy) -> String {
     }
 }
 
-/// The flag of a setting, but for its dashes.
-fn flag(setting: &str) -> String {
-    match setting {
-        "ms_gains" => "mtf-gains".into(),
-        other => other.replace(['_', '.'], "-"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +72,17 @@ mod tests {
     #[test]
     fn advice_names_flags() {
         let path = || "a --overwrite.tif".into();
-        let said: [(CliError, &str); 8] = [
+        let said: [(CliError, &str); 9] = [
+            (
+                TiffError::Bands {
+                    path: path(),
+                    wanted: "1".into(),
+                    why: "so",
+                    there: "1 to 2 (band 1, band 10)".into(),
+                }
+                .into(),
+                "a --overwrite.tif: --ms-bands 1: so; choose among 1 to 2 (band 1, band 10)",
+            ),
             (
                 SceneError::Outlier { path: path(), band: 1, row: 2, column: 3, value: 5e5, usual: 4.0 }.into(),
                 "training would see nothing else; if it stands for no data give --nodata=5e5, else correct the file",

@@ -7,7 +7,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trapan::method::config::Sensor;
 use trapan::simulate::{Spec, simulate};
 
-use super::args::SENSORS;
 use super::{CliError, Talk};
 
 /// Arguments of `simulate`.
@@ -22,7 +21,7 @@ pub struct SimulateArgs {
     #[command(flatten)]
     scene: SceneArgs,
     /// Sensor whose MTF degrades the truth
-    #[arg(long, default_value = "generic", value_parser = PossibleValuesParser::new(SENSORS)
+    #[arg(long, default_value = "generic", value_parser = PossibleValuesParser::new(Sensor::NAMES)
         .map(|name| serde_json::from_value::<Sensor>(name.into()).expect("every listed name is a sensor")))]
     sensor: Sensor,
     /// Seed: another number, another place

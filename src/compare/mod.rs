@@ -15,6 +15,8 @@ pub use contest::{Contest, FullMaps, FullResult};
 pub use fuser::{Classical, Contender, Fuser, Learner};
 pub use gate::{Better, CLOSED_FORM, gate};
 
+use crate::remedy::Remedy;
+
 /// What can go wrong in a comparison.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,4 +27,14 @@ pub enum CompareError {
     /// Judging.
     #[error(transparent)]
     Quality(#[from] crate::quality::QualityError),
+}
+
+impl CompareError {
+    /// What to do, where it has a name.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Method(error) => error.remedy(),
+            Self::Quality(error) => error.remedy(),
+        }
+    }
 }

@@ -97,7 +97,7 @@ pub enum TiffError {
         /// The difference, with the values seen.
         what: String,
         /// What to do, with the command if there is one.
-        fix: Note,
+        fix: Box<Note>,
     },
     /// Files that are to be the tiles of one image do not fit.
     #[error("{}: {what}; {fix}", path.display())]
@@ -216,7 +216,8 @@ impl TiffError {
     /// What to do, where it has a name.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Stack { fix, .. } | Self::Tiles { fix, .. } => fix.remedy.clone(),
+            Self::Stack { fix, .. } => fix.remedy.clone(),
+            Self::Tiles { fix, .. } => fix.remedy.clone(),
             Self::Bands { wanted, .. } => Some(Remedy::OtherBand(wanted.clone())),
             Self::Exists { .. } => Some(Remedy::Overwrite),
             _ => None,
@@ -291,7 +292,7 @@ pub(crate) fn quoted(path: &Path) -> String {
 }
 
 /// What makes the bands of a file fit those of another.
-pub(super) fn onto_grid(first: &Header, other: &Header) -> Note {
+pub(super) fn onto_grid(first: &Header, other: &Header) -> Box<Note> {
     let kind = match first.sample {
         Sample::U8 => "Byte",
         Sample::U16 => "UInt16",
@@ -312,7 +313,7 @@ pub(super) fn onto_grid(first: &Header, other: &Header) -> Note {
         (None, None, _) => {
             gdal("gdal_translate", &format!("-r cubic -outsize {width} {height} -ot {kind}"), &other.path)
         }
-        _ => return "files can only be stacked on one grid: bring all onto it".into(),
+        _ => return Box::new("files can only be stacked on one grid: bring all onto it".into()),
     };
-    format!("files can only be stacked on one grid: resample it: {line}").into()
+    Box::new(format!("files can only be stacked on one grid: resample it: {line}").into())
 }

@@ -42,7 +42,7 @@ impl Source {
             path: header.path.clone(),
             first: first.path.clone(),
             what,
-            fix: look("tiles of one image have one grid: "),
+            fix: Box::new(look("tiles of one image have one grid: ")),
         };
         let affine = |header: &Header| {
             header.geo.affine().ok_or_else(|| misfit(header, "no georeference that says where the tile lies".into()))

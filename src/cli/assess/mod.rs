@@ -11,7 +11,7 @@ use trapan::method::config::Sensor;
 use trapan::quality::Convention;
 use trapan::tiff::Header;
 
-use super::args::{SENSORS, named};
+use super::args::named;
 use super::geometry::GeometryArgs;
 use super::{CliError, Talk};
 
@@ -54,7 +54,7 @@ pub struct AssessArgs {
     #[arg(long, conflicts_with = "pan")]
     whole: bool,
     /// Sensor: MTF gains
-    #[arg(long, default_value = "generic", value_parser = named::<Sensor>(SENSORS))]
+    #[arg(long, default_value = "generic", value_parser = named::<Sensor>(Sensor::NAMES))]
     sensor: Sensor,
     /// MTF gains at Nyquist, one per band [default: the sensor's]
     #[arg(long, value_delimiter = ',', value_name = "G,G,…")]

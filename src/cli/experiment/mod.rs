@@ -17,9 +17,10 @@ use trapan::report::{self, Better, Column, Table};
 use trapan::scene::{Pair, Scale};
 use trapan::tiff::{Format, Output, check_outputs, sha256};
 
-use super::args::{DeviceArgs, MethodArgs, named};
+use super::args::{DeviceArgs, named};
 use super::inputs::{InputArgs, Matched};
 use super::progress::{self, Bar};
+use super::settings::MethodArgs;
 use super::{CliError, Talk, table, terminal};
 use log::{Key, Log, Scores};
 

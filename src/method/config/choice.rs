@@ -1,0 +1,155 @@
+//! Settings that are one of a few.
+
+use serde::{Deserialize, Serialize};
+
+use crate::classical::Method;
+
+/// An enum whose values have names: in model files, in reports and for users.
+macro_rules! choice {
+    ($($(#[$about:meta])* pub enum $choice:ident { $($(#[$what:meta])* $value:ident = $name:literal,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $choice {
+            $($(#[$what])* #[serde(rename = $name)] $value,)+
+        }
+
+        impl $choice {
+            /// The names of all, in order.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$value => $name,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $choice {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    )+};
+}
+
+pub(super) use choice;
+
+choice! {
+    /// Which set of decisions a run starts from (method, sections 4 and 5).
+    pub enum Profile {
+        /// The method's schedule from a closed form on, with all that makes the image better.
+        Trapan = "trapan",
+        /// The method as the paper has it, at the true geometry.
+        Faithful = "faithful",
+        /// As the published codes ran it: interp23, hardly degraded reduced pairs, reduced rate 1e-3.
+        Paper = "paper",
+    }
+
+    /// How the reduced-resolution pair is made (method, section 5).
+    pub enum Reduced {
+        /// Degrade the multispectral image, upsample it again.
+        Wald = "wald",
+        /// Degrade the already upsampled image.
+        AsRun = "asrun",
+    }
+
+    /// What the first epochs train on (Table 2 of the paper).
+    pub enum WarmUp {
+        /// Full resolution only.
+        Full = "full",
+        /// Reduced resolution only.
+        Reduced = "reduced",
+        /// No warm-up.
+        None = "none",
+    }
+
+    /// Order of full and reduced steps (Table 3).
+    pub enum Order {
+        /// Epoch by epoch.
+        Alternating = "alternating",
+        /// All full steps, then all reduced ones.
+        FullReduced = "full-reduced",
+        /// All reduced steps, then all full ones.
+        ReducedFull = "reduced-full",
+    }
+
+    /// Which branch chance decides on (Table 4).
+    pub enum Sampling {
+        /// A reduced step in every epoch, a full step by chance.
+        AlwaysReduced = "always-reduced",
+        /// A full step in every epoch, a reduced step by chance.
+        AlwaysFull = "always-full",
+        /// One of the two by chance.
+        Random = "random",
+    }
+
+    /// Where a reduced step looks.
+    pub enum Crops {
+        /// At some of ten fixed crops, upright.
+        Ten = "ten",
+        /// Anywhere, from any of eight sides; full steps from any side too.
+        Random = "random",
+    }
+
+    /// How much time the result is worth.
+    pub enum Effort {
+        /// No training: the best closed form, then the consistency step.
+        Fast = "fast",
+        /// The method's epochs.
+        Default = "default",
+        /// More epochs, and the scene seen from all eight sides whatever its size.
+        Best = "best",
+    }
+
+    /// Which weights make the result.
+    pub enum Keep {
+        /// Those after the epoch with the lowest full-resolution loss.
+        Best = "best",
+        /// Those after the last epoch.
+        Last = "last",
+        /// The exponential mean over epochs, of the epoch that is best on withheld ground.
+        Mean = "mean",
+    }
+}
+
+/// What the network adds to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// Upsampled MS, from random weights on, as FusionNet has it.
+    None,
+    /// The closed form that is best on withheld ground, band by band; the last layer starts at zero.
+    Auto,
+    /// This closed form; the last layer starts at zero.
+    #[serde(untagged)]
+    Form(Method),
+}
+
+/// How far the consistency step goes: see [`consistency`](crate::consistency).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// No step.
+    Off,
+    /// Band by band as the degraded pair and the noise in MS advise.
+    Auto,
+    /// This ν for every band.
+    #[serde(untagged)]
+    Nu(f64),
+}
+
+impl std::str::FromStr for Consistency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "auto" => Ok(Self::Auto),
+            number => match number.parse() {
+                Ok(nu) if nu > 0.0 && f64::is_finite(nu) => Ok(Self::Nu(nu)),
+                _ => Err("must be off, auto or a number above 0".into()),
+            },
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the settings are unless told otherwise: by sensor, profile, effort and size of the scene.
+
+use super::{
+    Adam, Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp,
+};
+use crate::method::{Dims, MethodError};
+
+/// Epochs of [`Effort::Best`].
+const BEST_EPOCHS: u32 = 750;
+
+/// Pixels of PAN that a whole training is planned for.
+const AMPLE: usize = 512 * 512;
+/// So many times the epochs at most.
+const MOST: f64 = 1.6;
+
+impl Config {
+    /// The method's numbers for a sensor and `bands` bands.
+    ///
+    /// # Errors
+    /// [`MethodError::Bands`] if the sensor has another number of bands.
+    pub fn new(sensor: Sensor, profile: Profile, bands: usize) -> Result<Self, MethodError> {
+        Ok(Self::with_gains(sensor, profile, sensor.ms_gains(bands)?))
+    }
+
+    /// The method's numbers for a sensor, but for other MTF gains, one per band.
+    pub fn with_gains(sensor: Sensor, profile: Profile, ms_gains: Vec<f64>) -> Self {
+        let (paper, best) = (profile == Profile::Paper, profile == Profile::Trapan);
+        let preset = sensor.preset();
+        Self {
+            sensor,
+            profile,
+            ms_gains,
+            pan_gain: preset.pan_gain,
+            pan_auto: best,
+            upsample: match profile {
+                Profile::Trapan => Upsample::Spline,
+                Profile::Faithful => Upsample::Cubic,
+                Profile::Paper => Upsample::Interp23,
+            },
+            robust: best,
+            base: if best { Base::Auto } else { Base::None },
+            sees_ms: best,
+            reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
+            crops: if best { Crops::Random } else { Crops::Ten },
+            border: if best { 2 } else { 0 },
+            bend: if best { 1e-2 } else { 0.0 },
+            withhold: best,
+            warm_up: WarmUp::Full,
+            warm_up_epochs: preset.warm_up_epochs,
+            order: Order::Alternating,
+            sampling: Sampling::AlwaysReduced,
+            keep: if best { Keep::Mean } else { Keep::Best },
+            epochs: 250,
+            prolong: best,
+            dam_epochs: 250,
+            full_probability: preset.full_probability,
+            batch: 8,
+            lr_dam: 5e-4,
+            lr_full: if best { 1e-3 } else { 5e-4 },
+            lr_reduced: match profile {
+                Profile::Trapan => 1e-3,
+                Profile::Faithful => 5e-4,
+                Profile::Paper => 1e-3,
+            },
+            lr_floor: if best { 0.02 } else { 1.0 },
+            mean_decay: 0.98,
+            sides: if best { 0 } else { 1 },
+            consistency: if best { Consistency::Auto } else { Consistency::Off },
+            lambda_spectral: if best { 0.25 } else { 1.0 },
+            lambda_spatial: 8.0,
+            adam: Adam::default(),
+            width: 32,
+            blocks: 4,
+            dam_width: 32,
+            train_size: 512,
+            train_windows: 8,
+            seed: 0,
+        }
+    }
+
+    /// The settings for an effort.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        match effort {
+            Effort::Fast => {
+                let base = self.base;
+                self.untrained(base)
+            }
+            Effort::Default => self,
+            Effort::Best => Self { epochs: BEST_EPOCHS, sides: 8, ..self },
+        }
+    }
+
+    /// The settings for training windows of these sizes. In small ones, of fewer than 512² pixels, each epoch sees less
+    /// and takes less time: there are more of them, up to 1.6 times as many.
+    #[must_use]
+    pub fn sized(&self, dims: &Dims) -> Self {
+        let pixels = dims.rows.fine * dims.columns.fine;
+        let more = (AMPLE as f64 / pixels as f64).sqrt().clamp(1.0, MOST);
+        let epochs = if self.prolong { (f64::from(self.epochs) * more).round() as u32 } else { self.epochs };
+        Self { epochs, prolong: false, ..self.clone() }
+    }
+
+    /// The settings for a closed form alone.
+    #[must_use]
+    pub fn untrained(self, base: Base) -> Self {
+        Self { base, epochs: 0, withhold: false, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Grid;
+
+    #[test]
+    fn small_scenes_are_trained_on_for_longer() {
+        let dims = |fine: usize| {
+            let grid = Grid::aligned(fine, 4);
+            Dims { rows: grid, columns: grid, bands: 4 }
+        };
+        let config = |profile| Config::new(Sensor::Qb, profile, 4).expect("4 bands");
+        let epochs = |fine| config(Profile::Trapan).sized(&dims(fine)).epochs;
+        assert_eq!([2048, 512, 400, 256, 64].map(epochs), [250, 250, 320, 400, 400]);
+        assert_eq!(config(Profile::Faithful).sized(&dims(64)).epochs, 250);
+        let twice = config(Profile::Trapan).sized(&dims(256)).sized(&dims(256));
+        assert_eq!(twice.epochs, 400, "settled once");
+    }
+}
