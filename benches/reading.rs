@@ -18,7 +18,7 @@ fn reading(c: &mut Criterion) {
     // Smooth, with some noise in the last bits, as scenes are.
     let value = |i: usize| {
         let (x, y) = (i / BANDS % SIDE, i / BANDS / SIDE);
-        (500 + (x * y >> 9) % 900 + (i.wrapping_mul(2_654_435_761) >> 7 & 31)) as f32
+        (500 + ((x * y) >> 9) % 900 + (i.wrapping_mul(2_654_435_761) >> 7 & 31)) as f32
     };
     let data: Vec<f32> = (0..SIDE * SIDE * BANDS).map(value).collect();
     for options in ["NONE", "LZW", "DEFLATE", "ZSTD", "PACKBITS"] {

@@ -2,6 +2,8 @@
 
 use std::{fs::File, io, path::Path};
 
+use sha2::{Digest, Sha256};
+
 use super::{chunk::room, error::TiffError};
 
 /// Bytes that can be read at a place without a cursor that threads would have to share.
@@ -101,4 +103,25 @@ impl Input {
     pub(super) fn damaged(&self, what: String) -> TiffError {
         TiffError::Damaged { path: self.path.clone(), what }
     }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+///
+/// # Errors
+/// [`TiffError::Missing`] and [`TiffError::Unreadable`].
+pub fn sha256(path: &Path) -> Result<String, TiffError> {
+    struct Sink(Sha256);
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hash = Sink(Sha256::new());
+    let copied = open(path).and_then(|mut file| io::copy(&mut file, &mut hash));
+    copied.map_err(|e| TiffError::reading(path, e))?;
+    Ok(hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

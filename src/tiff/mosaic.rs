@@ -12,7 +12,7 @@ const MAX_OFF: f64 = 0.1;
 const MAX_GAPS: usize = 4;
 
 /// A file and where it lies in the whole.
-pub(super) struct Tile {
+pub(super) struct Sheet {
     pub(super) source: Source,
     place: Window,
 }
@@ -83,8 +83,8 @@ impl Source {
             header.beside.extend(other.beside.iter().cloned());
             header.notes.extend(other.notes.iter().cloned());
         }
-        let tiles = sources.into_iter().zip(places).map(|(source, place)| Tile { source, place }).collect();
-        Ok(Self::of_tiles(header, tiles))
+        let tiles = sources.into_iter().zip(places).map(|(source, place)| Sheet { source, place }).collect();
+        Ok(Self::of_sheets(header, tiles))
     }
 }
 
@@ -103,9 +103,9 @@ fn corner(grid: &Affine, tile: &Affine, [width, height]: [usize; 2]) -> Option<[
 }
 
 /// Reads a window of tiles into `[h, w, C]` zeros.
-pub(super) fn read(tiles: &[Tile], window: Window, bands: usize, mut data: Vec<f32>) -> Result<Block, TiffError> {
+pub(super) fn read(tiles: &[Sheet], window: Window, bands: usize, mut data: Vec<f32>) -> Result<Block, TiffError> {
     let mut valid = vec![false; window.width * window.height];
-    for Tile { source, place } in tiles {
+    for Sheet { source, place } in tiles {
         let (left, top) = (window.x.max(place.x), window.y.max(place.y));
         let right = (window.x + window.width).min(place.x + place.width);
         let bottom = (window.y + window.height).min(place.y + place.height);

@@ -14,7 +14,7 @@ use super::{
     image::{Image, Slot},
     input::Input,
     metadata,
-    mosaic::{self, Tile},
+    mosaic::{self, Sheet},
     nodata,
     storage::Storage,
     tags::Tag,
@@ -44,7 +44,7 @@ pub struct Source {
     header: Header,
     parts: Vec<Part>,
     /// Files side by side, instead of `parts`.
-    tiles: Vec<Tile>,
+    sheets: Vec<Sheet>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
 }
@@ -153,12 +153,12 @@ impl Source {
         };
         let nodata = nodata.into_iter().map(|n| n.map(|n| n as f32)).collect();
         let bands = bands.into_iter().zip(0..).collect();
-        Ok(Self { header, parts: vec![Part { image, bands, alpha, mask }], tiles: Vec::new(), nodata })
+        Ok(Self { header, parts: vec![Part { image, bands, alpha, mask }], sheets: Vec::new(), nodata })
     }
 
     /// The whole that tiles make, whose first corner the header is of.
-    pub(super) fn of_tiles(header: Header, tiles: Vec<Tile>) -> Self {
-        Self { header, parts: Vec::new(), tiles, nodata: Vec::new() }
+    pub(super) fn of_sheets(header: Header, sheets: Vec<Sheet>) -> Self {
+        Self { header, parts: Vec::new(), sheets, nodata: Vec::new() }
     }
 
     /// Appends the bands of another source.
@@ -249,7 +249,7 @@ impl Source {
 
     /// Keeps these bands (from 0), in this order.
     fn select(&mut self, chosen: &[usize]) {
-        if self.tiles.is_empty() {
+        if self.sheets.is_empty() {
             for part in &mut self.parts {
                 let place = |(band, at): (usize, usize)| Some((band, chosen.iter().position(|kept| *kept == at)?));
                 part.bands = part.bands.drain(..).filter_map(place).collect();
@@ -258,7 +258,7 @@ impl Source {
             self.parts.retain(|part| !part.bands.is_empty());
             self.nodata = chosen.iter().map(|band| self.nodata[*band]).collect();
         }
-        self.tiles.iter_mut().for_each(|tile| tile.source.select(chosen));
+        self.sheets.iter_mut().for_each(|sheet| sheet.source.select(chosen));
         self.header = self.header.select(chosen);
         let mut paths = self.parts.iter().map(|part| part.image.path().to_owned());
         if let Some(first) = paths.next() {
@@ -276,14 +276,14 @@ impl Source {
     pub fn limit_memory(&mut self, bytes: u64) {
         let images = self.parts.iter_mut().flat_map(|part| std::iter::once(&mut part.image).chain(&mut part.mask));
         images.for_each(|image| image.limit = bytes);
-        self.tiles.iter_mut().for_each(|tile| tile.source.limit_memory(bytes));
+        self.sheets.iter_mut().for_each(|sheet| sheet.source.limit_memory(bytes));
     }
 
     /// Takes this value for "no data" in files that do not state one.
     pub fn assume_nodata(&mut self, nodata: f64) {
         self.header.nodata = self.header.nodata.or(Some(nodata));
         self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
-        self.tiles.iter_mut().for_each(|tile| tile.source.assume_nodata(nodata));
+        self.sheets.iter_mut().for_each(|sheet| sheet.source.assume_nodata(nodata));
     }
 
     /// Takes this value, or none, for "no data", whatever the files state.
@@ -291,7 +291,7 @@ impl Source {
         let nodata = nodata.map(|nodata| nodata::rounded(nodata, self.header.sample));
         self.header.nodata = nodata;
         self.nodata.fill(nodata.map(|nodata| nodata as f32));
-        self.tiles.iter_mut().for_each(|tile| tile.source.set_nodata(nodata));
+        self.sheets.iter_mut().for_each(|sheet| sheet.source.set_nodata(nodata));
     }
 
     /// Takes this for the number of significant bits if the files do not state one.
@@ -329,8 +329,8 @@ impl Source {
             return Err(self.too_large(window));
         }
         data.resize(pixels * stride, 0.0);
-        if !self.tiles.is_empty() {
-            return mosaic::read(&self.tiles, window, bands, data);
+        if !self.sheets.is_empty() {
+            return mosaic::read(&self.sheets, window, bands, data);
         }
         let mut extra = bands;
         for part in &self.parts {
@@ -367,7 +367,7 @@ impl Source {
     pub fn read_all(&self) -> Result<Raster, TiffError> {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
-        let parts = || self.parts.iter().chain(self.tiles.iter().flat_map(|tile| &tile.source.parts));
+        let parts = || self.parts.iter().chain(self.sheets.iter().flat_map(|sheet| &sheet.source.parts));
         let size: u64 = parts().map(|part| part.image.size()).sum();
         let most = parts().map(|part| part.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
         let most = most.fold(MAX_VALUES, u64::max);
