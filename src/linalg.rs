@@ -32,12 +32,12 @@ impl Cholesky {
     }
 
     /// Whether a column has a direction of its own.
-    pub fn is_independent(&self, column: usize) -> bool {
+    pub(crate) fn is_independent(&self, column: usize) -> bool {
         self.l[column * self.n + column] > 0.0
     }
 
     /// Whether all have.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         (0..self.n).all(|i| self.l[i * self.n + i].is_normal())
     }
 

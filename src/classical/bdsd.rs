@@ -8,7 +8,7 @@ use super::solve::Normal;
 /// `F_b = L_b + [P, L] γ_b`. γ_b is learnt one resolution lower, where the truth is known:
 /// `argmin ‖[PL, ML] γ − (G_b − ML_b)‖` with `γ_PAN ≥ 0` and `γ_MS ≤ 0`, G the bands there, ML
 /// those through their MTF and PL PAN through its own.
-pub fn bdsd_pc(scene: &Scene<'_>) -> Vec<Plane> {
+pub(crate) fn bdsd_pc(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { pan, lms, .. } = scene;
     let Reduced { pan: low_pan, truth, low, valid } = scene.reduced();
 

@@ -56,10 +56,10 @@ pub enum Band {
 
 impl Band {
     /// The upsampled band as it is.
-    pub const UPSAMPLED: Self = Self::Linear { detail: 0.0, pan: 0.0, bands: Vec::new(), constant: 0.0 };
+    pub(crate) const UPSAMPLED: Self = Self::Linear { detail: 0.0, pan: 0.0, bands: Vec::new(), constant: 0.0 };
 
     /// Whether it needs PAN through the band's MTF.
-    pub fn needs_low(&self) -> bool {
+    pub(crate) fn needs_low(&self) -> bool {
         match self {
             Self::Linear { detail, .. } => *detail != 0.0,
             Self::Modulated { .. } => true,
@@ -92,7 +92,7 @@ impl Form {
     ///
     /// # Panics
     /// As [`fit`](Self::fit).
-    pub fn fit_bounded(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
+    pub(crate) fn fit_bounded(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
         let statistics = Statistics::of_all(methods, windows)?;
         let mut forms: Vec<Self> = methods.iter().map(|method| statistics.form(*method)).collect();
         for (b, band) in forms.iter_mut().flat_map(|form| form.bands.iter_mut().enumerate()) {

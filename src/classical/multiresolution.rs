@@ -6,7 +6,7 @@ use super::scene::{Plane, Scene};
 use super::stats::divide;
 
 /// `F_b = L_b + g_b (P − PL_b)`, `g_b = cov(L_b, P) / cov(PL_b, P)`.
-pub fn full_scale(scene: &Scene<'_>) -> Vec<Plane> {
+pub(crate) fn full_scale(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { pan, valid, .. } = scene;
     per_band(scene, |l, low| {
         let gain = divide(valid.covariance(l, pan), valid.covariance(low, pan)).unwrap_or(0.0);
@@ -15,7 +15,7 @@ pub fn full_scale(scene: &Scene<'_>) -> Vec<Plane> {
 }
 
 /// `F_b = L_b (P + c) / (PL_b + c)`, `c = mean(L_b) / g − mean(P)`, `g = cov(L_b, PL_b) / var(PL_b)`.
-pub fn high_pass_modulation(scene: &Scene<'_>) -> Vec<Plane> {
+pub(crate) fn high_pass_modulation(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { pan, valid, .. } = scene;
     per_band(scene, |l, low| {
         // The interpolator ripples by 1e-4: of a flat PAN only that would vary in `low`.

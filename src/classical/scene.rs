@@ -59,7 +59,7 @@ impl<'a> Scene<'a> {
     }
 
     /// PAN blurred by the metric kernel of a gain and sampled at `ratio · k + ratio / 2`.
-    pub fn sampled_pan(&self, gain: f64) -> Plane {
+    pub(crate) fn sampled_pan(&self, gain: f64) -> Plane {
         let [rows, columns] = self.sampled();
         let at = |grid: Grid| move |k: usize| (grid.ratio * k + grid.ratio / 2).min(grid.fine - 1);
         let size = [rows.coarse, columns.coarse];
@@ -67,7 +67,7 @@ impl<'a> Scene<'a> {
     }
 
     /// PAN at MS resolution, back on its own grid: degraded and upsampled as MS was, or as the toolbox has it.
-    pub fn low_pan(&self, gain: f64) -> Plane {
+    pub(crate) fn low_pan(&self, gain: f64) -> Plane {
         let upsample = self.inputs.upsample;
         if upsample == Upsample::Spline {
             let up = [(upsample.operator(self.inputs.rows), upsample.operator(self.inputs.columns))];
@@ -78,7 +78,7 @@ impl<'a> Scene<'a> {
     }
 
     /// [`low_pan`](Self::low_pan) of every gain that differs, and which of them is each band's.
-    pub fn low_pans(&self) -> (Vec<Plane>, Vec<usize>) {
+    pub(crate) fn low_pans(&self) -> (Vec<Plane>, Vec<usize>) {
         let (different, of_band) = different(self.inputs.ms_gains);
         (different.par_iter().map(|gain| self.low_pan(*gain)).collect(), of_band)
     }
@@ -108,7 +108,7 @@ impl<'a> Scene<'a> {
     }
 
     /// PAN through its MTF at the positions of the MS pixels.
-    pub fn pan_at_ms(&self) -> Plane {
+    pub(crate) fn pan_at_ms(&self) -> Plane {
         filter::apply_plane(&self.pan, &self.degradation(self.inputs.pan_gain))
     }
 
@@ -119,7 +119,7 @@ impl<'a> Scene<'a> {
 }
 
 /// [`Scene::low_pan`] as an operator: onto the coarse grid, and back along y and x.
-pub fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [Banded; 2]) {
+pub(crate) fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [Banded; 2]) {
     if upsample == Upsample::Spline {
         return (filter::degrade(gain, rows, columns), [upsample.operator(rows), upsample.operator(columns)]);
     }

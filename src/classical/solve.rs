@@ -39,7 +39,7 @@ impl Normal {
     }
 
     /// Pulls every entry towards `goal`, by `strength` times the mean of the columns' squares.
-    pub fn pull(&mut self, strength: f64, goal: f64) {
+    pub(crate) fn pull(&mut self, strength: f64, goal: f64) {
         let n = self.right.len();
         let weight = strength * self.gram.diag().sum() / n as f64;
         for i in 0..n {
@@ -65,7 +65,7 @@ impl Normal {
     }
 
     /// The solution with no negative entry: the active-set method of Lawson and Hanson (1974).
-    pub fn solve_non_negative(&self) -> Vec<f64> {
+    pub(crate) fn solve_non_negative(&self) -> Vec<f64> {
         let n = self.right.len();
         let mut x = Array1::<f64>::zeros(n);
         let mut free: Vec<usize> = Vec::new();

@@ -2,7 +2,7 @@
 
 /// A plane whose squared deviations are below this share of its squares is flat: f32 values that
 /// differ at all stay above 1e-15 of them, sums of f64 below 1e-25.
-pub const FLAT: f64 = 1e-20;
+pub(crate) const FLAT: f64 = 1e-20;
 
 /// Which pixels of a plane to trust; by default all.
 #[derive(Clone, Default)]

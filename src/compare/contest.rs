@@ -63,7 +63,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Whether the reduced pair is large enough to train on.
-    pub fn is_trainable(&self) -> bool {
+    pub(crate) fn is_trainable(&self) -> bool {
         let ms = &self.reduced.ms;
         ms.width.min(ms.height) >= least_ms(self.pair.ratio())
     }

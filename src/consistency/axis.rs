@@ -99,12 +99,12 @@ impl Axis {
     }
 
     /// The spectrum of a window, counted along the axis.
-    pub fn spectrum(&self, window: usize) -> &Spectrum {
+    pub(crate) fn spectrum(&self, window: usize) -> &Spectrum {
         &self.spectra[self.of[window]]
     }
 
     /// Mean of the diagonal of `D Dᵀ`.
-    pub fn energy(&self) -> f64 {
+    pub(crate) fn energy(&self) -> f64 {
         let squares = self.rows.iter().flat_map(|row| &row.taps).map(|tap| tap * tap);
         squares.sum::<f64>() / self.rows.len() as f64
     }

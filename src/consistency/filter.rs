@@ -6,7 +6,7 @@ use super::axis::{Axis, Taps};
 pub type Row<'a> = (&'a [f32], Option<&'a [bool]>);
 
 /// `Σ_t taps[t] · row(start + t)` into `sum [W]`, invalid pixels counted as 0.
-pub fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> Row<'a>, sum: &mut [f64]) {
+pub(crate) fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> Row<'a>, sum: &mut [f64]) {
     /// Sums that stay in the first-level cache.
     const CHUNK: usize = 1024;
     let rows: Vec<Row<'_>> = (taps.start..taps.start + taps.taps.len()).map(row).collect();
@@ -41,7 +41,7 @@ fn add_row(tap: f64, (row, valid): Row<'_>, span: std::ops::Range<usize>, sum: &
 }
 
 /// Share of the taps on valid pixels, per column, into `sum [W]`.
-pub fn weigh_rows<'a>(taps: &Taps, valid: impl Fn(usize) -> Option<&'a [bool]>, sum: &mut [f64]) {
+pub(crate) fn weigh_rows<'a>(taps: &Taps, valid: impl Fn(usize) -> Option<&'a [bool]>, sum: &mut [f64]) {
     sum.fill(0.0);
     for (t, tap) in taps.taps.iter().enumerate() {
         match valid(taps.start + t) {
@@ -56,7 +56,7 @@ pub fn weigh_rows<'a>(taps: &Taps, valid: impl Fn(usize) -> Option<&'a [bool]>, 
 }
 
 /// One MS pixel of a row that [`down_rows`] made.
-pub fn down_column(taps: &Taps, line: &[f64]) -> f64 {
+pub(crate) fn down_column(taps: &Taps, line: &[f64]) -> f64 {
     let line = &line[taps.start..taps.start + taps.taps.len()];
     let mut sums = [0.0; 4];
     let (pairs, rest) = (taps.taps.chunks_exact(4).zip(line.chunks_exact(4)), line.len() / 4 * 4);
@@ -70,7 +70,7 @@ pub fn down_column(taps: &Taps, line: &[f64]) -> f64 {
 }
 
 /// `D_xᵀ z`: a row of MS onto the fine columns, added to `line [W]`.
-pub fn up_columns(axis: &Axis, z: &[f32], line: &mut [f32]) {
+pub(crate) fn up_columns(axis: &Axis, z: &[f32], line: &mut [f32]) {
     for (taps, z) in axis.rows.iter().zip(z) {
         let line = &mut line[taps.start..taps.start + taps.short.len()];
         line.iter_mut().zip(&taps.short).for_each(|(sum, tap)| *sum += z * tap);

@@ -34,7 +34,8 @@ use rayon::prelude::*;
 use crate::filter::{Grid, degrade_separable, mtf_reach};
 use axis::{Axis, Cut};
 pub use choose::{CANDIDATES, Choice, Experiment, choose, noise};
-pub use stream::{Finished, Stream, Strip, held_rows};
+pub(crate) use stream::held_rows;
+pub use stream::{Finished, Stream, Strip};
 
 /// Which pixels of an image and of MS are valid, `[H, W]` and `[h, w]`.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,7 @@ impl Step {
     ///
     /// # Panics
     /// As [`new`](Self::new) does.
-    pub fn with_nu(&self, nu: &[Option<f64>]) -> Self {
+    pub(crate) fn with_nu(&self, nu: &[Option<f64>]) -> Self {
         assert_eq!(self.bands.len(), nu.len(), "one nu per band");
         let change = |(band, nu): (&Option<(usize, f64)>, &Option<f64>)| {
             band.and_then(|(operator, _)| nu.map(|nu| (operator, weight(nu, self.rows))))
@@ -187,7 +188,7 @@ impl Step {
     }
 
     /// Whether no band is moved.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.bands.iter().all(Option::is_none)
     }
 

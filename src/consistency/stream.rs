@@ -86,7 +86,7 @@ impl Line {
 }
 
 /// Rows of the image that a [`Stream`] holds back at a ratio, about.
-pub fn held_rows(ratio: usize) -> usize {
+pub(crate) fn held_rows(ratio: usize) -> usize {
     128 + 24 * ratio
 }
 

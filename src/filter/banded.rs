@@ -71,7 +71,7 @@ impl Banded {
     }
 
     /// The same band with all taps zero.
-    pub fn zeroed(&self) -> Self {
+    pub(crate) fn zeroed(&self) -> Self {
         Self { taps: vec![vec![0.0; self.taps[0].len()]; self.output()], ..self.clone() }
     }
 

@@ -27,7 +27,7 @@ impl Grid {
     }
 
     /// Fine position of the centre of a coarse pixel.
-    pub fn fine_at(&self, coarse: usize) -> f64 {
+    pub(crate) fn fine_at(&self, coarse: usize) -> f64 {
         (self.ratio * coarse) as f64 + self.phase
     }
 

@@ -64,7 +64,7 @@ impl Line {
     }
 
     /// One row along x: `x [input, C]` to `y [output, C]`.
-    pub fn along_x(&self, x: &[f32], channels: usize, y: &mut [f32]) {
+    pub(crate) fn along_x(&self, x: &[f32], channels: usize, y: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: this machine has it.
@@ -112,7 +112,7 @@ impl Line {
 
     /// A part of one row along y, `y[k] = Σ_t taps[t] · row(start + t)[k]`, four rows at a time so that y is
     /// written and read again less often.
-    pub fn along_y<'a>(&self, output: usize, row: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
+    pub(crate) fn along_y<'a>(&self, output: usize, row: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: this machine has it.

@@ -18,12 +18,12 @@ pub fn mtf_reach(grid: Grid) -> Vec<Range<usize>> {
 }
 
 /// [`mtf_reach`] with a share of that reach.
-pub fn mtf_reach_within(grid: Grid, share: f64) -> Vec<Range<usize>> {
+pub(crate) fn mtf_reach_within(grid: Grid, share: f64) -> Vec<Range<usize>> {
     reach(grid.coarse, grid.fine, |k| grid.fine_at(k), share * MTF_REACH * grid.ratio as f64)
 }
 
 /// Coarse pixels that a fine one rests on when it is upsampled, within a share of that reach.
-pub fn upsample_reach(grid: Grid, upsample: Upsample, share: f64) -> Vec<Range<usize>> {
+pub(crate) fn upsample_reach(grid: Grid, upsample: Upsample, share: f64) -> Vec<Range<usize>> {
     let whole = if upsample == Upsample::Spline { SPLINE_REACH } else { CUBIC_REACH };
     reach(grid.fine, grid.coarse, |i| grid.coarse_at(i), share * whole)
 }

@@ -10,7 +10,7 @@ use super::mtf::{TAPS, gaussian, kaiser};
 use super::{Banded, Grid, Terms};
 
 /// Largest distance the filter reaches.
-pub const RADIUS: usize = TAPS / 2;
+pub(crate) const RADIUS: usize = TAPS / 2;
 /// Columns computed at once: the folded rows and their sums stay in the first-level cache.
 const CHUNK: usize = 128;
 const PADDED: usize = CHUNK + 2 * RADIUS;
@@ -35,7 +35,7 @@ pub fn metric_kernel(gain: f64, ratio: usize) -> Array2<f64> {
 
 /// Correlation with the metric kernel, border replicated, at position `ratio · k + ratio / 2` of each axis: where
 /// the toolbox takes its samples. Exact: rows at one distance above and below have one row of the kernel.
-pub fn metric_samples(gain: f64, rows: Grid, columns: Grid) -> Terms {
+pub(crate) fn metric_samples(gain: f64, rows: Grid, columns: Grid) -> Terms {
     let kernel = metric_kernel(gain, rows.ratio);
     let sampled = |grid: Grid, taps: &[(isize, f64)]| {
         let row = |k: usize| {

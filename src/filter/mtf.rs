@@ -48,7 +48,7 @@ pub fn training_kernel(gain: f64, ratio: usize) -> Array2<f64> {
 /// factors, so two terms are exact. At ratios 4 and 8 the second weighs less than
 /// 1e-15 and is left out; at ratio 2 the Gaussian does not fit into 41 frequencies,
 /// and leaving it out would be wrong by 1e-5.
-pub fn separable_kernels(gain: f64, ratio: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
+pub(crate) fn separable_kernels(gain: f64, ratio: usize) -> Vec<(Vec<f64>, Vec<f64>)> {
     let s = gaussian(gain, ratio);
     let windowed: Vec<f64> = s.iter().zip(kaiser()).map(|(s, w)| s * w).collect();
     let part = |values: &[f64], sign: f64| values.iter().map(|v| (v * sign).max(0.0)).collect::<Vec<f64>>();

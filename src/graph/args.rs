@@ -75,7 +75,7 @@ impl<'a, T> Args<'a, T> {
     }
 
     /// The elements of optional read argument `i`.
-    pub fn maybe(&self, i: usize) -> Option<&'a [T]> {
+    pub(crate) fn maybe(&self, i: usize) -> Option<&'a [T]> {
         match self.slots[i] {
             Slot::Read(data) => Some(data),
             _ => None,

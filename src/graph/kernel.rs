@@ -36,7 +36,7 @@ impl Arg {
     }
 
     /// A read argument that a call may leave out.
-    pub const fn maybe(binding: u32, name: &'static str) -> Self {
+    pub(crate) const fn maybe(binding: u32, name: &'static str) -> Self {
         Self { binding, name, access: Access::Read, optional: true }
     }
 

@@ -20,13 +20,13 @@ pub struct Call {
 
 impl Call {
     /// Runs `f` on the shapes and parameters of this call.
-    pub fn with_shapes<R>(&self, f: impl FnOnce(&Shapes<'_>) -> R) -> R {
+    pub(crate) fn with_shapes<R>(&self, f: impl FnOnce(&Shapes<'_>) -> R) -> R {
         let args: Vec<Option<Shape>> = self.args.iter().map(|a| a.map(Tensor::shape)).collect();
         f(&Shapes { args: &args, params: &self.params })
     }
 
     /// Constants and grid of the kernel's own shader.
-    pub fn launch(&self) -> Launch {
+    pub(crate) fn launch(&self) -> Launch {
         self.with_shapes(self.kernel.shader.launch)
     }
 

@@ -80,7 +80,7 @@ pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>
 ///
 /// # Errors
 /// What reading or the sink reports; [`MethodError::Memory`] for a scene too large.
-pub fn total_variation(
+pub(crate) fn total_variation(
     scene: &Scene<'_>,
     config: &Config,
     memory: u64,

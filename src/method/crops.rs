@@ -8,15 +8,15 @@ use super::schedule;
 pub type Crop = [u32; 4];
 
 /// Number of crops.
-pub const CROPS: usize = 10;
+pub(crate) const CROPS: usize = 10;
 
 /// Size of a crop of an `h × w` image: half of it, rounded down.
-pub const fn crop_size(h: usize, w: usize) -> (usize, usize) {
+pub(crate) const fn crop_size(h: usize, w: usize) -> (usize, usize) {
     (h / 2, w / 2)
 }
 
 /// Crops anywhere in an `h × w` image, half of them flipped on average.
-pub fn random_crops(rng: &mut ChaCha8Rng, h: usize, w: usize, count: usize) -> Vec<Crop> {
+pub(crate) fn random_crops(rng: &mut ChaCha8Rng, h: usize, w: usize, count: usize) -> Vec<Crop> {
     let (ch, cw) = crop_size(h, w);
     let mut below = |n: usize| schedule::below(rng, n) as u32;
     (0..count).map(|_| [below(h - ch + 1), below(w - cw + 1), below(2), 0]).collect()

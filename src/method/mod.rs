@@ -28,7 +28,7 @@ mod weights_file;
 pub mod windows;
 
 pub use base::Start;
-pub use baseline::{baseline, total_variation};
+pub use baseline::baseline;
 pub use checkpoint::Checkpoints;
 pub use config::Config;
 pub use coregister::Coregistration;

@@ -70,7 +70,7 @@ pub struct Timings {
 
 impl Run {
     /// Time that a training took, loading included.
-    pub fn training_time(&self) -> Duration {
+    pub(crate) fn training_time(&self) -> Duration {
         self.timings.load + self.log.as_ref().map_or(Duration::ZERO, |log| log.dam_time + log.fusion_time)
     }
 }

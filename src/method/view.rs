@@ -63,7 +63,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn taken_off(&self, rows: Range<usize>) -> Result<Vec<Hot>, TiffError> {
+    pub(crate) fn taken_off(&self, rows: Range<usize>) -> Result<Vec<Hot>, TiffError> {
         let header = self.scene.ms();
         let (width, bands) = (header.width, header.bands);
         let Some([_, bounds]) = self.scale.bounds else { return Ok(Vec::new()) };

@@ -33,7 +33,7 @@ impl Dam {
     }
 
     /// Adds the gradient of the input only: the network is frozen. Returns `dx [N,H,W,C]`.
-    pub fn backward_input(&self, p: &mut PlanBuilder<'_>, x: Tensor, dy: Tensor) -> Tensor {
+    pub(crate) fn backward_input(&self, p: &mut PlanBuilder<'_>, x: Tensor, dy: Tensor) -> Tensor {
         let dx = p.activation("dx.dam", x.shape());
         mlp::grad_input(p, x, self.whole, dy, dx);
         dx

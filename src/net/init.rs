@@ -27,7 +27,7 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
 /// FusionNet: truncated normal of variance `1 / fan_in`, biases 0. With `silent`, the last layer is 0, and
 /// the network adds nothing to what it starts from. Layers in PyTorch layout.
-pub fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng) -> Vec<Layer> {
     let mut layers = layers_of_fusion(shape);
     for layer in &mut layers {
         let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
@@ -40,7 +40,7 @@ pub fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng) -> Ve
 }
 
 /// DAM: weights and biases uniform in `±1/√fan_in`. Layers in PyTorch layout.
-pub fn init_dam(bands: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<Layer> {
+pub(crate) fn init_dam(bands: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<Layer> {
     let mut layers = layers_of_dam(bands, width);
     for layer in &mut layers {
         let bound = 1.0 / (layer.fan_in() as f64).sqrt();

@@ -10,5 +10,6 @@ mod weights;
 
 pub use dam::Dam;
 pub use fusion::{Acts, Fusion, FusionShape};
-pub use init::{init_dam, init_fusion};
-pub use weights::{Layer, NamedTensor, export, import, layers_of_dam, layers_of_fusion, turned, turned_places};
+pub(crate) use init::{init_dam, init_fusion};
+pub use weights::{Layer, NamedTensor, import, turned, turned_places};
+pub(crate) use weights::{export, layers_of_dam, layers_of_fusion};

@@ -56,12 +56,12 @@ impl Layer {
 }
 
 /// The fusion network's layers, all values 0.
-pub fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
+pub(crate) fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
     shape.layers().into_iter().map(|(name, ci, co)| Layer::zeros(name, vec![co, ci, 3, 3])).collect()
 }
 
 /// The degradation network's layers, all values 0.
-pub fn layers_of_dam(bands: usize, width: usize) -> Vec<Layer> {
+pub(crate) fn layers_of_dam(bands: usize, width: usize) -> Vec<Layer> {
     let sizes = [("fc1", width, bands), ("fc2", width, width), ("fc3", 1, width)];
     sizes.into_iter().map(|(name, out, inputs)| Layer::zeros(name.into(), vec![out, inputs])).collect()
 }
@@ -121,7 +121,7 @@ pub fn import(layers: &[Layer]) -> Vec<f32> {
 }
 
 /// The program's flat parameter to layers; `like` gives names and sizes.
-pub fn export(flat: &[f32], like: &[Layer]) -> Vec<Layer> {
+pub(crate) fn export(flat: &[f32], like: &[Layer]) -> Vec<Layer> {
     let (starts, len) = place(like);
     assert_eq!(flat.len(), len, "flat parameter fits the layers");
     let read = |(layer, start): (&Layer, usize)| {

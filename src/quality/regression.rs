@@ -67,7 +67,7 @@ impl Gram {
     }
 
     /// `1 − R²`: squares left by the regression over squares about the mean; 0 for a constant target.
-    pub fn unexplained(&self) -> f64 {
+    pub(crate) fn unexplained(&self) -> f64 {
         let (n, x) = (self.regressors, self.solve());
         let squares = self.at(n, n);
         let total = squares - self.sum * self.sum / self.count.max(1) as f64;

@@ -127,7 +127,7 @@ impl Chart {
     }
 
     /// The lines' names beside their colours.
-    pub fn legend(&self) -> Markup {
+    pub(crate) fn legend(&self) -> Markup {
         html! {
             ul.legend { @for line in &self.lines { li { span class={ "key " (line.class) } {} (line.name) } } }
         }

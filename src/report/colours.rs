@@ -7,7 +7,7 @@ use super::view::Images;
 use crate::report::picture::{Stretch, rgb_channels};
 
 /// Percentiles of the valid values that become black and white.
-pub const PERCENTILES: [f32; 2] = [2.0, 98.0];
+pub(crate) const PERCENTILES: [f32; 2] = [2.0, 98.0];
 
 /// Bands (from 0) shown as red, green and blue.
 pub type Channels = [usize; 3];

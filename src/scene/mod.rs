@@ -20,9 +20,8 @@ use std::{ops::Range, path::Path};
 pub use check::{Check, Seen};
 pub use error::SceneError;
 pub(crate) use gaps::{AROUND, fill_near};
-pub use geometry::{
-    Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO, least_ms,
-};
+pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions};
+pub(crate) use geometry::least_ms;
 pub use image::{Image, Part};
 pub use pair::Pair;
 pub(crate) use pair::fill;
@@ -100,7 +99,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub(crate) fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.pan.block(rows, columns)
     }
 
@@ -108,7 +107,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub(crate) fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.ms.block(rows, columns)
     }
 

@@ -126,7 +126,7 @@ impl Scale {
     }
 
     /// Stored values of PAN to 0..1.
-    pub fn normalise_pan(&self, dn: &[f32]) -> Vec<f32> {
+    pub(crate) fn normalise_pan(&self, dn: &[f32]) -> Vec<f32> {
         let [gain, constant] = self.pan;
         let unit = |v: f32| ((gain * f64::from(v) + constant - self.offset) / self.scale) as f32;
         dn.iter().map(|v| unit(*v)).collect()

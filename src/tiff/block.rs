@@ -63,7 +63,7 @@ impl Raster {
 
     /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
     #[must_use]
-    pub fn flipped(self, flip: [bool; 2]) -> Self {
+    pub(crate) fn flipped(self, flip: [bool; 2]) -> Self {
         let size = self.size();
         let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(size, flip);
         Self { header: self.header.flipped(flip), data, valid }
@@ -73,7 +73,7 @@ impl Raster {
 impl Block {
     /// The block of this width and height with its rows, its columns or both in reverse order.
     #[must_use]
-    pub fn flipped(self, [w, h]: [usize; 2], [rows, columns]: [bool; 2]) -> Self {
+    pub(crate) fn flipped(self, [w, h]: [usize; 2], [rows, columns]: [bool; 2]) -> Self {
         if !rows && !columns {
             return self;
         }

@@ -99,7 +99,7 @@ impl Header {
 
     /// Of the image with its rows, its columns or both in reverse order; its place is no longer known then.
     #[must_use]
-    pub fn flipped(mut self, flip: [bool; 2]) -> Self {
+    pub(crate) fn flipped(mut self, flip: [bool; 2]) -> Self {
         if flip != [false; 2] {
             self.geo = GeoTags::default();
             self.metadata.rpc.clear();

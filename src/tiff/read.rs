@@ -295,12 +295,12 @@ impl Source {
     }
 
     /// Takes this for the number of significant bits if the files do not state one.
-    pub fn assume_bits(&mut self, bits: Option<u8>) {
+    pub(crate) fn assume_bits(&mut self, bits: Option<u8>) {
         self.header.bits = self.header.bits.or(bits);
     }
 
     /// Gives names to bands that have none.
-    pub fn assume_names(&mut self, names: &[String]) {
+    pub(crate) fn assume_names(&mut self, names: &[String]) {
         for (name, new) in self.header.descriptions.iter_mut().zip(names) {
             name.get_or_insert_with(|| new.clone());
         }

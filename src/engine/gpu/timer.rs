@@ -25,7 +25,7 @@ pub(super) struct Timer {
 
 impl Timer {
     /// Calls timed between two readbacks, which wait for the device: some tens of steps.
-    pub const CALLS: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
+    pub(crate) const CALLS: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
     /// A timer, if the adapter can do it.
     pub fn new(gpu: &Gpu, program: &Program) -> Option<Self> {
@@ -53,7 +53,7 @@ impl Timer {
     }
 
     /// Whether so many calls more can be timed before a readback.
-    pub fn has_room(&self, calls: usize) -> bool {
+    pub(crate) fn has_room(&self, calls: usize) -> bool {
         self.calls.len() + calls <= Self::CALLS
     }
 

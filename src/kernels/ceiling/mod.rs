@@ -72,7 +72,7 @@ pub fn copy(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor) {
 
 /// Adds `96 · turns` fused multiply-adds per element of `x`; `y` has its shape.
 #[track_caller]
-pub fn fma_chain(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor, turns: usize) {
+pub(crate) fn fma_chain(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor, turns: usize) {
     p.call(&FMA_CHAIN, &[Some(x), Some(y)], &Params::new(x, turns));
 }
 

@@ -11,7 +11,7 @@ pub fn copy<T: Real>(x: &[T], y: &mut [T]) {
 }
 
 /// `Σ_k a_k` after `rounds` of `a_k ← rate · a_k + level`, `a_k = x + k/8` at first.
-pub fn fma_chain<T: Real>(x: T, rounds: usize, rate: T, level: T) -> T {
+pub(crate) fn fma_chain<T: Real>(x: T, rounds: usize, rate: T, level: T) -> T {
     let end = |k: usize| (0..rounds).fold(x + T::of(k as f64 / 8.0), |a, _| rate * a + level);
     (0..SUMS).map(end).sum()
 }

@@ -57,7 +57,7 @@ impl Sensor {
     }
 
     /// Whether the gains are the sensor's own, and not those of any.
-    pub fn is_published(self) -> bool {
+    pub(crate) fn is_published(self) -> bool {
         !self.preset().ms_gains.is_empty()
     }
 

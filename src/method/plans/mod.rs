@@ -183,7 +183,12 @@ impl Plans {
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
-    pub fn build_for(dims: Dims, config: &Config, weighted: bool, grain: Grain) -> Result<Self, Vec<CheckError>> {
+    pub(crate) fn build_for(
+        dims: Dims,
+        config: &Config,
+        weighted: bool,
+        grain: Grain,
+    ) -> Result<Self, Vec<CheckError>> {
         let Dims { rows, columns, bands } = dims;
         let (full, ms_shape) = (dims.pan(), dims.ms());
         let mut b = ProgramBuilder::for_grain(grain);

@@ -103,6 +103,6 @@ fn entries(value: &Value) -> Vec<(String, String)> {
 }
 
 /// Seconds as people write them.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     format!("{seconds:.*} s", if seconds < 10.0 { 2 } else { 1 })
 }

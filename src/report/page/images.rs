@@ -10,7 +10,7 @@ use super::super::pictures::{Layer, Look, Shown};
 use super::super::{Channels, Report};
 
 /// The detail, upsampled on the left and fused on the right of a line that moves.
-pub fn viewer(report: &Report) -> Markup {
+pub(crate) fn viewer(report: &Report) -> Markup {
     let [width, height] = report.pictures.detail_size;
     let [column, row] = report.pictures.detail_origin;
     let pane = |layers: &[Layer]| {

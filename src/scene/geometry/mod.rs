@@ -11,18 +11,18 @@ use axis::Axis;
 pub use error::GeometryError;
 
 /// Least ratio of PAN to MS pixels.
-pub const MIN_RATIO: usize = 2;
+pub(crate) const MIN_RATIO: usize = 2;
 /// Largest ratio of PAN to MS pixels: the 41 taps of the MTF blur reach little further.
-pub const MAX_RATIO: usize = 16;
+pub(crate) const MAX_RATIO: usize = 16;
 /// Most bands of a multispectral image.
-pub const MAX_BANDS: usize = 16;
+pub(crate) const MAX_BANDS: usize = 16;
 /// Least side of the MS image. Training crops are half of it, and less texture than 8×8 teaches nothing.
 const MIN_SIDE: usize = 16;
 /// Least side of the MS image once degraded by the ratio: cubic interpolation reads four samples.
 const MIN_DEGRADED: usize = 4;
 
 /// Least side of an MS image that can be trained on.
-pub fn least_ms(ratio: usize) -> usize {
+pub(crate) fn least_ms(ratio: usize) -> usize {
     MIN_SIDE.max(MIN_DEGRADED * ratio)
 }
 /// Drift between the grids over the common area that is let pass, in PAN pixels: pixel sizes are

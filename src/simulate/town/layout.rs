@@ -95,7 +95,7 @@ impl River {
         (q.y - self.middle(q.x)).abs() - half
     }
     /// Width of mud and gravel on the bank near `p`, px: wide on bars, almost none below steep banks.
-    pub fn shore_at(&self, p: Vec2) -> f32 {
+    pub(crate) fn shore_at(&self, p: Vec2) -> f32 {
         self.shore * (0.75 + 0.65 * noise(p, 48.0, self.salt ^ 3))
     }
     /// Offset of the middle of the river from its straight line, px: bends, and smaller ones upon them.
@@ -151,7 +151,7 @@ impl Plan {
     }
 
     /// Index (i, j) of the block at town coordinates.
-    pub fn block_at(&self, t: Vec2) -> (usize, usize) {
+    pub(crate) fn block_at(&self, t: Vec2) -> (usize, usize) {
         let cell = |streets: &[Street], x: f32| streets.partition_point(|s| s.at <= x).clamp(1, streets.len() - 1) - 1;
         (cell(&self.u_streets, t.x), cell(&self.v_streets, t.y))
     }
@@ -161,18 +161,18 @@ impl Plan {
     }
 
     /// Whether u street `k` beside block row `j` is a dirt track: between two fields.
-    pub fn u_track(&self, k: usize, j: usize) -> bool {
+    pub(crate) fn u_track(&self, k: usize, j: usize) -> bool {
         let inner = k > 0 && k + 1 < self.u_streets.len() && !self.u_streets[k].main;
         inner && [k - 1, k].iter().all(|&i| self.kind(i, j) == BlockKind::Fields)
     }
 
     /// The same of v street `k` beside block column `i`.
-    pub fn v_track(&self, i: usize, k: usize) -> bool {
+    pub(crate) fn v_track(&self, i: usize, k: usize) -> bool {
         let inner = k > 0 && k + 1 < self.v_streets.len() && !self.v_streets[k].main;
         inner && [k - 1, k].iter().all(|&j| self.kind(i, j) == BlockKind::Fields)
     }
 
-    pub fn block_salt(&self, i: usize, j: usize) -> u32 {
+    pub(crate) fn block_salt(&self, i: usize, j: usize) -> u32 {
         (hash(i as i32, j as i32, self.salt) * 16_777_216.0) as u32 ^ self.salt
     }
 
@@ -185,7 +185,7 @@ impl Plan {
     }
 
     /// Whether town coordinates lie on a carriageway or within `margin` px of one.
-    pub fn on_street(&self, t: Vec2, margin: f32) -> bool {
+    pub(crate) fn on_street(&self, t: Vec2, margin: f32) -> bool {
         let near = |streets: &[Street], x: f32| streets.iter().any(|s| (x - s.at).abs() < s.half + margin);
         near(&self.u_streets, t.x) || near(&self.v_streets, t.y)
     }
@@ -197,7 +197,7 @@ impl Plan {
     }
 
     /// Whether something of this radius can be seen in the picture.
-    pub fn in_view(&self, p: Vec2, radius: f32) -> bool {
+    pub(crate) fn in_view(&self, p: Vec2, radius: f32) -> bool {
         // Shadows fall into the picture from outside.
         let r = radius + super::SHADOW_REACH;
         p.x > -r && p.y > -r && p.x < self.width as f32 + r && p.y < self.height as f32 + r

@@ -78,7 +78,7 @@ materials! {
 }
 
 impl Material {
-    pub fn spectrum(self) -> &'static Spectrum {
+    pub(crate) fn spectrum(self) -> &'static Spectrum {
         &SPECTRA[self as usize]
     }
 }

@@ -69,12 +69,12 @@ pub(super) struct Object {
 
 impl Object {
     /// Radius around the centre that holds all of it, px.
-    pub fn radius(&self) -> f32 {
+    pub(crate) fn radius(&self) -> f32 {
         self.half.length() * 1.25
     }
 
     /// Its surface at a picture point; `None` beside it.
-    pub fn paint(&self, p: Vec2, sun: &Sun) -> Option<Surface> {
+    pub(crate) fn paint(&self, p: Vec2, sun: &Sun) -> Option<Surface> {
         let q = (p - self.centre).within(self.axis);
         if let Kind::Crown { height, leaf } = self.kind {
             return self.crown(q, p, sun, height, leaf);

@@ -30,7 +30,7 @@ impl Vec2 {
         self * (1.0 / self.length())
     }
     /// Turned by a quarter.
-    pub fn perp(self) -> Vec2 {
+    pub(crate) fn perp(self) -> Vec2 {
         vec2(-self.y, self.x)
     }
     /// Coordinates in the frame whose x axis is the unit vector `axis`.
@@ -38,7 +38,7 @@ impl Vec2 {
         vec2(self.dot(axis), self.dot(axis.perp()))
     }
     /// Inverse of [`Vec2::within`].
-    pub fn out_of(self, axis: Vec2) -> Vec2 {
+    pub(crate) fn out_of(self, axis: Vec2) -> Vec2 {
         axis * self.x + axis.perp() * self.y
     }
 }
@@ -126,7 +126,7 @@ impl Dice {
     pub fn new(seed: u64) -> Dice {
         Dice(ChaCha8Rng::seed_from_u64(seed))
     }
-    pub fn salt(&mut self) -> u32 {
+    pub(crate) fn salt(&mut self) -> u32 {
         self.0.next_u32()
     }
     /// Uniform in `lo..hi`.
@@ -142,7 +142,7 @@ impl Dice {
         from[self.salt() as usize % from.len()]
     }
     /// 1 or −1.
-    pub fn sign(&mut self) -> f32 {
+    pub(crate) fn sign(&mut self) -> f32 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
 }
