@@ -59,7 +59,7 @@ impl fmt::Display for Remedy {
                 "assume Alignment::Area, if they share their centre (Landsat) assume Alignment::Centre"
             }
             Self::NameFiles => "as PAN and as MS",
-            Self::ChooseBands => "by Source::choose",
+            Self::ChooseBands => "with Source::choose",
             Self::OtherBand(wanted) => return write!(f, "band {wanted}"),
             Self::Overwrite => "allow overwriting",
             Self::Coregister => "coregistration",

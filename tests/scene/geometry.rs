@@ -202,7 +202,7 @@ fn images_without_georeference_are_aligned_only_if_told_so() {
     };
     says(
         &matched([80, 80], [20, 20], None).unwrap_err(),
-        &["pan.tif: it has no georeference", "--assume-aligned=area"],
+        &["pan.tif: it has no georeference", "assume Alignment::Area"],
     );
     let pan = north_up(0.5, [1000.0, 2000.0], false);
     says(&of([80, 80], pan, [20, 20], GeoTags::default()).unwrap_err(), &["ms.tif: it has no georeference"]);

@@ -48,7 +48,7 @@ fn pairs_that_do_not_fit_say_what_would() {
     };
     let error = geometry(pan(128, 128, 4), ms(32, 32, 4), &["4 bands", "gdal_translate -b 1 p.tif p_fixed.tif"]);
     assert!(matches!(error, SceneError::PanBands { bands: 4, .. }));
-    let error = geometry(pan(128, 128, 1), ms(32, 32, 17), &["17 bands", "16", "--ms-bands"]);
+    let error = geometry(pan(128, 128, 1), ms(32, 32, 17), &["17 bands", "16", "Source::choose"]);
     assert!(matches!(error, SceneError::MsBands { .. }));
     let error = geometry(pan(60, 60, 1), ms(15, 15, 3), &["15x15", "16"]);
     assert!(matches!(error, SceneError::TooSmall { least: 16, .. }));

@@ -209,7 +209,7 @@ fn gaofen_scenes_are_found() {
 
 #[test]
 fn other_folders_are_refused() {
-    refused(folder(&[("readme.txt", "x")]).path(), &[], &["no Landsat level-1 scene", "--pan and --ms"]);
+    refused(folder(&[("readme.txt", "x")]).path(), &[], &["no Landsat level-1 scene", "as PAN and as MS"]);
     let airbus = folder(&[("IMG_PHR1A_P_R1C1.JP2", "x")]);
     refused(airbus.path(), &[], &["IMG_PHR1A_P_R1C1.JP2 is JP2", "gdal_translate"]);
     let none = Product::open(Path::new("/no/such/folder"), &[]).unwrap_err();
