@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let survey = Survey::of(&scene)?;
     let scale = Scale::new(&scene, &survey, None)?;
     // Few epochs: this example is about tiles.
-    let config = Config { epochs: 40, dam_epochs: 20, ..Config::new(Sensor::Generic, Profile::Trapan, 4)? };
+    let config =
+        Config { epochs: 40, prolong: false, dam_epochs: 20, ..Config::new(Sensor::Generic, Profile::Trapan, 4)? };
     let mut job = Job {
         scene: &scene,
         survey: &survey,
