@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use trapan::engine::{Device, DeviceChoice, Options};
+use trapan::engine::{Device, DeviceChoice};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Job};
 use trapan::scene::{GeometryOptions, Scale, Scene, Survey};
@@ -29,17 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let layout = Layout { range: scale.range, ..Layout::fused(scene.pan(), scene.ms()) };
     let mut file = CogWriter::create(&fused, &layout, &Creation::default(), true)?;
-    let job = Job {
-        scene: &scene,
-        survey: &survey,
-        scale: &scale,
-        config: &config,
-        device: &device,
-        options: Options::default(),
-        checkpoints: None,
-        memory: 1 << 30,
-        lms: false,
-    };
+    let job = Job { memory: 1 << 30, ..Job::new((&scene, &survey), &scale, &config, &device) };
     // `()` hears nothing of how it goes on.
     let run = method::run(job, &mut |rows| file.write_rows(&rows.hrms, rows.valid.as_deref()), &mut ())?;
     println!("{}", run.model.expect("a model").summary());

@@ -29,17 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Few epochs: this example is about tiles.
     let config =
         Config { epochs: 40, prolong: false, dam_epochs: 20, ..Config::new(Sensor::Generic, Profile::Trapan, 4)? };
-    let mut job = Job {
-        scene: &scene,
-        survey: &survey,
-        scale: &scale,
-        config: &config,
-        device: &device,
-        options: Options::default(),
-        checkpoints: None,
-        memory: u64::MAX,
-        lms: false,
-    };
+    let mut job = Job::new((&scene, &survey), &scale, &config, &device);
     let run = learn(&mut job, &mut |_| ControlFlow::Continue(()))?;
     let file = std::env::temp_dir().join("trapan-model.safetensors");
     run.model.expect("a model").save(&file, true)?;

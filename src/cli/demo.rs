@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trapan::engine::Options;
 use trapan::method::{self, Job};
 use trapan::quality::{rmse, sam};
 use trapan::report::picture::{Picture, Stretch, rgb_channels};
@@ -52,17 +51,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
     let mut fused = OutputFile::new(&scene, part, scale.range, true, &output, &creation)?;
     let mut show = Show { bar: Bar::new(scene.rows.fine, talk), talk, summary: true, save: None };
-    let job = Job {
-        scene: &scene,
-        survey: &survey,
-        scale: &scale,
-        config: &config,
-        device: &device,
-        options: Options::default(),
-        checkpoints: None,
-        memory: output.memory(),
-        lms: true,
-    };
+    let job = Job { memory: output.memory(), lms: true, ..Job::new((&scene, &survey), &scale, &config, &device) };
     let run = method::run(job, &mut |rows| fused.take(&rows), &mut show)?;
     drop(show);
     progress::interrupted()?;

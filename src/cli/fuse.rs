@@ -155,15 +155,11 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         save: args.save_model.as_deref().map(|path| (path, args.output.overwrite)),
     };
     let job = Job {
-        scene: &scene,
-        survey: &survey,
-        scale: &scale,
-        config: &config,
-        device: &device,
         options: Options { profile: args.profile, ..Options::default() },
         checkpoints: checkpoints.as_mut(),
         memory: args.output.memory(),
         lms: args.reports.wanted(),
+        ..Job::new((&scene, &survey), &scale, &config, &device)
     };
     let fusing = Instant::now();
     let run = method::run(job, &mut |rows| file.take(&rows), &mut show)?;

@@ -36,6 +36,19 @@ pub struct Job<'a> {
     pub lms: bool,
 }
 
+impl<'a> Job<'a> {
+    /// With the engine's usual options, without checkpoints, without a limit of memory, for the fused rows alone.
+    pub fn new(
+        (scene, survey): (&'a Scene<'a>, &'a Survey),
+        scale: &'a Scale,
+        config: &'a Config,
+        device: &'a Device,
+    ) -> Self {
+        let (options, memory) = (Options::default(), u64::MAX);
+        Self { scene, survey, scale, config, device, options, checkpoints: None, memory, lms: false }
+    }
+}
+
 /// What a run did.
 #[derive(Default)]
 pub struct Run {
@@ -152,8 +165,7 @@ pub fn fuse(
 ) -> Result<(Rows, Run), MethodError> {
     let scene = Scene::of(pair);
     let survey = Survey::of(&scene)?;
-    let (scene, survey, lms) = (&scene, &survey, true);
-    let job = Job { scene, survey, scale, config, device, options, checkpoints: None, memory: u64::MAX, lms };
+    let job = Job { options, lms: true, ..Job::new((&scene, &survey), scale, config, device) };
     let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid: pair.valid() };
     let mut collect = |rows: Rows| {
         all.lms.extend(rows.lms);

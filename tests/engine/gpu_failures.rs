@@ -57,9 +57,8 @@ fn a_training_goes_on_without_its_gpu() {
             after();
             ControlFlow::Continue(())
         };
-        let (scale, config, options) = (&model.scale, &config(3), Options::default());
-        let (scene, survey, memory) = (&scene, &survey, u64::MAX);
-        let mut job = Job { scene, survey, scale, config, device, options, checkpoints, memory, lms: false };
+        let config = &config(3);
+        let mut job = Job { checkpoints, ..Job::new((&scene, &survey), &model.scale, config, device) };
         learn(&mut job, observe).expect("trains")
     };
     let cpu = learned(&Device::cpu(0), None, &mut || ());
