@@ -93,7 +93,7 @@ pub(crate) fn held_rows(ratio: usize) -> usize {
 /// Takes the rows that [`Step::needs`] names from top to bottom and gives each wanted row as soon as all
 /// it rests on has been seen.
 ///
-/// It holds back about [`held_rows`] of the image: 20480 columns of 8 bands at ratio 4 are 150 MB.
+/// It holds back about `held_rows` of the image: 20480 columns of 8 bands at ratio 4 are 150 MB.
 #[derive(Debug)]
 pub struct Stream<'a> {
     step: &'a Step,

@@ -42,7 +42,7 @@ impl Product {
     ///
     /// # Errors
     /// [`ProductError::Folder`] for folders of another kind and for those that cannot be fused, with
-    /// the reason and what to do; [`ProductError::Missing`] and [`ProductError::Unreadable`].
+    /// the reason and what to do; [`TiffError::Missing`] and [`TiffError::Unreadable`].
     pub fn open(folder: &Path, bands: &[String]) -> Result<Self, ProductError> {
         let folder = Folder::list(folder)?;
         if let Some(product) = landsat::find(&folder, bands)? {

@@ -21,7 +21,7 @@ pub use check::{Check, Seen};
 pub use error::SceneError;
 pub(crate) use gaps::{AROUND, fill_near};
 pub(crate) use geometry::least_ms;
-pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions};
+pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use image::{Image, Part};
 pub use pair::Pair;
 pub(crate) use pair::fill;
@@ -99,7 +99,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub(crate) fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.pan.block(rows, columns)
     }
 
@@ -107,7 +107,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub(crate) fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.ms.block(rows, columns)
     }
 

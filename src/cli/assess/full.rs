@@ -87,11 +87,14 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     Ok(())
 }
 
+/// A part of an image that is read from files.
+type OfFile<'a> = Part<&'a Source>;
+
 /// The images on each other: their common part, and what is to be known.
 fn pair<'a>(
     args: &AssessArgs,
     [pan, ms, fused]: [&'a Source; 3],
-) -> Result<(Setup, [Part<&'a Source>; 3], Vec<String>), CliError> {
+) -> Result<(Setup, [OfFile<'a>; 3], Vec<String>), CliError> {
     let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
     let ms_rows = Part::new(ms, geometry.ms, geometry.ms_flip);
     let pan_rows = Part::new(pan, geometry.pan, [false; 2]);
@@ -110,7 +113,7 @@ fn pair<'a>(
 }
 
 fn consistency(
-    ms: &Part<&Source>,
+    ms: &OfFile<'_>,
     fused: &dyn Planar,
     setup: &Setup,
     maps: Option<&Maps>,

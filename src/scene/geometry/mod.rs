@@ -11,11 +11,11 @@ use axis::Axis;
 pub use error::GeometryError;
 
 /// Least ratio of PAN to MS pixels.
-pub(crate) const MIN_RATIO: usize = 2;
+pub const MIN_RATIO: usize = 2;
 /// Largest ratio of PAN to MS pixels: the 41 taps of the MTF blur reach little further.
-pub(crate) const MAX_RATIO: usize = 16;
+pub const MAX_RATIO: usize = 16;
 /// Most bands of a multispectral image.
-pub(crate) const MAX_BANDS: usize = 16;
+pub const MAX_BANDS: usize = 16;
 /// Least side of the MS image. Training crops are half of it, and less texture than 8×8 teaches nothing.
 const MIN_SIDE: usize = 16;
 /// Least side of the MS image once degraded by the ratio: cubic interpolation reads four samples.
