@@ -71,8 +71,8 @@ impl Ground {
     }
 }
 
-/// Weights of mean 1 that are 0 where a value rests on nodata; see
-/// [`Weights`](super::plans::Weights).
+/// Weights of mean 1 that are 0 where a value rests on nodata, or on too much of it: filters may read filled gaps
+/// where otherwise too little were left. See [`Weights`](super::plans::Weights).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleWeights {
     /// `[H, W]`: PAN and upsampled MS are valid.
