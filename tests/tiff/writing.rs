@@ -145,6 +145,20 @@ fn outputs_appear_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_killed_writes_left_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, contents: &str| fs::write(folder.path().join(name), contents).unwrap();
+    put(".trapan-killed.part", "half");
+    put(".trapan-alive.part", "half");
+    put(".trapan-begun.part", "");
+    put("trapan-mine.part", "mine");
+    let alive = fs::File::open(folder.path().join(".trapan-alive.part")).unwrap();
+    alive.lock().unwrap();
+    write_atomically(&folder.path().join("out"), false, |file| file.write_all(b"whole")).unwrap();
+    assert_eq!(listing(folder.path()), [".trapan-alive.part", ".trapan-begun.part", "out", "trapan-mine.part"]);
+}
+
+#[test]
 fn a_writer_that_is_not_finished_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.tif");

@@ -2,10 +2,11 @@
 //!
 //! A symbolic link is followed: the file it names is replaced, the link stays. Only regular files are replaced.
 //!
-//! On Linux the file has no name until it is complete (`O_TMPFILE`), so that a process killed at any
-//! moment leaves nothing behind. Elsewhere, and on file systems that cannot do that (NFS, FAT), it
-//! is a named temporary file in the same folder, which errors and interrupts remove but a kill -9
-//! leaves as `.trapan-XXXXXX.part`.
+//! On Linux the file has no name until it is complete (`O_TMPFILE`), so that a killed process leaves
+//! nothing behind, except at the moment when an older file is replaced. Elsewhere, and on file systems
+//! that cannot do that (NFS, FAT), it is a named temporary file in the same folder, which errors and
+//! interrupts remove. What a kill -9 leaves, `.trapan-XXXXXX.part`, is removed by the next write into
+//! the folder: a living write holds a lock on its file.
 
 use std::{
     fs::{self, File},
@@ -100,6 +101,7 @@ impl Pending {
             return Err(TiffError::Exists { path: path.to_owned() });
         }
         let folder = folder(&target);
+        remove_abandoned(folder);
         let file = Unfinished::create(folder).map_err(unnamed_cause).map_err(|source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TiffError::writing(path, source),
             _ => TiffError::Folder { path: path.to_owned(), folder: folder.to_owned(), source },
@@ -180,6 +182,7 @@ impl Named {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder)?;
+        lock(file.as_file());
         let listed = Listed::new(file.path());
         Ok(Self(file, listed))
     }
@@ -217,6 +220,32 @@ fn in_proc(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
+/// Says that the file's write is alive, until the file is closed.
+fn lock(file: &File) {
+    // Where there are no locks, nobody takes the file for abandoned either.
+    let _ = file.lock();
+}
+
+/// Removes the temporary files of killed processes: those with contents that nobody locks. (A file is locked
+/// before anything is written into it.)
+fn remove_abandoned(folder: &Path) {
+    let temporary = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(PREFIX) && name.ends_with(SUFFIX) && entry.file_type().is_ok_and(|kind| kind.is_file())
+    };
+    // Nobody has asked for it: what cannot be seen or removed stays.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(temporary) {
+        let path = entry.path();
+        if let Ok(file) = File::open(&path)
+            && file.metadata().is_ok_and(|found| found.len() > 0)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
 /// Links the file to its name, or, where that is to replace another file, to a temporary name which
 /// is then renamed: the only moment in which a kill leaves a temporary file.
 #[cfg(target_os = "linux")]
@@ -225,6 +254,7 @@ fn publish_unnamed(mut file: File, path: &Path, overwrite: bool) -> io::Result<(
     let link = |to: &Path| linkat(CWD, in_proc(&file), CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from);
     match link(path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && overwrite => {
+            lock(&file);
             let linked = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder(path), link)?;
             let _listed = Listed::new(linked.path());
             linked.persist(path).map(drop).map_err(|e| e.error)
