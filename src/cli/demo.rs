@@ -37,7 +37,7 @@ pub struct DemoArgs {
 pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let simulated = simulate(&args.scene.spec(args.method.sensor(), args.method.seed))?;
+    let simulated = simulate(&args.scene.spec(args.method.sensor(), args.method.seed()))?;
     simulated.write(&args.output, true)?;
     let file = |name: &str| args.output.join(name);
     let scene = Scene::open(&file("pan.tif"), &[file("ms.tif")], &GeometryOptions::default())?;

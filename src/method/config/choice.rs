@@ -17,11 +17,27 @@ macro_rules! choice {
             /// The names of all, in order.
             pub const NAMES: &[&str] = &[$($name),+];
 
+            /// All, in order.
+            pub const ALL: &[Self] = &[$(Self::$value),+];
+
             /// Its name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$value => $name,)+
                 }
+            }
+        }
+
+        impl $crate::method::config::setting::Value for $choice {
+            const NAMES: &'static [&'static str] = $choice::NAMES;
+
+            fn show(&self) -> String {
+                self.name().to_owned()
+            }
+
+            fn read(text: &str) -> Result<Self, String> {
+                let found = Self::ALL.iter().find(|choice| choice.name() == text);
+                found.copied().ok_or_else(|| format!("{text} is none of {}", Self::NAMES.join(", ")))
             }
         }
 

@@ -1,8 +1,6 @@
-//! What the settings are unless told otherwise: by sensor, profile, effort and size of the scene.
+//! What an effort and the size of a scene make of the defaults.
 
-use super::{
-    Adam, Base, Config, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, Sensor, Upsample, WarmUp,
-};
+use super::{Base, Config, Effort, Profile, Sensor};
 use crate::method::{Dims, MethodError};
 
 /// Epochs of [`Effort::Best`].
@@ -20,62 +18,6 @@ impl Config {
     /// [`MethodError::Bands`] if the sensor has another number of bands.
     pub fn new(sensor: Sensor, profile: Profile, bands: usize) -> Result<Self, MethodError> {
         Ok(Self::with_gains(sensor, profile, sensor.ms_gains(bands)?))
-    }
-
-    /// The method's numbers for a sensor, but for other MTF gains, one per band.
-    pub fn with_gains(sensor: Sensor, profile: Profile, ms_gains: Vec<f64>) -> Self {
-        let (paper, best) = (profile == Profile::Paper, profile == Profile::Trapan);
-        let preset = sensor.preset();
-        Self {
-            sensor,
-            profile,
-            ms_gains,
-            pan_gain: preset.pan_gain,
-            pan_auto: best,
-            upsample: match profile {
-                Profile::Trapan => Upsample::Spline,
-                Profile::Faithful => Upsample::Cubic,
-                Profile::Paper => Upsample::Interp23,
-            },
-            robust: best,
-            base: if best { Base::Auto } else { Base::None },
-            sees_ms: best,
-            reduced: if paper { Reduced::AsRun } else { Reduced::Wald },
-            crops: if best { Crops::Random } else { Crops::Ten },
-            border: if best { 2 } else { 0 },
-            bend: if best { 1e-2 } else { 0.0 },
-            withhold: best,
-            warm_up: WarmUp::Full,
-            warm_up_epochs: preset.warm_up_epochs,
-            order: Order::Alternating,
-            sampling: Sampling::AlwaysReduced,
-            keep: if best { Keep::Mean } else { Keep::Best },
-            epochs: 250,
-            prolong: best,
-            dam_epochs: 250,
-            full_probability: preset.full_probability,
-            batch: 8,
-            lr_dam: 5e-4,
-            lr_full: if best { 1e-3 } else { 5e-4 },
-            lr_reduced: match profile {
-                Profile::Trapan => 1e-3,
-                Profile::Faithful => 5e-4,
-                Profile::Paper => 1e-3,
-            },
-            lr_floor: if best { 0.02 } else { 1.0 },
-            mean_decay: 0.98,
-            sides: if best { 0 } else { 1 },
-            consistency: if best { Consistency::Auto } else { Consistency::Off },
-            lambda_spectral: if best { 0.25 } else { 1.0 },
-            lambda_spatial: 8.0,
-            adam: Adam::default(),
-            width: 32,
-            blocks: 4,
-            dam_width: 32,
-            train_size: 512,
-            train_windows: 8,
-            seed: 0,
-        }
     }
 
     /// The settings for an effort.

@@ -1,0 +1,149 @@
+//! What is asked of a run before its images are known.
+
+use super::config::{Base, Config, Consistency, Effort, Keep, Order, Profile, Sensor};
+use super::{Gain, MethodError, estimate_gains, far_above};
+use crate::classical::Method;
+use crate::scene::Scene;
+
+/// MTF gains of the bands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Gains {
+    /// The sensor's; of a sensor that nobody has named, estimated where MS is far sharper than its gains make it.
+    #[default]
+    Sensor,
+    /// Estimated from the pair, where that explains it better than the sensor's do.
+    Auto,
+    /// One per band.
+    These(Vec<f64>),
+}
+
+impl std::str::FromStr for Gains {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let gains = || text.split(',').map(|gain| gain.trim().parse()).collect::<Result<_, _>>();
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => gains().map(Self::These).map_err(|_| "must be auto, or numbers as .3,.3,.3,.25".into()),
+        }
+    }
+}
+
+/// What a user asks for; everything else follows from the images and from the method.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The sensor; without it that of a product, else generic.
+    pub sensor: Option<Sensor>,
+    /// The decisions to start from; without any, [`Profile::Trapan`].
+    pub profile: Option<Profile>,
+    /// How much time the result is worth.
+    pub effort: Option<Effort>,
+    /// Gains of the bands.
+    pub gains: Gains,
+    /// Settings by name, as text: see [`Config::settings`].
+    pub settings: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    /// The decisions to start from.
+    pub fn profile(&self) -> Profile {
+        self.profile.unwrap_or(Profile::Trapan)
+    }
+
+    /// The sensor asked for, else generic.
+    pub fn sensor(&self) -> Sensor {
+        self.sensor.unwrap_or(Sensor::Generic)
+    }
+
+    fn asks_for(&self, setting: &str) -> bool {
+        self.settings.iter().any(|(name, _)| *name == setting)
+    }
+
+    /// The settings for `bands` bands, checked. `found` is the sensor that the images come from; it counts unless another
+    /// is asked for or it has another number of bands, as an order of four of WorldView-2's eight.
+    ///
+    /// # Errors
+    /// [`MethodError::Bands`], [`MethodError::Setting`].
+    pub fn config(&self, found: Option<Sensor>, bands: usize) -> Result<Config, MethodError> {
+        let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
+        let config = match &self.gains {
+            Gains::These(gains) => Config::with_gains(sensor, self.profile(), gains.clone()),
+            _ => Config::new(sensor, self.profile(), bands)?,
+        };
+        let mut config = match self.effort.unwrap_or(Effort::Default) {
+            Effort::Default => config,
+            effort if self.profile() == Profile::Trapan => config.with_effort(effort),
+            effort => {
+                let (value, wanted) = (effort.to_string(), "default with this preset".into());
+                return Err(MethodError::Setting { name: "effort", value, wanted });
+            }
+        };
+        config.pan_auto &= !self.asks_for("pan_gain");
+        config.prolong &= !self.asks_for("epochs");
+        for (name, text) in &self.settings {
+            config.set(name, text)?;
+        }
+        config.withhold &= config.trains();
+        if config.keep == Keep::Best && config.order == Order::FullReduced && !self.asks_for("keep") {
+            config.keep = Keep::Last;
+        }
+        config.check(bands)?;
+        Ok(config)
+    }
+
+    /// The settings for a closed form by name, which has no consistency step unless it is asked for.
+    #[must_use]
+    pub fn closed_form(&self, config: Config, method: Method) -> Config {
+        let consistency = if self.asks_for("consistency") { config.consistency } else { Consistency::Off };
+        Config { consistency, ..config.untrained(Base::Form(method)) }
+    }
+
+    /// The settings with the MTF gains by the pair, if they are asked for or called for, and what was found.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn estimated(&self, config: Config, scene: &Scene<'_>) -> Result<(Config, Vec<Gain>), MethodError> {
+        let unknown = config.sensor == Sensor::Generic && config.profile == Profile::Trapan;
+        let gains = match &self.gains {
+            Gains::Auto => estimate_gains(scene, &config)?,
+            Gains::Sensor if unknown => {
+                let gains = estimate_gains(scene, &config)?;
+                if far_above(&gains) { gains } else { Vec::new() }
+            }
+            _ => Vec::new(),
+        };
+        if gains.is_empty() {
+            return Ok((config, gains));
+        }
+        Ok((Config { ms_gains: gains.iter().map(|gain| gain.used).collect(), ..config }, gains))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_counts() {
+        let with = |settings: &[(&'static str, &str)]| {
+            let settings = settings.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+            Request { settings, ..Request::default() }.config(None, 4)
+        };
+        let usual = with(&[]).expect("the method's numbers");
+        assert_eq!(usual, Config::new(Sensor::Generic, Profile::Trapan, 4).expect("4 bands"));
+        let config = with(&[("epochs", "7"), ("pan_gain", "0.2"), ("adam.beta1", "0.5")]).expect("in range");
+        assert_eq!((config.epochs, config.pan_gain, config.adam.beta1), (7, 0.2, 0.5));
+        assert!(usual.prolong && usual.pan_auto && !config.prolong && !config.pan_auto);
+        let ordered = |keep: &[_]| {
+            let settings = [&[("order", "full-reduced".to_owned())], keep].concat();
+            let request = Request { profile: Some(Profile::Faithful), settings, ..Request::default() };
+            request.config(None, 4).expect("in range").keep
+        };
+        assert_eq!(ordered(&[]), Keep::Last, "no full loss follows");
+        assert_eq!(ordered(&[("keep", "best".to_owned())]), Keep::Best);
+        for (name, text) in [("epochs", "x"), ("bend", "-1"), ("crops", "all"), ("width", "0"), ("no_such", "1")] {
+            let error = with(&[(name, text)]).expect_err("out of range");
+            assert!(error.to_string().starts_with(&format!("{name} is {text}: it must be ")), "{error}");
+        }
+    }
+}
