@@ -1,8 +1,9 @@
 //! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
-use trapan::compare::{Comparison, Contender, Contest, FullResult, Line};
+use trapan::compare::{Comparison, Contest, FullResult, Line};
 use trapan::engine::Device;
+use trapan::method::Contender;
 use trapan::quality::{Convention, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
@@ -17,7 +18,7 @@ use super::{CliError, Talk, progress, table, terminal};
 pub struct CompareArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// Methods to compare [default: all; trapan trains twice]
+    /// Methods to compare [default: all but zs-pan; those that train do it twice]
     #[arg(long, value_delimiter = ',', value_parser = contender(), value_name = "NAME,…")]
     methods: Option<Vec<Contender>>,
     /// Upsampled MS that full resolution is judged by: as the DLPan toolbox has it, half a PAN pixel
@@ -38,13 +39,12 @@ pub struct CompareArgs {
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let Matched { scene, sensor, .. } = args.input.open(talk)?;
-    let config = args.method.config_for(sensor, scene.ms().bands)?;
+    let config = args.method.request(Contender::Trapan).config(sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Convention::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
-    let faithful = args.method.faithful(&config);
     let trains = |contender: &Contender| match contender {
         Contender::Classical(_) => false,
-        Contender::Faithful => true,
+        Contender::Faithful | Contender::ZsPan => true,
         Contender::Trapan => config.trains(),
     };
     let trains = args.methods.as_ref().is_none_or(|methods| methods.iter().any(trains));
@@ -58,7 +58,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     super::fuse::describe(&scene, &scale, &config, talk);
     let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let run = None;
-    let judge = Judge { pair: &pair, scale: &scale, configs: [&config, &faithful], phase, device: &device, run, talk };
+    let judge = Judge { pair: &pair, scale: &scale, config: &config, phase, device: &device, run, talk };
     let lines = match &args.methods {
         Some(methods) => judge.compare(methods.iter().copied())?,
         None => judge.compare(judge.contenders())?,

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trapan::compare::{Contender, Contest};
+use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
-use trapan::method::{self, Checkpoints, Config, Job, Log, MethodError, Run, Timings};
+use trapan::method::{self, Checkpoints, Config, Contender, Job, Log, MethodError, Run, Timings};
 use trapan::quality::Convention;
 use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
@@ -105,12 +105,8 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let creation = args.output.creation()?;
     let Matched { mut scene, sensor, paths } = args.input.open(talk)?;
     scene.limit_memory(args.output.memory());
-    let config = args.method.config_for(sensor, scene.ms().bands)?;
-    let config = match args.contender {
-        Contender::Classical(method) => args.method.closed_form(config, method),
-        Contender::Faithful => args.method.faithful(&config),
-        Contender::Trapan => config,
-    };
+    let request = args.method.request(args.contender);
+    let config = request.config(sensor, scene.ms().bands)?;
     if config.trains() {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
@@ -140,7 +136,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     }
     describe(&scene, &scale, &config, talk);
     let read = start.elapsed();
-    let name = if config.trains() { "trapan" } else { args.contender.name() };
+    let name = args.contender.name();
     if !config.trains() {
         args.check_untrained()?;
     }
@@ -212,9 +208,9 @@ fn judge(
         return Ok(());
     }
     let phase = Convention::of_ratio(scene.ratio());
-    let faithful = args.method.faithful(config);
+
     let (pair, (run, device)) = (scene.pair()?, trained);
-    let judge = Judge { pair: &pair, scale, configs: [config, &faithful], phase, device, run: Some(run), talk };
+    let judge = Judge { pair: &pair, scale, config, phase, device, run: Some(run), talk };
     let lines = if args.compare { judge.compare(judge.contenders())? } else { judge.compare(Judge::for_gate())? };
     if args.compare {
         let table = compare::table(&lines, phase);

@@ -2,11 +2,11 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trapan::compare::{
-    Audience, Better, CLOSED_FORM, Classical, Comparison, Contender, Fuser, Learner, compare, gate as better_than,
+    Audience, Better, CLOSED_FORM, Classical, Comparison, Fuser, Learner, compare, gate as better_than,
 };
 use trapan::engine::Device;
-use trapan::method::config::Profile;
-use trapan::method::{Config, Run, Watch};
+use trapan::method::config::{Profile, Upsample};
+use trapan::method::{Config, Contender, Run, Watch};
 use trapan::quality::Convention;
 use trapan::scene::{Pair, Scale};
 
@@ -23,8 +23,8 @@ pub fn contender() -> impl TypedValueParser<Value = Contender> {
 pub struct Judge<'a> {
     pub pair: &'a Pair,
     pub scale: &'a Scale,
-    /// Of the run, and the paper's.
-    pub configs: [&'a Config; 2],
+    /// Of the run.
+    pub config: &'a Config,
     pub phase: Convention,
     pub device: &'a Device,
     /// What has been trained on the pair already.
@@ -33,10 +33,11 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// All methods; the paper's once, if the run has its settings.
+    /// All methods but ZS-Pan; the paper's once, if the run has its settings.
     pub fn contenders(&self) -> impl Iterator<Item = Contender> {
-        let own = self.configs[0].profile == Profile::Faithful;
-        Contender::all().filter(move |contender| !own || *contender != Contender::Faithful)
+        let own = self.config.profile == Profile::Faithful;
+        Contender::all()
+            .filter(move |contender| *contender != Contender::ZsPan && !(own && *contender == Contender::Faithful))
     }
 
     /// The closed-form methods and what was trained: enough for [`gate`].
@@ -47,19 +48,30 @@ impl Judge<'_> {
     /// Fuses by some methods and judges the results.
     pub fn compare(&self, contenders: impl IntoIterator<Item = Contender>) -> Result<Comparison, CliError> {
         let fusers: Vec<_> = contenders.into_iter().map(|contender| self.fuser(contender)).collect();
-        Ok(compare(self.pair, (self.scale, self.configs[0], self.phase), &fusers, &mut Heard(self.talk))?)
+        Ok(compare(self.pair, (self.scale, self.config, self.phase), &fusers, &mut Heard(self.talk))?)
+    }
+
+    /// ZS-Pan with the gains of the run; upsampled at the true phase where its interpolator does not suit the pair.
+    fn zs_pan(&self) -> Config {
+        let of_program = Config::zs_pan(self.config.sensor, self.config.ms_gains.clone());
+        let config = Config { pan_gain: self.config.pan_gain, seed: self.config.seed, ..of_program };
+        match config.check_grids(&self.pair.rows, &self.pair.columns) {
+            Ok(()) => config,
+            Err(_) => Config { upsample: Upsample::Cubic, ..config },
+        }
     }
 
     fn fuser(&self, contender: Contender) -> Box<dyn Fuser + '_> {
-        let [config, faithful] = self.configs;
-        let learner = |config, run: Option<_>| {
+        let config = self.config;
+        let learner = |config: Config, run: Option<_>| {
             let learnt = run.map(|run| (self.pair, run));
             Box::new(Learner { contender, config, scale: self.scale, device: self.device, learnt })
         };
         match contender {
             Contender::Classical(method) => Box::new(Classical { method, config }),
-            Contender::Faithful => learner(faithful, None),
-            Contender::Trapan => learner(config, self.run),
+            Contender::Faithful => learner(config.faithful(), None),
+            Contender::ZsPan => learner(self.zs_pan(), None),
+            Contender::Trapan => learner(config.clone(), self.run),
         }
     }
 }

@@ -4,9 +4,8 @@
 
 use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use trapan::classical::Method;
 use trapan::method::config::{Config, Effort, Profile, Sensor, Setting};
-use trapan::method::{Gain, Gains, Request};
+use trapan::method::{Contender, Gain, Gains, Request};
 use trapan::scene::{Pair, Scale, Scene, Survey};
 
 use super::args::named;
@@ -94,9 +93,10 @@ fn arg(setting: &'static Setting) -> Arg {
 }
 
 impl MethodArgs {
-    /// What is asked for.
-    pub fn request(&self) -> Request {
+    /// What is asked for of a way to fuse.
+    pub fn request(&self, method: Contender) -> Request {
         Request {
+            method,
             sensor: self.sensor,
             profile: self.preset,
             effort: Some(self.effort),
@@ -107,7 +107,7 @@ impl MethodArgs {
 
     /// The sensor asked for, else generic.
     pub fn sensor(&self) -> Sensor {
-        self.request().sensor()
+        self.sensor.unwrap_or(Sensor::Generic)
     }
 
     /// The seed.
@@ -121,17 +121,6 @@ impl MethodArgs {
         self.preset.get_or_insert(preset);
     }
 
-    /// The same run by the method as the paper has it.
-    pub fn faithful(&self, config: &Config) -> Config {
-        let of_paper = Config::with_gains(config.sensor, Profile::Faithful, config.ms_gains.clone());
-        Config { pan_gain: config.pan_gain, seed: config.seed, ..of_paper }
-    }
-
-    /// The settings for a closed form by name.
-    pub fn closed_form(&self, config: Config, method: Method) -> Config {
-        self.request().closed_form(config, method)
-    }
-
     /// How the values of a scene are scaled.
     pub fn scale(&self, scene: &Scene<'_>, survey: &Survey) -> Result<Scale, CliError> {
         Ok(self.unit(Scale::new(scene, survey, self.bit_depth)?))
@@ -143,12 +132,12 @@ impl MethodArgs {
     }
 
     fn unit(&self, scale: Scale) -> Scale {
-        if self.request().profile() == Profile::Paper { scale.by_depth() } else { scale }
+        if self.preset == Some(Profile::Paper) { scale.by_depth() } else { scale }
     }
 
     /// The settings with the MTF gains estimated from the scene, if asked for.
     pub fn estimated(&self, config: Config, scene: &Scene<'_>, talk: Talk) -> Result<Config, CliError> {
-        let (config, gains) = self.request().estimated(config, scene)?;
+        let (config, gains) = self.request(Contender::Trapan).estimated(config, scene)?;
         if gains.is_empty() {
             return Ok(config);
         }
@@ -176,7 +165,7 @@ impl MethodArgs {
 
     /// [`config`](Self::config) with the sensor that the images come from: see [`Request::config`].
     pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
-        Ok(self.request().config(found, bands)?)
+        Ok(self.request(Contender::Trapan).config(found, bands)?)
     }
 }
 
@@ -191,7 +180,8 @@ mod tests {
             let matches = MethodArgs::augment_args(Command::new("trapan")).get_matches_from(given);
             let args = MethodArgs::from_arg_matches(&matches).expect("flags");
             let bands = if args.sensor().ms_gains(4).is_ok() { 4 } else { 8 };
-            let wanted = Config::new(args.sensor(), args.request().profile(), bands).expect("its bands");
+            let wanted =
+                Config::new(args.sensor(), args.request(Contender::Trapan).profile(), bands).expect("its bands");
             assert_eq!(args.config(bands).expect("a preset"), wanted, "{given:?}");
         }
     }

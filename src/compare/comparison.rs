@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::fuser::{Contender, Fuser};
+use super::fuser::Fuser;
 use super::{CompareError, Contest, FullMaps, FullResult};
-use crate::method::{Config, Watch};
+use crate::method::{Config, Contender, Watch};
 use crate::quality::{Convention, FullScores, ReducedScores, Thumbnail};
 use crate::scene::{Pair, Scale};
 

@@ -2,46 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::classical::Method;
 use crate::engine::{Device, Options};
 use crate::method::apply::{Application, Rows, apply};
-use crate::method::{self, Config, MethodError, Run, Watch};
+use crate::method::{self, Config, Contender, MethodError, Run, Watch};
 use crate::scene::{Pair, Scale, Scene};
-
-/// The name of a way to fuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contender {
-    /// Without training.
-    Classical(Method),
-    /// TRA-PAN as the paper has it.
-    Faithful,
-    /// The settings of the run: TRA-PAN from a closed form on, unless they say otherwise.
-    Trapan,
-}
-
-impl Serialize for Contender {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl Contender {
-    /// The classical methods, then TRA-PAN.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Method::ALL.into_iter().map(Self::Classical).chain([Self::Faithful, Self::Trapan])
-    }
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Classical(method) => method.name(),
-            Self::Faithful => "faithful",
-            Self::Trapan => "trapan",
-        }
-    }
-}
 
 /// A way to fuse a pair.
 pub trait Fuser {
@@ -83,7 +48,7 @@ pub struct Learner<'a> {
     /// As the run has it, or as the paper does.
     pub contender: Contender,
     /// Settings.
-    pub config: &'a Config,
+    pub config: Config,
     /// The unit of the pair's values.
     pub scale: &'a Scale,
     /// Where to train.
@@ -106,7 +71,7 @@ impl Fuser for Learner<'_> {
     fn fuse(&self, pair: &Pair, watch: &mut dyn Watch) -> Result<Vec<f32>, MethodError> {
         let (device, options) = (self.device, Options::default());
         let Some(model) = self.run(pair).and_then(|run| run.model.as_ref()) else {
-            return Ok(method::fuse(pair, self.scale, self.config, device, options, watch)?.0.hrms);
+            return Ok(method::fuse(pair, self.scale, &self.config, device, options, watch)?.0.hrms);
         };
         watch.model(model)?;
         let scene = Scene::of(pair);

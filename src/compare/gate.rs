@@ -1,7 +1,8 @@
 //! Whether a training was worth it.
 
-use super::{Comparison, Contender, Line};
+use super::{Comparison, Line};
 use crate::classical::Method;
+use crate::method::Contender;
 
 /// Closed-form methods that a trained result must not fall behind.
 pub const CLOSED_FORM: [Method; 5] =

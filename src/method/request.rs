@@ -1,8 +1,7 @@
 //! What is asked of a run before its images are known.
 
 use super::config::{Base, Config, Consistency, Effort, Keep, Order, Profile, Sensor};
-use super::{Gain, MethodError, estimate_gains, far_above};
-use crate::classical::Method;
+use super::{Contender, Gain, MethodError, estimate_gains, far_above};
 use crate::scene::Scene;
 
 /// MTF gains of the bands.
@@ -36,6 +35,8 @@ pub struct Request {
     pub sensor: Option<Sensor>,
     /// The decisions to start from; without any, [`Profile::Trapan`].
     pub profile: Option<Profile>,
+    /// How to fuse.
+    pub method: Contender,
     /// How much time the result is worth.
     pub effort: Option<Effort>,
     /// Gains of the bands.
@@ -47,12 +48,11 @@ pub struct Request {
 impl Request {
     /// The decisions to start from.
     pub fn profile(&self) -> Profile {
-        self.profile.unwrap_or(Profile::Trapan)
-    }
-
-    /// The sensor asked for, else generic.
-    pub fn sensor(&self) -> Sensor {
-        self.sensor.unwrap_or(Sensor::Generic)
+        match self.method {
+            Contender::Faithful => Profile::Faithful,
+            Contender::ZsPan => Profile::Paper,
+            Contender::Classical(_) | Contender::Trapan => self.profile.unwrap_or(Profile::Trapan),
+        }
     }
 
     fn asks_for(&self, setting: &str) -> bool {
@@ -66,9 +66,13 @@ impl Request {
     /// [`MethodError::Bands`], [`MethodError::Setting`].
     pub fn config(&self, found: Option<Sensor>, bands: usize) -> Result<Config, MethodError> {
         let sensor = self.sensor.or(found.filter(|sensor| sensor.ms_gains(bands).is_ok())).unwrap_or(Sensor::Generic);
-        let config = match &self.gains {
-            Gains::These(gains) => Config::with_gains(sensor, self.profile(), gains.clone()),
-            _ => Config::new(sensor, self.profile(), bands)?,
+        let gains = match &self.gains {
+            Gains::These(gains) => gains.clone(),
+            _ => sensor.ms_gains(bands)?,
+        };
+        let config = match self.method {
+            Contender::ZsPan => Config::zs_pan(sensor, gains),
+            _ => Config::with_gains(sensor, self.profile(), gains),
         };
         let mut config = match self.effort.unwrap_or(Effort::Default) {
             Effort::Default => config,
@@ -88,14 +92,10 @@ impl Request {
             config.keep = Keep::Last;
         }
         config.check(bands)?;
-        Ok(config)
-    }
-
-    /// The settings for a closed form by name, which has no consistency step unless it is asked for.
-    #[must_use]
-    pub fn closed_form(&self, config: Config, method: Method) -> Config {
+        let Contender::Classical(form) = self.method else { return Ok(config) };
+        // By name it has no consistency step unless that is asked for.
         let consistency = if self.asks_for("consistency") { config.consistency } else { Consistency::Off };
-        Config { consistency, ..config.untrained(Base::Form(method)) }
+        Ok(Config { consistency, ..config.untrained(Base::Form(form)) })
     }
 
     /// The settings with the MTF gains by the pair, if they are asked for or called for, and what was found.

@@ -3,7 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::config::{Config, Order, Sampling, WarmUp};
+use super::config::{Config, Order, Paradigm, Sampling, WarmUp};
+use super::crops::CROPS;
 
 /// Independent random streams of one seed: an option that draws more from one does
 /// not shift the others.
@@ -76,6 +77,31 @@ impl Rounds {
     }
 }
 
+/// The crops of the reduced steps, of [`CROPS`].
+pub struct Picks {
+    rng: ChaCha8Rng,
+    batch: usize,
+    /// What is left of an epoch that goes once over the crops.
+    left: Option<Vec<usize>>,
+}
+
+impl Picks {
+    /// By turns every step draws anew; otherwise an epoch goes over the crops in an order of its own.
+    pub fn new(config: &Config) -> Self {
+        let left = (config.paradigm != Paradigm::Alternating).then(Vec::new);
+        Self { rng: rng(config.seed, Randomness::Picks), batch: config.batch, left }
+    }
+
+    /// Crops of the next step.
+    pub fn draw(&mut self) -> Vec<usize> {
+        let Some(left) = &mut self.left else { return draw(&mut self.rng, CROPS, self.batch) };
+        if left.len() < self.batch {
+            *left = draw(&mut self.rng, CROPS, CROPS);
+        }
+        left.drain(..self.batch).collect()
+    }
+}
+
 /// Branch of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Branch {
@@ -94,9 +120,32 @@ pub struct Planned {
     pub branch: Branch,
 }
 
-/// All steps of the alternating stage, in the order they run (Algorithm 1 and the
-/// variants of Tables 2 to 4). A coin is drawn in every epoch, warm-up included.
+/// All steps of the fusion network, in the order they run: Algorithm 1, the variants of Tables 2 to 4, or another of the
+/// paradigms of Fig. 2.
 pub fn plan(config: &Config) -> Vec<Planned> {
+    if config.paradigm == Paradigm::Serial && config.full_epochs > 0 {
+        return in_stages(config);
+    }
+    let mut steps = drawn(config);
+    match config.paradigm {
+        Paradigm::Alternating => {}
+        Paradigm::Full => steps.retain(|s| s.branch == Branch::Full),
+        Paradigm::Reduced => steps.retain(|s| s.branch == Branch::Reduced),
+        Paradigm::Serial => steps.sort_by_key(|s| s.branch == Branch::Full),
+    }
+    steps
+}
+
+/// Epochs of reduced steps, each once over the crops but for what does not fill a step, then epochs of one full step.
+fn in_stages(config: &Config) -> Vec<Planned> {
+    let reduced = config.epochs - config.full_epochs;
+    let step = |branch| move |epoch| Planned { epoch, branch };
+    let once_over = |epoch| std::iter::repeat_n(step(Branch::Reduced)(epoch), CROPS / config.batch);
+    (1..=reduced).flat_map(once_over).chain((reduced + 1..=config.epochs).map(step(Branch::Full))).collect()
+}
+
+/// The steps that chance draws, and in the order of Table 3. A coin is drawn in every epoch, warm-up included.
+fn drawn(config: &Config) -> Vec<Planned> {
     let mut coin = rng(config.seed, Randomness::Coin);
     let mut steps = Vec::new();
     for epoch in 1..=config.epochs {
@@ -119,4 +168,39 @@ pub fn plan(config: &Config) -> Vec<Planned> {
         Order::ReducedFull => steps.sort_by_key(|s| s.branch == Branch::Full),
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::config::{Profile, Sensor};
+
+    #[test]
+    fn paradigms_take_the_same_steps() {
+        let with = |paradigm| {
+            let faithful = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
+            plan(&Config { paradigm, seed: 3, ..faithful })
+        };
+        let of = |steps: &[Planned], branch| steps.iter().copied().filter(|s| s.branch == branch).collect::<Vec<_>>();
+        let both = with(Paradigm::Alternating);
+        let [reduced, full] = [Branch::Reduced, Branch::Full].map(|branch| of(&both, branch));
+        assert!(full.len() > 150 && reduced.len() == 245, "{} {}", full.len(), reduced.len());
+        assert_eq!(with(Paradigm::Full), full);
+        assert_eq!(with(Paradigm::Reduced), reduced);
+        assert_eq!(with(Paradigm::Serial), [reduced, full].concat());
+    }
+
+    #[test]
+    fn zs_pan_has_as_many_steps_as_its_programs() {
+        let count = |config: &Config| {
+            let steps = plan(config);
+            let full = steps.iter().filter(|s| s.branch == Branch::Full).count();
+            assert!(steps.is_sorted_by_key(|s| s.epoch) && steps.is_sorted_by_key(|s| s.branch == Branch::Full));
+            [steps.len() - full, full]
+        };
+        let published = Config::zs_pan(Sensor::Wv3, vec![0.3; 8]);
+        assert_eq!(count(&published), [80, 50]);
+        let first = Config { epochs: 200, batch: 1, lr_reduced: 5e-4, ..published };
+        assert_eq!(count(&first), [1500, 50]);
+    }
 }

@@ -158,12 +158,13 @@ def losses_of(start, steps, part):
 
 
 def steps_case(h, w, c, ratio, ms_gains, pan_gain):
-    """Ten steps of each phase, each from the formula weights, and one run that alternates."""
+    """Ten steps of each phase, each from the formula weights, and of two paradigms: one after the other, and by turns."""
     _, ms = pair(h, w, c, ratio)
     crops = method.ten_crops(*ms.shape[2:])
     batches = [[crops[k] for k in batch] for batch in BATCHES]
     runs = {"dam": [("dam", (crop,)) for crop in DAM_CROPS], "reduced": [("reduced", (batch,)) for batch in batches],
-            "full": [("full", ())] * 10, "alternating": [x for b in batches[:5] for x in (("full", ()), ("reduced", (b,)))]}
+            "full": [("full", ())] * 10, "serial": [("reduced", (b,)) for b in batches[:5]] + [("full", ())] * 5,
+            "alternating": [x for b in batches[:5] for x in (("full", ()), ("reduced", (b,)))]}
     out = {}
     for name, steps in runs.items():
         def start(dtype):

@@ -124,10 +124,11 @@ impl Case {
         // The default preset takes batch i in step i, one step in each epoch.
         let alternate = |i: usize| if self.golden.get("turns").is_some() { i } else { i / 2 };
         type Run<'r> = (&'r str, &'r dyn Fn(&mut Session<'_>, usize) -> Vec<f64>);
-        let runs: [Run<'_>; 4] = [
+        let runs: [Run<'_>; 5] = [
             ("dam", &|s, i| s.dam(sizes(&self.golden["dam_crops"])[i])),
             ("reduced", &|s, i| reduced(s, i, i)),
             ("full", &|s, i| s.full(self.side(i))),
+            ("serial", &|s, i| if i < 5 { reduced(s, i, i) } else { s.full(self.side(i)) }),
             ("alternating", &|s, i| if i % 2 == 0 { s.full(self.side(i)) } else { reduced(s, alternate(i), i) }),
         ];
         for (name, step) in runs.into_iter().filter(|(name, _)| self.golden.get(name).is_some()) {
@@ -325,6 +326,45 @@ fn short(profile: Profile, load: impl Fn(&Plans) -> Box<dyn Engine>) -> (Vec<f32
     let mut engine = load(&plans);
     let outcome = train(engine.as_mut(), lesson(&plans, &config, &[sample]), &mut |_| ControlFlow::Continue(()));
     (engine.read(plans.fusion.whole).expect("weights"), outcome.expect("trains").steps)
+}
+
+/// The steps of a training on a small pair, and the weights after them.
+fn staged(config: Config) -> (Vec<f32>, Vec<StepRecord>) {
+    let dims = Dims::aligned(16, 12, 4, 4);
+    let plans = Plans::build(dims, &config, false).expect("checks pass");
+    let (pan, ms) = pair(64, 48, 4, 4);
+    let samples = sample(&single(&pan), &single(&ms));
+    let mut engine = on_cpu(2)(&plans);
+    let log = train(engine.as_mut(), lesson(&plans, &config, &samples), &mut |_| ControlFlow::Continue(()));
+    (engine.read(plans.fusion.whole).expect("weights"), log.expect("trains").steps)
+}
+
+#[test]
+fn zs_pan_goes_over_the_crops_and_then_on_from_the_best() {
+    let zs_pan = Config::zs_pan(Sensor::Qb, vec![0.34, 0.32, 0.30, 0.22]);
+    // So fast that the losses go up again: the best epoch is not the last.
+    let config = Config { epochs: 8, full_epochs: 2, dam_epochs: 1, batch: 3, lr_reduced: 0.02, ..zs_pan };
+    let (weights, steps) = staged(Config { lr_full: f64::MIN_POSITIVE, ..config.clone() });
+    let mut means = Vec::new();
+    for epoch in 1..=6 {
+        let of_epoch = steps.iter().filter_map(|step| match step {
+            StepRecord::Reduced { epoch: of, crops, loss, .. } if *of == epoch => Some((crops.clone(), *loss)),
+            _ => None,
+        });
+        let (crops, losses): (Vec<_>, Vec<f32>) = of_epoch.unzip();
+        let mut crops = crops.concat();
+        crops.sort_unstable();
+        crops.dedup();
+        assert_eq!((losses.len(), crops.len()), (3, 9), "epoch {epoch}: no crop twice");
+        means.push(losses.iter().sum::<f32>());
+    }
+    let full = steps.iter().rev().take_while(|step| matches!(step, StepRecord::Full { .. })).count();
+    assert_eq!((full, steps.len()), (2, 10 + 18 + 2));
+    let best = means.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).expect("epochs").0 + 1;
+    assert!(best < 6, "the test shows something: {means:?}");
+    // Full steps at no rate keep what they start from: what the reduced steps end with if the best epoch is the last.
+    let until = Config { epochs: best as u32 + 1, full_epochs: 1, lr_full: f64::MIN_POSITIVE, ..config };
+    assert!(weights == staged(until).0, "the second stage starts from epoch {best}");
 }
 
 fn on_cpu(threads: usize) -> impl Fn(&Plans) -> Box<dyn Engine> {

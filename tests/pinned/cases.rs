@@ -139,6 +139,15 @@ pub const CASES: &[(&str, &[&str])] = &[
             "fuse @gaps -o h.tif --method mtf-glp-hpm-r --consistency 0.1",
         ],
     ),
+    (
+        "method-zs-pan",
+        &[
+            "fuse @a -o f.tif +cpu --method zs-pan --epochs 6 --full-epochs 2 --dam-epochs 1 --batch 3 --trace t --report r.json",
+            "fuse @a -o g.tif +short --preset faithful --paradigm serial",
+            "fuse @a -o h.tif +short --paradigm reduced --save-model h.safetensors",
+            "fuse @a -o i.tif +short --preset faithful --paradigm full",
+        ],
+    ),
     ("method-faithful", &["fuse @small -o f.tif +short --method faithful --dump-plan"]),
     // Kinds of pairs.
     ("pair-u8", &["fuse @u8 -o f.tif +short --keep last --report r.json"]),

@@ -33,6 +33,10 @@ impl Config {
         if !self.trains() && self.base == Base::None {
             return refused("epochs", "0".to_owned(), "at least 1".to_owned());
         }
+        if self.full_epochs > self.epochs {
+            let wanted = format!("at most all {} epochs", self.epochs);
+            return refused("full_epochs", self.full_epochs.to_string(), wanted);
+        }
         match Self::settings().find(|setting| !(setting.range.0)(self)) {
             Some(setting) => refused(setting.name, setting.value(self), setting.range.1.to_owned()),
             None => Ok(()),

@@ -100,6 +100,18 @@ choice! {
         Random = "random",
     }
 
+    /// What the fusion network learns from, and when (Fig. 2 of the paper).
+    pub enum Paradigm {
+        /// Full and reduced steps by turns, as order and sampling have them.
+        Alternating = "alternating",
+        /// The full steps alone that alternation would draw.
+        Full = "full",
+        /// The reduced steps alone that alternation would draw.
+        Reduced = "reduced",
+        /// Reduced steps, then full ones from the best weights of those on.
+        Serial = "serial",
+    }
+
     /// Where a reduced step looks.
     pub enum Crops {
         /// At some of ten fixed crops, upright.
@@ -126,6 +138,12 @@ choice! {
         Last = "last",
         /// The exponential mean over epochs, of the epoch that is best on withheld ground.
         Mean = "mean",
+    }
+}
+
+impl Default for Paradigm {
+    fn default() -> Self {
+        Self::Alternating
     }
 }
 

@@ -16,10 +16,10 @@ pub use crate::kernels::adam::Adam;
 
 use crate::kernels::turn::TURNS;
 use crate::net::FusionShape;
-pub use choice::{Base, Consistency, Crops, Effort, Keep, Order, Profile, Reduced, Sampling, WarmUp};
+pub use choice::{Base, Consistency, Crops, Effort, Keep, Order, Paradigm, Profile, Reduced, Sampling, WarmUp};
 pub use sensor::Sensor;
 pub use setting::Setting;
-use setting::{Range, Value, all, by_profile, by_sensor, settings, trapan_only};
+use setting::{Range, Value, all, by_profile, by_sensor, is_usual, settings, trapan_only};
 
 const ABOVE_0: Range<f64> = (|x| *x > 0.0 && x.is_finite(), "above 0");
 const NOT_BELOW_0: Range<f64> = (|x| *x >= 0.0 && x.is_finite(), "0 or more");
@@ -76,6 +76,14 @@ settings! {
         order: Order { "NAME" } = all(Order::Alternating);
         /// Which branch chance decides on.
         sampling: Sampling { "NAME" } = all(Sampling::AlwaysReduced);
+        /// What the fusion network learns from: full and reduced steps by turns, the full ones or the reduced ones alone
+        /// that alternation would draw, or first the reduced and then, from the best weights of those on, the full.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        paradigm: Paradigm { "NAME" } = all(Paradigm::Alternating);
+        /// With the serial paradigm, so many of the epochs, the last, are a full step each, and in the others reduced
+        /// steps go once over the crops; 0: the steps that alternation would draw.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        full_epochs: u32 { "N" } = all(0);
         /// Weights that make the result: of the lowest full loss, the last, or the mean over epochs as far as
         /// withheld ground finds it best. The last instead of the lowest full loss with all full steps first, since no
         /// full loss follows the reduced steps.
@@ -142,6 +150,11 @@ impl Config {
     /// Whether there is a network to train.
     pub fn trains(&self) -> bool {
         self.epochs > 0
+    }
+
+    /// Whether reduced losses decide which weights are kept.
+    pub(crate) fn keeps_reduced(&self) -> bool {
+        self.keep == Keep::Best && matches!(self.paradigm, Paradigm::Reduced | Paradigm::Serial)
     }
 
     /// Sizes of the fusion network.

@@ -1,6 +1,6 @@
 //! What an effort and the size of a scene make of the defaults.
 
-use super::{Base, Config, Effort, Profile, Sensor};
+use super::{Base, Config, Effort, Paradigm, Profile, Sensor, WarmUp};
 use crate::method::{Dims, MethodError};
 
 /// Epochs of [`Effort::Best`].
@@ -18,6 +18,19 @@ impl Config {
     /// [`MethodError::Bands`] if the sensor has another number of bands.
     pub fn new(sensor: Sensor, profile: Profile, bands: usize) -> Result<Self, MethodError> {
         Ok(Self::with_gains(sensor, profile, sensor.ms_gains(bands)?))
+    }
+
+    /// ZS-Pan as its published program runs it: the same networks and losses, one stage after the other.
+    pub fn zs_pan(sensor: Sensor, ms_gains: Vec<f64>) -> Self {
+        let (paradigm, warm_up) = (Paradigm::Serial, WarmUp::None);
+        Self { paradigm, warm_up, epochs: 130, full_epochs: 50, ..Self::with_gains(sensor, Profile::Paper, ms_gains) }
+    }
+
+    /// The method as the paper has it, with the sensor, the gains and the seed of these settings.
+    #[must_use]
+    pub fn faithful(&self) -> Self {
+        let of_paper = Self::with_gains(self.sensor, Profile::Faithful, self.ms_gains.clone());
+        Self { pan_gain: self.pan_gain, seed: self.seed, ..of_paper }
     }
 
     /// The settings for an effort.

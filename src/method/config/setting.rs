@@ -166,6 +166,11 @@ fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|_| format!("{} is not one of its values", text.trim_matches('"')))
 }
 
+/// Whether a value is the one that files older than its setting mean.
+pub(super) fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// The same whatever the sensor and the profile.
 pub(super) fn all<T: Clone>(value: T) -> impl Fn(Sensor, Profile) -> T {
     move |_, _| value.clone()
@@ -227,13 +232,13 @@ macro_rules! settings {
     (
         $(#[$about:meta])*
         pub struct Config { $($(#[$first_doc:meta])* $first:ident: $first_type:ty,)+ }
-        table { $($(#[doc = $doc:literal])+ $name:ident: $type:ty { $($what:tt)+ } = $default:expr;)+ }
+        table { $($(#[doc = $doc:literal])+ $(#[serde($($record:tt)+)])? $name:ident: $type:ty { $($what:tt)+ } = $default:expr;)+ }
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct Config {
             $($(#[$first_doc])* pub $first: $first_type,)+
-            $($(#[doc = $doc])+ pub $name: $type,)+
+            $($(#[doc = $doc])+ $(#[serde($($record)+)])? pub $name: $type,)+
         }
 
         impl Config {

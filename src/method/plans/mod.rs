@@ -80,7 +80,7 @@ pub struct Plans {
     pub prepare_dam: Range<usize>,
     /// One step of the degradation network on one crop; watches its loss and the weights after it.
     pub dam_step: PlanId,
-    /// One reduced step; watches its loss.
+    /// One reduced step; watches its loss, and the weights after it where these may be kept.
     pub reduced_step: PlanId,
     /// One full step; watches the spectral and the spatial loss, and the weights after it.
     pub full_step: PlanId,
@@ -308,7 +308,7 @@ impl Plans {
         sides.backward(&mut p, &acts, dy);
         moments.update(&mut p, config, fusion.whole, sides.grads.whole);
         p.watch(value);
-        if judged.is_some() {
+        if judged.is_some() || config.keeps_reduced() {
             p.watch(fusion.whole);
         }
         let reduced_step = p.finish();

@@ -15,7 +15,7 @@ pub use record::{Phase, Progress, StepRecord};
 use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
-use super::schedule::{self, Branch, Randomness, Rounds};
+use super::schedule::{self, Branch, Picks, Randomness, Rounds};
 use super::windows::Place;
 use super::{Dims, Example, MethodError, Plans};
 use crate::engine::Engine;
@@ -121,6 +121,7 @@ pub fn train(
         looked: Instant::now(),
         stop: false,
         dam_losses: Vec::new(),
+        reduced_losses: Vec::new(),
         reduced: None,
         full: None,
         mean: Vec::new(),
@@ -136,7 +137,7 @@ pub fn train(
     let fusion_time = start.elapsed() - dam_time;
     let (dam_epoch, dam_loss) = kept_dam.map_or((config.dam_epochs, f64::NAN), |k| (k.epoch, k.loss));
     let best_full = kept.as_ref().map(|k| k.loss);
-    let best_full = best_full.filter(|_| config.keep == Keep::Best).or(full);
+    let best_full = best_full.filter(|_| config.keep == Keep::Best && full.is_some()).or(full);
     let epoch = kept.filter(|_| config.keep != Keep::Last).map_or(config.epochs, |k| k.epoch);
     let initial = (fusion, dam);
     let Position { steps, judgement, .. } = done;
@@ -208,6 +209,8 @@ struct Trainer<'a> {
     stop: bool,
     /// Losses of the degradation network's current epoch.
     dam_losses: Vec<f32>,
+    /// Losses of reduced steps of the current epoch.
+    reduced_losses: Vec<f32>,
     /// Latest losses of the alternating stage.
     reduced: Option<f64>,
     full: Option<f64>,
@@ -263,8 +266,9 @@ impl Trainer<'_> {
     /// Trains the fusion network; leaves the kept weights on the engine.
     fn fusion(&mut self) -> Result<(), MethodError> {
         let plan = schedule::plan(self.config);
-        let [mut picks, mut places, mut turns] = [Randomness::Picks, Randomness::Places, Randomness::Turns]
-            .map(|stream| schedule::rng(self.config.seed, stream));
+        let mut picks = Picks::new(self.config);
+        let [mut places, mut turns] =
+            [Randomness::Places, Randomness::Turns].map(|stream| schedule::rng(self.config.seed, stream));
         let random = self.config.crops == Crops::Random;
         let [_, h, w, _] = self.plans.ms.shape().0;
         let mut rounds = Rounds::new(self.config.seed, Randomness::Samples, self.samples.len());
@@ -294,8 +298,7 @@ impl Trainer<'_> {
                     let crops: Vec<Crop> = if random {
                         random_crops(&mut places, h, w, self.config.batch)
                     } else {
-                        let picked = schedule::draw(&mut picks, CROPS, self.config.batch);
-                        picked.into_iter().map(|crop| self.crops[crop]).collect()
+                        picks.draw().into_iter().map(|crop| self.crops[crop]).collect()
                     };
                     let shown = crops.iter().map(|[row, column, flip, _]| [*row, *column, *flip]).collect();
                     let record = StepRecord::Reduced { epoch, sample, crops: shown, turn, loss: 0.0 };
@@ -310,6 +313,10 @@ impl Trainer<'_> {
             if i < self.before.planned {
                 continue;
             }
+            let starts_full = planned.branch == Branch::Full && i > 0 && plan[i - 1].branch == Branch::Reduced;
+            if starts_full && self.config.keeps_reduced() {
+                self.go_on_from_best()?;
+            }
             self.show(sample, true)?;
             let (plan_id, lr, t) = match planned.branch {
                 Branch::Reduced => (self.plans.reduced_step, self.config.lr_reduced, reduced_steps),
@@ -322,7 +329,10 @@ impl Trainer<'_> {
             if self.plans.judged.is_some() && (i + 1 == plan.len() || ends_epoch && epoch.is_multiple_of(JUDGED)) {
                 self.judge(epoch)?;
             }
-            self.pause()?;
+            // Losses of part of an epoch are in no checkpoint.
+            if ends_epoch {
+                self.pause()?;
+            }
         }
         self.look()?;
         self.pause()?;
@@ -332,5 +342,17 @@ impl Trainer<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Between the stages of a serial training: the best weights of the first are where the second starts, which keeps the
+    /// best of its own.
+    fn go_on_from_best(&mut self) -> Result<(), MethodError> {
+        self.look()?;
+        if let Some(kept) = self.kept[FUSION].take() {
+            self.engine.write(self.plans.fusion.whole, &kept.weights)?;
+        }
+        self.done.kept[FUSION] = None;
+        self.done.recent.clear();
+        Ok(())
     }
 }

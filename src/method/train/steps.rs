@@ -69,7 +69,9 @@ impl Trainer<'_> {
             let weights = match phase {
                 Phase::Dam => take(self.plans.dam.whole.shape().len()),
                 Phase::Full => take(self.plans.fusion.whole.shape().len()),
-                Phase::Reduced if self.plans.judged.is_some() => take(self.plans.fusion.whole.shape().len()),
+                Phase::Reduced if self.plans.judged.is_some() || self.config.keeps_reduced() => {
+                    take(self.plans.fusion.whole.shape().len())
+                }
                 Phase::Reduced => &[],
             };
             if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
@@ -89,14 +91,22 @@ impl Trainer<'_> {
                 *loss = losses[0];
                 self.dam_losses.push(losses[0]);
                 if self.dam_losses.len() == CROPS {
-                    let mean = self.dam_losses.drain(..).map(f64::from).sum::<f64>() / CROPS as f64;
+                    let mean = mean(&self.dam_losses);
+                    self.dam_losses.clear();
                     self.keep(DAM, *epoch, mean, weights);
                     progress.dam = Some(mean);
                 }
             }
-            StepRecord::Reduced { loss, .. } => {
+            StepRecord::Reduced { epoch, loss, .. } => {
                 *loss = losses[0];
                 self.reduced = Some(f64::from(losses[0]));
+                if self.config.keeps_reduced() {
+                    self.reduced_losses.push(losses[0]);
+                    if ends_epoch {
+                        let mean = mean(&std::mem::take(&mut self.reduced_losses));
+                        self.keep(FUSION, *epoch, mean, weights);
+                    }
+                }
             }
             StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
                 [*spectral, *spatial] = [losses[0], losses[1]];
@@ -136,4 +146,8 @@ impl Trainer<'_> {
             self.done.kept[network] = Some((epoch, mean));
         }
     }
+}
+
+fn mean(losses: &[f32]) -> f64 {
+    losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / losses.len() as f64
 }
