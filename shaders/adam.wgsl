@@ -1,4 +1,4 @@
-// Adam, one thread per parameter. Bias corrections come from the host in f64, as `step`.
+// Adam, one thread per parameter; those before `first` stay. Bias corrections come from the host in f64, as `step`.
 
 struct Params {
     len: u32,
@@ -6,7 +6,8 @@ struct Params {
     one_minus_beta1: f32,
     beta2: f32,
     one_minus_beta2: f32,
-    @size(12) eps: f32,
+    eps: f32,
+    @size(8) first: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> w: array<f32>;
@@ -22,12 +23,12 @@ fn adam(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = group_index(group, groups) * 64u + local;
-    if i >= params.len {
+    if i < params.first || i >= params.len {
         return;
     }
-    let first = params.beta1 * m[i] + params.one_minus_beta1 * g[i];
-    let second = params.beta2 * v[i] + params.one_minus_beta2 * g[i] * g[i];
-    m[i] = first;
-    v[i] = second;
-    w[i] -= step.rate * first / (sqrt(second) * step.rescale + params.eps);
+    let mean = params.beta1 * m[i] + params.one_minus_beta1 * g[i];
+    let square = params.beta2 * v[i] + params.one_minus_beta2 * g[i] * g[i];
+    m[i] = mean;
+    v[i] = square;
+    w[i] -= step.rate * mean / (sqrt(square) * step.rescale + params.eps);
 }

@@ -79,6 +79,26 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// A line of a file of JSON lines.
+    #[error("{path}: line {line} is no {wanted}: {reason}; {fix}", path = .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What it should be.
+        wanted: &'static str,
+        /// Why it is not.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// Nothing to train on.
+    #[error("{path}: no pairs in it; give a folder with subfolders of pan.tif and ms.tif, or a file with a pair in each line", path = .path.display())]
+    NoPairs {
+        /// Folder or list.
+        path: PathBuf,
+    },
     /// The text cannot be printed.
     #[error("stdout: cannot be written: {source}; files are not concerned")]
     Stdout {
@@ -134,6 +154,7 @@ impl CliError {
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => of_kind(e.kind()),
             Self::Report(_) | Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
+            Self::Line { .. } | Self::NoPairs { .. } => 3,
             Self::Selftest { .. } => 1,
         }
     }
@@ -160,7 +181,7 @@ fn quality(error: &QualityError) -> u8 {
 
 fn method(error: &MethodError) -> u8 {
     match error {
-        MethodError::Bands { .. } | MethodError::Misfit { .. } => 4,
+        MethodError::Bands { .. } | MethodError::Misfit { .. } | MethodError::Unlike { .. } => 4,
         MethodError::Classical(ClassicalError::Size { .. } | ClassicalError::Grids { .. }) => 4,
         MethodError::Classical(_) => 3,
         MethodError::Diverged { .. } => 7,

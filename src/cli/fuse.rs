@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
-use trapan::method::{self, Checkpoints, Config, Contender, Job, Log, MethodError, Run, Timings};
+use trapan::method::{self, Checkpoints, Config, Contender, Job, Log, MethodError, Prior, Run, Timings};
 use trapan::quality::Convention;
 use trapan::report::Report;
 use trapan::scene::{Scale, Scene, Survey};
@@ -52,6 +52,9 @@ pub struct FuseArgs {
     /// ends with the same bytes
     #[arg(long)]
     resume: bool,
+    /// Start from a network that `trapan train` wrote, or `--save-model`, instead of from random weights
+    #[arg(long, value_name = "FILE.safetensors")]
+    init: Option<PathBuf>,
     /// Write the trained networks, for `trapan infer`
     #[arg(long, value_name = "FILE.safetensors")]
     save_model: Option<PathBuf>,
@@ -75,12 +78,12 @@ pub struct FuseArgs {
 impl FuseArgs {
     /// Refuses what is of a training where there is none.
     fn check_untrained(&self) -> Result<(), CliError> {
-        let trains = [self.compare, self.quality_gate, self.resume, self.profile];
+        let trains = [self.compare, self.quality_gate, self.resume, self.profile, self.init.is_some()];
         if !trains.contains(&true) && self.save_model.is_none() && self.trace.is_none() {
             return Ok(());
         }
         let wanted =
-            "trapan, with training, for --compare, --quality-gate, --resume, --profile, --save-model and --trace"
+            "trapan, with training, for --compare, --quality-gate, --resume, --profile, --init, --save-model and --trace"
                 .to_owned();
         let (name, value) = match self.contender {
             Contender::Classical(method) => ("method", method.to_string()),
@@ -103,12 +106,17 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let Matched { mut scene, sensor, paths } = args.input.open(talk)?;
+    let prior = args.init.as_deref().map(Prior::load).transpose()?;
+    let Matched { mut scene, sensor, mut paths } = args.input.open(talk)?;
+    paths.extend(args.init.clone());
     scene.limit_memory(args.output.memory());
     let request = args.method.request(args.contender);
     let config = request.config(sensor, scene.ms().bands)?;
     if config.trains() {
         config.check_grids(&scene.rows, &scene.columns)?;
+    }
+    if let Some(prior) = &prior {
+        prior.check(&config, scene.ms().bands, scene.ratio())?;
     }
     tiff::check_outputs(&paths, &args.outputs())?;
     args.output.check(&creation, scene.ms())?;
@@ -152,6 +160,7 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     };
     let job = Job {
         options: Options { profile: args.profile, ..Options::default() },
+        prior: prior.as_ref(),
         checkpoints: checkpoints.as_mut(),
         memory: args.output.memory(),
         lms: args.reports.wanted(),

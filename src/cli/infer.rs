@@ -6,8 +6,8 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, apply};
-use trapan::method::{self, Model, Watch};
-use trapan::scene::{Scale, Survey};
+use trapan::method::{self, Model, Prior, Watch};
+use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
@@ -19,7 +19,7 @@ use super::{CliError, Talk};
 /// Arguments of `infer`.
 #[derive(Args)]
 pub struct InferArgs {
-    /// Networks that `trapan fuse --save-model` wrote, on this pair or another of the sensor
+    /// Networks that `trapan fuse --save-model` wrote, on this pair or another of the sensor; or what `trapan train` did
     #[arg(long, value_name = "FILE.safetensors")]
     model: PathBuf,
     #[command(flatten)]
@@ -41,19 +41,39 @@ fn window(text: &str) -> Result<Window, String> {
     }
 }
 
+/// What there is to apply.
+enum Networks {
+    /// Of one scene.
+    Own(Box<Model>),
+    /// Of many pairs.
+    Prior(Prior),
+}
+
 /// Runs `infer`.
 pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;
-    let mut model = Model::load(&args.model)?;
-    let Matched { mut scene, mut paths, .. } = args.input.open(talk)?;
+    let networks = match Prior::open(&args.model)? {
+        Some(prior) => Networks::Prior(prior),
+        None => Networks::Own(Box::new(Model::load(&args.model)?)),
+    };
+    let Matched { mut scene, sensor, mut paths } = args.input.open(talk)?;
     paths.push(args.model.clone());
     check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
     scene.limit_memory(args.output.memory());
-    model.check_shape(&scene)?;
+    let config = match &networks {
+        Networks::Prior(prior) => {
+            prior.check(&prior.config, scene.ms().bands, scene.ratio())?;
+            &prior.config
+        }
+        Networks::Own(model) => {
+            model.check_shape(&scene)?;
+            &model.config
+        }
+    };
     args.output.check(&creation, scene.ms())?;
-    let mut scene = args.input.check(scene, &model.config, talk)?;
+    let mut scene = args.input.check(scene, config, talk)?;
     // Matched anew where it was registered.
     scene.limit_memory(args.output.memory());
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
@@ -62,20 +82,10 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         return Err(CliError::Window { window, size: [all.width, all.height] });
     }
     let survey = Survey::of(&scene)?;
-    // A model in units of its bit depth is for scenes of that depth.
-    let depth = model.scale.bits.filter(|_| model.scale == model.scale.by_depth());
-    let scale = Scale::new(&scene, &survey, depth)?;
-    let scale = if model.config.robust { scale.robust(&survey) } else { scale };
-    model.check(&scene, &scale)?;
-    if model.config.robust {
-        let own = method::pan_unit(&scene, &survey, &scale, &model.config)?;
-        scene.warnings.extend(model.scale.other_unit_note(own, &survey));
-    }
-    // What is hot is so for its own scene.
-    model.scale.bounds = scale.bounds;
-    // Another scene may be brighter than the one it was trained on, or darker.
-    let ([low, high], own) = (scale.range, &mut model.scale.range);
-    *own = [own[0].min(low), own[1].max(high)];
+    let model = match networks {
+        Networks::Prior(prior) => prior.adopt((&scene, &survey), &Scale::new(&scene, &survey, None)?, sensor)?,
+        Networks::Own(model) => fitted(*model, &mut scene, &survey)?,
+    };
     scene.warnings.iter().chain(&survey.warnings).for_each(|warning| talk.warn(warning));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];
@@ -90,4 +100,23 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     pass.notes.iter().for_each(|note| talk.warn(note));
     talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// A model of one scene for another, whose values are in the same unit.
+fn fitted(mut model: Model, scene: &mut Scene<'_>, survey: &Survey) -> Result<Model, CliError> {
+    // A model in units of its bit depth is for scenes of that depth.
+    let depth = model.scale.bits.filter(|_| model.scale == model.scale.by_depth());
+    let scale = Scale::new(scene, survey, depth)?;
+    let scale = if model.config.robust { scale.robust(survey) } else { scale };
+    model.check(scene, &scale)?;
+    if model.config.robust {
+        let own = method::pan_unit(scene, survey, &scale, &model.config)?;
+        scene.warnings.extend(model.scale.other_unit_note(own, survey));
+    }
+    // What is hot is so for its own scene.
+    model.scale.bounds = scale.bounds;
+    // Another scene may be brighter than the one it was trained on, or darker.
+    let ([low, high], own) = (scale.range, &mut model.scale.range);
+    *own = [own[0].min(low), own[1].max(high)];
+    Ok(model)
 }

@@ -25,6 +25,7 @@ mod settings;
 mod simulate;
 mod table;
 mod terminal;
+mod train;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -70,7 +71,9 @@ enum Command {
     Infer(Box<infer::InferArgs>),
     /// Degrade a pair by its own ratio: whatever fuses the result can be judged by MS (Wald's protocol)
     Degrade(Box<degrade::DegradeArgs>),
-    /// Write a simulated pair and its truth as GeoTIFFs
+    /// Train a network on many pairs, for others to start from
+    Train(Box<train::TrainArgs>),
+    /// Write simulated pairs and their truths as GeoTIFFs
     Simulate(simulate::SimulateArgs),
     /// Simulate, fuse and write pictures into a folder
     Demo(Box<demo::DemoArgs>),
@@ -89,7 +92,12 @@ impl Command {
             Self::Info(_) | Self::Compare(_) | Self::Devices | Self::Selftest(_) | Self::Bench(_) => true,
             Self::Fuse(args) => args.dump_plan,
             Self::Assess(args) => args.maps.is_none(),
-            Self::Experiment(_) | Self::Infer(_) | Self::Degrade(_) | Self::Simulate(_) | Self::Demo(_) => false,
+            Self::Train(_)
+            | Self::Experiment(_)
+            | Self::Infer(_)
+            | Self::Degrade(_)
+            | Self::Simulate(_)
+            | Self::Demo(_) => false,
         }
     }
 }
@@ -191,6 +199,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Assess(args) => assess::run(&args, talk),
         Command::Infer(args) => infer::run(&args, talk),
         Command::Degrade(args) => degrade::run(&args, talk),
+        Command::Train(args) => train::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),
         Command::Demo(args) => demo::run(&args, talk),
         Command::Devices => devices::run(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use trapan::method::prior::Lap;
 use trapan::method::{MethodError, Model, Phase, Progress, Watch};
 
 use super::Talk;
@@ -48,12 +49,7 @@ pub struct Bar {
 impl Bar {
     /// A bar that shows nothing yet, of a run that gives `height` rows.
     pub fn new(height: usize, talk: Talk) -> Self {
-        let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
-        bar.enable_steady_tick(Duration::from_millis(500));
-        Self { bar, phase: None, height }
+        Self { bar: empty(talk), phase: None, height }
     }
 
     /// A bar of rows only.
@@ -68,6 +64,42 @@ impl Bar {
         self.bar.set_prefix("inference");
         self.bar.set_message("");
         self.bar.set_length(self.height as u64);
+    }
+}
+
+fn empty(talk: Talk) -> ProgressBar {
+    let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
+    bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// A bar over the steps of a course.
+pub struct Steps(ProgressBar);
+
+impl Steps {
+    /// A bar that shows nothing yet.
+    pub fn new(steps: u32, talk: Talk) -> Self {
+        let bar = empty(talk);
+        bar.set_length(u64::from(steps));
+        bar.set_prefix("training");
+        Self(bar)
+    }
+
+    /// Shows where the course stands, and whether the user wants to stop.
+    pub fn lap(&mut self, lap: &Lap) -> ControlFlow<()> {
+        let judged = lap.judged.map_or(String::new(), |loss| format!(" others {loss:.6}"));
+        self.0.set_position(u64::from(lap.step));
+        self.0.set_message(format!("loss {:.6}{judged}", lap.loss));
+        go_on()
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

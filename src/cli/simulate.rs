@@ -1,11 +1,13 @@
 //! `trapan simulate`.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trapan::method::config::Sensor;
-use trapan::simulate::{Spec, simulate};
+use trapan::simulate::{Spec, Variation, simulate_seen};
+use trapan::tiff::{check_output, create_folder, write_atomically};
 
 use super::{CliError, Talk};
 
@@ -27,6 +29,12 @@ pub struct SimulateArgs {
     /// Seed: another number, another place
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// So many places, each in a folder of its own, and pairs.jsonl, which lists them for `trapan train`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    count: Option<u32>,
+    /// Let light, haze, season, noise, sharpness and the lie of PAN vary, and with --count the sensor
+    #[arg(long)]
+    vary: bool,
 }
 
 /// What place to simulate.
@@ -57,7 +65,33 @@ impl SceneArgs {
 
 /// Runs `simulate`.
 pub fn run(args: &SimulateArgs, talk: Talk) -> Result<(), CliError> {
-    simulate(&args.scene.spec(args.sensor, args.seed))?.write(&args.output, args.overwrite)?;
-    talk.say(format_args!("wrote pan.tif, ms.tif and truth.tif into {}", args.output.display()));
+    let Some(count) = args.count else {
+        one(args, args.sensor, args.seed, &args.output)?;
+        talk.say(format_args!("wrote pan.tif, ms.tif and truth.tif into {}", args.output.display()));
+        return Ok(());
+    };
+    let list = args.output.join("pairs.jsonl");
+    create_folder(&args.output)?;
+    check_output(&list, args.overwrite)?;
+    let mut lines = String::new();
+    for i in 0..count {
+        let (name, seed) = (format!("{i:05}"), args.seed.wrapping_add(u64::from(i)));
+        let sensor = if args.vary { Variation::sensor(args.scene.bands, seed) } else { args.sensor };
+        one(args, sensor, seed, &args.output.join(&name))?;
+        let file = |image: &str| format!("{name}/{image}.tif");
+        let [pan, ms, truth] = ["pan", "ms", "truth"].map(file);
+        let entry = serde_json::json!({ "pan": pan, "ms": ms, "truth": truth, "sensor": sensor });
+        lines += &format!("{entry}\n");
+        talk.detail(format_args!("wrote {name}: {sensor}, seed {seed}"));
+    }
+    write_atomically(&list, args.overwrite, |file| file.write_all(lines.as_bytes()))?;
+    talk.say(format_args!("wrote {count} places and pairs.jsonl into {}", args.output.display()));
     Ok(())
+}
+
+/// Simulates one place.
+fn one(args: &SimulateArgs, sensor: Sensor, seed: u64, folder: &Path) -> Result<(), CliError> {
+    let spec = args.scene.spec(sensor, seed);
+    let seen = if args.vary { Variation::draw(spec.bands, seed) } else { Variation::none(spec.bands) };
+    Ok(simulate_seen(&spec, &seen)?.write(folder, args.overwrite)?)
 }

@@ -13,6 +13,7 @@ use super::train::{Judgement, StepRecord};
 use super::weights_file::{self, WeightsError};
 use super::{Config, Dims, MethodError};
 use crate::engine::Engine;
+use crate::net::{self, Layer};
 use crate::tiff::write_atomically;
 
 /// Version of the layout; another one is not read.
@@ -134,11 +135,17 @@ pub(super) fn device(engine: &dyn Engine) -> String {
 }
 
 /// Names a training: two with the same identity go through the same values.
-pub(super) fn identity(engine: &dyn Engine, dims: &Dims, config: &Config, samples: &[Example]) -> String {
+pub(super) fn identity(
+    engine: &dyn Engine,
+    dims: &Dims,
+    (config, init): (&Config, Option<&[Layer]>),
+    samples: &[Example],
+) -> String {
     let mut hash = Sha256::new();
     let config = serde_json::to_string(config).expect("settings are plain values");
     let device = device(engine);
     hash.update(format!("{} {device} {dims:?} {config}", env!("CARGO_PKG_VERSION")));
+    hash.update(bytemuck::cast_slice::<f32, u8>(&init.map(net::import).unwrap_or_default()));
     for sample in samples {
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.pan));
         hash.update(bytemuck::cast_slice::<f32, u8>(&sample.ms));

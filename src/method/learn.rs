@@ -28,11 +28,15 @@ use crate::scene::{Scale, Scene, Survey};
 /// # Panics
 /// If the program does not pass its own checks: a mistake of this crate.
 pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Run, MethodError> {
-    let Job { scene, survey, scale, config, device, options, ref mut checkpoints, .. } = *job;
+    let Job { scene, survey, scale, config, device, options, prior, ref mut checkpoints, .. } = *job;
     if !config.trains() {
         let wanted = "at least 1 where something is to be trained (not for Effort::Fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
     }
+    if let Some(prior) = prior {
+        prior.check(config, scene.ms().bands, scene.ratio())?;
+    }
+    let init = prior.map(|prior| &prior.fusion[..]);
     let TrainingSet { config, scale, dims, windows, samples, start } = training_set(scene, survey, scale, config)?;
     let config = &config;
     let mut notes = Vec::new();
@@ -41,7 +45,7 @@ pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlo
         let plans = build(dims, config, samples[0].weights.is_some(), device.grain());
         let mut engine = device.load(plans.program.clone(), options)?;
         let (load, loading) = (start.elapsed(), engine.loading());
-        let lesson = Lesson { plans: &plans, config, samples: &samples, checkpoints, look: LOOK };
+        let lesson = Lesson { plans: &plans, config, samples: &samples, init, checkpoints, look: LOOK };
         let log = train(engine.as_mut(), lesson, observe)?;
         let (device, isa, calls) = (engine.name(), engine.isa(), engine.timings()?);
         Ok((log, Timings { device, isa, load, loading, calls, ..Timings::default() }))
@@ -83,11 +87,11 @@ pub(super) struct TrainingSet {
     /// Sizes of its windows.
     pub dims: Dims,
     /// Their places.
-    windows: Vec<Place>,
+    pub windows: Vec<Place>,
     /// Their images.
     pub samples: Vec<Example>,
     /// What the network adds to.
-    start: Option<Start>,
+    pub start: Option<Start>,
 }
 
 pub(super) fn training_set(

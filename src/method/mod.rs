@@ -15,6 +15,7 @@ mod learn;
 pub mod model;
 mod parts;
 pub mod plans;
+pub mod prior;
 mod request;
 mod run;
 pub mod schedule;
@@ -40,6 +41,7 @@ pub use gains::{Gain, estimate_gains, far_above};
 pub use learn::{build, closed_form, learn, pan_unit, program};
 pub use model::{Model, Summary};
 pub use plans::{Dims, Plans};
+pub use prior::Prior;
 pub use request::{Gains, Request};
 pub use run::{Job, Run, Timings, Watch, fuse, run};
 pub use sharpen::{Network, Sharpener};
@@ -128,6 +130,16 @@ pub enum MethodError {
         /// The scene's.
         scene: String,
     },
+    /// Images to train on that do not go together.
+    #[error("a {what} has {found} where the others have {wanted}: train on what goes together")]
+    Unlike {
+        /// What sort of image.
+        what: &'static str,
+        /// What it should have.
+        wanted: String,
+        /// What it has.
+        found: String,
+    },
     /// A method without training cannot be used.
     #[error(transparent)]
     Classical(#[from] crate::classical::ClassicalError),
@@ -168,7 +180,9 @@ impl MethodError {
             Self::Scene(error) => error.remedy(),
             Self::Tiff(error) => error.remedy(),
             Self::Engine(error) => error.remedy(),
-            Self::Interrupted | Self::Weights(_) | Self::OtherRun { .. } | Self::Classical(_) => None,
+            Self::Interrupted | Self::Weights(_) | Self::OtherRun { .. } | Self::Unlike { .. } | Self::Classical(_) => {
+                None
+            }
         }
     }
 }

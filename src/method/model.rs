@@ -279,7 +279,7 @@ pub(super) fn named(fusion: &[Layer], dam: &[Layer]) -> Vec<NamedTensor> {
 }
 
 /// A layer with the values of a file.
-fn filled(network: &str, mut layer: Layer, tensors: &[NamedTensor]) -> Result<Layer, String> {
+pub(super) fn filled(network: &str, mut layer: Layer, tensors: &[NamedTensor]) -> Result<Layer, String> {
     let wanted = layer.named(network);
     for ((name, shape, _), values) in wanted.into_iter().zip([&mut layer.weight, &mut layer.bias]) {
         match tensors.iter().find(|(n, ..)| *n == name) {

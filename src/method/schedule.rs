@@ -30,6 +30,10 @@ pub enum Randomness {
     Places = 8,
     /// Symmetries that steps see the pair by.
     Turns = 9,
+    /// Patches of many pairs to learn from.
+    Patches = 10,
+    /// Patches of other pairs to judge by.
+    Judged = 11,
 }
 
 /// The generator of one stream: ChaCha with 8 rounds.

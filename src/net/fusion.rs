@@ -1,6 +1,6 @@
 //! FusionNet: detail injection by four residual blocks (method, section 1).
 
-use crate::graph::{PlanBuilder, ProgramBuilder, Role, Tensor};
+use crate::graph::{PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::{conv2d, image};
 
 /// Sizes of the network.
@@ -31,6 +31,14 @@ impl FusionShape {
         }
         layers.push(("conv_out".to_owned(), self.width, self.bands));
         layers
+    }
+}
+
+impl FusionShape {
+    /// Where the parameters of a layer start in the flat tensor of all.
+    pub(crate) fn start_of(&self, layer: usize) -> usize {
+        let lens = self.layers().into_iter().take(layer).map(|(_, ci, co)| conv2d::weight_len(ci, co));
+        lens.map(Shape::aligned).sum()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A simulated pair with known truth: a procedural scene seen through a sensor.
 
 pub mod town;
+mod vary;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use crate::remedy::Remedy;
 use crate::scene::{GeometryOptions, Pair, SceneError};
 use crate::tiff::{Creation, GeoTags, Header, Layout, Raster, Sample, TiffError, write};
 use town::{TownError, TownSpec};
+pub use vary::Variation;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,24 +91,44 @@ const UTM32N: [u16; 20] = [1, 1, 0, 4, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1,
 /// # Errors
 /// [`SimulateError`] for sizes, bands or a sensor that do not go together.
 pub fn simulate(spec: &Spec) -> Result<Simulated, SimulateError> {
+    simulate_seen(spec, &Variation::none(spec.bands))
+}
+
+/// Simulates a pair as it is seen by some variation of light, air, sensor and noise. The truth is lit alike, without noise.
+///
+/// # Errors
+/// As for [`simulate`].
+///
+/// # Panics
+/// If the variation is one of another number of bands.
+pub fn simulate_seen(spec: &Spec, seen: &Variation) -> Result<Simulated, SimulateError> {
+    assert_eq!(seen.gains.len(), spec.bands, "a variation of so many bands");
     let Spec { size: [width, height], bands, ratio, sensor, seed } = *spec;
     if width % ratio != 0 || height % ratio != 0 {
         let fit = spec.size.map(|s| s.next_multiple_of(ratio));
         return Err(SimulateError::Ratio { size: spec.size, ratio, fit });
     }
     let scene = town::build(&TownSpec { width, height, bands, seed })?;
-    let gains = sensor.ms_gains(bands)?;
+    let gains = sensor.ms_gains(bands)?.into_iter().map(|gain| (gain * seen.blur).min(0.9));
     let [rows, columns] = [height, width].map(|fine| Grid::aligned(fine, ratio));
-    let operators: Vec<_> = gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
+    let operators: Vec<_> = gains.map(|gain| filter::degrade(gain, rows, columns)).collect();
+    let weights = town::pan_weights(bands).expect("the scene has been made");
+    let [truth, pan] = if *seen == Variation::none(bands) {
+        [scene.truth, scene.pan]
+    } else {
+        seen.seen(&scene.truth, width, weights)
+    };
     let dn = |reflectance: &[f32]| -> Vec<f32> {
         reflectance.iter().map(|v| (v / FULL_SCALE * TOP).round().clamp(0.0, TOP)).collect()
     };
-    let low = filter::apply(&scene.truth, width, &operators);
+    let low = filter::apply(&truth, width, &operators);
+    let [mut pan, mut ms] = [dn(&pan), dn(&low)];
+    seen.disturb([&mut pan, &mut ms], TOP);
     let image = |name: &str, data: Vec<f32>, scale: usize, bands: usize| raster(name, data, spec, scale, bands);
     Ok(Simulated {
-        pan: image("pan", dn(&scene.pan), 1, 1),
-        ms: image("ms", dn(&low), ratio, bands),
-        truth: image("truth", dn(&scene.truth), 1, bands),
+        pan: image("pan", pan, 1, 1),
+        ms: image("ms", ms, ratio, bands),
+        truth: image("truth", dn(&truth), 1, bands),
     })
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{chunk::room, error::TiffError};
 
 /// Bytes that can be read at a place without a cursor that threads would have to share.
-pub(super) trait Bytes: Send + Sync {
+pub(crate) trait Bytes: Send + Sync {
     /// Number of bytes.
     fn size(&self) -> io::Result<u64>;
 

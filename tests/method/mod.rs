@@ -4,6 +4,7 @@ mod classical;
 mod consistency;
 mod gains;
 mod models;
+mod prior;
 mod robust;
 pub mod sharpen;
 mod sharpness;

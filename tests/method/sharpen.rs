@@ -404,7 +404,11 @@ fn run_on(
         left = left.saturating_sub(1);
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    train(&mut engine, Lesson { plans: &plans, config, samples, checkpoints, look: Duration::ZERO }, observe)
+    train(
+        &mut engine,
+        Lesson { plans: &plans, config, samples, init: None, checkpoints, look: Duration::ZERO },
+        observe,
+    )
 }
 
 /// Broken off in either stage, at its ends, and twice.

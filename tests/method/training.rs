@@ -463,7 +463,7 @@ fn sample(pan: &[f32], ms: &[f32]) -> [Example; 1] {
 }
 
 fn lesson<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Example]) -> Lesson<'a> {
-    Lesson { plans, config, samples, checkpoints: None, look: LOOK }
+    Lesson { plans, config, samples, init: None, checkpoints: None, look: LOOK }
 }
 
 #[test]

@@ -148,6 +148,19 @@ pub const CASES: &[(&str, &[&str])] = &[
             "fuse @a -o i.tif +short --preset faithful --paradigm full",
         ],
     ),
+    (
+        "train",
+        &[
+            "simulate -o many --count 3 --vary --size 96 --seed 5",
+            "train --pairs many/pairs.jsonl -o p.safetensors +cpu --validation 3 --steps 6 --every 3 --patch 24 --patches 2 --width 8 --blocks 1 --base mtf-glp-fs",
+            "infer --model p.safetensors @a -o f.tif +cpu",
+            "fuse @a -o g.tif +cpu --init p.safetensors --width 8 --blocks 1 --base mtf-glp-fs --epochs 3 --dam-epochs 1 --frozen 1 --report r.json",
+            "fuse @a -o h.tif +short --init p.safetensors",
+            "train --pairs many/00000 -o q.safetensors +cpu --steps 2 --patch 512",
+            "train --pairs pairs.txt -o q.safetensors +cpu",
+            "train --pairs p.safetensors -o q.safetensors +cpu",
+        ],
+    ),
     ("method-faithful", &["fuse @small -o f.tif +short --method faithful --dump-plan"]),
     // Kinds of pairs.
     ("pair-u8", &["fuse @u8 -o f.tif +short --keep last --report r.json"]),

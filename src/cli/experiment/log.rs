@@ -10,6 +10,8 @@ use trapan::compare::FullResult;
 use trapan::method::Config;
 use trapan::tiff::TiffError;
 
+use crate::cli::CliError;
+
 /// What a run achieved.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Scores {
@@ -61,7 +63,7 @@ pub struct Log {
 
 impl Log {
     /// Opens or creates the file. A last line that an interruption cut short is dropped.
-    pub fn open(path: &Path) -> Result<Self, TiffError> {
+    pub fn open(path: &Path) -> Result<Self, CliError> {
         let failed = |source| TiffError::Write { path: path.to_owned(), source };
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|source| match (source.kind(), path.parent()) {
@@ -78,9 +80,12 @@ impl Log {
         }
         let mut done = HashMap::new();
         for (i, line) in text[..whole].lines().enumerate() {
-            let run: Run = serde_json::from_str(line).map_err(|e| TiffError::Damaged {
+            let run: Run = serde_json::from_str(line).map_err(|e| CliError::Line {
                 path: path.to_owned(),
-                what: format!("line {} is no finished run ({e}); give another file to start anew", i + 1),
+                line: i + 1,
+                wanted: "finished run",
+                reason: e.to_string(),
+                fix: "give another file to start anew",
             })?;
             done.insert(run.key.text(), run.scores);
         }

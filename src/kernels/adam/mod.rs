@@ -44,7 +44,9 @@ struct Params {
     beta2: f32,
     one_minus_beta2: f32,
     eps: f32,
-    pad: [u32; 2],
+    /// Parameters before this one stay as they are.
+    first: u32,
+    pad: u32,
 }
 
 /// `m ← β1 m + (1−β1) g`, `v ← β2 v + (1−β2) g²`, `w ← w − rate · m / (√v · rescale + ε)`.
@@ -64,6 +66,12 @@ pub(super) static ADAM: Kernel = Kernel {
 /// Adds one update of `w` with gradient `g` and state `m`, `v`: all flat, of one length.
 #[track_caller]
 pub fn adam(p: &mut PlanBuilder<'_>, adam: Adam, w: Tensor, g: Tensor, m: Tensor, v: Tensor) {
+    adam_from(p, adam, 0, w, g, m, v);
+}
+
+/// Adds the same, but for the parameters before `first`, which stay as they are.
+#[track_caller]
+pub fn adam_from(p: &mut PlanBuilder<'_>, adam: Adam, first: usize, w: Tensor, g: Tensor, m: Tensor, v: Tensor) {
     let params = Params {
         len: w.shape().len() as u32,
         beta1: adam.beta1 as f32,
@@ -71,23 +79,25 @@ pub fn adam(p: &mut PlanBuilder<'_>, adam: Adam, w: Tensor, g: Tensor, m: Tensor
         beta2: adam.beta2 as f32,
         one_minus_beta2: (1.0 - adam.beta2) as f32,
         eps: adam.eps as f32,
-        pad: [0; 2],
+        first: first as u32,
+        pad: 0,
     };
     p.call(&ADAM, &[Some(w), Some(g), Some(m), Some(v)], &params);
 }
 
 fn cases() -> Vec<Case> {
-    let case = |(len, t): (usize, u32)| {
+    let case = |(len, first, t): (usize, usize, u32)| {
         let build = move |p: &mut PlanBuilder<'_>| {
             let shape = Shape::flat(len);
             let w = p.tensor("w", shape, Role::Param);
             let g = p.tensor("g", shape, Role::Input);
             let (m, v) = (p.tensor("m", shape, Role::State), p.tensor("v", shape, Role::State));
             p.trains(w);
-            adam(p, Adam::default(), w, g, m, v);
+            adam_from(p, Adam::default(), first, w, g, m, v);
         };
         let second_moment = wave(len, 1.0).iter().map(|v| v * v).collect();
-        Case::new(format!("{len} at t={t}"), build).fill("v", second_moment).step(Adam::default().step(5e-4, t))
+        let from = if first > 0 { format!(" from {first}") } else { String::new() };
+        Case::new(format!("{len}{from} at t={t}"), build).fill("v", second_moment).step(Adam::default().step(5e-4, t))
     };
-    [(1, 1), (63, 2), (1000, 300)].into_iter().map(case).collect()
+    [(1, 0, 1), (63, 0, 2), (1000, 0, 300), (1000, 130, 3), (70, 69, 1)].into_iter().map(case).collect()
 }

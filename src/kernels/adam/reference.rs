@@ -17,7 +17,7 @@ pub(super) fn adam_args<T: Real>(args: &mut Args<'_, T>) {
     let (p, step) = (args.params::<Params>(), args.step::<Step>());
     let (rate, rescale) = (T::of(step.rate.into()), T::of(step.rescale.into()));
     let (w, m, v) = (args.write(0), args.write(2), args.write(3));
-    for (((w, g), m), v) in w.iter_mut().zip(args.read(1)).zip(m).zip(v) {
+    for (((w, g), m), v) in w.iter_mut().zip(args.read(1)).zip(m).zip(v).skip(p.first as usize) {
         adam(&p, rate, rescale, w, *g, m, v);
     }
 }

@@ -37,10 +37,14 @@ impl Config {
             let wanted = format!("at most all {} epochs", self.epochs);
             return refused("full_epochs", self.full_epochs.to_string(), wanted);
         }
-        match Self::settings().find(|setting| !(setting.range.0)(self)) {
-            Some(setting) => refused(setting.name, setting.value(self), setting.range.1.to_owned()),
-            None => Ok(()),
+        if let Some(setting) = Self::settings().find(|setting| !(setting.range.0)(self)) {
+            return refused(setting.name, setting.value(self), setting.range.1.to_owned());
         }
+        let layers = self.shape(bands).layers().len();
+        if self.frozen >= layers {
+            return refused("frozen", self.frozen.to_string(), format!("less than the {layers} layers there are"));
+        }
+        Ok(())
     }
 
     /// Checks that the upsampling was made for grids that lie like these.

@@ -133,6 +133,9 @@ settings! {
         width: usize { "N" in (|n| (1..=256).contains(n), "1 to 256") } = all(32);
         /// Residual blocks of the fusion network.
         blocks: usize { "N" in (|n| (1..=64).contains(n), "1 to 64") } = all(4);
+        /// Layers of the fusion network, from the first, that keep the weights they start with.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        frozen: usize { "N" } = all(0);
         /// Hidden width of the degradation network, d.
         dam_width: usize { "N" in (|n| (1..=128).contains(n), "1 to 128") } = all(32);
         /// PAN pixels of a training window's side: a larger scene is learnt from windows.

@@ -163,9 +163,10 @@ impl Moments {
         Self { m: state("m"), v: state("v") }
     }
 
-    fn update(&self, p: &mut PlanBuilder<'_>, config: &Config, w: Tensor, grad: Tensor) {
+    /// Parameters before `first` keep their values.
+    fn update(&self, p: &mut PlanBuilder<'_>, config: &Config, first: usize, w: Tensor, grad: Tensor) {
         p.trains(w);
-        adam::adam(p, config.adam, w, grad, self.m, self.v);
+        adam::adam_from(p, config.adam, first, w, grad, self.m, self.v);
     }
 }
 
@@ -232,7 +233,7 @@ impl Plans {
         let mut tables = tables.data;
         tables.extend(turned.iter().map(|(places, ..)| (*places, net::turned_places(shape))));
         let sides = Sides { upright: fusion, grads: fusion_grad, turned };
-        let fusion = &sides.upright;
+        let (fusion, first) = (&sides.upright, shape.start_of(config.frozen));
 
         let mut output = |name: &str, shape| b.tensor(name, shape, Role::Output);
         let images = Prepared {
@@ -282,7 +283,7 @@ impl Plans {
         let dy = p.activation("dg", crops(1, 1));
         loss::l2(&mut p, Compared { y, target, weight }, 1.0, "part.loss", dy, value);
         dam.backward(&mut p, x, dy, &dam_grad);
-        moments.update(&mut p, config, dam.whole, dam_grad.whole);
+        moments.update(&mut p, config, 0, dam.whole, dam_grad.whole);
         p.watch(value);
         p.watch(dam.whole);
         let dam_step = p.finish();
@@ -306,7 +307,7 @@ impl Plans {
         let measure = if config.bend > 0.0 { Measure::Charbonnier(config.bend as f32) } else { Measure::Square };
         loss::mean(&mut p, Compared { y, target, weight }, measure, 1.0, "part.loss", dy, value);
         sides.backward(&mut p, &acts, dy);
-        moments.update(&mut p, config, fusion.whole, sides.grads.whole);
+        moments.update(&mut p, config, first, fusion.whole, sides.grads.whole);
         p.watch(value);
         if judged.is_some() || config.keeps_reduced() {
             p.watch(fusion.whole);
@@ -332,7 +333,7 @@ impl Plans {
         let dy = p.activation("dhrms", full.with_c(bands));
         md_adjoint.grow(&mut p, dlow, "dmd.x", Some(through_dam), dy);
         sides.backward(&mut p, &acts, dy);
-        moments.update(&mut p, config, fusion.whole, sides.grads.whole);
+        moments.update(&mut p, config, first, fusion.whole, sides.grads.whole);
         p.watch(spectral);
         p.watch(spatial);
         p.watch(fusion.whole);

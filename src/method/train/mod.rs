@@ -61,6 +61,8 @@ pub struct Lesson<'a> {
     pub config: &'a Config,
     /// Windows of the pair, all of the plans' size; at least one.
     pub samples: &'a [Example],
+    /// Weights that the fusion network starts with, instead of random ones.
+    pub init: Option<&'a [Layer]>,
     /// Where to keep checkpoints and to go on from one.
     pub checkpoints: Option<&'a mut Checkpoints>,
     /// How often to wait for losses: [`LOOK`] unless there is a reason.
@@ -83,12 +85,14 @@ pub fn train(
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Log, MethodError> {
     let start = Instant::now();
-    let Lesson { plans, config, samples, checkpoints, look } = lesson;
+    let Lesson { plans, config, samples, init, checkpoints, look } = lesson;
     let (bands, dam_width) = plans.dam.shape();
-    let fusion = net::init_fusion(
-        plans.fusion.shape(),
-        plans.bases.is_some(),
-        &mut schedule::rng(config.seed, Randomness::FusionInit),
+    let fusion = init.map_or_else(
+        || {
+            let mut rng = schedule::rng(config.seed, Randomness::FusionInit);
+            net::init_fusion(plans.fusion.shape(), plans.bases.is_some(), &mut rng)
+        },
+        <[Layer]>::to_vec,
     );
     let dam = net::init_dam(bands, dam_width, &mut schedule::rng(config.seed, Randomness::DamInit));
     for (tensor, values) in &plans.tables {
@@ -102,8 +106,8 @@ pub fn train(
 
     let shape = plans.ms.shape();
     let crops = ten_crop(shape.h(), shape.w());
-    let saving =
-        checkpoints.map(|files| Saving { identity: checkpoint::identity(engine, &plans.dims, config, samples), files });
+    let saving = checkpoints
+        .map(|files| Saving { identity: checkpoint::identity(engine, &plans.dims, (config, init), samples), files });
     let mut run = Trainer {
         engine,
         plans,
