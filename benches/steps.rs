@@ -45,21 +45,22 @@ fn steps(c: &mut Criterion) {
     }
 }
 
-/// From a pair in memory to the fused image, start-up included: a tenth of the epochs. Not on
+/// From a scene in memory to the fused image, start-up included: a tenth of the epochs. Not on
 /// the software driver, where ten samples would take minutes.
 fn end_to_end(c: &mut Criterion) {
     for (name, device) in devices().into_iter().filter(|(_, device)| !device.is_software()) {
         let side = SIDE / 2;
         let spec = Spec { size: [side, side], bands: BANDS, ratio: 4, sensor: Sensor::Wv3, seed: 0 };
-        let pair = simulate(&spec).expect("a scene").pair().expect("a pair");
-        let scale = Scale::of(&pair, None).expect("11 bit");
+        let simulated = simulate(&spec).expect("a scene");
+        let scene = simulated.scene().expect("a pair");
+        let scale = Scale::of(&scene, None).expect("11 bit");
         let start = Config::new(Sensor::Wv3, Profile::Faithful, BANDS).expect("8 bands");
         let config = Config { epochs: 25, dam_epochs: 25, ..start };
         let mut group = c.benchmark_group(format!("end to end {name}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(4));
         group.throughput(Throughput::Elements((side * side) as u64));
         group.bench_function(format!("{side}×{side}×{BANDS}, 25 epochs"), |b| {
-            b.iter(|| fuse(&pair, &scale, &config, &device, Options::default(), &mut ()).expect("fuses").0.hrms.len());
+            b.iter(|| fuse(&scene, &scale, &config, &device, Options::default(), &mut ()).expect("fuses").0.hrms.len());
         });
         group.finish();
     }

@@ -12,7 +12,7 @@ use std::error::Error;
 use trapan::engine::{Device, Options};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, fuse};
-use trapan::scene::{Alignment, GeometryOptions, Pair, Scale};
+use trapan::scene::{Alignment, GeometryOptions, Scale, Scene};
 use trapan::simulate::{Spec, simulate};
 use trapan::tiff::{Header, Raster, Sample};
 
@@ -31,11 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pan = Raster::new(header("PAN", SIDE, 1), pan);
     let ms = Raster::new(header("MS", SIDE / RATIO, BANDS), ms);
     let options = GeometryOptions { assume_aligned: Some(Alignment::Area), ..GeometryOptions::default() };
-    let pair = Pair::new(pan, ms, &options)?;
+    let scene = Scene::of(pan, ms, &options)?;
 
-    let scale = Scale::of(&pair, None)?;
+    let scale = Scale::of(&scene, None)?;
     let config = Config { seed: 7, ..Config::new(Sensor::Generic, Profile::Trapan, BANDS)? };
-    let (fused, run) = fuse(&pair, &scale, &config, &Device::cpu(0), Options::default(), &mut ())?;
+    let (fused, run) = fuse(&scene, &scale, &config, &Device::cpu(0), Options::default(), &mut ())?;
     let steps = run.log.map_or(0, |log| log.steps.len());
     println!("{steps} steps; {}", run.model.expect("a model").summary());
 

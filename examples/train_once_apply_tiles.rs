@@ -15,15 +15,15 @@ use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, Job, MethodError, Model, learn};
-use trapan::scene::{Scale, Scene, Survey};
+use trapan::scene::{Scale, Survey};
 use trapan::simulate::{Spec, simulate};
 
 const TILE: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let spec = Spec { size: [192, 128], bands: 4, ratio: 4, sensor: Sensor::Generic, seed: 1 };
-    let pair = simulate(&spec)?.pair()?;
-    let (scene, device) = (Scene::of(&pair), Device::cpu(0));
+    let simulated = simulate(&spec)?;
+    let (scene, device) = (simulated.scene()?, Device::cpu(0));
     let survey = Survey::of(&scene)?;
     let scale = Scale::new(&scene, &survey, None)?;
     // Few epochs: this example is about tiles.

@@ -51,15 +51,15 @@
 //! ```no_run
 //! use trapan::engine::{Device, DeviceChoice, Options};
 //! use trapan::method::{self, Config, config::{Profile, Sensor}};
-//! use trapan::scene::{GeometryOptions, Pair, Scale};
+//! use trapan::scene::{GeometryOptions, Scale, Scene};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pair = Pair::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
-//! let scale = Scale::of(&pair, None)?;
-//! let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands)?;
+//! let scene = Scene::open("pan.tif".as_ref(), &["ms.tif"], &GeometryOptions::default())?;
+//! let scale = Scale::of(&scene, None)?;
+//! let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands)?;
 //! let (device, _why) = Device::open(DeviceChoice::Auto, 0)?;
-//! let (fused, _run) = method::fuse(&pair, &scale, &config, &device, Options::default(), &mut ())?;
-//! assert_eq!(fused.hrms.len(), pair.pan.data.len() * pair.ms.bands);
+//! let (fused, _run) = method::fuse(&scene, &scale, &config, &device, Options::default(), &mut ())?;
+//! assert_eq!(fused.hrms.len(), scene.rows.fine * scene.columns.fine * scene.ms().bands);
 //! # Ok(())
 //! # }
 //! ```

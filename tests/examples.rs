@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use trapan::classical::Method;
+use trapan::method::apply::Rows;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Model};
-use trapan::scene::{GeometryOptions, Pair};
+use trapan::scene::{GeometryOptions, Scene};
 use trapan::tiff::read;
 
 /// Where the examples are. They are built here, because `cargo test NAME` leaves those of an older source there.
@@ -74,10 +75,15 @@ fn fuse_files() {
     assert_eq!(fused.geo.affine(), image("pan.tif").geo.affine());
     assert_eq!(fused.descriptions, image("ms.tif").descriptions);
     let error = |found: &[f32]| found.iter().zip(&truth.data).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
-    let pair = Pair::open(&at("pan.tif"), &[at("ms.tif")], &GeometryOptions::default()).expect("a pair");
-    let config = Config::new(Sensor::Generic, Profile::Trapan, pair.ms.bands).expect("settings");
+    let scene = Scene::open(&at("pan.tif"), &[at("ms.tif")], &GeometryOptions::default()).expect("a pair");
+    let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands).expect("settings");
     for (method, most) in [(Method::Exp, 0.5), (Method::MtfGlpFs, 1.0)] {
-        let other = method::baseline(method, &pair, &config).expect("it is fused");
+        let mut other = Vec::new();
+        let mut collect = |rows: Rows| {
+            other.extend(rows.hrms);
+            Ok(())
+        };
+        method::baseline(method, &scene, &config, &mut collect).expect("it is fused");
         let left = error(&fused.data) / error(&other);
         assert!(left < most, "{left:.2} of the squared error of {method}");
     }

@@ -53,12 +53,12 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     }
     let scene = args.input.check(scene, &config, talk)?;
     let config = args.method.estimated(config, &scene, talk)?;
-    let pair = scene.pair()?;
-    let scale = args.method.scale_of(&pair)?;
+    let filled = scene.filled()?.stored()?;
+    let scale = args.method.scale_of(&filled)?;
     super::fuse::describe(&scene, &scale, &config, talk);
     let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let run = None;
-    let judge = Judge { pair: &pair, scale: &scale, config: &config, phase, device: &device, run, talk };
+    let judge = Judge { scene: &filled, scale: &scale, config: &config, phase, device: &device, run, talk };
     let lines = match &args.methods {
         Some(methods) => judge.compare(methods.iter().copied())?,
         None => judge.compare(judge.contenders())?,

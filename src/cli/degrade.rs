@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use trapan::scene::{Image, Stored};
 use trapan::tiff::{self, Creation, Format, Layout, Output, Raster, Sample};
 
 use super::inputs::{InputArgs, Matched};
@@ -35,17 +36,18 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let phases = [scene.rows.phase, scene.columns.phase];
     let scene = args.input.check(scene, &config, talk)?;
     let config = args.method.estimated(config, &scene, talk)?;
-    let mut pair = scene.pair()?;
-    pair.warnings.iter().for_each(|warning| talk.warn(warning));
-    let pan = pair.coarser(&config.ms_gains, config.pan_gain).pan;
+    let mut filled = scene.filled()?;
+    filled.warnings.iter().for_each(|warning| talk.warn(warning));
+    let pan = Stored::of(filled.coarser(&config.ms_gains, config.pan_gain).images()[0])?.raster()?;
     // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
     // corrected: files without georeference can say nothing else.
-    [pair.rows.phase, pair.columns.phase] = phases;
-    let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
+    [filled.rows.phase, filled.columns.phase] = phases;
+    let reduced = filled.coarser(&config.ms_gains, config.pan_gain);
+    let ms = Stored::of(reduced.images()[1])?.raster()?;
     // The corner of the first pixel of degraded MS, in MS pixels.
     let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
     let corner = [&reduced.columns, &reduced.rows].map(|grid| corner(grid.phase, grid.ratio));
-    let geo = pair.ms.geo.coarser_from(reduced.ratio(), corner);
+    let geo = filled.ms().geo.coarser_from(reduced.ratio(), corner);
     let write = |name: &str, image: &Raster, geo| {
         let layout = Layout {
             geo,
@@ -56,8 +58,8 @@ pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
         let path = args.output.join(name);
         tiff::write(&path, &layout, &image.data, image.valid.as_deref(), &Creation::default(), args.overwrite)
     };
-    write("pan.tif", &pan, pair.ms.geo.clone())?;
-    write("ms.tif", &reduced.ms, geo)?;
+    write("pan.tif", &pan, filled.ms().geo.clone())?;
+    write("ms.tif", &ms, geo)?;
     talk.say(format_args!("wrote pan.tif and ms.tif into {}; their truth is MS", args.output.display()));
     Ok(())
 }

@@ -217,9 +217,8 @@ fn judge(
         return Ok(());
     }
     let phase = Convention::of_ratio(scene.ratio());
-
-    let (pair, (run, device)) = (scene.pair()?, trained);
-    let judge = Judge { pair: &pair, scale, config, phase, device, run: Some(run), talk };
+    let (scene, (run, device)) = (scene.filled()?.stored()?, trained);
+    let judge = Judge { scene: &scene, scale, config, phase, device, run: Some(run), talk };
     let lines = if args.compare { judge.compare(judge.contenders())? } else { judge.compare(Judge::for_gate())? };
     if args.compare {
         let table = compare::table(&lines, phase);

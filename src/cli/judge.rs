@@ -8,7 +8,7 @@ use trapan::engine::Device;
 use trapan::method::config::{Profile, Upsample};
 use trapan::method::{Config, Contender, Run, Watch};
 use trapan::quality::Convention;
-use trapan::scene::{Pair, Scale};
+use trapan::scene::{Scale, Scene};
 
 use super::progress::Bar;
 use super::{CliError, Talk};
@@ -19,15 +19,15 @@ pub fn contender() -> impl TypedValueParser<Value = Contender> {
         .map(|name| Contender::all().find(|c| c.name() == name).expect("every listed name is a method"))
 }
 
-/// A pair in memory and how it is fused and judged.
+/// A scene without gaps and how it is fused and judged.
 pub struct Judge<'a> {
-    pub pair: &'a Pair,
+    pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
     /// Of the run.
     pub config: &'a Config,
     pub phase: Convention,
     pub device: &'a Device,
-    /// What has been trained on the pair already.
+    /// What has been trained on the scene already.
     pub run: Option<&'a Run>,
     pub talk: Talk,
 }
@@ -48,14 +48,14 @@ impl Judge<'_> {
     /// Fuses by some methods and judges the results.
     pub fn compare(&self, contenders: impl IntoIterator<Item = Contender>) -> Result<Comparison, CliError> {
         let fusers: Vec<_> = contenders.into_iter().map(|contender| self.fuser(contender)).collect();
-        Ok(compare(self.pair, (self.scale, self.config, self.phase), &fusers, &mut Heard(self.talk))?)
+        Ok(compare(self.scene, (self.scale, self.config, self.phase), &fusers, &mut Heard(self.talk))?)
     }
 
-    /// ZS-Pan with the gains of the run; upsampled at the true phase where its interpolator does not suit the pair.
+    /// ZS-Pan with the gains of the run; upsampled at the true phase where its interpolator does not suit the scene.
     fn zs_pan(&self) -> Config {
         let of_program = Config::zs_pan(self.config.sensor, self.config.ms_gains.clone());
         let config = Config { pan_gain: self.config.pan_gain, seed: self.config.seed, ..of_program };
-        match config.check_grids(&self.pair.rows, &self.pair.columns) {
+        match config.check_grids(&self.scene.rows, &self.scene.columns) {
             Ok(()) => config,
             Err(_) => Config { upsample: Upsample::Cubic, ..config },
         }
@@ -64,7 +64,7 @@ impl Judge<'_> {
     fn fuser(&self, contender: Contender) -> Box<dyn Fuser + '_> {
         let config = self.config;
         let learner = |config: Config, run: Option<_>| {
-            let learnt = run.map(|run| (self.pair, run));
+            let learnt = run.map(|run| (self.scene, run));
             Box::new(Learner { contender, config, scale: self.scale, device: self.device, learnt })
         };
         match contender {

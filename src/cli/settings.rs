@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use trapan::method::config::{Config, Effort, Profile, Sensor, Setting};
 use trapan::method::{Contender, Gain, Gains, Request};
-use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::scene::{Scale, Scene, Survey};
 
 use super::args::named;
 use super::{CliError, Talk};
@@ -126,9 +126,9 @@ impl MethodArgs {
         Ok(self.unit(Scale::new(scene, survey, self.bit_depth)?))
     }
 
-    /// [`scale`](Self::scale) of a pair in memory.
-    pub fn scale_of(&self, pair: &Pair) -> Result<Scale, CliError> {
-        Ok(self.unit(Scale::of(pair, self.bit_depth)?))
+    /// [`scale`](Self::scale) of a scene that is surveyed for it.
+    pub fn scale_of(&self, scene: &Scene<'_>) -> Result<Scale, CliError> {
+        Ok(self.unit(Scale::of(scene, self.bit_depth)?))
     }
 
     fn unit(&self, scale: Scale) -> Scale {

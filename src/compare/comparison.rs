@@ -1,4 +1,4 @@
-//! What comes of fusing a pair by several methods.
+//! What comes of fusing a scene by several methods.
 
 use std::time::Instant;
 
@@ -8,21 +8,21 @@ use super::fuser::Fuser;
 use super::{CompareError, Contest, FullMaps, FullResult};
 use crate::method::{Config, Contender, Watch};
 use crate::quality::{Convention, FullScores, ReducedScores, Thumbnail};
-use crate::scene::{Pair, Scale};
+use crate::scene::{Scale, Scene};
 
 /// What a method achieves.
 #[derive(Serialize)]
 pub struct Line {
     /// Which.
     pub method: Contender,
-    /// On the pair itself.
+    /// On the scene itself.
     #[serde(flatten)]
     pub at_full: FullResult,
-    /// On the pair degraded; nothing if that is too small to train there.
+    /// On the scene degraded; nothing if that is too small to train there.
     pub reduced: Option<ReducedScores>,
-    /// Time to fuse the pair, training included.
+    /// Time to fuse the scene, training included.
     pub seconds: f64,
-    /// Where it distorts the pair.
+    /// Where it distorts the scene.
     #[serde(skip)]
     pub distortions: FullMaps,
     /// Errors at reduced resolution.
@@ -35,8 +35,7 @@ pub struct Line {
 pub struct Comparison {
     /// Method by method.
     pub methods: Vec<Line>,
-    /// How MS itself, the truth of the degraded pair, scores there without reference; nothing if that pair is too
-    /// small.
+    /// How MS itself, the truth of the degraded scene, scores there without reference; nothing if that is too small.
     pub truth: Option<FullScores>,
 }
 
@@ -45,7 +44,7 @@ pub trait Audience {
     /// A method is about to fuse.
     fn next(&mut self, _method: Contender) {}
 
-    /// A method cannot be trained on the degraded pair, of which MS has this width and height.
+    /// A method cannot be trained on the degraded scene, of which MS has this width and height.
     fn too_small(&mut self, _size: [usize; 2]) {}
 
     /// Watches one fusion of so many rows.
@@ -56,40 +55,41 @@ pub trait Audience {
 
 impl Audience for () {}
 
-/// Fuses by some methods and judges the results at full and at reduced resolution. `config` says how the pair is
-/// degraded.
+/// Fuses a scene without gaps by some methods and judges the results at full and at reduced resolution. `config` says
+/// how the scene is degraded. Each result is kept as [`Stored`](crate::scene::Stored) while it is judged, so that memory
+/// does not grow with the scene but where a method needs all of it.
 ///
 /// # Errors
 /// What fusing or judging reports.
 pub fn compare(
-    pair: &Pair,
+    scene: &Scene<'_>,
     (scale, config, phase): (&Scale, &Config, Convention),
     fusers: &[Box<dyn Fuser + '_>],
     audience: &mut dyn Audience,
 ) -> Result<Comparison, CompareError> {
-    let contest = Contest::new(pair, scale, config, phase);
+    let contest = Contest::new(scene, scale, config, phase)?;
     let mut methods = Vec::new();
     for fuser in fusers {
         let method = fuser.contender();
         audience.next(method);
         let start = Instant::now();
-        let fused = fuser.fuse(pair, &mut *audience.watch(pair.rows.fine))?;
-        let seconds = (start.elapsed() + fuser.spent(pair)).as_secs_f64();
+        let fused = fuser.image(scene, &mut *audience.watch(scene.rows.fine))?;
+        let seconds = (start.elapsed() + fuser.spent(scene)).as_secs_f64();
         let (at_full, distortions) = contest.full(&fused)?;
         let possible = matches!(method, Contender::Classical(_)) || contest.is_trainable();
         let (reduced, errors) = if possible {
-            let fused = fuser.fuse(&contest.reduced, &mut *audience.watch(contest.reduced.rows.fine))?;
+            let fused = fuser.image(&contest.reduced, &mut *audience.watch(contest.reduced.rows.fine))?;
             Some(contest.against_truth(&fused)?).unzip()
         } else {
-            audience.too_small(contest.reduced.ms.size());
+            audience.too_small(contest.reduced.ms().size());
             (None, None)
         };
         methods.push(Line { method, at_full, reduced, seconds, distortions, errors });
     }
     let truth = match Contest::check(contest.reduced.rows, contest.reduced.columns, phase) {
         Ok(()) => {
-            let below = Contest::new(&contest.reduced, scale, config, phase);
-            Some(below.full(&pair.ms.data)?.0.full)
+            let below = Contest::new(&contest.reduced, scale, config, phase)?;
+            Some(below.full(scene.images()[1])?.0.full)
         }
         Err(_) => None,
     };

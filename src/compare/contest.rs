@@ -1,16 +1,18 @@
-//! Fused images of one pair judged alike: as they are, and by Wald's protocol.
+//! Fused images of one scene judged alike: as they are, and by Wald's protocol.
+
+use std::ops::Range;
 
 use serde::Serialize;
 
 use crate::filter::Grid;
 use crate::method::Config;
 use crate::quality::{
-    self, BLOCK, Consistency, Convention, FullScores, QualityError, ReducedScores, Reference, Setup, Thumbnail, Values,
+    self, BLOCK, Consistency, Convention, FullScores, QualityError, ReducedScores, Reference, Setup, Thumbnail,
 };
-use crate::scene::{Pair, Scale, least_ms};
-use crate::tiff::{Raster, Sample};
+use crate::scene::{Image, Scale, Scene, least_ms};
+use crate::tiff::{Block, Header, Sample, TiffError};
 
-/// What a method achieves on a pair.
+/// What a method achieves on a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct FullResult {
     /// Without reference.
@@ -30,27 +32,34 @@ pub struct FullMaps {
     pub angle: Thumbnail,
 }
 
-/// A pair, its copy one resolution lower, and how to judge.
+/// A scene without gaps, its copy one resolution lower, and how to judge.
 pub struct Contest<'a> {
-    pair: &'a Pair,
+    scene: &'a Scene<'a>,
     scale: &'a Scale,
-    valid: Option<Vec<bool>>,
     setup: Setup,
-    /// The pair degraded by its own ratio, in DN: fusing it should give back MS.
-    pub reduced: Pair,
+    /// The scene degraded by its own ratio, in DN: fusing it should give back MS.
+    pub reduced: Scene<'static>,
 }
 
 impl<'a> Contest<'a> {
-    /// Degrades the pair: see [`Pair::coarser`].
-    pub fn new(pair: &'a Pair, scale: &'a Scale, config: &Config, phase: Convention) -> Self {
-        let (rows, columns) = (pair.rows, pair.columns);
-        let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
+    /// Degrades the scene: see [`Scene::coarser`].
+    ///
+    /// # Errors
+    /// Those of [`Scene::stored`].
+    pub fn new(
+        scene: &'a Scene<'a>,
+        scale: &'a Scale,
+        config: &Config,
+        phase: Convention,
+    ) -> Result<Self, QualityError> {
+        let (rows, columns) = (scene.rows, scene.columns);
+        let reduced = scene.coarser(&config.ms_gains, config.pan_gain).stored()?;
         let (ms_gains, pan_gain) = (config.ms_gains.clone(), config.pan_gain);
         let setup = Setup { rows, columns, ms_gains, pan_gain, phase };
-        Self { pair, scale, valid: pair.valid(), setup, reduced }
+        Ok(Self { scene, scale, setup, reduced })
     }
 
-    /// Finds out, before a long computation, whether fused images of a pair with these grids can be judged.
+    /// Finds out, before a long computation, whether fused images of a scene with these grids can be judged.
     ///
     /// # Errors
     /// [`QualityError::TooSmall`] if MS is smaller than a block; [`QualityError::Ratio`].
@@ -62,24 +71,21 @@ impl<'a> Contest<'a> {
         phase.check(rows.ratio)
     }
 
-    /// Whether the reduced pair is large enough to train on.
+    /// Whether the reduced scene is large enough to train on.
     pub(crate) fn is_trainable(&self) -> bool {
-        let ms = &self.reduced.ms;
-        ms.width.min(ms.height) >= least_ms(self.pair.ratio())
+        let ms = self.reduced.ms();
+        ms.width.min(ms.height) >= least_ms(self.scene.ratio())
     }
 
-    /// Judges a fused image `[H, W, C]` of the pair, as it would be written.
+    /// Judges a fused image of the scene, as it would be written.
     ///
     /// # Errors
     /// Those of [`quality::full()`] and [`quality::consistency()`].
-    pub fn full(&self, fused: &[f32]) -> Result<(FullResult, FullMaps), QualityError> {
-        let fused = self.as_written(fused);
-        let size = [self.pair.pan.height, self.pair.pan.width];
-        let pan = Values { data: &self.pair.pan.data, valid: self.valid.as_deref(), size };
-        let fused = Values { data: &fused, ..pan };
-        let ms = image(&self.pair.ms);
+    pub fn full(&self, fused: &dyn Image) -> Result<(FullResult, FullMaps), QualityError> {
+        let pan = self.scene.fusable();
+        let (fused, [_, ms]) = (self.as_written(fused, &pan), self.scene.images());
         let (full, blocks) = quality::full(&pan, &ms, &fused, &self.setup)?;
-        let mut angle = Thumbnail::new(ms.size);
+        let mut angle = Thumbnail::new([self.scene.rows.coarse, self.scene.columns.coarse]);
         let consistency = quality::consistency_maps(&ms, &fused, &self.setup, &mut |pixels| {
             angle.add(pixels.rows, &pixels.sam);
             Ok(())
@@ -88,18 +94,17 @@ impl<'a> Contest<'a> {
         Ok((FullResult { full, consistency }, FullMaps { d_lambda, d_s, angle }))
     }
 
-    /// Judges a fused image `[h, w, C]` of the reduced pair against MS. With a map of the errors, root mean
+    /// Judges a fused image of the reduced scene against MS. With a map of the errors, root mean
     /// square over the bands, of what was judged.
     ///
     /// # Errors
     /// Those of [`quality::reduced()`].
-    pub fn against_truth(&self, fused: &[f32]) -> Result<(ReducedScores, Thumbnail), QualityError> {
-        let fused = self.as_written(fused);
-        let truth = image(&self.pair.ms);
-        let fused = Values { data: &fused, valid: self.reduced.pan.valid.as_deref(), ..truth };
+    pub fn against_truth(&self, fused: &dyn Image) -> Result<(ReducedScores, Thumbnail), QualityError> {
+        let ([_, truth], [pan, _]) = (self.scene.images(), self.reduced.images());
+        let fused = self.as_written(fused, pan);
         let peak = f64::from(self.scale.range[1]);
-        let setup = Reference { ratio: self.pair.ratio(), peak, cut: true };
-        let [top, left, bottom, right] = setup.window(truth.size);
+        let setup = Reference { ratio: self.scene.ratio(), peak, cut: true };
+        let [top, left, bottom, right] = setup.window([self.scene.rows.coarse, self.scene.columns.coarse]);
         let mut errors = Thumbnail::new([bottom - top, right - left]);
         let (scores, _) = quality::reduced_maps(&truth, &fused, &setup, &mut |pixels| {
             errors.add(pixels.rows, &pixels.error);
@@ -108,14 +113,28 @@ impl<'a> Contest<'a> {
         Ok((scores, errors))
     }
 
-    /// Within the range of the data, and whole numbers where MS has them.
-    fn as_written(&self, fused: &[f32]) -> Vec<f32> {
-        let [low, high] = self.scale.range;
-        let whole = self.pair.ms.sample != Sample::F32;
-        fused.iter().map(|v| if whole { v.round() } else { *v }.clamp(low, high)).collect()
+    fn as_written<'i>(&self, fused: &'i dyn Image, pan: &'i dyn Image) -> Written<'i> {
+        Written { fused, pan, range: self.scale.range, whole: self.scene.ms().sample != Sample::F32 }
     }
 }
 
-fn image(raster: &Raster) -> Values<'_> {
-    Values { data: &raster.data, valid: raster.valid.as_deref(), size: [raster.height, raster.width] }
+/// A fused image within the range of the data, of whole numbers where MS has them, and valid where PAN is.
+struct Written<'a> {
+    fused: &'a dyn Image,
+    pan: &'a dyn Image,
+    range: [f32; 2],
+    whole: bool,
+}
+
+impl Image for Written<'_> {
+    fn header(&self) -> &Header {
+        self.fused.header()
+    }
+
+    fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+        let Block { mut data, .. } = self.fused.block(rows.clone(), columns.clone())?;
+        let [low, high] = self.range;
+        data.iter_mut().for_each(|v| *v = if self.whole { v.round() } else { *v }.clamp(low, high));
+        Ok(Block { data, valid: self.pan.validity(rows, columns)? })
+    }
 }

@@ -1,26 +1,38 @@
-//! Ways to fuse a pair, by name.
+//! Ways to fuse a scene, by name.
 
 use std::time::Duration;
 
 use crate::classical::Method;
 use crate::engine::{Device, Options};
-use crate::method::apply::{Application, Rows, apply};
-use crate::method::{self, Config, Contender, MethodError, Run, Watch};
-use crate::scene::{Pair, Scale, Scene};
+use crate::method::apply::{Application, Sink, apply};
+use crate::method::{self, Config, Contender, Job, MethodError, Run, Watch};
+use crate::scene::{Scale, Scene, Stored, Survey};
+use crate::tiff::{Header, Sample};
 
-/// A way to fuse a pair.
+/// A way to fuse a scene.
 pub trait Fuser {
     /// Its name.
     fn contender(&self) -> Contender;
 
-    /// Fuses a pair: `[H, W, C]` in DN, neither rounded nor clamped.
+    /// Fuses a scene without gaps from top to bottom, in DN, neither rounded nor clamped.
     ///
     /// # Errors
-    /// What fitting, training or the device reports.
-    fn fuse(&self, pair: &Pair, watch: &mut dyn Watch) -> Result<Vec<f32>, MethodError>;
+    /// What fitting, training, the device, reading or the sink reports.
+    fn fuse(&self, scene: &Scene<'_>, sink: &mut Sink<'_>, watch: &mut dyn Watch) -> Result<(), MethodError>;
 
-    /// Time that was spent on a pair before it is fused.
-    fn spent(&self, _pair: &Pair) -> Duration {
+    /// The fused image, kept to be judged.
+    ///
+    /// # Errors
+    /// Those of [`fuse`](Self::fuse) and [`Stored::new`].
+    fn image(&self, scene: &Scene<'_>, watch: &mut dyn Watch) -> Result<Stored, MethodError> {
+        let size = [scene.columns.fine, scene.rows.fine, scene.ms().bands];
+        let mut image = Stored::new(Header::new(self.contender().name(), Sample::F32, size))?;
+        self.fuse(scene, &mut |rows| image.push(&rows.hrms, None), watch)?;
+        Ok(image)
+    }
+
+    /// Time that was spent on a scene before it is fused.
+    fn spent(&self, _scene: &Scene<'_>) -> Duration {
         Duration::ZERO
     }
 }
@@ -38,8 +50,8 @@ impl Fuser for Classical<'_> {
         Contender::Classical(self.method)
     }
 
-    fn fuse(&self, pair: &Pair, _watch: &mut dyn Watch) -> Result<Vec<f32>, MethodError> {
-        method::baseline(self.method, pair, self.config)
+    fn fuse(&self, scene: &Scene<'_>, sink: &mut Sink<'_>, _watch: &mut dyn Watch) -> Result<(), MethodError> {
+        method::baseline(self.method, scene, self.config, sink)
     }
 }
 
@@ -49,17 +61,17 @@ pub struct Learner<'a> {
     pub contender: Contender,
     /// Settings.
     pub config: Config,
-    /// The unit of the pair's values.
+    /// The unit of the scene's values.
     pub scale: &'a Scale,
     /// Where to train.
     pub device: &'a Device,
-    /// A pair that it has learnt from already.
-    pub learnt: Option<(&'a Pair, &'a Run)>,
+    /// A scene that it has learnt from already.
+    pub learnt: Option<(&'a Scene<'a>, &'a Run)>,
 }
 
 impl Learner<'_> {
-    fn run(&self, pair: &Pair) -> Option<&Run> {
-        self.learnt.filter(|(of, _)| std::ptr::eq(*of, pair)).map(|(_, run)| run)
+    fn run(&self, scene: &Scene<'_>) -> Option<&Run> {
+        self.learnt.filter(|(of, _)| std::ptr::addr_eq(*of, scene)).map(|(_, run)| run)
     }
 }
 
@@ -68,25 +80,21 @@ impl Fuser for Learner<'_> {
         self.contender
     }
 
-    fn fuse(&self, pair: &Pair, watch: &mut dyn Watch) -> Result<Vec<f32>, MethodError> {
+    fn fuse(&self, scene: &Scene<'_>, sink: &mut Sink<'_>, watch: &mut dyn Watch) -> Result<(), MethodError> {
         let (device, options) = (self.device, Options::default());
-        let Some(model) = self.run(pair).and_then(|run| run.model.as_ref()) else {
-            return Ok(method::fuse(pair, self.scale, &self.config, device, options, watch)?.0.hrms);
+        let Some(model) = self.run(scene).and_then(|run| run.model.as_ref()) else {
+            let survey = Survey::of(scene)?;
+            method::run(Job::new((scene, &survey), self.scale, &self.config, device), sink, watch)?;
+            return Ok(());
         };
         watch.model(model)?;
-        let scene = Scene::of(pair);
         let part = [0..scene.rows.fine, 0..scene.columns.fine];
-        let job = Application { scene: &scene, model, device, options, part, memory: u64::MAX, lms: false };
-        let mut hrms = Vec::new();
-        let mut collect = |rows: Rows| {
-            hrms.extend(rows.hrms);
-            Ok(())
-        };
-        apply(&job, &mut collect, &mut |row| watch.rows(row))?;
-        Ok(hrms)
+        let job = Application { scene, model, device, options, part, memory: u64::MAX, lms: false };
+        apply(&job, sink, &mut |row| watch.rows(row))?;
+        Ok(())
     }
 
-    fn spent(&self, pair: &Pair) -> Duration {
-        self.run(pair).map_or(Duration::ZERO, Run::training_time)
+    fn spent(&self, scene: &Scene<'_>) -> Duration {
+        self.run(scene).map_or(Duration::ZERO, Run::training_time)
     }
 }

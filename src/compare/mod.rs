@@ -1,7 +1,7 @@
-//! Methods judged beside each other on one pair.
+//! Methods judged beside each other on one scene.
 //!
-//! A [`Fuser`] makes an image of a pair; a [`Contest`] judges it at full resolution and, by Wald's protocol, on the
-//! pair degraded by its ratio. [`compare`] does both for several, [`gate`] tells whether training was worth it, and
+//! A [`Fuser`] makes an image of a scene; a [`Contest`] judges it at full resolution and, by Wald's protocol, on the
+//! scene degraded by its ratio. [`compare`] does both for several, [`gate`] tells whether training was worth it, and
 //! [`experiment`] lists the paper's ablations.
 
 mod comparison;

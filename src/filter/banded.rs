@@ -112,6 +112,13 @@ impl Banded {
         Some(support)
     }
 
+    /// The input positions that [`part`](Self::part) can make some outputs of.
+    pub(crate) fn needs(&self, outputs: Range<usize>) -> Range<usize> {
+        let Some(support) = self.support(outputs) else { return 0..self.input };
+        let start = support.start.min(self.input - self.taps[0].len());
+        start..support.end.max(start + self.taps[0].len())
+    }
+
     /// The operator on a part of the line: the same taps in the same order, whatever the part.
     ///
     /// # Panics

@@ -1,5 +1,7 @@
 //! How two grids of different pixel size lie on each other.
 
+use std::ops::Range;
+
 /// One axis of a coarse grid on a fine one: the centre of coarse pixel k lies at fine position
 /// `ratio · k + phase`, where whole numbers are centres of fine pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,15 +45,38 @@ impl Grid {
         // The same allowance for rounding as where common areas are found.
         ((at - nearest).abs() <= 0.5 + 1e-3).then_some(nearest as usize)
     }
+
+    /// The fine pixels that have their centres in some coarse ones.
+    pub(crate) fn fine_over(&self, coarse: &Range<usize>) -> Range<usize> {
+        // No pixel reaches further than its side.
+        let (first, last) = (self.fine_at(coarse.start), self.fine_at(coarse.end));
+        let start = (first - self.ratio as f64).max(0.0) as usize;
+        let end = (last.max(0.0) as usize).min(self.fine);
+        let mut over = (start..end).filter(|i| self.over(*i).is_some_and(|k| coarse.contains(&k)));
+        over.next().map_or(0..0, |first| first..over.next_back().unwrap_or(first) + 1)
+    }
 }
 
 /// Coarse pixels `[h, w]` all of whose fine pixels are valid.
 pub fn covered(valid: &[bool], rows: Grid, columns: Grid) -> Vec<bool> {
-    let mut coarse = vec![true; rows.coarse * columns.coarse];
-    for (i, line) in valid.chunks_exact(columns.fine).enumerate() {
-        for (j, _) in line.iter().enumerate().filter(|(_, valid)| !**valid) {
-            if let (Some(y), Some(x)) = (rows.over(i), columns.over(j)) {
-                coarse[y * columns.coarse + x] = false;
+    covered_part(valid, [rows, columns], [0..rows.coarse, 0..columns.coarse], [0..rows.fine, 0..columns.fine])
+}
+
+/// [`covered`] for some rows and columns, by the validity of the fine rows and columns over them.
+pub(crate) fn covered_part(
+    valid: &[bool],
+    [rows, columns]: [Grid; 2],
+    [coarse_rows, coarse_columns]: [Range<usize>; 2],
+    [fine_rows, fine_columns]: [Range<usize>; 2],
+) -> Vec<bool> {
+    let mut coarse = vec![true; coarse_rows.len() * coarse_columns.len()];
+    for (i, line) in fine_rows.zip(valid.chunks_exact(fine_columns.len())) {
+        for (j, _) in fine_columns.clone().zip(line).filter(|(_, valid)| !**valid) {
+            if let (Some(y), Some(x)) = (rows.over(i), columns.over(j))
+                && coarse_rows.contains(&y)
+                && coarse_columns.contains(&x)
+            {
+                coarse[(y - coarse_rows.start) * coarse_columns.len() + x - coarse_columns.start] = false;
             }
         }
     }

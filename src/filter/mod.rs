@@ -18,6 +18,7 @@ mod upsample;
 
 pub use banded::{Banded, Terms, apply, apply_plane, transposed};
 pub use cubic::upsample_cubic;
+pub(crate) use grid::covered_part;
 pub use grid::{Grid, covered};
 pub use interp23::upsample_interp23;
 pub use line::{Line, Rows};

@@ -329,7 +329,7 @@ fn spans(base: &Stream, rows: Range<usize>, height: usize) -> Vec<Span> {
 }
 
 /// Rows of a strip for a closed form at most: fewer are computed with more rows around them, more gain nothing.
-const LARGEST_STRIP: usize = 256;
+pub(super) const LARGEST_STRIP: usize = 256;
 /// Rows of a strip for a closed form at least, whatever the memory.
 const SMALLEST_STRIP: usize = 16;
 
@@ -417,7 +417,7 @@ fn read(job: &Application<'_>, base: Option<&Stream>, span: Span) -> Result<Stri
 }
 
 /// Rows of an image `[height, width]` whose count goes on past the last one with the first.
-fn around(
+pub(super) fn around(
     rows: Range<usize>,
     [height, width]: [usize; 2],
     read: impl Fn(Range<usize>) -> Result<Block, TiffError>,

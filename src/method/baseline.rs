@@ -1,13 +1,16 @@
 //! Fusion without training, with the settings of a run: fitted to windows, applied strip by strip.
 
-use super::apply::{Rows, Sink};
+use std::ops::{ControlFlow, Range};
+
+use super::apply::{LARGEST_STRIP, Rows, Sink, around};
 use super::config::{Consistency, Sensor};
-use super::windows::{self, window_dims};
-use super::{Config, MethodError};
+use super::windows::{self, Window, window_dims};
+use super::{Config, MethodError, strips};
 use crate::classical::{self, Form, Inputs, Method, Stream, TvSettings};
 use crate::consistency::{self, CANDIDATES, Experiment, Step, Validity};
 use crate::filter;
-use crate::scene::{Pair, Scene, Survey};
+use crate::scene::{Image, Scene, Survey};
+use crate::tiff::Block;
 
 /// Shares of a sensor's bands in its PAN, as the literature has them (Palsson 2013 and the benchmark of
 /// Vivone 2020); WorldView-2 has the bands of WorldView-3. The benchmark takes those of IKONOS for QuickBird
@@ -21,14 +24,14 @@ fn shares_in_pan(sensor: Sensor) -> Option<&'static [f64]> {
     }
 }
 
-/// A pair as the classical methods take it; `valid` is [`Pair::valid`].
-fn inputs<'a>(pair: &'a Pair, valid: Option<&'a [bool]>, config: &'a Config) -> Inputs<'a> {
-    let weights = shares_in_pan(config.sensor).filter(|shares| shares.len() == pair.ms.bands).map(<[f64]>::to_vec);
+/// A window as the classical methods take it; `valid` is [`Window::valid`].
+fn inputs<'a>(window: &'a Window, valid: Option<&'a [bool]>, config: &'a Config) -> Inputs<'a> {
+    let weights = shares_in_pan(config.sensor).filter(|shares| shares.len() == window.dims.bands).map(<[f64]>::to_vec);
     Inputs {
-        pan: &pair.pan.data,
-        ms: &pair.ms.data,
-        rows: pair.rows,
-        columns: pair.columns,
+        pan: &window.pan.data,
+        ms: &window.ms.data,
+        rows: window.dims.rows,
+        columns: window.dims.columns,
         ms_gains: &config.ms_gains,
         pan_gain: config.pan_gain,
         upsample: config.upsample,
@@ -45,35 +48,60 @@ fn inputs<'a>(pair: &'a Pair, valid: Option<&'a [bool]>, config: &'a Config) -> 
 pub fn fit(methods: &[Method], scene: &Scene<'_>, survey: &Survey, config: &Config) -> Result<Vec<Form>, MethodError> {
     let dims = window_dims(scene, config);
     let places = windows::choose(scene, &survey.cells, &dims, config);
-    let pairs: Vec<Pair> =
-        places.iter().map(|place| windows::pair(scene, survey, &dims, *place)).collect::<Result<_, _>>()?;
-    fit_pairs(methods, &pairs.iter().collect::<Vec<_>>(), config)
+    let read = |place| Window::read(scene, survey, &dims, place);
+    fit_windows(methods, &places.into_iter().map(read).collect::<Result<Vec<_>, _>>()?, config)
 }
 
-fn fit_pairs(methods: &[Method], pairs: &[&Pair], config: &Config) -> Result<Vec<Form>, MethodError> {
-    let valid: Vec<_> = pairs.iter().map(|pair| pair.valid()).collect();
-    let windows: Vec<_> = pairs.iter().zip(&valid).map(|(pair, v)| inputs(pair, v.as_deref(), config)).collect();
-    Ok(Form::fit(methods, &windows)?)
+fn fit_windows(methods: &[Method], windows: &[Window], config: &Config) -> Result<Vec<Form>, MethodError> {
+    let valid: Vec<_> = windows.iter().map(Window::valid).collect();
+    let inputs: Vec<_> = windows.iter().zip(&valid).map(|(window, v)| inputs(window, v.as_deref(), config)).collect();
+    Ok(Form::fit(methods, &inputs)?)
 }
 
-/// Fuses a pair by a classical method: `[H, W, C]` in DN, neither rounded nor clamped.
+/// Fuses a scene by a classical method, from top to bottom: in DN, neither rounded nor clamped. Gaps should be
+/// [filled](Scene::filled), for what they hold is filtered with the rest. Total variation holds all of it in memory.
 ///
 /// # Errors
-/// Those of [`classical::fuse`] and [`Survey::of`].
-pub fn baseline(method: Method, pair: &Pair, config: &Config) -> Result<Vec<f32>, MethodError> {
+/// Those of [`classical::fuse`] and [`Survey::of`], of reading and of the sink.
+pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut Sink<'_>) -> Result<(), MethodError> {
     if method == Method::Tv {
-        return Ok(classical::fuse(method, &inputs(pair, pair.valid().as_deref(), config))?);
+        let window = Window::whole(scene)?;
+        let valid = window.valid();
+        let hrms = classical::fuse(method, &inputs(&window, valid.as_deref(), config))?;
+        return Ok(sink(Rows { lms: Vec::new(), hrms, valid })?);
     }
-    let scene = Scene::of(pair);
-    let dims = window_dims(&scene, config);
-    let whole = [dims.rows, dims.columns] == [pair.rows, pair.columns];
-    let forms = match whole {
-        true => fit_pairs(&[method], &[pair], config)?,
-        false => fit(&[method], &scene, &Survey::of(&scene)?, config)?,
+    let (dims, grids) = (window_dims(scene, config), [scene.rows, scene.columns]);
+    let forms = match [dims.rows, dims.columns] == grids {
+        true => fit_windows(&[method], &[Window::whole(scene)?], config)?,
+        false => fit(&[method], scene, &Survey::of(scene)?, config)?,
     };
-    let stream = Stream::new([pair.rows, pair.columns], config.upsample, &config.ms_gains, &forms)?;
-    let (_, mut fused) = stream.whole(&pair.pan.data, &pair.ms.data);
-    Ok(fused.swap_remove(0))
+    let stream = Stream::new(grids, config.upsample, &config.ms_gains, &forms)?;
+    let [[height, width], [ms_height, ms_width]] = [grids.map(|grid| grid.fine), grids.map(|grid| grid.coarse)];
+    let fusable = scene.fusable();
+    let rows = (0..height).step_by(LARGEST_STRIP).map(|start| start..(start + LARGEST_STRIP).min(height)).collect();
+    let read = |rows: Range<usize>| {
+        let [pan, ms] = stream.needs(rows.clone());
+        let pan = around(pan, [height, width], |rows| scene.read_pan(rows, 0..width))?.data;
+        let ms = around(ms, [ms_height, ms_width], |rows| scene.read_ms(rows, 0..ms_width))?.data;
+        Ok((pan, ms, fusable.validity(rows.clone(), 0..width)?, rows))
+    };
+    let fuse = |(pan, ms, valid, rows): (Vec<f32>, Vec<f32>, _, Range<usize>)| {
+        let mut hrms = vec![0.0; rows.len() * width * dims.bands];
+        stream.rows(rows.clone(), &pan, &ms, &mut [], &mut [&mut hrms]);
+        Ok((rows.end, Rows { lms: Vec::new(), hrms, valid }))
+    };
+    strips::pass(rows, read, fuse, sink, &mut |_| ControlFlow::Continue(()))
+}
+
+/// [`baseline`], all rows.
+fn whole(method: Method, scene: &Scene<'_>, config: &Config) -> Result<Vec<f32>, MethodError> {
+    let mut hrms = Vec::new();
+    let mut collect = |rows: Rows| {
+        hrms.extend(rows.hrms);
+        Ok(())
+    };
+    baseline(method, scene, config, &mut collect)?;
+    Ok(hrms)
 }
 
 /// Fuses a scene by total variation, all of it in memory, with the consistency step that `config` asks for.
@@ -94,36 +122,38 @@ pub(crate) fn total_variation(
     if needed > memory {
         return Err(MethodError::Memory { method, needed, memory });
     }
-    let pair = scene.pair()?;
-    let mut hrms = baseline(method, &pair, config)?;
+    let scene = &scene.filled()?;
+    let Window { ms, dims, .. } = &Window::whole(scene)?;
+    let mut hrms = whole(method, scene, config)?;
     let nu = match config.consistency {
-        Consistency::Off => vec![None; pair.ms.bands],
-        Consistency::Nu(nu) => vec![Some(nu); pair.ms.bands],
-        Consistency::Auto => chosen_nu(&pair, config)?,
+        Consistency::Off => vec![None; dims.bands],
+        Consistency::Nu(nu) => vec![Some(nu); dims.bands],
+        Consistency::Auto => chosen_nu(scene, ms, config)?,
     };
-    let valid = pair.valid();
-    let covered = valid.as_ref().map(|valid| filter::covered(valid, pair.rows, pair.columns));
+    let valid = scene.fusable().validity(0..dims.rows.fine, 0..dims.columns.fine)?;
+    let covered = valid.as_ref().map(|valid| filter::covered(valid, dims.rows, dims.columns));
     let validity = valid.as_deref().zip(covered.as_deref()).map(|(image, ms)| Validity { image, ms });
-    Step::new(pair.rows, pair.columns, &config.ms_gains, &nu).whole(&mut hrms, &pair.ms.data, validity);
-    let lms = if lms { baseline(Method::Exp, &pair, config)? } else { Vec::new() };
+    Step::new(dims.rows, dims.columns, &config.ms_gains, &nu).whole(&mut hrms, &ms.data, validity);
+    let lms = if lms { whole(Method::Exp, scene, config)? } else { Vec::new() };
     Ok(sink(Rows { lms, hrms, valid })?)
 }
 
-/// ν of each band by the pair one resolution lower, fused by total variation.
-fn chosen_nu(pair: &Pair, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
-    let reduced = pair.coarser(&config.ms_gains, config.pan_gain);
-    let x = baseline(Method::Tv, &reduced, config)?;
-    let (image, below) = (reduced.pan.valid.as_deref(), reduced.ms.valid.as_deref());
-    let noise = consistency::noise(&pair.ms.data, pair.columns.coarse, pair.ms.bands, pair.ms.valid.as_deref());
+/// ν of each band by the scene one resolution lower, fused by total variation; `ms` is all of MS.
+fn chosen_nu(scene: &Scene<'_>, ms: &Block, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
+    let coarser = scene.coarser(&config.ms_gains, config.pan_gain);
+    let Window { pan, ms: below, dims } = &Window::whole(&coarser)?;
+    let x = whole(Method::Tv, &coarser, config)?;
+    let valid = pan.valid.as_deref();
+    let noise = consistency::noise(&ms.data, dims.columns.fine, dims.bands, ms.valid.as_deref());
     let experiment = Experiment {
-        grids: [reduced.rows, reduced.columns],
+        grids: [dims.rows, dims.columns],
         x: &x,
         other: None,
-        ms: &reduced.ms.data,
-        truth: &pair.ms.data,
-        known: image,
-        judged: image,
-        valid: image.zip(below).map(|(image, ms)| Validity { image, ms }),
+        ms: &below.data,
+        truth: &ms.data,
+        known: valid,
+        judged: valid,
+        valid: valid.zip(below.valid.as_deref()).map(|(image, ms)| Validity { image, ms }),
         noise: &noise,
     };
     let choices = consistency::choose(&[experiment], &config.ms_gains, &CANDIDATES);

@@ -12,7 +12,7 @@ use crate::classical::Method;
 use crate::engine::{Device, Loading, Options, Timing};
 use crate::kernels::Isa;
 use crate::remedy::Note;
-use crate::scene::{Pair, Scale, Scene, Survey};
+use crate::scene::{Image, Scale, Scene, Survey};
 
 /// What to fuse, and how.
 pub struct Job<'a> {
@@ -150,7 +150,7 @@ impl From<Model> for Run {
     }
 }
 
-/// Fuses a pair in memory: all rows, and what the run did.
+/// Fuses a scene into memory: all rows, and what the run did.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -158,17 +158,17 @@ impl From<Model> for Run {
 /// # Panics
 /// As [`run`].
 pub fn fuse(
-    pair: &Pair,
+    scene: &Scene<'_>,
     scale: &Scale,
     config: &Config,
     device: &Device,
     options: Options,
     watch: &mut dyn Watch,
 ) -> Result<(Rows, Run), MethodError> {
-    let scene = Scene::of(pair);
-    let survey = Survey::of(&scene)?;
-    let job = Job { options, lms: true, ..Job::new((&scene, &survey), scale, config, device) };
-    let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid: pair.valid() };
+    let survey = Survey::of(scene)?;
+    let job = Job { options, lms: true, ..Job::new((scene, &survey), scale, config, device) };
+    let valid = scene.fusable().validity(0..scene.rows.fine, 0..scene.columns.fine)?;
+    let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid };
     let mut collect = |rows: Rows| {
         all.lms.extend(rows.lms);
         all.hrms.extend(rows.hrms);

@@ -7,8 +7,8 @@ use super::schedule::{self, Randomness};
 use super::view::View;
 use super::{Config, Dims, MethodError};
 use crate::filter::Grid;
-use crate::scene::{Cells, Pair, Scene, Survey, fill, fill_near};
-use crate::tiff::{Block, Header, Raster, TiffError, Window};
+use crate::scene::{Cells, Scene, Survey, fill, fill_near, valid};
+use crate::tiff::{Block, TiffError};
 
 /// Share of its pixels that a window may have in common with each one chosen before.
 const OVERLAP: f64 = 0.25;
@@ -123,29 +123,54 @@ impl Sums {
     }
 }
 
-/// Reads a window as a pair of its own, nodata filled in.
-///
-/// # Errors
-/// What reading gives.
-pub fn pair(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Pair, TiffError> {
-    let image = |header: &Header, [y, x]: [usize; 2], [height, width]: [usize; 2], means: &[f32], block: Block| {
-        let Block { mut data, valid } = block;
-        if let Some(valid) = &valid {
-            fill_near(&mut data, valid, width, means);
-        }
-        Raster { header: header.part(Window { x, y, width, height }), data, valid }
-    };
-    let (ms_at, size) = ([place.row, place.column], [dims.rows, dims.columns]);
-    let (pan_at, fine, coarse) = (ms_at.map(|at| at * dims.rows.ratio), size.map(|g| g.fine), size.map(|g| g.coarse));
-    let ranges = |at: [usize; 2], size: [usize; 2]| [at[0]..at[0] + size[0], at[1]..at[1] + size[1]];
-    let ([pan_y, pan_x], [ms_y, ms_x]) = (ranges(pan_at, fine), ranges(ms_at, coarse));
-    Ok(Pair {
-        pan: image(scene.pan(), pan_at, fine, &survey.means[..1], scene.read_pan(pan_y, pan_x)?),
-        ms: image(scene.ms(), ms_at, coarse, &survey.means[1..], scene.read_ms(ms_y, ms_x)?),
-        rows: dims.rows,
-        columns: dims.columns,
-        warnings: Vec::new(),
-    })
+/// A part of a scene in memory.
+pub(super) struct Window {
+    /// PAN.
+    pub pan: Block,
+    /// MS.
+    pub ms: Block,
+    /// How they lie on each other.
+    pub dims: Dims,
+}
+
+impl Window {
+    /// The whole scene, its gaps as they are.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub fn whole(scene: &Scene<'_>) -> Result<Self, TiffError> {
+        let (rows, columns, bands) = (scene.rows, scene.columns, scene.ms().bands);
+        let pan = scene.read_pan(0..rows.fine, 0..columns.fine)?;
+        let ms = scene.read_ms(0..rows.coarse, 0..columns.coarse)?;
+        Ok(Self { pan, ms, dims: Dims { rows, columns, bands } })
+    }
+
+    /// A window, nodata filled in.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub fn read(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Self, TiffError> {
+        let filled = |block: Block, width: usize, means: &[f32]| {
+            let Block { mut data, valid } = block;
+            if let Some(valid) = &valid {
+                fill_near(&mut data, valid, width, means);
+            }
+            Block { data, valid }
+        };
+        let Dims { rows, columns, .. } = *dims;
+        let (y, x) = (place.row, place.column);
+        let ms = scene.read_ms(y..y + rows.coarse, x..x + columns.coarse)?;
+        let (y, x) = (y * rows.ratio, x * rows.ratio);
+        let pan = scene.read_pan(y..y + rows.fine, x..x + columns.fine)?;
+        let pan = filled(pan, columns.fine, &survey.means[..1]);
+        Ok(Self { pan, ms: filled(ms, columns.coarse, &survey.means[1..]), dims: *dims })
+    }
+
+    /// `[H, W]` of PAN: where both images are valid; `None`: everywhere.
+    pub fn valid(&self) -> Option<Vec<bool>> {
+        let grids = [self.dims.rows, self.dims.columns];
+        valid(grids, 0..grids[0].fine, self.pan.valid.as_deref(), 0, self.ms.valid.as_deref())
+    }
 }
 
 /// Reads a window of PAN, normalised; invalid too is what no MS lies under.

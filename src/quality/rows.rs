@@ -58,31 +58,6 @@ impl Planes {
     }
 }
 
-/// Values in memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Values<'a> {
-    /// `[H, W, C]`.
-    pub data: &'a [f32],
-    /// `[H, W]`: which pixels are valid; `None` if all are. Pixels that are not finite never are.
-    pub valid: Option<&'a [bool]>,
-    /// Planar and columns.
-    pub size: [usize; 2],
-}
-
-impl Planar for Values<'_> {
-    fn size(&self) -> [usize; 3] {
-        [self.size[0], self.size[1], self.data.len() / (self.size[0] * self.size[1])]
-    }
-
-    fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError> {
-        let [_, width, bands] = self.size();
-        let pixels = rows.start * width..rows.end * width;
-        let data = &self.data[pixels.start * bands..pixels.end * bands];
-        let valid = self.valid.map(|valid| &valid[pixels]);
-        Ok(planes(data, valid, rows, width))
-    }
-}
-
 /// Whatever gives its pixels on demand can be judged.
 impl<I: Image> Planar for I {
     fn size(&self) -> [usize; 3] {

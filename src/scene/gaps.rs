@@ -11,6 +11,15 @@ pub(crate) const AROUND: [usize; 2] = [REACH, 2 * REACH];
 /// A value and how many pixels it lies away.
 type Near = Option<(usize, usize)>;
 
+/// Replaces invalid pixels of `[n, C]` values by the means of the bands.
+pub(crate) fn fill(data: &mut [f32], valid: Option<&[bool]>, means: &[f32]) {
+    let Some(valid) = valid else { return };
+    data.chunks_exact_mut(means.len())
+        .zip(valid)
+        .filter(|(_, v)| !**v)
+        .for_each(|(pixel, _)| pixel.copy_from_slice(means));
+}
+
 /// Replaces invalid pixels of an image `[h, width, C]` by what lies near.
 ///
 /// A pixel takes the linear interpolation of the next valid ones above and below, and that of those to the left and

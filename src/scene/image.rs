@@ -15,6 +15,24 @@ pub trait Image: Send + Sync {
     /// What reading the files behind it gives.
     fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError>;
 
+    /// Where some rows and columns are valid, `[h, w]`; `None`: everywhere.
+    ///
+    /// # Errors
+    /// What reading the files behind it gives.
+    fn validity(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Option<Vec<bool>>, TiffError> {
+        Ok(self.block(rows, columns)?.valid)
+    }
+
+    /// All of it in memory.
+    ///
+    /// # Errors
+    /// What reading the files behind it gives.
+    fn raster(&self) -> Result<Raster, TiffError> {
+        let header = self.header().clone();
+        let Block { data, valid } = self.block(0..header.height, 0..header.width)?;
+        Ok(Raster { header, data, valid })
+    }
+
     /// Lets it hold about this many bytes of decoded pixels beside those that it gives.
     fn limit(&mut self, _bytes: u64) {}
 
@@ -55,6 +73,10 @@ impl<I: Image + ?Sized> Image for &I {
 
     fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         (**self).block(rows, columns)
+    }
+
+    fn validity(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Option<Vec<bool>>, TiffError> {
+        (**self).validity(rows, columns)
     }
 
     fn in_file(&self, pixel: [usize; 2]) -> [usize; 2] {

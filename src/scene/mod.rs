@@ -1,39 +1,43 @@
 //! PAN and MS of one place: how they lie on each other, what they hold, the unit of their values.
 //!
-//! An [`Image`] gives its rows on demand. [`Geometry`] says how two of them lie on each other, [`Scene`] and [`Pair`] are
-//! their common part on demand and in memory, a [`Survey`] goes once over it. [`Scale`] maps values to the 0..1 the networks work in.
+//! An [`Image`] gives its rows on demand. [`Geometry`] says how two of them lie on each other, a [`Scene`] is their common
+//! part, a [`Survey`] goes once over it. [`Scale`] maps values to the 0..1 the networks work in.
 
 mod check;
+mod coarser;
 mod error;
 mod fill;
+mod filled;
 mod gaps;
 mod geometry;
 mod image;
-mod pair;
 mod register;
 mod scale;
 mod spread;
+mod stored;
 mod survey;
 
 use std::{ops::Range, path::Path};
 
 pub use check::{Check, Seen};
 pub use error::SceneError;
-pub(crate) use gaps::{AROUND, fill_near};
+pub(crate) use gaps::{AROUND, fill, fill_near};
 pub(crate) use geometry::least_ms;
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use image::{Image, Part};
-pub use pair::Pair;
-pub(crate) use pair::fill;
 pub use register::Registration;
 pub use scale::{Scale, peak};
+pub use stored::Stored;
 pub use survey::{Cells, Survey};
+
+use coarser::{Fusable, joint};
+use filled::Filled;
 
 use crate::filter::Grid;
 use crate::remedy::Note;
-use crate::tiff::{Block, Header, Raster, Source, TiffError};
+use crate::tiff::{Block, Header, Source, TiffError};
 
-/// PAN and MS of the same place, on disk or in memory.
+/// PAN and MS of the same place: two images, on disk, in memory or computed, owned or borrowed.
 pub struct Scene<'a> {
     pan: Box<dyn Image + 'a>,
     ms: Box<dyn Image + 'a>,
@@ -66,13 +70,31 @@ impl<'a> Scene<'a> {
         let ms = Part::new(ms, ms_part, ms_flip);
         let notes = [&notes, &pan.header().notes, &ms.header().notes].into_iter().flatten();
         let warnings = notes.map(|note| Note::from(note.as_str())).collect();
-        Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, warnings }
+        Self { warnings, ..Self::on_grids(pan, ms, [rows, columns]) }
     }
 
-    /// A pair in memory.
-    pub fn of(pair: &'a Pair) -> Self {
-        let (rows, columns, warnings) = (pair.rows, pair.columns, pair.warnings.clone());
-        Self { pan: Box::new(&pair.pan), ms: Box::new(&pair.ms), rows, columns, warnings }
+    /// Two images of one place, matched by what is known of them.
+    ///
+    /// # Errors
+    /// Those of [`Geometry::of`].
+    pub fn of(pan: impl Image + 'a, ms: impl Image + 'a, options: &GeometryOptions) -> Result<Self, SceneError> {
+        let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+        Ok(Self::new(pan, ms, geometry))
+    }
+
+    /// Images whose rows and columns are known to lie on each other like this.
+    pub fn on_grids(pan: impl Image + 'a, ms: impl Image + 'a, [rows, columns]: [Grid; 2]) -> Self {
+        Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, warnings: Vec::new() }
+    }
+
+    /// PAN and MS, each its common part.
+    pub fn images(&self) -> [&(dyn Image + 'a); 2] {
+        [&*self.pan, &*self.ms]
+    }
+
+    /// PAN as far as a result is valid there: invalid, too, are the pixels whose centres lie over no valid pixel of MS.
+    pub fn fusable(&self) -> impl Image + '_ {
+        Fusable(self)
     }
 
     /// Lets each of the images hold about this many bytes of decoded pixels: see [`Source::limit_memory`].
@@ -116,17 +138,27 @@ impl<'a> Scene<'a> {
         if of_ms { &self.ms } else { &self.pan }.in_file(pixel)
     }
 
-    /// The whole scene in memory.
+    /// The scene with its gaps filled: invalid pixels hold what lies near, else the mean of their band, so that what
+    /// stands for "no data" is not filtered with the rest. They stay invalid. What a survey has to say joins the
+    /// warnings.
     ///
     /// # Errors
-    /// Those of [`Source::read`] and [`Pair::new`].
-    pub fn pair(&self) -> Result<Pair, SceneError> {
-        let image = |image: &dyn Image| {
-            let header = image.header().clone();
-            let Block { data, valid } = image.block(0..header.height, 0..header.width)?;
-            Ok::<_, TiffError>(Raster { header, data, valid })
-        };
-        Pair::of_parts(image(&*self.pan)?, image(&*self.ms)?, self.rows, self.columns, self.warnings.clone())
+    /// Those of [`Survey::of`].
+    pub fn filled(&self) -> Result<Scene<'_>, SceneError> {
+        let Survey { means, warnings, .. } = Survey::of(self)?;
+        let ms = Filled { image: &*self.ms, means: means[1..].to_vec() };
+        let pan = Filled { image: &*self.pan, means: means[..1].to_vec() };
+        let warnings = self.warnings.iter().cloned().chain(warnings).collect();
+        Ok(Scene { warnings, ..Scene::on_grids(pan, ms, [self.rows, self.columns]) })
+    }
+
+    /// A copy that is fast to read again and again: in memory, or in temporary files where it is large.
+    ///
+    /// # Errors
+    /// Those of [`Stored::of`].
+    pub fn stored(&self) -> Result<Scene<'static>, TiffError> {
+        let [pan, ms] = [Stored::of(&*self.pan)?, Stored::of(&*self.ms)?];
+        Ok(Scene { warnings: self.warnings.clone(), ..Scene::on_grids(pan, ms, [self.rows, self.columns]) })
     }
 
     /// Where the result of some rows of PAN is valid, `[rows, W]`: PAN is, and the MS pixel under its
@@ -138,19 +170,19 @@ impl<'a> Scene<'a> {
         first: usize,
         ms: Option<&[bool]>,
     ) -> Option<Vec<bool>> {
-        let over: Vec<_> = (0..self.columns.fine).map(|i| self.columns.over(i)).collect();
-        let covered = rows.clone().all(|i| self.rows.over(i).is_some()) && over.iter().all(Option::is_some);
-        if covered && pan.is_none() && ms.is_none() {
-            return None;
-        }
-        let at = |row: usize, column: usize| {
-            let (Some(y), Some(x)) = (self.rows.over(row), over[column]) else { return false };
-            pan.is_none_or(|v| v[(row - rows.start) * over.len() + column])
-                && ms.is_none_or(|v| v[(y - first) * self.columns.coarse + x])
-        };
-        let columns = over.len();
-        Some(
-            rows.clone().flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(r, c)| at(r, c)).collect(),
-        )
+        valid([self.rows, self.columns], rows, pan, first, ms)
     }
+}
+
+/// [`Scene::valid`] by the grids alone.
+pub(crate) fn valid(
+    [on_rows, on_columns]: [Grid; 2],
+    rows: Range<usize>,
+    pan: Option<&[bool]>,
+    first: usize,
+    ms: Option<&[bool]>,
+) -> Option<Vec<bool>> {
+    let columns: Vec<_> = (0..on_columns.fine).map(|i| on_columns.over(i)).collect();
+    let rows: Vec<_> = rows.map(|i| on_rows.over(i)).collect();
+    joint([&rows, &columns], pan, ms.map(|valid| (valid, on_columns.coarse, [first, 0])))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pair, Scene, SceneError, Survey};
+use super::{Scene, SceneError, Survey};
 use crate::remedy::{Note, Remedy};
 use crate::tiff::{Header, Sample};
 
@@ -110,13 +110,12 @@ impl Scale {
         Self { offset, scale, pan: to_ms(survey.spreads), bounds: Some(bounds), ..self }
     }
 
-    /// The scale of a pair in memory.
+    /// The scale of a scene that is surveyed for it.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn of(pair: &Pair, bits: Option<u8>) -> Result<Self, SceneError> {
-        let scene = Scene::of(pair);
-        Self::new(&scene, &Survey::of(&scene)?, bits)
+    /// As [`new`](Self::new), and those of [`Survey::of`].
+    pub fn of(scene: &Scene<'_>, bits: Option<u8>) -> Result<Self, SceneError> {
+        Self::new(scene, &Survey::of(scene)?, bits)
     }
 
     /// Stored values of MS to 0..1.

@@ -9,7 +9,7 @@ use crate::filter::{self, Grid};
 use crate::method::MethodError;
 use crate::method::config::Sensor;
 use crate::remedy::Remedy;
-use crate::scene::{GeometryOptions, Pair, SceneError};
+use crate::scene::{GeometryOptions, Scene, SceneError};
 use crate::tiff::{Creation, GeoTags, Header, Layout, Raster, Sample, TiffError, write};
 use town::{TownError, TownSpec};
 pub use vary::Variation;
@@ -155,12 +155,12 @@ fn raster(name: &str, data: Vec<f32>, spec: &Spec, scale: usize, bands: usize) -
 }
 
 impl Simulated {
-    /// PAN and MS as a pair.
+    /// PAN and MS on each other.
     ///
     /// # Errors
-    /// [`TiffError`] if the pair is too small to train on.
-    pub fn pair(&self) -> Result<Pair, SceneError> {
-        Pair::new(self.pan.clone(), self.ms.clone(), &GeometryOptions::default())
+    /// [`SceneError`] if they are too small to train on.
+    pub fn scene(&self) -> Result<Scene<'_>, SceneError> {
+        Scene::of(&self.pan, &self.ms, &GeometryOptions::default())
     }
 
     /// Writes `pan.tif`, `ms.tif` and `truth.tif` into a folder, which is created.

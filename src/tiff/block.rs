@@ -33,19 +33,6 @@ impl Raster {
         Self { header, data, valid }
     }
 
-    /// A part of the image.
-    ///
-    /// # Panics
-    /// If the window reaches beyond the image.
-    #[must_use]
-    pub fn part(self, part: Window) -> Self {
-        if part == self.window() {
-            return self;
-        }
-        let Block { data, valid } = self.block(part);
-        Self { header: self.header.part(part), data, valid }
-    }
-
     /// The pixels of a part of the image.
     ///
     /// # Panics
@@ -59,14 +46,6 @@ impl Raster {
             .collect();
         let valid = self.valid.as_ref().map(|v| (0..part.height).map(rows).flat_map(|r| &v[r]).copied().collect());
         Block { data, valid }
-    }
-
-    /// The image with its rows, its columns or both in reverse order; its place is no longer known then.
-    #[must_use]
-    pub(crate) fn flipped(self, flip: [bool; 2]) -> Self {
-        let size = self.size();
-        let Block { data, valid } = Block { data: self.data, valid: self.valid }.flipped(size, flip);
-        Self { header: self.header.flipped(flip), data, valid }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use trapan::scene::{Pair, SceneError};
+use trapan::scene::{Scene, SceneError, Survey};
 use trapan::tiff::{Raster, Sample, Source, TiffError, Window, read};
 
 use crate::cli::program::trapan;
@@ -195,11 +195,12 @@ fn constant_bands_are_left_out_without_the_mask() {
         assert_eq!(ms.alpha, Some(alpha));
         let pan = Fixture::new(Sample::U8, [256, 256, 1]);
         let pan = parse(&pan.bytes(&scene(Sample::U8, pan.size)), "pan.tif").unwrap();
-        let error = Pair::new(pan.clone(), ms.clone(), &ALIGNED).map(drop).unwrap_err();
+        let survey = |pan, ms| Survey::of(&Scene::of(pan, ms, &ALIGNED).unwrap());
+        let error = survey(pan.clone(), ms.clone()).unwrap_err();
         assert!(matches!(error, SceneError::Constant { band: 2, .. }), "{error}");
         let found = gdal.repaired(&error.to_string());
         assert_eq!((found.bands, found.alpha.is_some(), &found.valid), (2, true, &ms.valid), "{error}");
-        Pair::new(pan, found, &ALIGNED).unwrap();
+        survey(pan, found).unwrap();
     }
 }
 
@@ -218,7 +219,7 @@ fn other_suggestions_are_accepted() {
     let small = Fixture::new(Sample::U16, [32, 32, 3]);
     let small = parse(&small.bytes(&scene(Sample::U16, small.size)), "ms.tif").unwrap();
     let pan = image("PAN of two bands", &Fixture::new(Sample::U16, [128, 128, 2]));
-    let error = Pair::new(pan, small, &ALIGNED).map(drop).unwrap_err();
+    let error = Scene::of(pan, small, &ALIGNED).map(drop).unwrap_err();
     assert!(matches!(error, SceneError::PanBands { .. }) && gdal.repaired(&error.to_string()).bands == 1, "{error}");
     let marked = image("near infrared as alpha", &Fixture::new(Sample::U16, [64, 64, 4]).with(338, 3, &[0, 0, 2]));
     let found = gdal.repaired(&marked.notes[0]);

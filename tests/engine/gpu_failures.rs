@@ -9,7 +9,7 @@ use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
 use trapan::method::{Checkpoints, Dims, Job, MethodError, Network, Progress, Sharpener, learn};
 use trapan::net::{FusionShape, Layer};
-use trapan::scene::{Scene, Survey};
+use trapan::scene::Survey;
 
 use crate::method::sharpen::{Simulated, config, dims};
 use crate::support::devices::software;
@@ -47,8 +47,8 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
 #[test]
 fn a_training_goes_on_without_its_gpu() {
     let dims = Dims::aligned(16, 18, 3, 4);
-    let Simulated { pair, model } = Simulated::of(&dims);
-    let scene = Scene::of(&pair);
+    let simulated = Simulated::of(&dims);
+    let (scene, model) = (simulated.scene(), &simulated.model);
     let survey = Survey::of(&scene).expect("something is valid");
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("out.tif.checkpoint");

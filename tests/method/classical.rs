@@ -9,7 +9,7 @@ use trapan::filter::{Grid, Upsample};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Config, Profile, Sensor};
 use trapan::method::{Model, Start, baseline};
-use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::scene::{Image, Scale, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::formula::{scene, scene_pan};
@@ -383,36 +383,37 @@ fn windows_are_pooled() {
 }
 
 /// A pair with holes in both images.
-fn pair_with_nodata(case: &Case) -> Pair {
+fn scene_with_nodata(case: &Case) -> Scene<'static> {
     let raster = |data: &[f32], grids: [usize; 2], bands: usize, hole: usize| {
         let mut data = data.to_vec();
         data[hole * bands..(hole + 3) * bands].fill(f32::NAN);
         Raster::new(Header::new("image.tif", Sample::F32, [grids[1], grids[0], bands]), data)
     };
     let (rows, columns) = (case.rows, case.columns);
-    Pair {
-        pan: raster(&case.pan, [rows.fine, columns.fine], 1, 5 * columns.fine + 30),
-        ms: raster(&case.ms, [rows.coarse, columns.coarse], case.gains.len(), 20 * columns.coarse + 7),
-        rows,
-        columns,
-        warnings: Vec::new(),
-    }
+    let pan = raster(&case.pan, [rows.fine, columns.fine], 1, 5 * columns.fine + 30);
+    let ms = raster(&case.ms, [rows.coarse, columns.coarse], case.gains.len(), 20 * columns.coarse + 7);
+    Scene::on_grids(pan, ms, [rows, columns])
 }
 
 /// Strips of a scene, read from it, give what the scene gives whole, nodata and windows included.
 #[test]
 fn scenes_pass_by_in_strips() {
     let case = Case::new(160, 128, 4, &[0.3; 3]);
-    let pair = pair_with_nodata(&case);
-    let scene = Scene::of(&pair);
+    let scene = scene_with_nodata(&case);
     let survey = Survey::of(&scene).expect("there are values");
-    let filled = scene.pair().expect("there are values");
+    let filled = scene.filled().expect("there are values");
+    let filled_valid = filled.fusable().raster().expect("in memory").valid;
     for (upsample, train_size) in [(Upsample::Cubic, 512), (Upsample::Interp23, 512), (Upsample::Spline, 64)] {
         let config = Config::new(Sensor::Generic, Profile::Trapan, 3).expect("three bands");
         // Gaps filled from beside them, as in the pair that is fused whole.
         let config = Config { upsample, train_size, robust: true, ..config };
         for method in CLOSED {
-            let wanted = baseline(method, &filled, &config).expect("the pair can be fused");
+            let mut wanted = Vec::new();
+            let mut whole = |rows: Rows| {
+                wanted.extend(rows.hrms);
+                Ok(())
+            };
+            baseline(method, &filled, &config, &mut whole).expect("the scene can be fused");
             let form = baseline::fit(&[method], &scene, &survey, &config).expect("it can be fitted").remove(0);
             // In DN, as the whole is fused.
             let scale = Scale {
@@ -451,7 +452,7 @@ fn scenes_pass_by_in_strips() {
                 };
                 apply(&job, &mut take, &mut |_| ControlFlow::Continue(())).expect("it can be fused");
                 assert!(hrms == wanted, "{method} {upsample:?}: strips differ from the whole");
-                assert_eq!(Some(&valid), filled.valid().as_ref());
+                assert_eq!(Some(&valid), filled_valid.as_ref());
                 assert_eq!(
                     strips,
                     if memory == 0 {

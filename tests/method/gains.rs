@@ -4,22 +4,21 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, Gain, estimate_gains};
-use trapan::scene::{Pair, Scene};
-use trapan::simulate::{Spec, simulate};
+use trapan::simulate::{Simulated, Spec, simulate};
 
 /// How far an estimate may be off.
 const NEAR: f64 = 0.03;
 
-fn pair(sensor: Sensor, bands: usize, ratio: usize, seed: u64) -> Pair {
+fn pair(sensor: Sensor, bands: usize, ratio: usize, seed: u64) -> Simulated {
     let spec = Spec { size: [512, 512], bands, ratio, sensor, seed };
-    simulate(&spec).expect("allowed").pair().expect("large enough")
+    simulate(&spec).expect("allowed")
 }
 
 /// What is estimated by somebody who takes every gain to be `given`.
-fn estimated(pair: &Pair, given: f64) -> Vec<Gain> {
+fn estimated(pair: &Simulated, given: f64) -> Vec<Gain> {
     let bands = pair.ms.bands;
     let config = Config::with_gains(Sensor::Generic, Profile::Trapan, vec![given; bands]);
-    estimate_gains(&Scene::of(pair), &config).expect("readable")
+    estimate_gains(&pair.scene().expect("large enough"), &config).expect("readable")
 }
 
 #[track_caller]
@@ -42,7 +41,6 @@ fn gains_of_simulated_sensors_are_found() {
 /// Noise of 1 % of the range, in either image.
 #[test]
 fn noise_changes_no_gain_by_much() {
-    let clean = pair(Sensor::Qb, 4, 4, 1);
     let truth = Sensor::Qb.ms_gains(4).expect("4 bands");
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut noise = |values: &mut [f32]| {
@@ -52,7 +50,7 @@ fn noise_changes_no_gain_by_much() {
             *value += 20.0 * (sum - 6.0) as f32;
         }
     };
-    let (mut ms, mut pan) = (clean.clone(), clean);
+    let [mut ms, mut pan] = [(); 2].map(|()| pair(Sensor::Qb, 4, 4, 1));
     noise(&mut ms.ms.data);
     noise(&mut pan.pan.data);
     near(&estimated(&ms, 0.3), &truth, "noise in MS");

@@ -86,7 +86,7 @@ fn runner(cases: u32) -> proptest::test_runner::TestRunner {
 
 #[test]
 fn odd_models_never_panic() {
-    let Simulated { pair, model } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
+    let Simulated { pan, ms, grids, model } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     model.save(&path, false).expect("a new file");
@@ -96,9 +96,9 @@ fn odd_models_never_panic() {
         let (found, largest) = largest_request(|| Model::load(&path));
         // The file itself, the weights of the largest networks there are, and names.
         prop_assert!(largest <= file.len() + (4 << 20), "{spoilt:?}: {largest} bytes asked for");
-        let scene = Scene::of(&pair);
+        let scene = Scene::on_grids(&pan, &ms, grids);
         if let Some(found) = found.ok().filter(|found| found.check(&scene, &found.scale).is_ok()) {
-            let found = Simulated { pair: pair.clone(), model: found };
+            let found = Simulated { pan: pan.clone(), ms: ms.clone(), grids, model: found };
             prop_assert_eq!(found.apply(&Device::cpu(2), [3..7, 5..6], u64::MAX).len(), 4 * 3);
         }
         Ok(())

@@ -7,7 +7,7 @@ use trapan::filter::{self, Grid};
 use trapan::method::apply::{Application, Rows, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
 use trapan::method::{self, Config, Model};
-use trapan::scene::{Check, GeometryOptions, Pair, Scale, Scene, Survey};
+use trapan::scene::{Check, GeometryOptions, Scale, Scene, Survey};
 use trapan::simulate::{Spec, simulate};
 use trapan::tiff::{Raster, Sample};
 
@@ -59,8 +59,8 @@ impl Case {
         Self { pan: image(&self.pan, RATIO), ms: image(&self.ms, 1), truth: self.truth.clone(), range: self.range }
     }
 
-    fn pair(&self) -> Pair {
-        Pair::new(self.pan.clone(), self.ms.clone(), &GeometryOptions::default()).expect("a pair")
+    fn scene(&self) -> Scene<'_> {
+        Scene::of(&self.pan, &self.ms, &GeometryOptions::default()).expect("a pair")
     }
 
     fn width(&self) -> usize {
@@ -108,8 +108,7 @@ fn short() -> Config {
 }
 
 fn closed_form(case: &Case, config: &Config) -> Model {
-    let pair = case.pair();
-    let scene = Scene::of(&pair);
+    let scene = case.scene();
     let survey = Survey::of(&scene).expect("data");
     let scale = Scale::new(&scene, &survey, None).expect("a range");
     method::closed_form(&scene, &survey, &scale, config).expect("fits")
@@ -117,8 +116,7 @@ fn closed_form(case: &Case, config: &Config) -> Model {
 
 /// Some rows and columns of what a model makes of a pair, in strips as the memory allows.
 fn applied(case: &Case, model: &Model, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
-    let pair = case.pair();
-    let (scene, device) = (Scene::of(&pair), Device::cpu(2));
+    let (scene, device) = (case.scene(), Device::cpu(2));
     let options = Options::default();
     let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
     let mut hrms = Vec::new();
@@ -138,9 +136,9 @@ fn quick(case: &Case, config: &Config) -> Vec<f32> {
 
 /// Fuses with a training.
 fn trained(case: &Case, config: &Config) -> Vec<f32> {
-    let pair = case.pair();
-    let scale = Scale::of(&pair, None).expect("a range");
-    method::fuse(&pair, &scale, config, &Device::cpu(2), Options::default(), &mut ()).expect("trains").0.hrms
+    let scene = case.scene();
+    let scale = Scale::of(&scene, None).expect("a range");
+    method::fuse(&scene, &scale, config, &Device::cpu(2), Options::default(), &mut ()).expect("trains").0.hrms
 }
 
 /// Stripes across the scene as of a broken scan line corrector, by row and column of MS: up to six of 24 pixels.
@@ -222,8 +220,7 @@ fn another_unit_of_pan_is_said() {
     let same = Case::new(256, 6);
     // By a fit, and before anything is fitted.
     let units = |case: &Case| {
-        let pair = case.pair();
-        let check = Check::of(&Scene::of(&pair)).expect("reads");
+        let check = Check::of(&case.scene()).expect("reads");
         let note = closed_form(case, &fast()).scale.unit_note();
         assert_eq!(note.is_some(), check.units.is_some(), "{note:?}, {:?}", check.units);
         note
@@ -334,16 +331,17 @@ fn a_large_offset_does_not_matter() {
     }
 }
 
-/// Comparisons fuse a pair in memory.
+/// Comparisons fuse a scene without gaps.
 #[test]
-fn gaps_of_a_pair_are_filled_from_beside_them() {
+fn gaps_of_a_scene_are_filled_from_beside_them() {
     let whole = Case::new(128, 4);
     let gaps = whole.with_gaps(stripe, 0.0);
-    let (pair, truth) = (gaps.pair(), whole.pair().pan.data);
-    let usual = Survey::of(&Scene::of(&pair)).expect("data").means[0];
+    let (scene, truth) = (gaps.scene(), &whole.pan.data);
+    let usual = Survey::of(&scene).expect("data").means[0];
+    let filled = scene.filled().expect("data").images()[0].raster().expect("in memory");
     let (mut near, mut mean) = (0.0, 0.0);
-    let valid = pair.pan.valid.as_ref().expect("gaps");
-    for ((found, truth), _) in pair.pan.data.iter().zip(&truth).zip(valid).filter(|(_, valid)| !**valid) {
+    let valid = filled.valid.as_ref().expect("gaps");
+    for ((found, truth), _) in filled.data.iter().zip(truth).zip(valid).filter(|(_, valid)| !**valid) {
         near += f64::from(found - truth).powi(2);
         mean += f64::from(usual - truth).powi(2);
     }
@@ -354,8 +352,7 @@ fn gaps_of_a_pair_are_filled_from_beside_them() {
 #[test]
 fn other_presets_keep_their_unit() {
     let case = Case::new(128, 9);
-    let pair = case.pair();
-    let scale = Scale::of(&pair, None).expect("a range");
+    let scale = Scale::of(&case.scene(), None).expect("a range");
     for profile in [Profile::Faithful, Profile::Paper] {
         let config = Config::new(Sensor::Generic, profile, BANDS).expect("any bands");
         let config = Config { base: Base::Form(trapan::classical::Method::MtfGlpFs), ..config };

@@ -16,7 +16,7 @@ use trapan::method::{
     Progress, Sharpener, Start, Validity, View, train, windows,
 };
 use trapan::net::{FusionShape, Layer};
-use trapan::scene::{Pair, Scale, Scene, Survey};
+use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::devices::software;
@@ -116,7 +116,7 @@ fn memory_and_threads_change_no_byte_of_the_default_preset() {
     let mut forms = Simulated::preset(&dims(300, 40, 2, 4, 1.5, 1));
     forms.model.fusion.clear();
     for scene in [networks, forms] {
-        let all = [0..scene.pair.rows.fine, 0..scene.pair.columns.fine];
+        let all = scene.grids.map(|grid| 0..grid.fine);
         let (whole, _, ends) = scene.apply_watched(&Device::cpu(1), all.clone(), u64::MAX, &mut || ());
         for (threads, memory) in [(2, 1 << 20), (3, 0)] {
             let found = scene.apply_watched(&Device::cpu(threads), all.clone(), memory, &mut || ());
@@ -128,7 +128,9 @@ fn memory_and_threads_change_no_byte_of_the_default_preset() {
 
 /// A scene in memory and networks for it.
 pub struct Simulated {
-    pub pair: Pair,
+    pub pan: Raster,
+    pub ms: Raster,
+    pub grids: [Grid; 2],
     pub model: Model,
 }
 
@@ -140,8 +142,8 @@ impl Simulated {
         };
         let (pan, ms) = (raster(dims.pan(), 0.0), raster(dims.ms(), 1.0));
         let config = Config::new(Sensor::Generic, Profile::Faithful, dims.bands).expect("any bands");
-        let pair = Pair { pan, ms, rows: dims.rows, columns: dims.columns, warnings: Vec::new() };
-        let scale = Scale::of(&pair, None).expect("a range");
+        let grids = [dims.rows, dims.columns];
+        let scale = Scale::of(&Scene::on_grids(&pan, &ms, grids), None).expect("a range");
         let fusion = layers(&fusion_weights(dims.bands));
         let dam = layers(&dam_weights(dims.bands, &DAM_GOLDEN));
         let means = vec![0.5; dims.bands + 1];
@@ -158,15 +160,19 @@ impl Simulated {
             sides: 1,
             nu: vec![None; dims.bands],
         };
-        Self { pair, model }
+        Self { pan, ms, grids, model }
+    }
+
+    pub fn scene(&self) -> Scene<'_> {
+        Scene::on_grids(&self.pan, &self.ms, self.grids)
     }
 
     /// With all that the default preset has, and nodata.
     pub fn preset(dims: &Dims) -> Self {
-        let Self { mut pair, model } = Self::of(dims);
+        let Self { mut pan, mut ms, grids, model } = Self::of(dims);
         let bands = dims.bands;
         let invalid = |pixel: usize, width: usize| (30..36).contains(&(pixel / width)) && pixel % width < 9;
-        for raster in [&mut pair.pan, &mut pair.ms] {
+        for raster in [&mut pan, &mut ms] {
             raster.valid = Some((0..raster.width * raster.height).map(|i| !invalid(i, raster.width)).collect());
         }
         let linear = Band::Linear { detail: 0.9, pan: 0.0, bands: Vec::new(), constant: 0.01 };
@@ -183,7 +189,7 @@ impl Simulated {
             nu: (0..bands).map(|b| Some(0.01 * (b + 1) as f64)).collect(),
             ..model
         };
-        Self { pair, model }
+        Self { pan, ms, grids, model }
     }
 
     pub fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
@@ -198,7 +204,7 @@ impl Simulated {
         memory: u64,
         after: &mut dyn FnMut(),
     ) -> (Vec<f32>, Pass, Vec<usize>) {
-        let scene = Scene::of(&self.pair);
+        let scene = self.scene();
         let (model, options) = (&self.model, Options::default());
         let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
         let (mut whole, mut ends) = (Vec::new(), Vec::new());
@@ -219,17 +225,17 @@ impl Simulated {
 #[test]
 fn networks_come_back_from_their_file() {
     let dims = Dims::aligned(20, 20, 3, 4);
-    let Simulated { pair, model } = Simulated::of(&dims);
+    let simulated = Simulated::of(&dims);
+    let (scene, model) = (simulated.scene(), &simulated.model);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     model.save(&path, false).expect("a new file");
     assert!(model.save(&path, false).is_err(), "an existing file stays");
-    assert_eq!(Model::load(&path).expect("our own file"), model);
+    assert_eq!(Model::load(&path).expect("our own file"), *model);
     let preset = Simulated::preset(&dims).model;
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
     assert_eq!(Model::load(&other).expect("our own file"), preset);
-    let scene = Scene::of(&pair);
     model.check(&scene, &model.scale).expect("the scene it was made for");
     for (other, what) in [
         (Model { bands: 4, ..model.clone() }, "bands 4"),
@@ -243,8 +249,9 @@ fn networks_come_back_from_their_file() {
     let paper = Config { upsample: Upsample::Interp23, ..model.config.clone() };
     let paper = Model { config: paper, ..model.clone() };
     paper.check(&scene, &model.scale).expect("area-aligned");
-    let between = Simulated { pair: Pair { rows: Grid { phase: 1.2, ..pair.rows }, ..pair.clone() }, model: paper };
-    let error = between.model.check(&Scene::of(&between.pair), &model.scale).expect_err("refused").to_string();
+    let between = [Grid { phase: 1.2, ..scene.rows }, scene.columns];
+    let between = Scene::on_grids(&simulated.pan, &simulated.ms, between);
+    let error = paper.check(&between, &model.scale).expect_err("refused").to_string();
     assert!(error.contains("interp23"), "{error}");
     // Cut, and with every byte of the header changed in turn: an error or the same, never a panic.
     let whole = std::fs::read(&path).expect("a file");
@@ -266,12 +273,12 @@ fn windows_lie_where_there_is_something_to_learn() {
     let (width, height) = (dims.columns.fine, dims.rows.fine);
     let mut simulated = Simulated::of(&dims);
     // Left third nodata, middle third flat but for a step.
-    let pan = &mut simulated.pair.pan;
+    let pan = &mut simulated.pan;
     pan.valid = Some((0..width * height).map(|i| i % width >= width / 3).collect());
     for (i, v) in pan.data.iter_mut().enumerate().filter(|(i, _)| i % width < 2 * width / 3) {
         *v = if i / width < 10 { 0.2 } else { 0.3 };
     }
-    let scene = Scene::of(&simulated.pair);
+    let scene = simulated.scene();
     let survey = Survey::of(&scene).expect("something is valid");
     let config = Config { train_size: 256, train_windows: 5, ..simulated.model.config.clone() };
     let window = windows::window_dims(&scene, &config);
@@ -295,7 +302,7 @@ fn windows_lie_where_there_is_something_to_learn() {
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
-    let scene = Scene::of(&small.pair);
+    let scene = small.scene();
     let window = windows::window_dims(&scene, &Config { train_size: 512, ..config.clone() });
     assert_eq!((window.rows, window.columns), (scene.rows, scene.columns), "a small scene is one window");
 }

@@ -3,17 +3,17 @@
 use trapan::filter::{self, Grid};
 use trapan::method::config::{Effort, Profile, Sensor};
 use trapan::method::{self, Config};
-use trapan::scene::{Pair, Scale, Scene, Survey};
-use trapan::simulate::{Spec, simulate};
+use trapan::scene::{Scale, Survey};
+use trapan::simulate::{Simulated, Spec, simulate};
 
-fn pair(sensor: Sensor, bands: usize, size: usize) -> Pair {
+fn pair(sensor: Sensor, bands: usize, size: usize) -> Simulated {
     let spec = Spec { size: [size; 2], bands, ratio: 4, sensor, seed: 1 };
-    simulate(&spec).expect("allowed").pair().expect("large enough")
+    simulate(&spec).expect("allowed")
 }
 
 /// The pair one resolution lower, PAN blurred at a gain.
-fn degraded(pair: &Pair, sensor: Sensor, pan_gain: f64) -> Pair {
-    let [rows, columns] = [pair.rows, pair.columns];
+fn degraded(pair: &Simulated, sensor: Sensor, pan_gain: f64) -> Simulated {
+    let [rows, columns] = [pair.pan.height, pair.pan.width].map(|side| Grid::aligned(side, 4));
     let small = [rows, columns].map(|grid: Grid| Grid::aligned(grid.coarse, grid.ratio));
     let mut lower = self::pair(sensor, pair.ms.bands, rows.coarse);
     lower.pan.data = filter::apply(&pair.pan.data, columns.fine, &[filter::degrade(pan_gain, rows, columns)]);
@@ -24,8 +24,8 @@ fn degraded(pair: &Pair, sensor: Sensor, pan_gain: f64) -> Pair {
 }
 
 /// The gain that a run takes.
-fn taken(pair: &Pair, config: &Config) -> f64 {
-    let scene = Scene::of(pair);
+fn taken(pair: &Simulated, config: &Config) -> f64 {
+    let scene = pair.scene().expect("large enough");
     let survey = Survey::of(&scene).expect("data");
     let scale = Scale::new(&scene, &survey, None).expect("a range");
     method::closed_form(&scene, &survey, &scale, config).expect("fits").config.pan_gain

@@ -486,12 +486,12 @@ fn a_loss_that_is_not_finite_stops_the_training() {
 fn fusing_comes_closer_to_the_truth() {
     let spec = Spec { size: [128, 128], bands: 4, ratio: 4, sensor: Sensor::Qb, seed: 2 };
     let simulated = simulate(&spec).expect("a scene");
-    let pair = simulated.pair().expect("a pair");
-    let scale = Scale::of(&pair, None).expect("11 bit");
+    let scene = simulated.scene().expect("a pair");
+    let scale = Scale::of(&scene, None).expect("11 bit");
     let start = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
     let config = Config { epochs: 80, dam_epochs: 80, ..start };
     let device = Device::Cpu { threads: 2, isa: Isa::best() };
-    let (fused, _) = fuse(&pair, &scale, &config, &device, Options::default(), &mut ()).expect("fuses");
+    let (fused, _) = fuse(&scene, &scale, &config, &device, Options::default(), &mut ()).expect("fuses");
     let [upsampled, fused] = [&fused.lms, &fused.hrms].map(|image| rmse(image, &simulated.truth.data));
     assert!(fused < 0.75 * upsampled, "RMSE {fused} fused, {upsampled} upsampled");
 }

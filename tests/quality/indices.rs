@@ -3,7 +3,8 @@
 use ndarray::Array4;
 use serde_json::Value;
 use trapan::filter::{Grid, MetricBlur, metric_kernel, shrink};
-use trapan::quality::{self, Blurred, Convention, Planar, QualityError, Reference, Resampled, Setup, Values};
+use trapan::quality::{self, Blurred, Convention, Planar, QualityError, Reference, Resampled, Setup};
+use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::formula::{scene, scene_pan};
 use crate::support::{Report, data, float, floats, list, sizes};
@@ -34,8 +35,10 @@ impl Scene {
         }
     }
 
-    fn image(&self) -> Values<'_> {
-        Values { data: &self.data, valid: self.valid.as_deref(), size: self.size }
+    fn image(&self) -> Raster {
+        let [h, w] = self.size;
+        let header = Header::new("memory.tif", Sample::F32, [w, h, self.data.len() / (h * w)]);
+        Raster { header, data: self.data.clone(), valid: self.valid.clone() }
     }
 }
 

@@ -71,8 +71,8 @@ fn pan_without_a_coordinate_system_takes_that_of_ms() {
         assert_eq!(fused.affine(), scene.pan().geo.affine());
         let said = scene.warnings.iter().find(|warning| warning.text.contains("no coordinate system")).unwrap();
         assert!(said.text.contains("0.tif") && said.text.contains("1.tif"), "{said}");
-        let pair = scene.pair().unwrap();
-        assert_eq!(pair.pan.geo.epsg(), Some(32630));
+        let stored = scene.stored().unwrap();
+        assert_eq!(stored.pan().geo.epsg(), Some(32630));
     }
     // One that names its own keeps it.
     let files = Files::new(&[with_crs(band(0.5, 0.0), 32630), Fixture { size: [32, 32, 1], ..band(2.0, 0.0) }]);

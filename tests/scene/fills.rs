@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use trapan::remedy::{Note, Remedy};
-use trapan::scene::{GeometryOptions, Pair, Scene, Survey};
+use trapan::scene::{GeometryOptions, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample, Source};
 
 use crate::fixture::{ALIGNED, Fixture, parse};
@@ -60,8 +60,7 @@ fn pair(change: impl Fn(usize, usize, f32) -> f32, sample: Sample) -> [Raster; 2
 /// What a survey says of nodata.
 fn said(pair: [Raster; 2]) -> Vec<Note> {
     let [pan, ms] = pair;
-    let pair = Pair::new(pan, ms, &OPTIONS).unwrap();
-    let survey = Survey::of(&Scene::of(&pair)).unwrap();
+    let survey = Survey::of(&Scene::of(pan, ms, &OPTIONS).unwrap()).unwrap();
     survey.warnings.into_iter().filter(|warning| warning.text.contains("W-NODATA")).collect()
 }
 

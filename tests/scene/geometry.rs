@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use trapan::filter::Grid;
-use trapan::scene::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, Pair, SceneError};
+use trapan::scene::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, Image, Scene, SceneError};
 use trapan::tiff::{GeoTags, Header, Kind, Raster, Sample, Window};
 
 /// UTM zone 30 north, PixelIsArea.
@@ -270,8 +270,8 @@ fn coordinates(name: &str, size: [usize; 2], geo: GeoTags, bands: usize) -> Rast
 }
 
 /// Largest error, in PAN pixels, of MS interpolated linearly at PAN, away from the border of MS.
-fn misplaced(pair: &Pair, pixel: f64) -> f64 {
-    let (pan, ms) = (&pair.pan, &pair.ms);
+fn misplaced(pair: &Scene<'_>, pixel: f64) -> f64 {
+    let [pan, ms] = pair.images().map(|image| image.raster().unwrap());
     let sum =
         |y: usize, x: usize| f64::from(ms.data[2 * (y * ms.width + x)] + 3.0 * ms.data[2 * (y * ms.width + x) + 1]);
     let between = |from: f64, to: f64, t: f64| from + (to - from) * t;
@@ -313,17 +313,18 @@ proptest! {
         let pan = coordinates("pan.tif", pan_size, geo(0.5, pan_south, [1000.0, 1000.0]), 1);
         let ms = coordinates("ms.tif", ms_size, geo(0.5 * ratio as f64, south, [1000.0 + offset[0], 1000.0 + offset[1]]), 2);
         let options = GeometryOptions { extent, ..GeometryOptions::default() };
-        let pair = match Pair::new(pan, ms, &options) {
+        let pair = match Scene::of(pan, ms, &options) {
             Ok(pair) => pair,
             Err(SceneError::Geometry(GeometryError::NoOverlap { .. }) | SceneError::TooSmall { .. }) => return Ok(()),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         prop_assert!(misplaced(&pair, 0.5) < 2e-3, "{} pixels off", misplaced(&pair, 0.5));
-        prop_assert_eq!(pair.valid().is_none(), pair.warnings.iter().all(|w| !w.text.contains("; nodata:")));
+        let pan = pair.fusable().raster().unwrap();
+        prop_assert_eq!(pan.valid.is_none(), pair.warnings.iter().all(|w| !w.text.contains("; nodata:")));
         // The part of PAN knows its place: its values are its coordinates.
-        let affine = pair.pan.geo.affine().unwrap();
+        let affine = pan.geo.affine().unwrap();
         let [x, y] = affine.at(0.5, 0.5).map(|v| v - 1000.0);
-        prop_assert!((f64::from(pair.pan.data[0]) - (x + 3.0 * y)).abs() < 1e-3);
+        prop_assert!((f64::from(pan.data[0]) - (x + 3.0 * y)).abs() < 1e-3);
     }
 }
 
@@ -332,7 +333,7 @@ proptest! {
 fn a_wrong_phase_is_noticed() {
     let pan = coordinates("pan.tif", [63, 63], north_up(15.0, [1000.0, 1000.0], true), 1);
     let ms = coordinates("ms.tif", [32, 32], north_up(30.0, [1000.0, 1000.0], true), 2);
-    let mut pair = Pair::new(pan, ms, &GeometryOptions::default()).unwrap();
+    let mut pair = Scene::of(pan, ms, &GeometryOptions::default()).unwrap();
     assert!(misplaced(&pair, 15.0) < 1e-4);
     pair.rows.phase = 0.5;
     assert!(misplaced(&pair, 15.0) > 1.0);

@@ -1,6 +1,6 @@
 //! Pairs, their errors and their scale.
 
-use trapan::scene::{Pair, Scale, SceneError};
+use trapan::scene::{Image, Scale, Scene, SceneError};
 use trapan::tiff::{Header, Kind, Layout, Raster, Sample};
 
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
@@ -18,20 +18,22 @@ fn masked(raster: Raster, nodata: Option<f64>, change: impl FnOnce(&mut [f32])) 
 }
 
 fn pair_error(pan: Raster, ms: Raster) -> SceneError {
-    Pair::new(pan, ms, &ALIGNED).expect_err("a pair that does not fit")
+    let scene = Scene::of(pan, ms, &ALIGNED);
+    scene.and_then(|scene| scene.filled().map(drop)).expect_err("a pair that does not fit")
 }
 
 #[test]
 fn pairs_take_their_ratio_from_the_sizes() {
     for ratio in [2, 4, 8] {
         let (w, h) = (40, 33);
-        let pair = Pair::new(
+        let pair = Scene::of(
             image("pan.tif", Sample::U16, [ratio * w, ratio * h, 1]),
             image("ms.tif", Sample::U16, [w, h, 5]),
             &ALIGNED,
         );
         let pair = pair.unwrap();
-        assert_eq!((pair.ratio(), pair.valid(), pair.warnings), (ratio, None, vec![]));
+        let valid = pair.fusable().raster().unwrap().valid;
+        assert_eq!((pair.ratio(), valid, pair.warnings), (ratio, None, vec![]));
     }
 }
 
@@ -91,28 +93,29 @@ fn nodata_is_masked_and_filled() {
         let ms = masked(ms, nodata, |data| data[2 * (16 * 2 + 5) + 1] = value);
         // From its neighbours above, to the left, to the right and below.
         let near = [0, 1].map(|band| [21, 36, 38, 53].map(|i| ms.data[2 * i + band]).iter().sum::<f32>() / 4.0);
-        let pair = Pair::new(pan, ms, &ALIGNED).unwrap();
-        let invalid: Vec<usize> =
-            pair.valid().unwrap().iter().enumerate().filter(|(_, v)| !**v).map(|(i, _)| i).collect();
+        let pair = Scene::of(pan, ms, &ALIGNED).unwrap();
+        let pair = pair.filled().unwrap();
+        let [pan, ms] = [pair.fusable().raster().unwrap(), pair.images()[1].raster().unwrap()];
+        let invalid: Vec<usize> = pan.valid.unwrap().iter().enumerate().filter(|(_, v)| !**v).map(|(i, _)| i).collect();
         let mut expected: Vec<usize> = (8..12).flat_map(|y| (20..24).map(move |x| 64 * y + x)).collect();
         expected.push(64 * 10 + 3);
         expected.sort();
         assert_eq!(invalid, expected);
-        let filled = &pair.ms.data[2 * 37..2 * 38];
+        let filled = &ms.data[2 * 37..2 * 38];
         assert!(filled.iter().zip(near).all(|(f, n)| (f - n).abs() < 1e-3 * n.abs()), "{filled:?} instead of {near:?}");
-        assert!(pair.pan.data.iter().all(|v| *v >= -3.5), "no fill value is left");
+        assert!(pan.data.iter().all(|v| *v >= -3.5), "no fill value is left");
         assert_eq!(pair.warnings.len(), 2);
         assert!(pair.warnings[1].text.contains("m.tif: 1 of 256 pixels are nodata"), "{:?}", pair.warnings);
     }
-    let mut pair =
-        Pair::new(image("p", Sample::U16, [64, 64, 1]), image("m", Sample::U8, [16, 16, 2]), &ALIGNED).unwrap();
-    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, None);
-    pair.pan.nodata = Some(65535.0);
-    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, None, "does not fit in the MS's u8");
-    pair.pan.nodata = Some(255.0);
-    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, Some(255.0));
-    pair.ms.nodata = Some(0.0);
-    assert_eq!(Layout::fused(&pair.pan, &pair.ms).nodata, Some(0.0));
+    let mut pan = Header::new("p", Sample::U16, [64, 64, 1]);
+    let mut ms = Header::new("m", Sample::U8, [16, 16, 2]);
+    assert_eq!(Layout::fused(&pan, &ms).nodata, None);
+    pan.nodata = Some(65535.0);
+    assert_eq!(Layout::fused(&pan, &ms).nodata, None, "does not fit in the MS's u8");
+    pan.nodata = Some(255.0);
+    assert_eq!(Layout::fused(&pan, &ms).nodata, Some(255.0));
+    ms.nodata = Some(0.0);
+    assert_eq!(Layout::fused(&pan, &ms).nodata, Some(0.0));
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn an_alpha_band_is_reported() {
     let mut data = scene(Sample::U16, file.size);
     data.iter_mut().skip(2).step_by(3).for_each(|opacity| *opacity = 65535.0);
     let ms = parse(&file.bytes(&data), "m.tif").unwrap();
-    let alpha = Pair::new(image("p.tif", Sample::U16, [64, 64, 1]), ms, &ALIGNED).unwrap().warnings;
+    let alpha = Scene::of(image("p.tif", Sample::U16, [64, 64, 1]), ms, &ALIGNED).unwrap().warnings;
     assert!(alpha.len() == 1 && alpha[0].text.contains("band 3 is marked as alpha"), "{alpha:?}");
 }
 
@@ -134,43 +137,44 @@ fn the_scale_is_the_real_bit_depth() {
             let n = data.len() as f32;
             data.iter_mut().enumerate().for_each(|(i, v)| *v = low + (high - low) * i as f32 / (n - 1.0));
         }
-        Pair::new(pan, ms, &ALIGNED).unwrap()
+        [pan, ms]
     };
+    let scale = |[pan, ms]: &[Raster; 2], bits| Scale::of(&Scene::of(pan, ms, &ALIGNED).unwrap(), bits);
     for (top, bits) in
         [(200.0, 8), (255.0, 8), (256.0, 10), (1024.0, 11), (2047.0, 11), (2048.0, 12), (9e3, 14), (6e4, 16)]
     {
-        let scale = Scale::of(&pair(Sample::U16, top), None).unwrap();
+        let found = scale(&pair(Sample::U16, top), None).unwrap();
         let most = f32::exp2(bits as f32) - 1.0;
-        assert_eq!((scale.bits, scale.declared, scale.offset), (Some(bits), false, 0.0));
-        assert_eq!((scale.scale, scale.range), (f64::from(top), [0.0, most]));
-        assert_eq!((scale.by_depth().scale, scale.by_depth().range), (f64::from(most), [0.0, most]));
+        assert_eq!((found.bits, found.declared, found.offset), (Some(bits), false, 0.0));
+        assert_eq!((found.scale, found.range), (f64::from(top), [0.0, most]));
+        assert_eq!((found.by_depth().scale, found.by_depth().range), (f64::from(most), [0.0, most]));
     }
     let mut declared = pair(Sample::U16, 900.0);
-    declared.ms.bits = Some(11);
-    let scale = Scale::of(&declared, None).unwrap();
-    assert_eq!((scale.bits, scale.declared), (Some(11), true));
-    declared.ms.bits = Some(8);
-    assert_eq!(Scale::of(&declared, None).unwrap().bits, Some(10), "a declaration that the data refute");
-    assert_eq!(Scale::of(&declared, Some(12)).unwrap().scale, 4095.0);
+    declared[1].bits = Some(11);
+    let found = scale(&declared, None).unwrap();
+    assert_eq!((found.bits, found.declared), (Some(11), true));
+    declared[1].bits = Some(8);
+    assert_eq!(scale(&declared, None).unwrap().bits, Some(10), "a declaration that the data refute");
+    assert_eq!(scale(&declared, Some(12)).unwrap().scale, 4095.0);
     for bits in [0, 9, 17, 255] {
-        let error = Scale::of(&declared, Some(bits)).unwrap_err();
+        let error = scale(&declared, Some(bits)).unwrap_err();
         assert!(matches!(error, SceneError::BitDepth { max: 900.0, .. }), "{error}");
     }
     let mut fire = pair(Sample::U16, 900.0);
-    fire.ms.data[7] = 9000.0;
-    let scale = Scale::of(&fire, None).unwrap();
-    assert!((1.49 * 900.0..1.6 * 900.0).contains(&scale.scale), "one hot pixel set the unit: {scale}");
-    assert_eq!((scale.bits, scale.range), (Some(14), [0.0, 16383.0]), "and keeps its value");
-    let reflectance = Scale::of(&pair(Sample::F32, 0.8), None).unwrap();
+    fire[1].data[7] = 9000.0;
+    let found = scale(&fire, None).unwrap();
+    assert!((1.49 * 900.0..1.6 * 900.0).contains(&found.scale), "one hot pixel set the unit: {found}");
+    assert_eq!((found.bits, found.range), (Some(14), [0.0, 16383.0]), "and keeps its value");
+    let reflectance = scale(&pair(Sample::F32, 0.8), None).unwrap();
     assert_eq!((reflectance.bits, reflectance.offset, reflectance.range), (None, 0.0, [0.0, 0.8]));
     let mut signed = pair(Sample::I16, 1000.0);
-    signed.ms.data[0] = -24.0;
-    let scale = Scale::of(&signed, None).unwrap();
-    assert_eq!((scale.offset, scale.scale, scale.range), (-24.0, 1024.0, [-24.0, 1000.0]));
-    assert_eq!(scale.normalise(&[-24.0, 488.0, 1000.0]), [0.0, 0.5, 1.0]);
+    signed[1].data[0] = -24.0;
+    let found = scale(&signed, None).unwrap();
+    assert_eq!((found.offset, found.scale, found.range), (-24.0, 1024.0, [-24.0, 1000.0]));
+    assert_eq!(found.normalise(&[-24.0, 488.0, 1000.0]), [0.0, 0.5, 1.0]);
     let dn: Vec<f32> = (0..=65535).map(|v| v as f32).collect();
-    let scale = Scale::of(&pair(Sample::U16, 65535.0), None).unwrap();
-    let mut back = scale.normalise(&dn);
-    scale.restore(&mut back);
+    let found = scale(&pair(Sample::U16, 65535.0), None).unwrap();
+    let mut back = found.normalise(&dn);
+    found.restore(&mut back);
     assert!(dn.iter().zip(&back).all(|(a, b)| *a == b.round()), "every value comes back");
 }

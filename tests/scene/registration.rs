@@ -9,7 +9,7 @@ use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Coregistration};
 use trapan::quality::rmse;
 use trapan::remedy::Remedy;
-use trapan::scene::{Alignment, Check, GeometryError, GeometryOptions, Pair, Registration, Scale, Scene, SceneError};
+use trapan::scene::{Alignment, Check, GeometryError, GeometryOptions, Registration, Scale, Scene, SceneError};
 use trapan::simulate::town::{Town as Place, TownSpec, build};
 use trapan::tiff::{GeoTags, Header, Raster, Sample};
 
@@ -54,8 +54,8 @@ fn pair_of(place: &Place, rows: Grid, columns: Grid, shift: [f64; 2], point: boo
     (pan, raster("ms.tif", ms, dn(&low), georeference(0.5 * rows.ratio as f64, point)))
 }
 
-fn measured(pair: &Pair) -> Registration {
-    let found = Registration::of(&Scene::of(pair), |_, _| {}).expect("memory is readable");
+fn measured(scene: &Scene<'_>) -> Registration {
+    let found = Registration::of(scene, |_, _| {}).expect("memory is readable");
     found.expect("there is texture")
 }
 
@@ -80,7 +80,7 @@ fn known_shifts_are_measured_to_a_tenth_of_a_pixel() {
     ] {
         let grid = Grid::aligned(size, ratio);
         let (pan, ms) = pair_of(&place(size, size, 5), grid, grid, shift, false);
-        let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+        let pair = Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair");
         let found = measured(&pair);
         near(found.shift, shift, 0.1);
         assert!(found.fit > 0.8 && found.correlation.len() == BANDS, "{found:?}");
@@ -103,7 +103,7 @@ fn nodata_takes_no_part() {
         ms.data[BANDS * k + 1] = 65535.0;
     }
     let [pan, ms] = [pan, ms].map(|image| Raster::new(image.header, image.data));
-    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    let pair = Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair");
     near(measured(&pair).shift, [1.4, -0.7], 0.1);
 }
 
@@ -131,7 +131,7 @@ fn shifts_that_vary_are_told_apart_and_refused() {
     let wave = |y: f64, x: f64| [3.0 * (y * 0.005).sin(), 3.0 * (x * 0.005 + 1.0).cos()];
     let drift = |y: f64, x: f64| [0.01 * (y - 256.0), -0.005 * (x - 256.0)];
     for (field, word) in [(&wave as Field<'_>, "from place to place|over the scene"), (&drift, "the scales differ")] {
-        let pair = Pair::new(warped(&pan, field), ms.clone(), &GeometryOptions::default()).expect("a pair");
+        let pair = Scene::of(warped(&pan, field), ms.clone(), &GeometryOptions::default()).expect("a pair");
         let found = measured(&pair);
         assert_eq!(found.windows.len(), 16);
         for window in &found.windows {
@@ -140,22 +140,22 @@ fn shifts_that_vary_are_told_apart_and_refused() {
         let error = found.is_one_shift().expect_err("many shifts").to_string();
         assert!(word.split('|').any(|word| error.contains(word)), "{error}");
         let options = GeometryOptions::default();
-        let refused = Check::of(&Scene::of(&pair)).expect("readable").corrected(&options);
+        let refused = Check::of(&pair).expect("readable").corrected(&options);
         assert!(matches!(refused, Err(SceneError::Geometry(GeometryError::Misregistered { .. }))));
     }
-    let pair = Pair::new(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair");
+    let pair = Scene::of(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair");
     near(measured(&pair).drift, [5.12, 2.56], 0.3);
 }
 
 /// Root mean square errors in DN of what fusing makes of a pair and of plain upsampling, away from the
 /// border; PAN starts at `[top, left]` of the square place.
-fn errors(pair: &Pair, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
+fn errors(scene: &Scene<'_>, place: &Place, [top, left]: [usize; 2]) -> [f64; 2] {
     let config = Config::new(Sensor::Generic, Profile::Faithful, BANDS).expect("4 bands");
     let config = Config { epochs: 60, dam_epochs: 30, width: 16, ..config };
-    let scale = Scale::of(pair, None).expect("11 bits");
+    let scale = Scale::of(scene, None).expect("11 bits");
     let device = Device::cpu(0);
-    let (fused, _) = method::fuse(pair, &scale, &config, &device, Options::default(), &mut ()).expect("it trains");
-    let [w, h] = pair.pan.size();
+    let (fused, _) = method::fuse(scene, &scale, &config, &device, Options::default(), &mut ()).expect("it trains");
+    let [w, h] = scene.pan().size();
     let side = place.pan.len().isqrt();
     let inner = |image: &[f32], [top, left]: [usize; 2], width: usize| -> Vec<f32> {
         let row = |y: usize| &image[((top + y) * width + left + 8) * BANDS..][..(w - 16) * BANDS];
@@ -173,9 +173,8 @@ fn a_wrong_half_pixel_costs_what_the_right_phase_gives() {
     let place = place(127, 127, 8);
     let grid = Grid { ratio: 2, phase: 0.0, fine: 127, coarse: 64 };
     let (pan, ms) = pair_of(&place, grid, grid, [0.0; 2], true);
-    let right = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
+    let [right, mut wrong] = [(); 2].map(|()| Scene::of(&pan, &ms, &GeometryOptions::default()).expect("a pair"));
     assert_eq!([right.rows, right.columns], [grid; 2]);
-    let mut wrong = right.clone();
     (wrong.rows.phase, wrong.columns.phase) = (0.5, 0.5);
     let [[fused, upsampled], [fused_wrong, upsampled_wrong]] =
         [&right, &wrong].map(|pair| errors(pair, &place, [0, 0]));
@@ -190,8 +189,8 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
     let (place, shift) = (place(192, 192, 9), [2.5, -1.25]);
     let grid = Grid::aligned(192, 4);
     let (pan, ms) = pair_of(&place, grid, grid, shift, false);
-    let off = Pair::new(pan.clone(), ms.clone(), &GeometryOptions::default()).expect("a pair");
-    let check = Check::of(&Scene::of(&off)).expect("readable");
+    let off = Scene::of(pan.clone(), ms.clone(), &GeometryOptions::default()).expect("a pair");
+    let check = Check::of(&off).expect("readable");
     assert!(
         check.warnings.iter().any(|w| w.text.starts_with("W-SHIFT") && w.remedy == Some(Remedy::Coregister)),
         "{:?}",
@@ -199,8 +198,8 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
     );
     let options = check.corrected(&GeometryOptions::default()).expect("one shift");
     near(options.shift, shift, 0.1);
-    let corrected = Pair::new(pan, ms, &options).expect("a pair");
-    assert_eq!(corrected.pan.size(), [191, 190]);
+    let corrected = Scene::of(pan, ms, &options).expect("a pair");
+    assert_eq!(corrected.pan().size(), [191, 190]);
     near(measured(&corrected).shift, [0.0; 2], 0.05);
     let [fused_off, upsampled_off] = errors(&off, &place, [0, 0]);
     let [fused, upsampled] = errors(&corrected, &place, [2, 0]);
@@ -211,10 +210,9 @@ fn correcting_a_shift_brings_the_result_closer_to_the_truth() {
 }
 
 /// What `--coregister=auto` makes of a pair.
-fn tried(pair: &Pair) -> Coregistration {
-    let scene = Scene::of(pair);
+fn tried(scene: &Scene<'_>) -> Coregistration {
     let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
-    Coregistration::of(&Check::of(&scene).expect("readable"), &scene, &config).expect("readable")
+    Coregistration::of(&Check::of(scene).expect("readable"), scene, &config).expect("readable")
 }
 
 #[test]
@@ -222,12 +220,12 @@ fn a_shift_is_corrected_where_the_degraded_pair_is_fused_better_then() {
     let grid = Grid::aligned(256, 4);
     for shift in [[2.5, -1.25], [-0.3, 1.8], [0.8, 0.0]] {
         let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, shift, false);
-        let found = tried(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"));
+        let found = tried(&Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair"));
         near(found.correction().unwrap_or_else(|| panic!("{found}")), shift, 0.1);
         assert!(found.to_string().contains("is taken to lie"), "{found}");
     }
     let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, [0.1, -0.2], false);
-    let found = tried(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"));
+    let found = tried(&Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair"));
     assert!(matches!(found, Coregistration::Small(_)) && found.correction().is_none(), "{found}");
 }
 
@@ -236,8 +234,7 @@ fn a_shift_is_corrected_where_the_degraded_pair_is_fused_better_then() {
 fn a_shift_that_the_degraded_pair_does_not_confirm_is_left_alone() {
     let grid = Grid::aligned(256, 4);
     let (pan, ms) = pair_of(&place(256, 256, 9), grid, grid, [0.0; 2], false);
-    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
-    let scene = Scene::of(&pair);
+    let scene = Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair");
     let mut check = Check::of(&scene).expect("readable");
     check.registration.as_mut().expect("texture").shift = [1.0, 0.5];
     let config = Config::new(Sensor::Generic, Profile::Trapan, BANDS).expect("4 bands");
@@ -255,11 +252,10 @@ fn nodata_does_not_judge_a_correction() {
         let mut pan = pan.clone();
         pan.nodata = Some(f64::from(value));
         pan.data.iter_mut().enumerate().filter(|(i, _)| i % 256 < 40).for_each(|(_, v)| *v = value);
-        let mut pair =
-            Pair::new(Raster::new(pan.header, pan.data), ms.clone(), &GeometryOptions::default()).expect("a pair");
-        // The pair is filled in; what a file would give is not.
-        pair.pan.data.iter_mut().enumerate().filter(|(i, _)| i % 256 < 40).for_each(|(_, v)| *v = value);
-        let found = tried(&pair);
+        let mut pan = Raster::new(pan.header, pan.data);
+        // As a file gives it.
+        pan.data.iter_mut().enumerate().filter(|(i, _)| i % 256 < 40).for_each(|(_, v)| *v = value);
+        let found = tried(&Scene::of(pan, ms.clone(), &GeometryOptions::default()).expect("a pair"));
         near(found.correction().expect("a correction"), [2.5, -1.25], 0.1);
         found.to_string()
     };
@@ -272,14 +268,14 @@ fn what_one_shift_does_not_explain_is_left_alone() {
     let grid = Grid::aligned(512, 4);
     let (pan, ms) = pair_of(&place(512, 512, 7), grid, grid, [0.0; 2], false);
     let drift = |y: f64, x: f64| [0.01 * (y - 256.0), -0.005 * (x - 256.0)];
-    let found = tried(&Pair::new(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair"));
+    let found = tried(&Scene::of(warped(&pan, &drift), ms, &GeometryOptions::default()).expect("a pair"));
     assert!(matches!(found, Coregistration::Refused(_)) && found.correction().is_none(), "{found}");
     assert!(found.to_string().contains("the scales differ"), "{found}");
     let grid = Grid::aligned(64, 4);
     let (pan, mut ms) = pair_of(&place(64, 64, 12), grid, grid, [0.0; 2], false);
     ms.nodata = Some(7.0);
     ms.data.iter_mut().enumerate().filter(|(i, _)| i / BANDS % 16 != 8).for_each(|(_, v)| *v = 7.0);
-    let found = tried(&Pair::new(pan, Raster::new(ms.header, ms.data), &GeometryOptions::default()).expect("a pair"));
+    let found = tried(&Scene::of(pan, Raster::new(ms.header, ms.data), &GeometryOptions::default()).expect("a pair"));
     assert!(matches!(found, Coregistration::Unknown) && found.correction().is_none(), "{found}");
 }
 
@@ -292,8 +288,7 @@ fn bands_that_pan_does_not_see_are_named() {
     let other = place(48, 48, 11);
     ms.data.iter_mut().skip(3).step_by(BANDS).zip(other.pan.iter()).for_each(|(v, other)| *v = (other * TOP).round());
     ms.descriptions[3] = Some("SWIR".into());
-    let check =
-        Check::of(&Scene::of(&Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair"))).expect("readable");
+    let check = Check::of(&Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair")).expect("readable");
     let warning = check.warnings.iter().find(|w| w.text.starts_with("W-PAN-COVERAGE")).expect("a warning");
     let warning = &warning.text;
     assert!(warning.contains("band 4 (SWIR)") && !warning.contains("band 3"), "{warning}");
@@ -306,9 +301,9 @@ fn nothing_is_measured_where_there_is_nothing() {
     ms.nodata = Some(7.0);
     ms.data.iter_mut().enumerate().filter(|(i, _)| i / BANDS % 16 != 8).for_each(|(_, v)| *v = 7.0);
     let ms = Raster::new(ms.header, ms.data);
-    let pair = Pair::new(pan, ms, &GeometryOptions::default()).expect("a pair");
-    assert_eq!(Registration::of(&Scene::of(&pair), |_, _| {}).expect("readable"), None);
-    let check = Check::of(&Scene::of(&pair)).expect("readable");
+    let pair = Scene::of(pan, ms, &GeometryOptions::default()).expect("a pair");
+    assert_eq!(Registration::of(&pair, |_, _| {}).expect("readable"), None);
+    let check = Check::of(&pair).expect("readable");
     assert!(check.warnings[0].text.contains("cannot be measured"), "{:?}", check.warnings);
     assert!(check.corrected(&GeometryOptions::default()).is_err());
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tiff::encoder::{TiffEncoder, colortype};
-use trapan::scene::{Pair, Scale};
+use trapan::scene::{Image, Scale, Scene};
 use trapan::tiff::{Creation, GeoTags, Layout, Raster, Sample, TiffError, read, sha256, write};
 
 use crate::fixture::{self, ALIGNED, Fixture, SAMPLES, listing, scene, utm};
@@ -163,23 +163,28 @@ fn real_pairs_are_read() {
         ("wv3_tiny", [128, 128], [32, 32, 8], [1.0, 2047.0], [1.0, 2047.0], 11),
     ] {
         let file = |kind: &str| folder.join(format!("{name}_{kind}.tif"));
-        let pair = Pair::open(&file("pan"), &[&file("ms")], &ALIGNED).unwrap_or_else(|e| panic!("{e}"));
+        let scene = Scene::open(&file("pan"), &[&file("ms")], &ALIGNED).unwrap_or_else(|e| panic!("{e}"));
+        let [pan_image, ms_image] = scene.images().map(|image| image.raster().unwrap());
         let range = |r: &Raster| r.data.iter().fold([f32::MAX, f32::MIN], |[low, high], v| [low.min(*v), high.max(*v)]);
-        assert_eq!((pair.pan.size(), pair.ms.size(), pair.ms.bands), (pan, [ms[0], ms[1]], ms[2]), "{name}");
-        assert_eq!((range(&pair.pan), range(&pair.ms)), (pan_range, ms_range), "{name}");
-        assert_eq!((pair.pan.sample, pair.valid().is_none()), (Sample::U16, true), "{name}");
-        assert_eq!(pair.ratio(), pan[0] / ms[0]);
-        assert_eq!(Scale::of(&pair, None).unwrap().bits, Some(bits), "{name}");
-        assert!(pair.warnings.is_empty(), "{name}: {:?}", pair.warnings);
+        assert_eq!((pan_image.size(), ms_image.size(), ms_image.bands), (pan, [ms[0], ms[1]], ms[2]), "{name}");
+        assert_eq!((range(&pan_image), range(&ms_image)), (pan_range, ms_range), "{name}");
+        assert_eq!(
+            (pan_image.sample, scene.fusable().raster().unwrap().valid.is_none()),
+            (Sample::U16, true),
+            "{name}"
+        );
+        assert_eq!(scene.ratio(), pan[0] / ms[0]);
+        assert_eq!(Scale::of(&scene, None).unwrap().bits, Some(bits), "{name}");
+        assert!(scene.warnings.is_empty(), "{name}: {:?}", scene.warnings);
         if name == "landsat8_madrid" {
-            let affine = pair.pan.geo.affine().unwrap();
+            let affine = pan_image.geo.affine().unwrap();
             assert_eq!((affine.at(0.0, 0.0), affine.pixel_size()), ([452077.5, 4484722.5], [15.0; 2]));
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("pan.tif");
-            let layout = Layout { geo: pair.pan.geo.clone(), ..Layout::new(pan, 1, Sample::U16) };
-            write(&path, &layout, &pair.pan.data, None, &Creation::default(), false).unwrap();
+            let layout = Layout { geo: pan_image.geo.clone(), ..Layout::new(pan, 1, Sample::U16) };
+            write(&path, &layout, &pan_image.data, None, &Creation::default(), false).unwrap();
             let back = read(&path).unwrap();
-            assert_eq!((back.header.geo, back.data == pair.pan.data), (pair.pan.geo.clone(), true));
+            assert_eq!((back.header.geo, back.data == pan_image.data), (pan_image.geo.clone(), true));
         }
     }
 }

@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
-use trapan::compare::Contest;
 use trapan::compare::experiment::Study;
-use trapan::engine::{Device, Options};
+use trapan::compare::{Contest, Fuser, Learner};
+use trapan::engine::Device;
 use trapan::method::config::Profile;
-use trapan::method::{self, Config, MethodError};
+use trapan::method::{Config, Contender, MethodError};
 use trapan::quality::Convention;
 use trapan::report::{self, Better, Column, Table};
-use trapan::scene::{Pair, Scale};
+use trapan::scene::{Scale, Scene};
 use trapan::tiff::{Format, Output, check_outputs, sha256};
 
 use super::args::{DeviceArgs, named};
@@ -80,15 +80,15 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     base.check_grids(&scene.rows, &scene.columns)?;
     let scene = args.input.check(scene, &base, talk)?;
     let base = args.method.estimated(base, &scene, talk)?;
-    let pair = scene.pair()?;
-    let scale = args.method.scale_of(&pair)?;
+    let filled = scene.filled()?.stored()?;
+    let scale = args.method.scale_of(&filled)?;
     super::fuse::describe(&scene, &scale, &base, talk);
     let mut log = Log::open(&args.output)?;
-    let files = [sha256(&pair.pan.path)?, sha256(&pair.ms.path)?];
+    let files = [sha256(&scene.pan().path)?, sha256(&scene.ms().path)?];
     let key = |config: Config| Key {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pair: files.clone(),
-        geometry: format!("{:?} {:?} {scale:?}", pair.rows, pair.columns),
+        geometry: format!("{:?} {:?} {scale:?}", scene.rows, scene.columns),
         settings: config,
     };
     let seeds = |config: &Config| {
@@ -99,7 +99,7 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     let studies = args.studies.clone().unwrap_or_else(|| Study::ALL.to_vec());
     let mut missing: Vec<Key> = Vec::new();
     for (_, config) in studies.iter().flat_map(|study| study.variants(&base)) {
-        config.check(pair.ms.bands)?;
+        config.check(scene.ms().bands)?;
         for key in seeds(&config).map(key) {
             if log.find(&key).is_none() && !missing.contains(&key) {
                 missing.push(key);
@@ -108,11 +108,11 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     }
     if !missing.is_empty() {
         let device = args.device.open(talk)?;
-        let contest = Contest::new(&pair, &scale, &base, phase);
+        let contest = Contest::new(&filled, &scale, &base, phase)?;
         for (i, key) in missing.iter().enumerate() {
             talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             let start = Instant::now();
-            let scores = train(&contest, (&pair, &scale, &key.settings), &device, talk)?;
+            let scores = train(&contest, (&filled, &scale, &key.settings), &device, talk)?;
             log.add(key, scores, start.elapsed().as_secs_f64())?;
         }
     }
@@ -130,15 +130,17 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
 /// Trains with one setting and judges the result; none if it diverges.
 fn train(
     contest: &Contest<'_>,
-    (pair, scale, config): (&Pair, &Scale, &Config),
+    (scene, scale, config): (&Scene<'_>, &Scale, &Config),
     device: &Device,
     talk: Talk,
 ) -> Result<Option<Scores>, CliError> {
-    let mut bar = Bar::new(pair.rows.fine, talk);
-    let fused = method::fuse(pair, scale, config, device, Options::default(), &mut bar);
+    let mut bar = Bar::new(scene.rows.fine, talk);
+    let config = config.clone();
+    let learner = Learner { contender: Contender::Trapan, config, scale, device, learnt: None };
+    let fused = learner.image(scene, &mut bar);
     drop(bar);
     match fused {
-        Ok((fused, _)) => Ok(Some(contest.full(&fused.hrms)?.0.into())),
+        Ok(fused) => Ok(Some(contest.full(&fused)?.0.into())),
         Err(error @ MethodError::Diverged { .. }) => {
             talk.say(format_args!("warning: {}", CliError::from(error)));
             Ok(None)
