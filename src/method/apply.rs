@@ -41,7 +41,7 @@ pub struct Application<'a> {
 }
 
 /// Some rows of the result, from the top.
-pub struct Rows {
+pub struct Fused {
     /// Upsampled MS `[n, columns, C]` in DN, if wanted.
     pub lms: Vec<f32>,
     /// The fused image `[n, columns, C]` in DN, neither rounded nor clamped.
@@ -63,7 +63,7 @@ pub struct Pass {
 }
 
 /// Takes rows of the result, on another thread than the one that computes them.
-pub type Sink<'a> = dyn FnMut(Rows) -> Result<(), TiffError> + Send + 'a;
+pub type Sink<'a> = dyn FnMut(Fused) -> Result<(), TiffError> + Send + 'a;
 
 /// A strip as it is read.
 struct Strip {
@@ -123,7 +123,7 @@ impl<'a> Finisher<'a> {
     }
 
     /// Takes a strip with its upsampled and fused rows, and gives those that are finished, wanted columns only.
-    fn finish(&mut self, strip: &mut Strip, images: [Vec<f32>; 2]) -> Rows {
+    fn finish(&mut self, strip: &mut Strip, images: [Vec<f32>; 2]) -> Fused {
         self.hot.extend(strip.hot.drain(..).map(|hot| (hot.at, hot.excess)));
         let mut rows = self.corrected(strip, images);
         self.give_back(&mut rows.hrms);
@@ -152,7 +152,7 @@ impl<'a> Finisher<'a> {
     }
 
     /// The rows that the consistency step is done with, in DN.
-    fn corrected(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Rows {
+    fn corrected(&mut self, strip: &Strip, [lms, hrms]: [Vec<f32>; 2]) -> Fused {
         let columns = &self.job.part[1];
         let (pan_w, ms_w) = (self.job.scene.columns.fine, self.job.scene.columns.coarse);
         let bands = self.job.model.bands;
@@ -169,7 +169,7 @@ impl<'a> Finisher<'a> {
             let whole = hrms.len() == strip.span.gives.len() * pan_w * bands && columns.len() < pan_w;
             let crop = |image: Vec<f32>| if whole { cut(&image, pan_w * bands, &wanted) } else { image };
             let valid = strip.valid.as_deref().map(within);
-            return Rows { lms: restored(crop(lms)), hrms: restored(crop(hrms)), valid };
+            return Fused { lms: restored(crop(lms)), hrms: restored(crop(hrms)), valid };
         };
         let needed = stream.needs().clone();
         let new = self.ms_end.max(strip.span.ms.start)..strip.span.ms.end.min(needed.ms.end);
@@ -188,7 +188,7 @@ impl<'a> Finisher<'a> {
         }
         let hrms = cut(&done.image, pan_w * bands, &wanted);
         let lms: Vec<f32> = self.lms.drain(..if self.job.lms { hrms.len() } else { 0 }).collect();
-        Rows { lms: restored(lms), hrms: restored(hrms), valid: done.valid.as_deref().map(within) }
+        Fused { lms: restored(lms), hrms: restored(hrms), valid: done.valid.as_deref().map(within) }
     }
 }
 
@@ -274,7 +274,7 @@ impl Strips<'_, '_> {
             Ok((*done, rows))
         };
         // The consistency step holds rows back.
-        let mut some = |rows: Rows| if rows.hrms.is_empty() { Ok(()) } else { sink(rows) };
+        let mut some = |rows: Fused| if rows.hrms.is_empty() { Ok(()) } else { sink(rows) };
         strips::pass(spans, |span| read(job, *base, span), compute, &mut some, observe)
     }
 }

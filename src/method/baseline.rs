@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::apply::{LARGEST_STRIP, Rows, Sink, around};
+use super::apply::{Fused, LARGEST_STRIP, Sink, around};
 use super::config::{Consistency, Sensor};
 use super::windows::{self, Window, window_dims};
 use super::{Config, MethodError, strips};
@@ -68,7 +68,7 @@ pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut S
         let window = Window::whole(scene)?;
         let valid = window.valid();
         let hrms = classical::fuse(method, &inputs(&window, valid.as_deref(), config))?;
-        return Ok(sink(Rows { lms: Vec::new(), hrms, valid })?);
+        return Ok(sink(Fused { lms: Vec::new(), hrms, valid })?);
     }
     let (dims, grids) = (window_dims(scene, config), [scene.rows, scene.columns]);
     let forms = match [dims.rows, dims.columns] == grids {
@@ -88,7 +88,7 @@ pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut S
     let fuse = |(pan, ms, valid, rows): (Vec<f32>, Vec<f32>, _, Range<usize>)| {
         let mut hrms = vec![0.0; rows.len() * width * dims.bands];
         stream.rows(rows.clone(), &pan, &ms, &mut [], &mut [&mut hrms]);
-        Ok((rows.end, Rows { lms: Vec::new(), hrms, valid }))
+        Ok((rows.end, Fused { lms: Vec::new(), hrms, valid }))
     };
     strips::pass(rows, read, fuse, sink, &mut |_| ControlFlow::Continue(()))
 }
@@ -96,7 +96,7 @@ pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut S
 /// [`baseline`], all rows.
 fn whole(method: Method, scene: &Scene<'_>, config: &Config) -> Result<Vec<f32>, MethodError> {
     let mut hrms = Vec::new();
-    let mut collect = |rows: Rows| {
+    let mut collect = |rows: Fused| {
         hrms.extend(rows.hrms);
         Ok(())
     };
@@ -135,7 +135,7 @@ pub(crate) fn total_variation(
     let validity = valid.as_deref().zip(covered.as_deref()).map(|(image, ms)| Validity { image, ms });
     Step::new(dims.rows, dims.columns, &config.ms_gains, &nu).whole(&mut hrms, &ms.data, validity);
     let lms = if lms { whole(Method::Exp, scene, config)? } else { Vec::new() };
-    Ok(sink(Rows { lms, hrms, valid })?)
+    Ok(sink(Fused { lms, hrms, valid })?)
 }
 
 /// ν of each band by the scene one resolution lower, fused by total variation; `ms` is all of MS.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::parts::{Part, parts};
+use super::probes::{Probe, probes};
 use super::{Config, Dims, MethodError, base};
 use crate::classical::Method;
 use crate::filter::{self, Grid};
@@ -58,8 +58,8 @@ impl Coregistration {
             return Ok(Self::Far(found.shift));
         }
         config.check(scene.ms().bands)?;
-        let (dims, parts) = parts(scene, config)?;
-        let error = |shift| errors(&parts, &dims, config, found.shift, shift);
+        let (dims, probes) = probes(scene, config)?;
+        let error = |shift| errors(&probes, &dims, config, found.shift, shift);
         let left = match (error([0.0; 2])?, error(found.shift)?) {
             (Some(before), Some(after)) => {
                 // The geometric mean over the bands, whatever their units.
@@ -121,7 +121,7 @@ impl fmt::Display for Coregistration {
 /// Squared errors per band of the closed form on the reduced pair with PAN `shift` off, where a shift of `most`
 /// does not bring in what lies beyond the border; `None` where that is nowhere.
 fn errors(
-    parts: &[Part],
+    probes: &[Probe],
     dims: &Dims,
     config: &Config,
     most: [f64; 2],
@@ -131,13 +131,13 @@ fn errors(
     let onto_ms = [filter::degrade(config.pan_gain, moved(dims.rows, shift[0]), moved(dims.columns, shift[1]))];
     let [rows, columns] = [dims.rows.coarser(), dims.columns.coarser()];
     let onto_next: Vec<_> = config.ms_gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();
-    let reduced = |part: &Part| {
-        let pan = filter::apply(&part.pan, dims.columns.fine, &onto_ms);
-        let ms = filter::apply(&part.ms, columns.fine, &onto_next);
-        let valid = part.weights.as_ref().map(|w| w.reduced.iter().map(|w| *w > 0.0).collect::<Vec<bool>>());
+    let reduced = |probe: &Probe| {
+        let pan = filter::apply(&probe.pan, dims.columns.fine, &onto_ms);
+        let ms = filter::apply(&probe.ms, columns.fine, &onto_next);
+        let valid = probe.weights.as_ref().map(|w| w.reduced.iter().map(|w| *w > 0.0).collect::<Vec<bool>>());
         (pan, ms, valid)
     };
-    let reduced: Vec<_> = parts.iter().map(reduced).collect();
+    let reduced: Vec<_> = probes.iter().map(reduced).collect();
     let border = most.map(|s| 2 + (s.abs() / rows.ratio as f64).ceil() as usize);
     let inner = |i: usize| {
         let within = |at: usize, grid: Grid, border: usize| at >= border && at + border < grid.fine;
@@ -151,9 +151,9 @@ fn errors(
     let forms = base::fit(&[METHOD], &images, [rows, columns], config)?;
     let stream = base::stream(rows, columns, config, &forms)?;
     let mut errors = vec![0.0; dims.bands];
-    for (part, (pan, ms, valid)) in parts.iter().zip(&reduced) {
+    for (probe, (pan, ms, valid)) in probes.iter().zip(&reduced) {
         let (_, fused) = stream.whole(pan, ms);
-        let pixels = fused[0].chunks_exact(dims.bands).zip(part.ms.chunks_exact(dims.bands)).enumerate();
+        let pixels = fused[0].chunks_exact(dims.bands).zip(probe.ms.chunks_exact(dims.bands)).enumerate();
         for (_, (fused, truth)) in pixels.filter(|(i, _)| judged(*i, valid)) {
             errors.iter_mut().zip(fused).zip(truth).for_each(|((e, f), t)| *e += f64::from(f - t).powi(2));
         }

@@ -12,7 +12,7 @@
 //! On simulated places it is at most 0.016 off, on real ones within .04, but .13 for WorldView-2. Where the given gain
 //! is right, the estimate makes the result a little worse.
 
-use super::parts::{Part, parts};
+use super::probes::{Probe, probes};
 use super::{Config, Dims, MethodError};
 use crate::filter;
 use crate::scene::Scene;
@@ -52,9 +52,9 @@ pub struct Gain {
 /// Settings that do not fit the scene; what reading reports.
 pub fn estimate_gains(scene: &Scene<'_>, config: &Config) -> Result<Vec<Gain>, MethodError> {
     config.check(scene.ms().bands)?;
-    let (dims, parts) = parts(scene, config)?;
+    let (dims, probes) = probes(scene, config)?;
     let mut curves = vec![[Curve::default(); 2]; dims.bands];
-    parts.iter().for_each(|part| add(part, &dims, &mut curves));
+    probes.iter().for_each(|probe| add(probe, &dims, &mut curves));
     let found = |halves: &[Curve; 2]| {
         let whole = halves[0].with(&halves[1]);
         (whole.explained() >= EXPLAINED).then(|| whole.best())
@@ -135,18 +135,18 @@ impl Curve {
 }
 
 /// Adds what is left of the edges of a window, `[C]` for each half.
-fn add(part: &Part, dims: &Dims, halves: &mut [[Curve; 2]]) {
+fn add(probe: &Probe, dims: &Dims, halves: &mut [[Curve; 2]]) {
     let [height, width] = [dims.rows.coarse, dims.columns.coarse];
-    let pan: Vec<f64> = part.pan.iter().map(|v| f64::from(*v)).collect();
+    let pan: Vec<f64> = probe.pan.iter().map(|v| f64::from(*v)).collect();
     let blurred = |k: usize| {
         let gain = LOWEST + STEP * k as f64;
         laplacian(&filter::apply_plane(&pan, &filter::degrade(gain, dims.rows, dims.columns)), width)
     };
     let blurred: Vec<Vec<f64>> = (0..COUNT).map(blurred).collect();
     let bands: Vec<Vec<f64>> = (0..dims.bands)
-        .map(|b| laplacian(&part.ms[b..].iter().step_by(dims.bands).map(|v| f64::from(*v)).collect::<Vec<_>>(), width))
+        .map(|b| laplacian(&probe.ms[b..].iter().step_by(dims.bands).map(|v| f64::from(*v)).collect::<Vec<_>>(), width))
         .collect();
-    let known = |i: usize| part.weights.as_ref().is_none_or(|weights| weights.ms[i] > 0.0);
+    let known = |i: usize| probe.weights.as_ref().is_none_or(|weights| weights.ms[i] > 0.0);
     let firsts = |len: usize| (BORDER..(len + 1).saturating_sub(BORDER + BLOCK)).step_by(BLOCK);
     for (y, x) in firsts(height).flat_map(|y| firsts(width).map(move |x| (y, x))) {
         let pixels: Vec<usize> =

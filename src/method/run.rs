@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::apply::{Application, Rows, Sink, apply};
+use super::apply::{Application, Fused, Sink, apply};
 use super::baseline::total_variation;
 use super::config::Base;
 use super::learn::{closed_form, learn};
@@ -164,12 +164,12 @@ pub fn fuse(
     device: &Device,
     options: Options,
     watch: &mut dyn Watch,
-) -> Result<(Rows, Run), MethodError> {
+) -> Result<(Fused, Run), MethodError> {
     let survey = Survey::of(scene)?;
     let job = Job { options, lms: true, ..Job::new((scene, &survey), scale, config, device) };
     let valid = scene.fusable().validity(0..scene.rows.fine, 0..scene.columns.fine)?;
-    let mut all = Rows { lms: Vec::new(), hrms: Vec::new(), valid };
-    let mut collect = |rows: Rows| {
+    let mut all = Fused { lms: Vec::new(), hrms: Vec::new(), valid };
+    let mut collect = |rows: Fused| {
         all.lms.extend(rows.lms);
         all.hrms.extend(rows.hrms);
         Ok(())

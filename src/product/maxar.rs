@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Folder, Product, ProductError, is_tiff, name, odl::Entries, unread};
 
 /// One of the two folders.
-struct Part {
+struct Half {
     folder: Folder,
     imd: Option<Entries>,
 }
@@ -18,7 +18,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
     };
     let (pan, ms) = match (&parts("_PAN")[..], &parts("_MUL")[..]) {
         ([], []) => return Ok(None),
-        ([pan], [ms]) => (Part::open(pan)?, Part::open(ms)?),
+        ([pan], [ms]) => (Half::open(pan)?, Half::open(ms)?),
         ([], [there, ..]) | ([there, ..], []) => {
             let what = format!("it has {} but no folder of the other kind (_PAN, _MUL)", name(there));
             return Err(folder.error(&what, "order or unpack both"));
@@ -31,7 +31,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
     };
     let imd = ms.imd.as_ref();
     let bits = imd.and_then(|imd| imd.get("bitsPerPixel")).and_then(|bits| bits.parse().ok());
-    let files = [&pan, &ms].into_iter().flat_map(|part| part.folder.files.iter().cloned()).collect();
+    let files = [&pan, &ms].into_iter().flat_map(|half| half.folder.files.iter().cloned()).collect();
     Ok(Some(Product {
         files,
         satellite: imd.or(pan.imd.as_ref()).and_then(|imd| imd.get("satId")).map(str::to_uppercase),
@@ -47,7 +47,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
     }))
 }
 
-impl Part {
+impl Half {
     fn open(path: &Path) -> Result<Self, ProductError> {
         let folder = Folder::list(path)?;
         let imd = folder.only("IMD", |name| name.ends_with(".IMD"))?;

@@ -42,15 +42,15 @@ const MAX_PICTURE: u64 = 1 << 15;
 /// and a small multiple of what the file can hold.
 pub struct Source {
     header: Header,
-    parts: Vec<Part>,
-    /// Files side by side, instead of `parts`.
+    layers: Vec<Layer>,
+    /// Files side by side, instead of `layers`.
     sheets: Vec<Sheet>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
 }
 
 /// One file.
-struct Part {
+struct Layer {
     image: Image,
     /// Bands of the file that are read, each with its place among those of the source.
     bands: Vec<(usize, usize)>,
@@ -153,12 +153,12 @@ impl Source {
         };
         let nodata = nodata.into_iter().map(|n| n.map(|n| n as f32)).collect();
         let bands = bands.into_iter().zip(0..).collect();
-        Ok(Self { header, parts: vec![Part { image, bands, alpha, mask }], sheets: Vec::new(), nodata })
+        Ok(Self { header, layers: vec![Layer { image, bands, alpha, mask }], sheets: Vec::new(), nodata })
     }
 
     /// The whole that tiles make, whose first corner the header is of.
     pub(super) fn of_sheets(header: Header, sheets: Vec<Sheet>) -> Self {
-        Self { header, parts: Vec::new(), sheets, nodata: Vec::new() }
+        Self { header, layers: Vec::new(), sheets, nodata: Vec::new() }
     }
 
     /// Appends the bands of another source.
@@ -201,9 +201,9 @@ impl Source {
         let items = items.map(|(sample, item)| metadata::Item { sample: Some(bands + sample), ..item });
         header.metadata.items.extend(items);
         self.nodata.extend(other.nodata);
-        self.parts.extend(other.parts.into_iter().map(|part| {
-            let moved = part.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
-            Part { bands: moved, ..part }
+        self.layers.extend(other.layers.into_iter().map(|layer| {
+            let moved = layer.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
+            Layer { bands: moved, ..layer }
         }));
         Ok(())
     }
@@ -250,17 +250,17 @@ impl Source {
     /// Keeps these bands (from 0), in this order.
     fn select(&mut self, chosen: &[usize]) {
         if self.sheets.is_empty() {
-            for part in &mut self.parts {
+            for layer in &mut self.layers {
                 let place = |(band, at): (usize, usize)| Some((band, chosen.iter().position(|kept| *kept == at)?));
-                part.bands = part.bands.drain(..).filter_map(place).collect();
+                layer.bands = layer.bands.drain(..).filter_map(place).collect();
             }
             // With the last of its bands a file's mask goes, too.
-            self.parts.retain(|part| !part.bands.is_empty());
+            self.layers.retain(|layer| !layer.bands.is_empty());
             self.nodata = chosen.iter().map(|band| self.nodata[*band]).collect();
         }
         self.sheets.iter_mut().for_each(|sheet| sheet.source.select(chosen));
         self.header = self.header.select(chosen);
-        let mut paths = self.parts.iter().map(|part| part.image.path().to_owned());
+        let mut paths = self.layers.iter().map(|layer| layer.image.path().to_owned());
         if let Some(first) = paths.next() {
             (self.header.path, self.header.others) = (first, paths.collect());
         }
@@ -274,7 +274,7 @@ impl Source {
     /// Lets a read hold about this many bytes of decoded pixels beside the values that it gives; a strip or tile of
     /// more is refused then.
     pub fn limit_memory(&mut self, bytes: u64) {
-        let images = self.parts.iter_mut().flat_map(|part| std::iter::once(&mut part.image).chain(&mut part.mask));
+        let images = self.layers.iter_mut().flat_map(|layer| std::iter::once(&mut layer.image).chain(&mut layer.mask));
         images.for_each(|image| image.limit = bytes);
         self.sheets.iter_mut().for_each(|sheet| sheet.source.limit_memory(bytes));
     }
@@ -319,8 +319,8 @@ impl Source {
             return Err(TiffError::Window { path: self.header.path.clone(), window, size: self.header.size() });
         }
         let pixels = window.width * window.height;
-        let alphas = self.parts.iter().filter(|part| part.alpha.is_some()).count();
-        let masks: usize = self.parts.iter().flat_map(|part| &part.mask).map(|mask| mask.storage.bands).sum();
+        let alphas = self.layers.iter().filter(|layer| layer.alpha.is_some()).count();
+        let masks: usize = self.layers.iter().flat_map(|layer| &layer.mask).map(|mask| mask.storage.bands).sum();
         // Bands, then alphas and masks, which become validity.
         let stride = bands + alphas + masks;
         let values = (pixels as u64).saturating_mul(stride as u64);
@@ -333,17 +333,17 @@ impl Source {
             return mosaic::read(&self.sheets, window, bands, data);
         }
         let mut extra = bands;
-        for part in &self.parts {
+        for layer in &self.layers {
             let slot =
                 |(band, at): &(usize, usize)| Slot { band: *band, at: *at, fill: self.nodata[*at].unwrap_or(0.0) };
-            let mut slots: Vec<Slot> = part.bands.iter().map(slot).collect();
-            if let Some(band) = part.alpha {
+            let mut slots: Vec<Slot> = layer.bands.iter().map(slot).collect();
+            if let Some(band) = layer.alpha {
                 // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
                 slots.push(Slot { band, at: extra, fill: 0.0 });
                 extra += 1;
             }
-            part.image.read(window, &slots, &mut data, stride)?;
-            if let Some(mask) = &part.mask {
+            layer.image.read(window, &slots, &mut data, stride)?;
+            if let Some(mask) = &layer.mask {
                 let slot = |band| Slot { band, at: extra + band, fill: 0.0 };
                 mask.read(window, &(0..mask.storage.bands).map(slot).collect::<Vec<_>>(), &mut data, stride)?;
                 extra += mask.storage.bands;
@@ -367,9 +367,9 @@ impl Source {
     pub fn read_all(&self) -> Result<Raster, TiffError> {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
-        let parts = || self.parts.iter().chain(self.sheets.iter().flat_map(|sheet| &sheet.source.parts));
-        let size: u64 = parts().map(|part| part.image.size()).sum();
-        let most = parts().map(|part| part.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
+        let layers = || self.layers.iter().chain(self.sheets.iter().flat_map(|sheet| &sheet.source.layers));
+        let size: u64 = layers().map(|layer| layer.image.size()).sum();
+        let most = layers().map(|layer| layer.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
         let most = most.fold(MAX_VALUES, u64::max);
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();

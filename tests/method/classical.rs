@@ -6,7 +6,7 @@ use serde_json::Value;
 use trapan::classical::{ClassicalError, Form, Inputs, Method, Stream, TvSettings, fuse};
 use trapan::engine::{Device, Options};
 use trapan::filter::{Grid, Upsample};
-use trapan::method::apply::{Application, Rows, apply};
+use trapan::method::apply::{Application, Fused, apply};
 use trapan::method::config::{Config, Profile, Sensor};
 use trapan::method::{Model, Start, baseline};
 use trapan::scene::{Image, Scale, Scene, Survey};
@@ -409,7 +409,7 @@ fn scenes_pass_by_in_strips() {
         let config = Config { upsample, train_size, robust: true, ..config };
         for method in CLOSED {
             let mut wanted = Vec::new();
-            let mut whole = |rows: Rows| {
+            let mut whole = |rows: Fused| {
                 wanted.extend(rows.hrms);
                 Ok(())
             };
@@ -443,7 +443,7 @@ fn scenes_pass_by_in_strips() {
                 let part = [0..160, 0..128];
                 let job = Application { scene: &scene, model: &model, device, options, part, memory, lms: true };
                 let (mut hrms, mut valid, mut strips) = (Vec::new(), Vec::new(), 0);
-                let mut take = |rows: Rows| {
+                let mut take = |rows: Fused| {
                     assert_eq!(rows.lms.len(), rows.hrms.len());
                     hrms.extend(rows.hrms);
                     valid.extend(rows.valid.expect("there are holes"));

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
-use trapan::method::apply::{Application, Rows, apply};
+use trapan::method::apply::{Application, Fused, apply};
 use trapan::method::config::{Base, Effort, Profile, Sensor};
 use trapan::method::{self, Config, Model};
 use trapan::scene::{Check, GeometryOptions, Scale, Scene, Survey};
@@ -120,7 +120,7 @@ fn applied(case: &Case, model: &Model, part: [Range<usize>; 2], memory: u64) -> 
     let options = Options::default();
     let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
     let mut hrms = Vec::new();
-    let mut collect = |rows: Rows| {
+    let mut collect = |rows: Fused| {
         hrms.extend(rows.hrms);
         Ok(())
     };

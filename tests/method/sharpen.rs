@@ -8,7 +8,7 @@ use trapan::engine::{CpuEngine, Device, Options};
 use trapan::filter::Grid;
 use trapan::graph::Shape;
 use trapan::kernels::Isa;
-use trapan::method::apply::{Application, Pass, Rows, apply};
+use trapan::method::apply::{Application, Fused, Pass, apply};
 use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
 use trapan::method::sharpen::Span;
 use trapan::method::{
@@ -208,7 +208,7 @@ impl Simulated {
         let (model, options) = (&self.model, Options::default());
         let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
         let (mut whole, mut ends) = (Vec::new(), Vec::new());
-        let mut sink = |rows: Rows| {
+        let mut sink = |rows: Fused| {
             whole.extend(rows.hrms);
             Ok(())
         };

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use super::{GeometryError, Scene, SceneError};
 use crate::tiff::Block;
 use normal::Normal;
-use patch::{LEAST, Patch, parts};
+use patch::{LEAST, Patch, areas};
 
 /// Whole MS pixels searched to each side.
 const REACH: isize = 3;
@@ -75,11 +75,11 @@ impl Registration {
     /// Those of [`Scene::read_pan`].
     pub fn of(scene: &Scene<'_>, observe: impl Fn(&Block, &Block) + Sync) -> Result<Option<Self>, SceneError> {
         let (rows, columns) = (&scene.rows, &scene.columns);
-        let patches = parts(rows, columns).into_par_iter().map(|part| {
-            let pan = scene.read_pan(part.rows.pan.clone(), part.columns.pan.clone())?;
-            let ms = scene.read_ms(part.rows.ms.clone(), part.columns.ms.clone())?;
+        let patches = areas(rows, columns).into_par_iter().map(|area| {
+            let pan = scene.read_pan(area.rows.pan.clone(), area.columns.pan.clone())?;
+            let ms = scene.read_ms(area.rows.ms.clone(), area.columns.ms.clone())?;
             observe(&pan, &ms);
-            Ok(Patch::new(&part, pan, ms, rows, columns))
+            Ok(Patch::new(&area, pan, ms, rows, columns))
         });
         let mut patches = patches.collect::<Result<Vec<Patch>, SceneError>>()?;
         patches.retain(|patch| patch.neighbours.len() >= LEAST);

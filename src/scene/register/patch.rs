@@ -24,15 +24,15 @@ pub(super) struct Span {
     pub(super) ms: Range<usize>,
 }
 
-/// A part of a scene.
+/// An area of a scene.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct Area {
     pub(super) rows: Span,
     pub(super) columns: Span,
 }
 
 /// The windows to compare, evenly spread: all of a small scene.
-pub(super) fn parts(rows: &Grid, columns: &Grid) -> Vec<Part> {
+pub(super) fn areas(rows: &Grid, columns: &Grid) -> Vec<Area> {
     let axis = |grid: &Grid| -> Vec<Span> {
         let side = SIDE.min(grid.coarse);
         let count = (grid.coarse / side).clamp(1, MOST);
@@ -46,7 +46,7 @@ pub(super) fn parts(rows: &Grid, columns: &Grid) -> Vec<Part> {
         (0..count).map(span).filter(|span| !span.pan.is_empty()).collect()
     };
     let columns = axis(columns);
-    let row = |rows: Span| columns.iter().map(move |columns| Part { rows: rows.clone(), columns: columns.clone() });
+    let row = |rows: Span| columns.iter().map(move |columns| Area { rows: rows.clone(), columns: columns.clone() });
     axis(rows).into_iter().flat_map(row).collect()
 }
 
@@ -71,14 +71,14 @@ pub(super) struct Patch {
 }
 
 impl Patch {
-    pub(super) fn new(part: &Part, pan: Block, ms: Block, rows: &Grid, columns: &Grid) -> Self {
+    pub(super) fn new(area: &Area, pan: Block, ms: Block, rows: &Grid, columns: &Grid) -> Self {
         let grid = |whole: &Grid, span: &Span| Grid {
             phase: whole.fine_at(span.ms.start) - span.pan.start as f64,
             fine: span.pan.len(),
             coarse: span.ms.len(),
             ..*whole
         };
-        let grids = [grid(rows, &part.rows), grid(columns, &part.columns)];
+        let grids = [grid(rows, &area.rows), grid(columns, &area.columns)];
         let [height, width] = grids.map(|grid| grid.fine);
         let [mh, mw] = grids.map(|grid| grid.coarse);
         let kernel = gaussian(rows.ratio);
@@ -100,7 +100,7 @@ impl Patch {
         Self {
             blurred: blur(&pan.data, width, &kernel),
             grids,
-            at: centre(&differences, &neighbours, part, [rows, columns]),
+            at: centre(&differences, &neighbours, area, [rows, columns]),
             differences,
             known: (0..mw * mh).filter(|k| known[*k]).map(|k| k as u32).collect(),
             neighbours,
@@ -167,14 +167,14 @@ impl Patch {
 }
 
 /// Where the differences are, on the whole: a shift that varies within a window is measured there.
-fn centre(differences: &[f64], neighbours: &[[u32; 2]], part: &Part, grids: [&Grid; 2]) -> [f64; 2] {
-    let (width, bands) = (part.columns.ms.len(), differences.len() / neighbours.len().max(1));
+fn centre(differences: &[f64], neighbours: &[[u32; 2]], area: &Area, grids: [&Grid; 2]) -> [f64; 2] {
+    let (width, bands) = (area.columns.ms.len(), differences.len() / neighbours.len().max(1));
     let mut sums = [0.0; 3];
     for ([from, to], differences) in neighbours.iter().zip(differences.chunks_exact(bands.max(1))) {
         let weight: f64 = differences.iter().map(|d| d * d).sum();
         for k in [*from as usize, *to as usize] {
-            let row = grids[0].fine_at(part.rows.ms.start + k / width);
-            let column = grids[1].fine_at(part.columns.ms.start + k % width);
+            let row = grids[0].fine_at(area.rows.ms.start + k / width);
+            let column = grids[1].fine_at(area.columns.ms.start + k % width);
             sums = [sums[0] + weight * row, sums[1] + weight * column, sums[2] + weight];
         }
     }

@@ -10,7 +10,7 @@ use crate::tiff::Block;
 const MOST: usize = 2;
 
 /// A window in DN; gaps are filled with what is near in it.
-pub(super) struct Part {
+pub(super) struct Probe {
     /// `[H, W]`.
     pub pan: Vec<f32>,
     /// `[h, w, C]`.
@@ -23,13 +23,13 @@ pub(super) struct Part {
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn parts(scene: &Scene<'_>, config: &Config) -> Result<(Dims, Vec<Part>), MethodError> {
+pub(super) fn probes(scene: &Scene<'_>, config: &Config) -> Result<(Dims, Vec<Probe>), MethodError> {
     let dims = window_dims(scene, config);
     let [rows, columns] =
         [(&scene.rows, &dims.rows), (&scene.columns, &dims.columns)].map(|(all, one)| starts(all, one));
     let places = rows.iter().flat_map(|row| columns.iter().map(move |column| [*row, *column]));
-    let parts = places.map(|place| read(scene, &dims, place, config)).collect::<Result<Vec<_>, _>>()?;
-    Ok((dims, parts.into_iter().flatten().collect()))
+    let probes = places.map(|place| read(scene, &dims, place, config)).collect::<Result<Vec<_>, _>>()?;
+    Ok((dims, probes.into_iter().flatten().collect()))
 }
 
 /// First MS pixels of the windows along an axis.
@@ -46,7 +46,7 @@ fn read(
     dims: &Dims,
     [row, column]: [usize; 2],
     config: &Config,
-) -> Result<Option<Part>, MethodError> {
+) -> Result<Option<Probe>, MethodError> {
     let (y, x) = (row * dims.rows.ratio, column * dims.rows.ratio);
     let mut pan = scene.read_pan(y..y + dims.rows.fine, x..x + dims.columns.fine)?;
     let mut ms = scene.read_ms(row..row + dims.rows.coarse, column..column + dims.columns.coarse)?;
@@ -58,7 +58,7 @@ fn read(
         let (pan, ms) = (all(&pan.valid, pan.data.len()), all(&ms.valid, ms.data.len() / dims.bands));
         ExampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
     });
-    Ok(Some(Part { pan: pan.data, ms: ms.data, weights }))
+    Ok(Some(Probe { pan: pan.data, ms: ms.data, weights }))
 }
 
 /// Replaces nodata, further from all else by the mean of each band; false if there is nothing else.
