@@ -135,7 +135,7 @@ impl Planar for PerPixel<'_> {
 pub struct Crop<'a> {
     /// The whole image.
     pub source: &'a dyn Planar,
-    /// Planar kept.
+    /// Rows kept.
     pub rows: Range<usize>,
     /// Columns kept.
     pub columns: Range<usize>,

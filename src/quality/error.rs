@@ -24,7 +24,7 @@ pub enum QualityError {
     TooSmall {
         /// Which image.
         what: &'static str,
-        /// Planar and columns.
+        /// Rows and columns.
         size: [usize; 2],
         /// The side of a block.
         least: usize,

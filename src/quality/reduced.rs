@@ -8,7 +8,7 @@ use super::spectral::{PixelErrors, spectral};
 use super::structure::structure;
 use super::{Crop, Planar, QualityError};
 
-/// Planar and columns that the toolbox cuts off, at the low and at the high side.
+/// Rows and columns that the toolbox cuts off, at the low and at the high side.
 const CUT: [usize; 2] = [20, 21];
 
 /// How to compare with a truth.

@@ -7,7 +7,7 @@ use crate::scene::Image;
 
 /// An image that gives its rows on demand: from memory, from a file, or computed from another.
 pub trait Planar: Sync {
-    /// Planar, columns and bands.
+    /// Rows, columns and bands.
     fn size(&self) -> [usize; 3];
     /// Values in memory per row while rows are read: its own, and of the images it is computed from.
     fn load(&self) -> usize {
@@ -22,7 +22,7 @@ pub trait Planar: Sync {
     fn read(&self, rows: Range<usize>) -> Result<Planes, QualityError>;
 }
 
-/// Planar of an image in f64, one plane per band. An invalid pixel is NaN in all bands, so that
+/// Rows of an image in f64, one plane per band. An invalid pixel is NaN in all bands, so that
 /// every filter carries it exactly as far as it reaches.
 #[derive(Clone, Debug)]
 pub struct Planes {

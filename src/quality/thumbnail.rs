@@ -8,7 +8,7 @@ const MOST: usize = 256;
 /// One number per pixel or block of an image, or their means over squares where a side is longer than 256.
 #[derive(Clone, Debug)]
 pub struct Thumbnail {
-    /// Planar and columns.
+    /// Rows and columns.
     pub size: [usize; 2],
     /// Columns of the image.
     width: usize,
