@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("{:<20} {:>8} {:>8} {:>8}", "method", "ERGAS", "SAM", "Q2n");
     let show = |name: &str, fuser: &dyn Fuser| -> Result<(), Box<dyn Error>> {
-        let (scores, _map) = contest.against_truth(&fuser.image(&contest.reduced, &mut ())?)?;
+        let (scores, _map) = contest.against_truth(&fuser.image(&contest.reduced, &scale, &mut ())?)?;
         println!("{name:<20} {:8.3} {:8.3} {:8.4}", scores.ergas, scores.sam, scores.q2n);
         Ok(())
     };

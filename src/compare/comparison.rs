@@ -73,12 +73,12 @@ pub fn compare(
         let method = fuser.contender();
         audience.next(method);
         let start = Instant::now();
-        let fused = fuser.image(scene, &mut *audience.watch(scene.rows.fine))?;
+        let fused = fuser.image(scene, scale, &mut *audience.watch(scene.rows.fine))?;
         let seconds = (start.elapsed() + fuser.spent(scene)).as_secs_f64();
         let (at_full, distortions) = contest.full(&fused)?;
         let possible = matches!(method, Contender::Classical(_)) || contest.is_trainable();
         let (reduced, errors) = if possible {
-            let fused = fuser.image(&contest.reduced, &mut *audience.watch(contest.reduced.rows.fine))?;
+            let fused = fuser.image(&contest.reduced, scale, &mut *audience.watch(contest.reduced.rows.fine))?;
             Some(contest.against_truth(&fused)?).unzip()
         } else {
             audience.too_small(contest.reduced.ms().size());

@@ -10,7 +10,7 @@ use crate::quality::{
     self, BLOCK, Consistency, Convention, FullScores, QualityError, ReducedScores, Reference, Setup, Thumbnail,
 };
 use crate::scene::{Image, Scale, Scene, least_ms};
-use crate::tiff::{Block, Header, Sample, TiffError};
+use crate::tiff::{Block, Header, TiffError};
 
 /// What a method achieves on a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -77,13 +77,13 @@ impl<'a> Contest<'a> {
         ms.width.min(ms.height) >= least_ms(self.scene.ratio())
     }
 
-    /// Judges a fused image of the scene, as it would be written.
+    /// Judges a fused image of the scene, as [`Fuser::image`](super::Fuser::image) gives it.
     ///
     /// # Errors
     /// Those of [`quality::full()`] and [`quality::consistency()`].
     pub fn full(&self, fused: &dyn Image) -> Result<(FullResult, FullMaps), QualityError> {
         let pan = self.scene.fusable();
-        let (fused, [_, ms]) = (self.as_written(fused, &pan), self.scene.images());
+        let (fused, [_, ms]) = (Masked { image: fused, mask: &pan }, self.scene.images());
         let (full, blocks) = quality::full(&pan, &ms, &fused, &self.setup)?;
         let mut angle = Thumbnail::new([self.scene.rows.coarse, self.scene.columns.coarse]);
         let consistency = quality::consistency_maps(&ms, &fused, &self.setup, &mut |pixels| {
@@ -100,8 +100,8 @@ impl<'a> Contest<'a> {
     /// # Errors
     /// Those of [`quality::reduced()`].
     pub fn against_truth(&self, fused: &dyn Image) -> Result<(ReducedScores, Thumbnail), QualityError> {
-        let ([_, truth], [pan, _]) = (self.scene.images(), self.reduced.images());
-        let fused = self.as_written(fused, pan);
+        let ([_, truth], [mask, _]) = (self.scene.images(), self.reduced.images());
+        let fused = Masked { image: fused, mask };
         let peak = f64::from(self.scale.range[1]);
         let setup = Reference { ratio: self.scene.ratio(), peak, cut: true };
         let [top, left, bottom, right] = setup.window([self.scene.rows.coarse, self.scene.columns.coarse]);
@@ -112,29 +112,21 @@ impl<'a> Contest<'a> {
         })?;
         Ok((scores, errors))
     }
-
-    fn as_written<'i>(&self, fused: &'i dyn Image, pan: &'i dyn Image) -> Written<'i> {
-        Written { fused, pan, range: self.scale.range, whole: self.scene.ms().sample != Sample::F32 }
-    }
 }
 
-/// A fused image within the range of the data, of whole numbers where MS has them, and valid where PAN is.
-struct Written<'a> {
-    fused: &'a dyn Image,
-    pan: &'a dyn Image,
-    range: [f32; 2],
-    whole: bool,
+/// An image, valid where another is.
+struct Masked<'a> {
+    image: &'a dyn Image,
+    mask: &'a dyn Image,
 }
 
-impl Image for Written<'_> {
+impl Image for Masked<'_> {
     fn header(&self) -> &Header {
-        self.fused.header()
+        self.image.header()
     }
 
     fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        let Block { mut data, .. } = self.fused.block(rows.clone(), columns.clone())?;
-        let [low, high] = self.range;
-        data.iter_mut().for_each(|v| *v = if self.whole { v.round() } else { *v }.clamp(low, high));
-        Ok(Block { data, valid: self.pan.validity(rows, columns)? })
+        let Block { data, .. } = self.image.block(rows.clone(), columns.clone())?;
+        Ok(Block { data, valid: self.mask.validity(rows, columns)? })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::classical::Method;
 use crate::engine::{Device, Options};
-use crate::method::apply::{Application, Sink, apply};
+use crate::method::apply::{Application, Fused, Sink, apply};
 use crate::method::{self, Config, Contender, Job, MethodError, Run, Watch};
 use crate::scene::{Scale, Scene, Stored, Survey};
 use crate::tiff::{Header, Sample};
@@ -20,14 +20,21 @@ pub trait Fuser {
     /// What fitting, training, the device, reading or the sink reports.
     fn fuse(&self, scene: &Scene<'_>, sink: &mut Sink<'_>, watch: &mut dyn Watch) -> Result<(), MethodError>;
 
-    /// The fused image, kept to be judged.
+    /// The fused image as it would be written, kept to be judged: within the range of the data, and whole numbers where
+    /// MS has them.
     ///
     /// # Errors
     /// Those of [`fuse`](Self::fuse) and [`Stored::new`].
-    fn image(&self, scene: &Scene<'_>, watch: &mut dyn Watch) -> Result<Stored, MethodError> {
-        let size = [scene.columns.fine, scene.rows.fine, scene.ms().bands];
-        let mut image = Stored::new(Header::new(self.contender().name(), Sample::F32, size))?;
-        self.fuse(scene, &mut |rows| image.push(&rows.hrms, None), watch)?;
+    fn image(&self, scene: &Scene<'_>, scale: &Scale, watch: &mut dyn Watch) -> Result<Stored, MethodError> {
+        let Header { bands, sample, .. } = *scene.ms();
+        let size = [scene.columns.fine, scene.rows.fine, bands];
+        let mut image = Stored::new(Header::new(self.contender().name(), sample, size))?;
+        let ([low, high], whole) = (scale.range, sample != Sample::F32);
+        let mut keep = |mut rows: Fused| {
+            rows.hrms.iter_mut().for_each(|v| *v = if whole { v.round() } else { *v }.clamp(low, high));
+            image.push(&rows.hrms, None)
+        };
+        self.fuse(scene, &mut keep, watch)?;
         Ok(image)
     }
 

@@ -137,7 +137,7 @@ fn train(
     let mut bar = Bar::new(scene.rows.fine, talk);
     let config = config.clone();
     let learner = Learner { contender: Contender::Trapan, config, scale, device, learnt: None };
-    let fused = learner.image(scene, &mut bar);
+    let fused = learner.image(scene, scale, &mut bar);
     drop(bar);
     match fused {
         Ok(fused) => Ok(Some(contest.full(&fused)?.0.into())),
