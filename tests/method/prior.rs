@@ -55,7 +55,14 @@ impl Places {
 
 fn config() -> Config {
     let start = Config::new(Sensor::Qb, Profile::Trapan, BANDS).expect("4 bands");
-    Config { base: Base::Form(trapan::classical::Method::MtfGlpFs), width: 8, blocks: 1, lr_reduced: 4e-3, dam_epochs: 1, ..start }
+    Config {
+        base: Base::Form(trapan::classical::Method::MtfGlpFs),
+        width: 8,
+        blocks: 1,
+        lr_reduced: 4e-3,
+        dam_epochs: 1,
+        ..start
+    }
 }
 
 const COURSE: Course = Course { patch: 24, patches: 8, steps: 240, every: 40 };

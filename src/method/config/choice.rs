@@ -101,8 +101,10 @@ choice! {
     }
 
     /// What the fusion network learns from, and when (Fig. 2 of the paper).
+    #[derive(Default)]
     pub enum Paradigm {
         /// Full and reduced steps by turns, as order and sampling have them.
+        #[default]
         Alternating = "alternating",
         /// The full steps alone that alternation would draw.
         Full = "full",
@@ -138,12 +140,6 @@ choice! {
         Last = "last",
         /// The exponential mean over epochs, of the epoch that is best on withheld ground.
         Mean = "mean",
-    }
-}
-
-impl Default for Paradigm {
-    fn default() -> Self {
-        Self::Alternating
     }
 }
 
