@@ -119,11 +119,21 @@ impl List {
             let dw = output(p, "dw", len);
             modulated::grad_weight(p, x, a, dy, "part", dw);
         });
+        let layers =
+            move |p: &mut PlanBuilder<'_>, tensor: fn(&mut PlanBuilder<'_>, &str, Shape) -> Tensor, of: &str| {
+                [(0, ci), (1, co)].map(|(k, from)| tensor(p, &format!("{of}{k}"), Shape::flat((from + 1) * co)))
+            };
         self.add("harmonic", format!("{ci}→{co} forward"), move |p| {
-            let (x, y) = (input(p, "x", x), output(p, "y", vector(co)));
-            let w = [("w0", ci), ("w1", co)].map(|(name, from)| input(p, name, Shape::flat((from + 1) * co)));
+            let (x, y, w) = (input(p, "x", x), output(p, "y", vector(co)), layers(p, input, "w"));
             let sums = harmonic::image_sums(p, x, "sums");
             harmonic::forward(p, sums, w, y);
+        });
+        self.add("harmonic", format!("{ci}→{co} backward"), move |p| {
+            let (x, dy, dx) = (input(p, "x", x), input(p, "dy", y), output(p, "dx", vector(ci)));
+            let (w, dw) = (layers(p, input, "w"), layers(p, output, "dw"));
+            let (sums, dsums) = (harmonic::image_sums(p, x, "sums"), harmonic::image_sums(p, dy, "dsums"));
+            harmonic::grad_weight(p, sums, w, dsums, dw);
+            harmonic::grad_input(p, sums, w, dsums, dx);
         });
     }
 
@@ -177,6 +187,17 @@ impl List {
             let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
             let d = output(p, "d", full.with_c(2 * BANDS));
             image::features(p, pan, lms, d);
+        });
+        self.add("image", "stacked", move |p| {
+            let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
+            let d = output(p, "d", full.with_c(1 + BANDS));
+            image::stacked(p, pan, lms, d);
+        });
+        self.add("image", "risen", move |p| {
+            let hidden = full.with_c(WIDTH);
+            let [dy, before, after] = ["dy", "before", "after"].map(|name| input(p, name, hidden));
+            let d = output(p, "d", hidden);
+            image::risen(p, dy, before, after, d);
         });
         self.add("image", "crop", move |p| {
             let (x, y) = (input(p, "x", low), output(p, "y", crops));
