@@ -91,17 +91,87 @@ fn convolved<L: Level>(
     }
 }
 
-/// One row: registers between the first and the last pixel, single numbers at the ends, both in one order of sums.
+/// One row: registers between the first and the last pixel, single numbers at the ends, all in one order of sums.
 #[inline(always)]
 fn row_of<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) {
-    let (len, period) = (y.len(), taps.period);
-    let inner = len.saturating_sub(c); // the last pixel begins here
-    let mut k = c;
+    let len = y.len();
+    assert!(
+        rows.iter().all(|row| row.len() == len) && taps.w.len() == 9 * taps.period && taps.bias.len() == taps.period
+    );
+    let done = if c.is_multiple_of(L::LANES) {
+        by_pixels::<L>(rows, c, taps, y)
+    } else if c.is_multiple_of(L::Narrow::LANES) {
+        by_pixels::<L::Narrow>(rows, c, taps, y)
+    } else {
+        by_pattern::<L>(rows, c, taps, y)
+    };
+    single::<L>(rows, c, taps, 0..c.min(len), y);
+    single::<L>(rows, c, taps, done.min(len)..len, y);
+}
+
+/// Pixels whose channels are whole registers, all but the first and the last; gives where the last begins.
+#[inline(always)]
+fn by_pixels<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+    let inner = (y.len() / c).saturating_sub(2);
+    for at in (0..c).step_by(L::LANES) {
+        // SAFETY: the level is available where it is used; at + LANES ≤ c ≤ period.
+        let (mut w, bias) = unsafe { ([L::splat(0.0); 9], L::load(taps.bias.as_ptr().add(at))) };
+        for (i, w) in w.iter_mut().enumerate() {
+            // SAFETY: as above, and there are nine periods.
+            *w = unsafe { L::load(taps.w.as_ptr().add(i * taps.period + at)) };
+        }
+        let whole = inner / PIXELS * PIXELS;
+        for j in (0..whole).step_by(PIXELS) {
+            pixels_at::<L, PIXELS>(rows, c, j * c + at, &w, bias, y);
+        }
+        for j in whole..inner {
+            pixels_at::<L, 1>(rows, c, j * c + at, &w, bias, y);
+        }
+    }
+    (inner + 1) * c
+}
+
+/// Pixels summed at once: each register of the input serves three of them.
+const PIXELS: usize = 4;
+
+/// One register of `P` pixels beside each other; `at` is where the first one's left neighbour is read.
+#[inline(always)]
+fn pixels_at<L: Level, const P: usize>(
+    rows: [&[f32]; 3],
+    c: usize,
+    at: usize,
+    w: &[L::V; 9],
+    bias: L::V,
+    y: &mut [f32],
+) {
+    assert!(at + (P + 1) * c + L::LANES <= y.len() && rows.iter().all(|row| row.len() == y.len()));
+    // SAFETY: the largest index is checked above.
+    unsafe {
+        let mut sums = [bias; P];
+        for (u, row) in rows.iter().enumerate() {
+            for k in 0..P + 2 {
+                let x = L::load(row.as_ptr().add(at + k * c));
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    if p <= k && k <= p + 2 {
+                        *sum = L::fma(x, w[3 * u + k - p], *sum);
+                    }
+                }
+            }
+        }
+        for (p, sum) in sums.into_iter().enumerate() {
+            L::store(sum, y.as_mut_ptr().add(at + (p + 1) * c));
+        }
+    }
+}
+
+/// Numbers between the first and the last pixel by the repeated weights; gives where the rest begins.
+#[inline(always)]
+fn by_pattern<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+    let (inner, period) = (y.len().saturating_sub(c), taps.period); // the last pixel begins there
     // The pattern of the weights may begin with any pixel.
-    let mut at = 0;
-    assert!(rows.iter().all(|row| row.len() == len) && taps.w.len() == 9 * period && taps.bias.len() == period);
+    let (mut k, mut at) = (c, 0);
     while k + L::LANES <= inner && at + L::LANES <= period {
-        // SAFETY: k ≥ c and k + LANES + c ≤ len; at + LANES ≤ period.
+        // SAFETY: k ≥ c and k + LANES + c ≤ the row's length; at + LANES ≤ period.
         unsafe {
             let mut sum = L::load(taps.bias.as_ptr().add(at));
             for (u, row) in rows.iter().enumerate() {
@@ -118,8 +188,7 @@ fn row_of<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) {
             at = 0;
         }
     }
-    single::<L>(rows, c, taps, 0..c.min(len), y);
-    single::<L>(rows, c, taps, k.min(len)..len, y);
+    k
 }
 
 /// Numbers one by one.
@@ -207,6 +276,26 @@ fn row_sums<L: Level>(
             *register = L::load(sums.as_ptr().add(i * period));
         }
         let mut k = from;
+        // Where the pattern is a pixel, the next steps are its neighbours: five columns serve three of them.
+        while period == c && k + 2 * c < end {
+            let mut d = [L::splat(0.0); 3];
+            for (p, d) in d.iter_mut().enumerate() {
+                *d = L::load(dy.as_ptr().add(k + p * c));
+                registers[9] = L::add(registers[9], *d);
+            }
+            for (u, row) in x.iter().enumerate() {
+                for column in 0..5 {
+                    let at = L::load(row.as_ptr().add(k + column * c - c));
+                    for (p, d) in d.iter().enumerate() {
+                        if p <= column && column <= p + 2 {
+                            let register = &mut registers[3 * u + column - p];
+                            *register = L::fma(at, *d, *register);
+                        }
+                    }
+                }
+            }
+            k += 3 * c;
+        }
         while k < end {
             let d = L::load(dy.as_ptr().add(k));
             for (u, row) in x.iter().enumerate() {
