@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{BANDS, SIDE, Steps};
 use trapan::engine::gpu::{Kind, adapters};
 use trapan::engine::{Device, DeviceChoice, Options};
-use trapan::method::config::{Profile, Sensor};
+use trapan::method::config::{Backbone, Profile, Sensor};
 use trapan::method::{Config, Phase, fuse};
 use trapan::scene::Scale;
 use trapan::simulate::{Spec, simulate};
@@ -31,17 +31,19 @@ fn steps(c: &mut Criterion) {
     for (name, device) in devices() {
         // The software driver takes 10 s for a full step of 512×512.
         let side = if device.is_software() { SIDE / 4 } else { SIDE };
-        let mut steps = Steps::load(&device, side, BANDS).expect("it fits");
-        let mut group = c.benchmark_group(format!("{side}×{side}×{BANDS} {name}"));
-        group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
-        for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
-            let flops: usize = steps.calls(phase).iter().map(|c| c.flops()).sum();
-            group.throughput(Throughput::Elements(flops as u64));
-            group.bench_function(format!("{phase} step"), |b| {
-                b.iter_custom(|count| steps.time(phase, count).expect("it runs"));
-            });
+        for backbone in [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet] {
+            let mut steps = Steps::load(&device, side, BANDS, backbone).expect("it fits");
+            let mut group = c.benchmark_group(format!("{backbone} {side}×{side}×{BANDS} {name}"));
+            group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
+            for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
+                let flops: usize = steps.calls(phase).iter().map(|c| c.flops()).sum();
+                group.throughput(Throughput::Elements(flops as u64));
+                group.bench_function(format!("{phase} step"), |b| {
+                    b.iter_custom(|count| steps.time(phase, count).expect("it runs"));
+                });
+            }
+            group.finish();
         }
-        group.finish();
     }
 }
 

@@ -1,6 +1,6 @@
 """Runs our training steps and PyTorch's alternately on one machine and prints the ratios.
 
-    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--kernels]
+    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--backbone fusionnet|lagnet|lgpnet] [--kernels]
 
 Each round is one run of `trapan bench` and one of torch_step.py beside this file, with
 --kernels of torch_kernels.py, too, in turn, so that a machine whose speed drifts treats both
@@ -26,14 +26,14 @@ def output(*command):
 
 
 def ours(args):
-    result = output(TRAPAN, "bench", "--json", "--device", args.device, "-j", args.threads)
+    result = output(TRAPAN, "bench", "--json", "--device", args.device, "-j", args.threads, "--backbone", args.backbone)
     taken = {step["name"].removesuffix(" step"): step["seconds"] for step in result["steps"]}
     return taken | {kernel["name"]: kernel["seconds"] for kernel in result["kernels"]}
 
 
 def theirs(args):
     options = ["--device", "cuda" if args.device == "gpu" else "cpu", "--threads", args.threads]
-    steps = output(sys.executable, HERE / "torch_step.py", *options)
+    steps = output(sys.executable, HERE / "torch_step.py", *options, "--backbone", args.backbone)
     taken = {layout: {step: steps[layout][step]["median"] for step in STEPS} for layout in LAYOUTS}
     if args.kernels:
         kernels = output(sys.executable, HERE / "torch_kernels.py", *options)
@@ -46,6 +46,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet"], default="fusionnet")
     parser.add_argument("--kernels", action="store_true", help="single kernels, too")
     args = parser.parse_args()
     rounds = [(ours(args), theirs(args)) for _ in range(args.rounds)]

@@ -1,6 +1,7 @@
 """Times the training steps in PyTorch, as a peer of our own: prints JSON.
 
     torch_step.py [--device cpu|cuda] [--threads 2] [--repeats 5] [--size 512] [--bands 8]
+                  [--backbone fusionnet|lagnet|lgpnet]
 
 Per memory layout and kind of step: seconds, the least and the median of the repeats
 after one step to warm up. The reduced step takes 8 crops, the DAM step one crop.
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/data"))
 import golden
+import golden_backbones
 import torch_method as method
 
 RATIO = 4
@@ -48,9 +50,10 @@ def seconds(step, repeats, device):
     return {"least": min(taken), "median": statistics.median(taken)}
 
 
-def training(size, bands, layout, device):
+def training(size, bands, layout, device, backbone="fusionnet"):
     pan, ms = (x.float().to(device, memory_format=layout) for x in golden.pair(size, size, bands, RATIO))
-    weights = {name: w.float().to(device) for name, w in golden.formula_weights(bands).items()}
+    formula = golden.formula_weights(bands) if backbone == "fusionnet" else golden_backbones.weights_of(backbone, bands)
+    weights = {name: w.float().to(device) for name, w in formula.items()}
     weights = {name: w.to(memory_format=layout) if w.dim() == 4 else w for name, w in weights.items()}
     return method.Training(pan, ms, weights, ratio=RATIO, ms_gains=[0.3] * bands, pan_gain=0.15)
 
@@ -63,6 +66,7 @@ def arguments(doc, repeats):
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
     parser.add_argument("--bands", type=int, default=8)
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet"], default="fusionnet")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -75,8 +79,8 @@ def main():
     method.degrade = degrade
     result = {"torch": torch.__version__, **vars(args)}
     for name, layout in [("default", torch.contiguous_format), ("channels_last", torch.channels_last)]:
-        run = training(args.size, args.bands, layout, args.device)
-        steps = {"full": run.full_step, "reduced": lambda: run.reduced_step(range(8)), "dam": lambda: run.dam_step(0)}
+        run = training(args.size, args.bands, layout, args.device, args.backbone)
+        steps = {"full": run.full_step, "reduced": lambda: run.reduced_step(run.crops[:8]), "dam": lambda: run.dam_step(0)}
         result[name] = {kind: seconds(step, args.repeats, args.device) for kind, step in steps.items()}
     print(json.dumps(result, indent=1))
 

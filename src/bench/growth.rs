@@ -2,6 +2,7 @@
 
 use super::{BANDS, Effort, SIDE, Steps};
 use crate::engine::Device;
+use crate::method::config::Backbone;
 use crate::method::{MethodError, Phase};
 
 /// Rows and columns of PAN, and bands, of each measurement: sizes at the main case's
@@ -37,7 +38,7 @@ impl Growth {
     /// # Errors
     /// What the device reports, such as that an image is too large for it.
     pub fn measure(device: &Device, (side, bands): (usize, usize), effort: Effort) -> Result<Self, MethodError> {
-        let mut steps = Steps::load(device, side, bands)?;
+        let mut steps = Steps::load(device, side, bands, Backbone::default())?;
         let seconds = effort.median(|count| steps.time(Phase::Full, count))?;
         Ok(Self { side, bands, seconds, bytes: steps.bytes() })
     }

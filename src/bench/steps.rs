@@ -7,7 +7,7 @@ use super::{RATIO, SIDE, step, time};
 use crate::engine::{Device, Engine, EngineError, Options};
 use crate::graph::{Call, Grain, PlanId, Shape};
 use crate::kernels::Step;
-use crate::method::config::{Profile, Sensor};
+use crate::method::config::{Backbone, Profile, Sensor};
 use crate::method::crops::{CROPS, crop_size};
 use crate::method::schedule::{self, Branch};
 use crate::method::{self, Config, Dims, Example, LOOK, Lesson, MethodError, Phase, Plans};
@@ -38,12 +38,12 @@ fn calls(plans: &Plans, phase: Phase) -> &[Call] {
 
 impl Steps {
     /// Loads the plans of a pair of `side × side` with `bands` bands and trains for an epoch,
-    /// on made-up images.
+    /// on made-up images, by a network of this backbone.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn load(device: &Device, side: usize, bands: usize) -> Result<Self, MethodError> {
-        let config = Config::new(Sensor::Generic, Profile::Faithful, bands)?;
+    pub fn load(device: &Device, side: usize, bands: usize, backbone: Backbone) -> Result<Self, MethodError> {
+        let config = Config { backbone, ..Config::new(Sensor::Generic, Profile::Faithful, bands)? };
         let plans = method::build(dims(side, bands), &config, false, device.grain());
         let mut engine = device.load(plans.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();

@@ -4,8 +4,10 @@ use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
 use crate::kernels::loss::{Compared, Measure};
+use crate::kernels::modulated::TAPS;
+use crate::kernels::pointwise::Act;
 use crate::kernels::resample::{Axis, Table, resample};
-use crate::kernels::{ceiling, conv2d, image, loss, mlp, turn};
+use crate::kernels::{ceiling, conv2d, depthwise, harmonic, image, loss, mlp, modulated, pointwise, turn};
 use crate::method::crops::crop_size;
 
 /// Hidden channels of both networks.
@@ -56,6 +58,82 @@ impl List {
         self.add(group, format!("{ci}→{co} grad_weight"), move |p| {
             let (x, dy, dw) = (input(p, "x", x), input(p, "dy", y), output(p, "dw", len));
             conv2d::grad_weight(p, x, dy, "part", dw);
+        });
+    }
+
+    /// A 1×1 layer with biases.
+    fn pointwise(&mut self, images: Shape, ci: usize, co: usize, act: Act) {
+        let (x, y, len) = (images.with_c(ci), images.with_c(co), Shape::flat(pointwise::weight_len(ci, co, true)));
+        self.add("pointwise", format!("{ci}→{co} forward"), move |p| {
+            let (x, w, y) = (input(p, "x", x), input(p, "w", len), output(p, "y", y));
+            pointwise::forward(p, x, w, (None, None), act, y);
+        });
+        self.add("pointwise", format!("{ci}→{co} grad_input"), move |p| {
+            let (dy, w, mask) = (input(p, "dy", y), input(p, "w", len), input(p, "mask", x));
+            let dx = output(p, "dx", x);
+            pointwise::grad_input(p, dy, w, None, Some(mask), dx);
+        });
+        self.add("pointwise", format!("{ci}→{co} grad_weight"), move |p| {
+            let (x, dy, dw) = (input(p, "x", x), input(p, "dy", y), output(p, "dw", len));
+            pointwise::grad_weight(p, x, dy, "part", dw);
+        });
+    }
+
+    fn depthwise(&mut self, images: Shape) {
+        let len = Shape::flat(depthwise::weight_len(images.c(), true));
+        self.add("depthwise", format!("{} forward", images.c()), move |p| {
+            let (x, w, y) = (input(p, "x", images), input(p, "w", len), output(p, "y", images));
+            depthwise::forward(p, x, w, y);
+        });
+        self.add("depthwise", format!("{} grad_input", images.c()), move |p| {
+            let (dy, w, dx) = (input(p, "dy", images), input(p, "w", len), output(p, "dx", images));
+            depthwise::grad_input(p, dy, w, None, dx);
+        });
+        self.add("depthwise", format!("{} grad_weight", images.c()), move |p| {
+            let (x, dy, dw) = (input(p, "x", images), input(p, "dy", images), output(p, "dw", len));
+            depthwise::grad_weight(p, x, dy, "part", dw);
+        });
+    }
+
+    /// A layer with weighed taps, and the vectors of each image.
+    fn modulated(&mut self, images: Shape, ci: usize, co: usize) {
+        let (x, y, a) = (images.with_c(ci), images.with_c(co), images.with_c(TAPS));
+        let (len, vector) = (Shape::flat(modulated::weight_len(ci, co)), move |c: usize| Shape([images.n(), 1, 1, c]));
+        self.add("modulated", format!("{ci}→{co} forward"), move |p| {
+            let (x, a, each) = (input(p, "x", x), input(p, "a", a), input(p, "each", vector(co)));
+            let (w, y) = (input(p, "w", len), output(p, "y", y));
+            modulated::forward(p, (x, a, each), w, None, true, y);
+        });
+        self.add("modulated", format!("{ci}→{co} grad_input"), move |p| {
+            let (dy, a, each) = (input(p, "dy", y), input(p, "a", a), input(p, "each", vector(ci)));
+            let (w, dx) = (input(p, "w", len), output(p, "dx", x));
+            modulated::grad_input(p, (dy, a, each), w, None, dx);
+        });
+        self.add("modulated", format!("{ci}→{co} grad_gate"), move |p| {
+            let (x, dy, w) = (input(p, "x", x), input(p, "dy", y), input(p, "w", len));
+            let (d, a) = (output(p, "d", a), input(p, "a", a));
+            modulated::grad_gate(p, x, w, a, dy, d);
+        });
+        self.add("modulated", format!("{ci}→{co} grad_weight"), move |p| {
+            let (x, a, dy) = (input(p, "x", x), input(p, "a", a), input(p, "dy", y));
+            let dw = output(p, "dw", len);
+            modulated::grad_weight(p, x, a, dy, "part", dw);
+        });
+        let layers =
+            move |p: &mut PlanBuilder<'_>, tensor: fn(&mut PlanBuilder<'_>, &str, Shape) -> Tensor, of: &str| {
+                [(0, ci), (1, co)].map(|(k, from)| tensor(p, &format!("{of}{k}"), Shape::flat((from + 1) * co)))
+            };
+        self.add("harmonic", format!("{ci}→{co} forward"), move |p| {
+            let (x, y, w) = (input(p, "x", x), output(p, "y", vector(co)), layers(p, input, "w"));
+            let sums = harmonic::image_sums(p, x, "sums");
+            harmonic::forward(p, sums, w, y);
+        });
+        self.add("harmonic", format!("{ci}→{co} backward"), move |p| {
+            let (x, dy, dx) = (input(p, "x", x), input(p, "dy", y), output(p, "dx", vector(ci)));
+            let (w, dw) = (layers(p, input, "w"), layers(p, output, "dw"));
+            let (sums, dsums) = (harmonic::image_sums(p, x, "sums"), harmonic::image_sums(p, dy, "dsums"));
+            harmonic::grad_weight(p, sums, w, dsums, dw);
+            harmonic::grad_input(p, sums, w, dsums, dx);
         });
     }
 
@@ -110,6 +188,17 @@ impl List {
             let d = output(p, "d", full.with_c(2 * BANDS));
             image::features(p, pan, lms, d);
         });
+        self.add("image", "stacked", move |p| {
+            let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
+            let d = output(p, "d", full.with_c(1 + BANDS));
+            image::stacked(p, pan, lms, d);
+        });
+        self.add("image", "risen", move |p| {
+            let hidden = full.with_c(WIDTH);
+            let [dy, before, after] = ["dy", "before", "after"].map(|name| input(p, name, hidden));
+            let d = output(p, "d", hidden);
+            image::risen(p, dy, before, after, d);
+        });
         self.add("image", "crop", move |p| {
             let (x, y) = (input(p, "x", low), output(p, "y", crops));
             image::crop(p, x, y);
@@ -152,6 +241,13 @@ pub fn workloads(side: usize) -> Vec<Workload> {
             all.conv2d(group, images, ci, co);
         }
     }
+    // A hidden layer of LAGNet, its gates' first, and layers of LGPNet.
+    let hidden = full.with_c(WIDTH);
+    all.conv2d("conv2d full", full, WIDTH, TAPS);
+    all.pointwise(full, TAPS, TAPS, Act::Sigmoid);
+    all.modulated(full, WIDTH, WIDTH);
+    all.pointwise(full, WIDTH, WIDTH, Act::None);
+    all.depthwise(hidden);
     all.mlp(full, Shape([1, crop_h, crop_w, BANDS]));
     all.images(full, Shape([1, low, low, BANDS]), crops);
     all.list

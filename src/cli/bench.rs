@@ -8,8 +8,9 @@ use trapan::bench::{BANDS, Bench, Ceilings, Effort, GROWTH, Growth, SIDE, Steps,
 use trapan::engine::Device;
 use trapan::graph::{Call, Shape};
 use trapan::method::Phase;
+use trapan::method::config::Backbone;
 
-use super::args::DeviceArgs;
+use super::args::{DeviceArgs, named};
 use super::terminal::{self, out};
 use super::{CliError, Talk};
 
@@ -27,6 +28,9 @@ pub struct BenchArgs {
     /// Measure once on small images: a test of the command, not of the device
     #[arg(long)]
     quick: bool,
+    /// Network of the training steps
+    #[arg(long, default_value = Backbone::default().name(), value_parser = named::<Backbone>(Backbone::NAMES))]
+    backbone: Backbone,
     /// Measure how time and memory of a full step grow with image size and bands instead
     #[arg(long)]
     growth: bool,
@@ -123,7 +127,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
         kernels.push(row);
     }
 
-    let mut steps = Steps::load(&device, side, BANDS)?;
+    let mut steps = Steps::load(&device, side, BANDS, args.backbone)?;
     let (mut rows, mut counts, mut fuse) = (Vec::new(), Vec::new(), 0.0);
     for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
         let seconds = effort.median(|count| steps.time(phase, count))?;
@@ -159,6 +163,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "convolution": args.device.convolution.to_string(),
             "side": side,
             "bands": BANDS,
+            "backbone": args.backbone,
             "ceilings": { "copy_gb_s": bandwidth, "fma_gflop_s": flops },
             "kernels": kernels.iter().map(Row::json).collect::<Vec<_>>(),
             "steps": steps,

@@ -7,12 +7,18 @@
 pub mod adam;
 pub mod ceiling;
 pub mod conv2d;
+pub mod depthwise;
 mod floats;
+pub mod harmonic;
 pub mod image;
 mod isa;
 pub mod loss;
+mod matrix;
 pub mod mlp;
+pub mod modulated;
+pub mod pointwise;
 pub mod resample;
+mod sigmoid;
 mod step;
 mod tile;
 pub mod turn;
@@ -28,12 +34,28 @@ pub static ALL: &[&Kernel] = &[
     &conv2d::CONV2D,
     &conv2d::CONV2D_GRAD_INPUT,
     &conv2d::CONV2D_GRAD_WEIGHT,
+    &pointwise::POINTWISE,
+    &pointwise::POINTWISE_GRAD_INPUT,
+    &pointwise::POINTWISE_GRAD_WEIGHT,
+    &depthwise::DEPTHWISE,
+    &depthwise::DEPTHWISE_GRAD_INPUT,
+    &depthwise::DEPTHWISE_GRAD_WEIGHT,
+    &modulated::MODULATED,
+    &modulated::MODULATED_GRAD_INPUT,
+    &modulated::MODULATED_GRAD_GATE,
+    &modulated::MODULATED_GRAD_WEIGHT,
+    &harmonic::IMAGE_SUMS,
+    &harmonic::HARMONIC,
+    &harmonic::HARMONIC_GRAD_INPUT,
+    &harmonic::HARMONIC_GRAD_WEIGHT,
     &mlp::MLP,
     &mlp::MLP_GRAD_INPUT,
     &mlp::MLP_GRAD_WEIGHT,
     &resample::RESAMPLE,
     &image::DETAIL,
     &image::FEATURES,
+    &image::STACKED,
+    &image::RISEN,
     &image::CROP,
     &loss::L2,
     &loss::CHARBONNIER,

@@ -218,7 +218,14 @@ pub fn apply(
         let tile = [height, dims.columns.fine];
         return Ok(Pass { time: start.elapsed(), tile, timings: Vec::new(), notes: Vec::new() });
     };
-    let network = Network { shape: model.shape(), layers: &layers, base: base.is_some(), sides: model.sides };
+    let network = Network {
+        shape: model.shape(),
+        layers: &layers,
+        statistics: &model.statistics,
+        factors: model.factors(),
+        base: base.is_some(),
+        sides: model.sides,
+    };
     let mut device = job.device.clone();
     let mut notes = Vec::new();
     loop {
@@ -376,8 +383,8 @@ fn tile_size(job: &Application<'_>, dims: &Dims) -> [usize; 2] {
     // Fused rows computed and handed on; the base under them; what the step is done with.
     let more = usize::from(job.model.start.is_some()) + usize::from(held > 0);
     let bytes = |rows: usize| {
-        // Three activations of the hidden width, images, their copies on the host.
-        let tile = 4 * rows * columns * (3 * job.model.config.width + 6 * bands + 4);
+        // Activations, images, their copies on the host.
+        let tile = 4 * rows * columns * (job.model.shape().live_channels() + 6 * bands + 4);
         // Strips read, waiting and in work, in DN and normalised.
         let read = 1.0 + bands as f64 / (dims.rows.ratio * dims.rows.ratio) as f64;
         let fused = bands * (1 + usize::from(job.lms));

@@ -47,10 +47,8 @@ impl Estimate {
         let training = flops(calls(plans.dam_step)) * f64::from(config.dam_epochs) * CROPS as f64
             + flops(calls(plans.reduced_step)) * count(Branch::Reduced)
             + flops(calls(plans.full_step)) * count(Branch::Full);
-        // Multiply and add for each of nine taps of each layer's channels.
-        let shape = config.shape(scene.ms().bands);
-        let layers = (shape.inputs() + shape.bands) * shape.width + 2 * shape.blocks * shape.width * shape.width;
-        let inference = (2 * 9 * layers) as f64 * scene.rows.fine as f64 * scene.columns.fine as f64;
+        let per_pixel = config.shape(scene.ms().bands).flops();
+        let inference = per_pixel as f64 * scene.rows.fine as f64 * scene.columns.fine as f64;
         let device_bytes = 4 * plans.program.buffers().iter().sum::<usize>() as u64;
         // Strips of 256 rows, read, normalised and fused, of a few at a time.
         let row = scene.columns.fine as u64 * (2 + 3 * scene.ms().bands as u64) * 4;

@@ -61,6 +61,7 @@ pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlo
     let (mut log, timings) = result?;
     log.windows = windows;
     let (fusion, dam) = log.kept.clone();
+    let statistics = log.statistics.clone();
     let settled = settle(&samples, &log.reduced, &dims, config);
     let model = Model {
         config: config.clone(),
@@ -70,6 +71,7 @@ pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlo
         means: survey.means.clone(),
         start,
         fusion,
+        statistics,
         dam,
         judgement: settled.judgement,
         sides: sides(scene, config),
@@ -154,6 +156,7 @@ pub fn closed_form(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &C
         means: survey.means.clone(),
         start,
         fusion: Vec::new(),
+        statistics: Vec::new(),
         dam: Vec::new(),
         judgement: None,
         sides: 1,

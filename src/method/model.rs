@@ -34,6 +34,8 @@ pub struct Model {
     pub means: Vec<f32>,
     /// The fusion network.
     pub fusion: Vec<Layer>,
+    /// What it took from the windows it was trained on as wholes: see [`FusionShape::statistics`].
+    pub statistics: Vec<Vec<f32>>,
     /// The degradation network.
     pub dam: Vec<Layer>,
     /// What the network adds to, unless that is upsampled MS.
@@ -161,14 +163,15 @@ impl Model {
         self.config.check_grids(&scene.rows, &scene.columns)
     }
 
-    /// The fusion network with what it adds to each band multiplied by the band's factor; `None` where there is
-    /// no network, or it adds nothing.
+    /// The fusion network with what it adds to each band multiplied by the band's factor, if its last layer can hold
+    /// that (else see [`factors`](Self::factors)); `None` where there is no network, or it adds nothing.
     pub fn scaled(&self) -> Option<Vec<Layer>> {
         if self.fusion.is_empty() || self.judgement.as_ref().is_some_and(|j| j.factors.iter().all(|f| *f == 0.0)) {
             return None;
         }
         let mut layers = self.fusion.clone();
-        if let (Some(judgement), Some(last)) = (&self.judgement, layers.last_mut()) {
+        let judgement = self.judgement.as_ref().filter(|_| self.shape().ends_in_bands());
+        if let (Some(judgement), Some(last)) = (judgement, layers.last_mut()) {
             let of_band = last.weight.len() / last.bias.len();
             for (b, factor) in judgement.factors.iter().enumerate() {
                 let band = last.weight[b * of_band..][..of_band].iter_mut().chain([&mut last.bias[b]]);
@@ -176,6 +179,12 @@ impl Model {
             }
         }
         Some(layers)
+    }
+
+    /// What the network adds to each band is multiplied by this, if [`scaled`](Self::scaled) does not do so.
+    pub fn factors(&self) -> Option<&[f64]> {
+        let judgement = self.judgement.as_ref().filter(|_| !self.shape().ends_in_bands());
+        judgement.map(|judgement| &judgement.factors[..])
     }
 
     /// What makes the result, for people and reports.
@@ -224,8 +233,18 @@ impl Model {
         let Self { config, bands, ratio, scale, means, start, judgement, sides, nu, .. } = self.clone();
         let meta = Meta { version: VERSION, config, bands, ratio, scale, means, start, judgement, sides, nu };
         let meta = serde_json::to_string(&meta).expect("plain values");
-        let bytes = weights_file::encode(&meta, &named(&self.fusion, &self.dam));
+        let mut tensors = named(&self.fusion, &self.dam);
+        tensors.extend(self.named_statistics());
+        let bytes = weights_file::encode(&meta, &tensors);
         Ok(write_atomically(path, overwrite, |file| file.write_all(&bytes))?)
+    }
+
+    /// What the fusion network takes from a whole image, as the biases that its layers have for each image.
+    fn named_statistics(&self) -> Vec<NamedTensor> {
+        let tensor = |((name, channels), values): ((String, usize), &Vec<f32>)| {
+            (statistic(&name), vec![channels], values.clone())
+        };
+        self.shape().statistics().into_iter().zip(&self.statistics).map(tensor).collect()
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -266,7 +285,9 @@ impl Model {
         };
         let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
         let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
-        Ok(Self { config, bands, ratio, scale, means, fusion, dam, start, judgement, sides, nu })
+        let find = |(name, channels): (String, usize)| found(&statistic(&name), &[channels], &tensors).cloned();
+        let statistics = shape.statistics().into_iter().map(find).collect::<Result<Vec<_>, _>>().map_err(bad)?;
+        Ok(Self { config, bands, ratio, scale, means, fusion, statistics, dam, start, judgement, sides, nu })
     }
 }
 
@@ -282,11 +303,21 @@ pub(super) fn named(fusion: &[Layer], dam: &[Layer]) -> Vec<NamedTensor> {
 pub(super) fn filled(network: &str, mut layer: Layer, tensors: &[NamedTensor]) -> Result<Layer, String> {
     let wanted = layer.named(network);
     for ((name, shape, _), values) in wanted.into_iter().zip([&mut layer.weight, &mut layer.bias]) {
-        match tensors.iter().find(|(n, ..)| *n == name) {
-            Some((_, found, data)) if *found == shape => values.clone_from(data),
-            Some((_, found, _)) => return Err(format!("{name} has shape {found:?} instead of {shape:?}")),
-            None => return Err(format!("{name} is missing")),
-        }
+        values.clone_from(found(&name, &shape, tensors)?);
     }
     Ok(layer)
+}
+
+/// The values of a file's tensor, which must have this shape.
+fn found<'a>(name: &str, shape: &[usize], tensors: &'a [NamedTensor]) -> Result<&'a Vec<f32>, String> {
+    match tensors.iter().find(|(n, ..)| n == name) {
+        Some((_, found, data)) if found == shape => Ok(data),
+        Some((_, found, _)) => Err(format!("{name} has shape {found:?} instead of {shape:?}")),
+        None => Err(format!("{name} is missing")),
+    }
+}
+
+/// The name in files of what a layer of the fusion network takes from a whole image.
+fn statistic(layer: &str) -> String {
+    format!("fusion.{layer}.bias")
 }

@@ -17,10 +17,9 @@ use crate::net::{self, FusionShape, Layer};
 /// depends on where they lie, and a device may use 8×8.
 const ALIGN: usize = 8;
 
-/// Pixels at the rim of a tile that are not given: each convolution, one before the first block,
-/// two in each and one after, looks one pixel further, and rounds by blocks of 4.
-fn halo(blocks: usize) -> usize {
-    (4 * (2 * blocks + 2)).next_multiple_of(ALIGN)
+/// Pixels at the rim of a tile that are not given: the network makes others of them than in the whole.
+fn halo(shape: FusionShape) -> usize {
+    shape.rim().next_multiple_of(ALIGN)
 }
 
 /// A tile along one axis.
@@ -70,6 +69,8 @@ pub struct Sharpener {
     tile: Tile,
     /// The network's weights, once for each side it looks from.
     sides: Vec<Vec<f32>>,
+    /// What the network adds to each band is multiplied by this, if that is not in its weights.
+    factors: Option<Vec<f32>>,
     engine: Box<dyn Engine>,
 }
 
@@ -80,6 +81,10 @@ pub struct Network<'a> {
     pub shape: FusionShape,
     /// Its weights in PyTorch layout.
     pub layers: &'a [Layer],
+    /// What it takes from a whole image: see [`FusionShape::statistics`].
+    pub statistics: &'a [Vec<f32>],
+    /// What it adds to each band is multiplied by this, if that is not in its weights; it then adds to a closed form.
+    pub factors: Option<&'a [f64]>,
     /// Whether it adds to a closed form that is handed over, instead of upsampled MS.
     pub base: bool,
     /// From how many sides it looks at the scene: the result is the mean. At most
@@ -106,8 +111,8 @@ impl Sharpener {
         tile: [usize; 2],
     ) -> Result<Self, MethodError> {
         let [(rows, columns)] = <[_; 1]>::try_from(upsampling(upsample, dims.rows, dims.columns)).expect("one term");
-        let Network { shape, layers, base, sides } = network;
-        let halo = halo(shape.blocks);
+        let Network { shape, layers, statistics, factors, base, sides } = network;
+        let halo = halo(shape);
         let [row_part, column_part] = part;
         let cut = |up: &Banded, part, size| {
             // A band around the end, as the codes' interpolator has it, needs the whole axis.
@@ -120,9 +125,13 @@ impl Sharpener {
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
         let tile = Tile::build(&y, &x, shape, base)
             .unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
-        let engine = device.load(tile.program.clone(), options)?;
-        let sides = (0..sides).map(|side| net::import(&net::turned(layers, side))).collect();
-        Ok(Self { rows, columns, row_spans, column_spans, tile, sides, engine })
+        let mut engine = device.load(tile.program.clone(), options)?;
+        for (tensor, values) in tile.statistics.iter().zip(statistics) {
+            engine.write(*tensor, values)?;
+        }
+        let sides = (0..sides).map(|side| net::import(&net::turned(shape, layers, side))).collect();
+        let factors = factors.map(|factors| factors.iter().map(|factor| *factor as f32).collect());
+        Ok(Self { rows, columns, row_spans, column_spans, tile, sides, factors, engine })
     }
 
     /// Time of every call that ran; see [`Engine::timings`].
@@ -169,8 +178,9 @@ impl Sharpener {
             }
             self.engine.write(self.tile.pan, &cut(pan, pan_w, &span.sees))?;
             self.engine.write(self.tile.ms, &cut(ms, ms_w * bands, &(span.ms.start * bands..span.ms.end * bands)))?;
-            if let (Some(to), Some(base)) = (self.tile.base, base) {
-                self.engine.write(to, &cut(base, pan_w * bands, &(span.sees.start * bands..span.sees.end * bands)))?;
+            let under = base.map(|base| cut(base, pan_w * bands, &(span.sees.start * bands..span.sees.end * bands)));
+            if let (Some(to), Some(base)) = (self.tile.base, &under) {
+                self.engine.write(to, base)?;
             }
             let calls = 0..self.tile.program.plan(self.tile.plan).calls.len();
             let mut mean: Vec<f32> = Vec::new();
@@ -187,6 +197,12 @@ impl Sharpener {
             if self.sides.len() > 1 {
                 let share = 1.0 / self.sides.len() as f32;
                 mean.iter_mut().for_each(|v| *v *= share);
+            }
+            if let (Some(factors), Some(base)) = (&self.factors, &under) {
+                for (pixel, base) in mean.chunks_exact_mut(bands).zip(base.chunks_exact(bands)) {
+                    let bands = pixel.iter_mut().zip(base).zip(factors);
+                    bands.for_each(|((v, base), factor)| *v = base + factor * (*v - base));
+                }
             }
             let lms = if lms { Some(self.engine.read(self.tile.lms)?) } else { None };
             for (out, image) in out.iter_mut().zip([lms, Some(mean)]) {

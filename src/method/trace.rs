@@ -69,7 +69,7 @@ fn describe((model, log, timings): (&Model, &Log, &Timings), config: &Config) ->
     let scale = &model.scale;
     let (crop_height, crop_width) = crop_size(dims.rows.coarse, dims.columns.coarse);
     let crops = ten_crop(dims.rows.coarse, dims.columns.coarse).map(|[row, column, flip, _]| [row, column, flip]);
-    json!({
+    let mut described = json!({
         "ms_height": dims.rows.coarse,
         "ms_width": dims.columns.coarse,
         "bands": dims.bands,
@@ -104,7 +104,11 @@ fn describe((model, log, timings): (&Model, &Log, &Timings), config: &Config) ->
         "seed": config.seed,
         "device": timings.device,
         "instruction_set": timings.isa.map(|isa| isa.to_string()),
-    })
+    });
+    if !config.backbone.is_usual() {
+        described["backbone"] = json!(config.backbone);
+    }
+    described
 }
 
 /// What the samples have besides their images, by number and name: what the network adds to, `[H, W, C]` and

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::FusionShape;
+use super::backbone::Init;
 use super::weights::{Layer, layers_of_dam, layers_of_fusion};
 
 /// Uniform in [0, 1) with 53 bits.
@@ -25,27 +26,45 @@ fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
 /// Standard deviation of a standard normal cut at |z| < 2.
 const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
-/// FusionNet: truncated normal of variance `1 / fan_in`, biases 0. With `silent`, the last layer is 0, and
-/// the network adds nothing to what it starts from. Layers in PyTorch layout.
+/// Standard normal, by Box–Muller.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - uniform(rng)).ln()).sqrt();
+    radius * (2.0 * std::f64::consts::PI * uniform(rng)).cos()
+}
+
+/// The fusion network, each layer as its backbone has it. With `silent`, the last one is 0, and the network adds
+/// nothing to what it starts from. Layers in PyTorch layout.
 pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng) -> Vec<Layer> {
     let mut layers = layers_of_fusion(shape);
-    for layer in &mut layers {
-        let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
-        layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
-    }
-    if let Some(last) = layers.last_mut().filter(|_| silent) {
-        last.weight.fill(0.0);
+    for (layer, plan) in layers.iter_mut().zip(shape.layers()) {
+        match plan.init {
+            Init::Truncated => {
+                let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
+                layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
+            }
+            Init::Uniform => uniform_layer(layer, rng),
+            Init::Normal(deviation) => {
+                layer.weight.iter_mut().for_each(|w| *w = (normal(rng) * deviation) as f32);
+            }
+        }
+        if silent && plan.silent {
+            layer.weight.fill(0.0);
+            layer.bias.fill(0.0);
+        }
     }
     layers
+}
+
+/// Weights and biases uniform in `±1/√fan_in`.
+fn uniform_layer(layer: &mut Layer, rng: &mut ChaCha8Rng) {
+    let bound = 1.0 / (layer.fan_in() as f64).sqrt();
+    let values = layer.weight.iter_mut().chain(&mut layer.bias);
+    values.for_each(|w| *w = ((2.0 * uniform(rng) - 1.0) * bound) as f32);
 }
 
 /// DAM: weights and biases uniform in `±1/√fan_in`. Layers in PyTorch layout.
 pub(crate) fn init_dam(bands: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<Layer> {
     let mut layers = layers_of_dam(bands, width);
-    for layer in &mut layers {
-        let bound = 1.0 / (layer.fan_in() as f64).sqrt();
-        let values = layer.weight.iter_mut().chain(&mut layer.bias);
-        values.for_each(|w| *w = ((2.0 * uniform(rng) - 1.0) * bound) as f32);
-    }
+    layers.iter_mut().for_each(|layer| uniform_layer(layer, rng));
     layers
 }

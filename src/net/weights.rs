@@ -2,10 +2,11 @@
 //! program.
 
 use super::FusionShape;
+use super::backbone::LayerPlan;
 use crate::graph::Shape;
 use crate::kernels::turn;
 
-/// One layer in PyTorch layout: `weight [out, in, 3, 3]` or `[out, in]`, `bias [out]`.
+/// One layer in PyTorch layout: `weight [out, in, rows, columns]` or `[out, in]`, `bias [out]` or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
     /// `conv_in`, `block0.conv_a`, …, `fc1`, …
@@ -14,7 +15,7 @@ pub struct Layer {
     pub shape: Vec<usize>,
     /// Row by row.
     pub weight: Vec<f32>,
-    /// One per output.
+    /// One per output, or empty.
     pub bias: Vec<f32>,
 }
 
@@ -31,33 +32,51 @@ impl Layer {
         self.shape[1..].iter().product()
     }
 
-    /// `<network>.<layer>.weight` and `.bias`.
-    pub fn named(&self, network: &str) -> [NamedTensor; 2] {
+    /// `<network>.<layer>.weight` and, if there are biases, `.bias`.
+    pub fn named(&self, network: &str) -> Vec<NamedTensor> {
         let name = |part: &str| format!("{network}.{}.{part}", self.name);
-        [
-            (name("weight"), self.shape.clone(), self.weight.clone()),
-            (name("bias"), vec![self.bias.len()], self.bias.clone()),
-        ]
+        let mut named = vec![(name("weight"), self.shape.clone(), self.weight.clone())];
+        if !self.bias.is_empty() {
+            named.push((name("bias"), vec![self.bias.len()], self.bias.clone()));
+        }
+        named
     }
 
     fn is_convolution(&self) -> bool {
         self.shape.len() == 4
     }
 
-    /// Index in the flat parameter (`[3, 3, in, out]`) of each PyTorch weight.
+    /// Index in the flat parameter (`[rows, columns, in, out]`) of each PyTorch weight.
     fn flat_index(&self, i: usize) -> usize {
-        if !self.is_convolution() {
-            return i;
-        }
-        let (co, ci) = (self.shape[0], self.shape[1]);
-        let (o, c, tap) = (i / (9 * ci), i / 9 % ci, i % 9);
+        let [co, ci, rows, columns] = self.shape[..] else { return i };
+        let taps = rows * columns;
+        let (o, c, tap) = (i / (taps * ci), i / taps % ci, i % taps);
         (tap * ci + c) * co + o
+    }
+
+    /// Where weight `i` and bias `o` of the layer turned by a symmetry come from. `gates`: its outputs weigh taps.
+    fn turned_from(
+        &self,
+        which: usize,
+        gates: bool,
+    ) -> (impl Fn(usize) -> usize + use<>, impl Fn(usize) -> usize + use<>) {
+        let (inputs, turns) = (self.fan_in(), self.shape[2..] == [3, 3]);
+        let output = move |o: usize| if gates { turn::place(which, o) } else { o };
+        let weight = move |i: usize| {
+            let i = output(i / inputs) * inputs + i % inputs;
+            if turns { i - i % 9 + turn::place(which, i % 9) } else { i }
+        };
+        (weight, output)
     }
 }
 
 /// The fusion network's layers, all values 0.
-pub(crate) fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
-    shape.layers().into_iter().map(|(name, ci, co)| Layer::zeros(name, vec![co, ci, 3, 3])).collect()
+pub fn layers_of_fusion(shape: FusionShape) -> Vec<Layer> {
+    let zeros = |plan: LayerPlan| {
+        let layer = Layer::zeros(plan.name, plan.shape.to_vec());
+        if plan.bias { layer } else { Layer { bias: Vec::new(), ..layer } }
+    };
+    shape.layers().into_iter().map(zeros).collect()
 }
 
 /// The degradation network's layers, all values 0.
@@ -84,27 +103,33 @@ fn place(layers: &[Layer]) -> (Vec<usize>, usize) {
 /// Where each weight of the flat parameter comes from when the network is turned, `[8, len]`: the table of
 /// [`turn`](crate::kernels::turn).
 pub fn turned_places(shape: FusionShape) -> Vec<f32> {
-    let layers = layers_of_fusion(shape);
+    let (layers, plans) = (layers_of_fusion(shape), shape.layers());
     let (starts, len) = place(&layers);
     let mut places: Vec<f32> = (0..turn::TURNS * len).map(|i| (i % len) as f32).collect();
     for (which, places) in places.chunks_exact_mut(len).enumerate() {
-        for (layer, start) in layers.iter().zip(&starts) {
-            let tap_len = layer.weight.len() / 9;
-            for (i, place) in places[*start..][..layer.weight.len()].iter_mut().enumerate() {
-                *place = (start + turn::place(which, i / tap_len) * tap_len + i % tap_len) as f32;
+        for ((layer, start), plan) in layers.iter().zip(&starts).zip(&plans) {
+            let (weight, bias) = layer.turned_from(which, plan.gates);
+            for i in 0..layer.weight.len() {
+                places[start + layer.flat_index(i)] = (start + layer.flat_index(weight(i))) as f32;
+            }
+            let biases = start + layer.weight.len();
+            for o in 0..layer.bias.len() {
+                places[biases + o] = (biases + bias(o)) as f32;
             }
         }
     }
     places
 }
 
-/// The layers turned by a symmetry.
-pub fn turned(layers: &[Layer], which: usize) -> Vec<Layer> {
-    let turned = |layer: &Layer| {
-        let weight = (0..layer.weight.len()).map(|i| layer.weight[i - i % 9 + turn::place(which, i % 9)]).collect();
-        Layer { weight, ..layer.clone() }
+/// The layers of the fusion network turned by a symmetry.
+pub fn turned(shape: FusionShape, layers: &[Layer], which: usize) -> Vec<Layer> {
+    let turned = |(layer, plan): (&Layer, LayerPlan)| {
+        let (weight, bias) = layer.turned_from(which, plan.gates);
+        let weight = (0..layer.weight.len()).map(|i| layer.weight[weight(i)]).collect();
+        let bias = (0..layer.bias.len()).map(|o| layer.bias[bias(o)]).collect();
+        Layer { weight, bias, ..layer.clone() }
     };
-    layers.iter().map(turned).collect()
+    layers.iter().zip(shape.layers()).map(turned).collect()
 }
 
 /// Layers to the program's flat parameter.

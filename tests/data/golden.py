@@ -157,7 +157,7 @@ def losses_of(start, steps, part):
     return training, {"losses": exact, "losses_f32": single, "weights": ends(training.weights, part)}
 
 
-def steps_case(h, w, c, ratio, ms_gains, pan_gain):
+def steps_case(h, w, c, ratio, ms_gains, pan_gain, weights_of=formula_weights):
     """Ten steps of each phase, each from the formula weights, and of two paradigms: one after the other, and by turns."""
     _, ms = pair(h, w, c, ratio)
     crops = method.ten_crops(*ms.shape[2:])
@@ -169,7 +169,7 @@ def steps_case(h, w, c, ratio, ms_gains, pan_gain):
     for name, steps in runs.items():
         def start(dtype):
             images = (x.to(dtype) for x in pair(h, w, c, ratio))
-            weights = {n: v.to(dtype) for n, v in formula_weights(c).items()}
+            weights = {n: v.to(dtype) for n, v in weights_of(c).items()}
             return method.Training(*images, weights, ratio=ratio, ms_gains=ms_gains, pan_gain=pan_gain)
         run, out[name] = losses_of(start, steps, "dam." if name == "dam" else "fusion.")
     inputs = {"lms": run.lms, "reduced_pan": run.reduced_pan, "reduced_lms": run.reduced_lms}
@@ -193,7 +193,7 @@ PRESET = {"border": 2, "bend": 0.01, "lr_full": 5e-4, "lr_reduced": 6e-4, "lr_fl
           "epochs": 10}
 
 
-def preset_case(h, w, c, ratio, ms_gains, pan_gain):
+def preset_case(h, w, c, ratio, ms_gains, pan_gain, weights_of=lambda c: formula_weights(c, sees=2 * c)):
     """Ten steps of each branch and of their alternation as the default preset takes them: from a base, seeing MS, on
     random crops from every side, one in each epoch."""
     size = [h // ratio, w // ratio]
@@ -205,7 +205,7 @@ def preset_case(h, w, c, ratio, ms_gains, pan_gain):
     runs = {"reduced": reduced, "full": full, "alternating": [(full, reduced)[s % 2][s] for s in range(10)]}
     def start(dtype):
         images = (x.to(dtype) for x in pair(h, w, c, ratio))
-        weights = {n: v.to(dtype) for n, v in formula_weights(c, sees=2 * c).items()}
+        weights = {n: v.to(dtype) for n, v in weights_of(c).items()}
         return method.Training(
             *images, weights, ratio=ratio, ms_gains=ms_gains, pan_gain=pan_gain, upsample="spline",
             lr={"dam": 5e-4, "reduced": PRESET["lr_reduced"], "full": PRESET["lr_full"]},

@@ -106,9 +106,52 @@ def turned_back(x, turn):
     return x.transpose(2, 3) if turn & 4 else x
 
 
+def lag_convolution(w, name, x):
+    """A 3×3 convolution whose nine taps are weighed at each pixel by gates, and whose bias comes from the mean of the
+    image."""
+    def conv(x, part, padding=0):
+        return F.conv2d(x, w[f"fusion.{name}.{part}.weight"], w[f"fusion.{name}.{part}.bias"], padding=padding)
+    gates = torch.sigmoid(conv(F.relu(conv(F.relu(conv(x, "att0", 1)), "att1")), "att2"))
+    bias = conv(F.relu(conv(x.mean((2, 3), keepdim=True), "gh0")), "gh1")
+    (n, c, h, wide), weight = x.shape, w[f"fusion.{name}.weight"]
+    patches = F.unfold(x, 3, padding=1).view(n, c, 9, h, wide) * gates[:, None]
+    return (weight.reshape(len(weight), -1) @ patches.view(n, 9 * c, h * wide)).view(n, -1, h, wide) + bias
+
+
+def lagnet(w, x):
+    h = F.relu(lag_convolution(w, "head", x))
+    for i in range(5):
+        h = h + lag_convolution(w, f"rb{i}.b", F.relu(lag_convolution(w, f"rb{i}.a", h)))
+    return lag_convolution(w, "tail", h)
+
+
+def lgp_convolution(w, name, x):
+    """1×1, then 3×3 within each channel, and a linear perturbation of the result."""
+    def weight(part):
+        return w[f"fusion.{name}.{part}.weight"]
+    u = F.conv2d(x, weight("pw"), w[f"fusion.{name}.pw.bias"])
+    t = F.conv2d(u, weight("dw"), w[f"fusion.{name}.dw.bias"], padding=1, groups=u.shape[1])
+    return t + F.conv2d(F.conv2d(t, weight("g"), padding=1, groups=t.shape[1]), weight("mix"))
+
+
+def lgpnet(w, x):
+    h = F.relu(lgp_convolution(w, "head1", lgp_convolution(w, "head0", x)))
+    for i in range(4):
+        h = h + F.relu(lgp_convolution(w, f"rb{i}.b", F.relu(lgp_convolution(w, f"rb{i}.a", h))))
+    for i in range(3):
+        h = lgp_convolution(w, f"tail{i}", h)
+    return h
+
+
 def fusion(w, lms, pan, base=None, turn=0):
-    """Ĥ = base + details(pan − lms), or of [pan − lms, lms] if the first layer takes twice the bands; the base is
-    lms unless it is given. The details are those of the pair seen from another side."""
+    """Ĥ = base + details(pan − lms), or of [pan − lms, lms] if the first layer takes twice the bands, or of [pan, lms]
+    with the weights of LAGNet or LGPNet; the base is lms unless it is given. The details are those of the pair seen
+    from another side."""
+    base = lms if base is None else base
+    for network, layer in ((lagnet, "head.att0"), (lgpnet, "head0.pw")):
+        if f"fusion.{layer}.weight" in w:
+            return base + turned_back(network(w, turned(torch.cat([pan, lms], 1), turn)), turn)
+
     def conv(x, name):
         return F.conv2d(x, w[f"fusion.{name}.weight"], w[f"fusion.{name}.bias"], padding=1)
     seen = pan - lms
@@ -118,7 +161,7 @@ def fusion(w, lms, pan, base=None, turn=0):
     blocks = sum(name.endswith("conv_a.weight") for name in w)
     for i in range(blocks):
         h = h + conv(F.relu(conv(h, f"block{i}.conv_a")), f"block{i}.conv_b")
-    return (lms if base is None else base) + turned_back(conv(h, "conv_out"), turn)
+    return base + turned_back(conv(h, "conv_out"), turn)
 
 
 def mean_error(y, target, weight, bend):

@@ -8,7 +8,7 @@ use trapan::engine::gpu::Gpu;
 use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
 use trapan::method::{Checkpoints, Dims, Job, MethodError, Network, Progress, Sharpener, learn};
-use trapan::net::{FusionShape, Layer};
+use trapan::net::{Backbone, FusionShape, Layer};
 use trapan::scene::Survey;
 
 use crate::method::sharpen::{Simulated, config, dims};
@@ -100,8 +100,8 @@ fn child_runs_out_of_memory() {
     let gpu = software();
     let dims = Dims::aligned(250, 250, 1, 4);
     let weights: Vec<Layer> = layers(&fusion_weights(1));
-    let shape = FusionShape { bands: 1, sees_ms: false, width: 32, blocks: 4 };
-    let network = Network { shape, layers: &weights, base: false, sides: 1 };
+    let shape = FusionShape { backbone: Backbone::FusionNet, bands: 1, sees_ms: false, width: 32, blocks: 4 };
+    let network = Network { shape, layers: &weights, statistics: &[], factors: None, base: false, sides: 1 };
     let load = |gpu: &Gpu, side: usize| {
         let device = Device::Gpu(gpu.clone());
         let all = [0..dims.rows.fine, 0..dims.columns.fine];

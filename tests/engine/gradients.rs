@@ -14,6 +14,7 @@ use trapan::kernels::resample::{Axis, Table};
 use trapan::kernels::{loss, mlp, resample};
 
 use crate::support::Report;
+use crate::support::backbones::{lag_backward, lag_forward, lag_lengths, lgp_backward, lgp_forward, lgp_lengths};
 use crate::support::formula::{image, wave};
 use crate::support::oracle::Oracle;
 use crate::support::textbook::{self, Degradation};
@@ -171,6 +172,56 @@ fn convolution() {
     let mut report = Report::default();
     for (x, width) in [([2, 5, 7, 3], 4), ([1, 1, 3, 2], 3), ([2, 9, 4, 1], 5), ([1, 6, 11, 8], 2)] {
         residual_block(x, width).check(&mut report);
+    }
+    report.finish();
+}
+
+/// A convolution of LAGNet: gates, a bias for each image, weighed taps.
+#[test]
+fn convolution_of_lagnet() {
+    let mut report = Report::default();
+    for (x, co) in [([2, 5, 6, 3], 4), ([1, 1, 3, 2], 5), ([3, 4, 3, 8], 3)] {
+        let shape = Shape(x);
+        let case = Case::new(format!("LAG {shape:?}→{co}"), |r| {
+            let x = r.input("x", shape, 1.0);
+            let mut k = 0;
+            let w = lag_lengths(shape.c(), co).map(|len| {
+                k += 1;
+                r.input(&format!("w{k}"), Shape::flat(len), 0.5)
+            });
+            let y = r.plan.activation("y", shape.with_c(co));
+            let lag = lag_forward(&mut r.plan, x, &w, y);
+            let (dy, loss) = r.loss(y);
+            let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
+            lag_backward(&mut r.plan, x, &w, &lag, dy, (&dw, dx));
+            loss
+        });
+        case.check(&mut report);
+    }
+    report.finish();
+}
+
+/// A convolution of LGPNet: 1×1 and depthwise, and a perturbation.
+#[test]
+fn convolution_of_lgpnet() {
+    let mut report = Report::default();
+    for (x, co) in [([2, 5, 7, 3], 4), ([1, 1, 3, 2], 5), ([1, 6, 2, 8], 20)] {
+        let shape = Shape(x);
+        let case = Case::new(format!("LGP {shape:?}→{co}"), |r| {
+            let x = r.input("x", shape, 1.0);
+            let mut k = 0;
+            let w = lgp_lengths(shape.c(), co).map(|len| {
+                k += 1;
+                r.input(&format!("w{k}"), Shape::flat(len), 0.5)
+            });
+            let y = r.plan.activation("y", shape.with_c(co));
+            let kept = lgp_forward(&mut r.plan, x, &w, y);
+            let (dy, loss) = r.loss(y);
+            let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
+            lgp_backward(&mut r.plan, x, &w, kept, dy, (&dw, dx));
+            loss
+        });
+        case.check(&mut report);
     }
     report.finish();
 }

@@ -1,5 +1,6 @@
 //! Kernels, shaders, engines: the rungs of the ladder below the method.
 
+mod backbones;
 mod checks;
 mod filters;
 mod golden;

@@ -4,25 +4,33 @@ use trapan::engine::{CpuEngine, Engine, Options};
 use trapan::graph::{ProgramBuilder, Role, Shape};
 use trapan::kernels::Step;
 use trapan::kernels::turn::{self, TURNS};
-use trapan::net::{self, Fusion, FusionShape, Layer};
+use trapan::net::{self, Backbone, Fusion, FusionShape, Layer};
 
 use crate::support::Report;
-use crate::support::formula::{fusion_weights_seeing, wave};
+use crate::support::formula::{backbone_weights, wave};
 use crate::support::session::layers;
 
-const SHAPE: FusionShape = FusionShape { bands: 2, sees_ms: true, width: 32, blocks: 4 };
+fn shapes() -> [FusionShape; 3] {
+    [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet].map(|backbone| FusionShape {
+        backbone,
+        bands: 2,
+        sees_ms: true,
+        width: 32,
+        blocks: 4,
+    })
+}
 
 /// Sums of up to 288 products of f32, in other blocks of pixels, through ten layers: 2e-6 is the largest seen.
 const TOLERANCE: f64 = 1e-5;
 
-/// `f(d)` of an image `[h, w, 4]`.
-fn details(layers: &[Layer], [h, w]: [usize; 2], d: &[f32]) -> Vec<f32> {
+/// `f(d)` of an image `[h, w, inputs]`.
+fn details(shape: FusionShape, layers: &[Layer], [h, w]: [usize; 2], d: &[f32]) -> Vec<f32> {
     let mut b = ProgramBuilder::new();
-    let image = Shape([1, h, w, SHAPE.bands]);
-    let seen = b.tensor("d", image.with_c(SHAPE.inputs()), Role::Input);
+    let image = Shape([1, h, w, shape.bands]);
+    let seen = b.tensor("d", image.with_c(shape.inputs()), Role::Input);
     let base = b.tensor("base", image, Role::Input);
     let hrms = b.tensor("hrms", image, Role::Output);
-    let fusion = Fusion::new(&mut b, "fusion", Role::Param, SHAPE);
+    let fusion = Fusion::new(&mut b, "fusion", Role::Param, shape);
     let mut p = b.plan("forward");
     fusion.forward(&mut p, seen, base, hrms);
     let plan = p.finish();
@@ -57,37 +65,52 @@ fn turned(which: usize, [h, w]: [usize; 2], c: usize, x: &[f32]) -> ([usize; 2],
 
 #[test]
 fn turning_weights_is_turning_the_image_and_back() {
-    let upright = layers(&fusion_weights_seeing(SHAPE.inputs(), SHAPE.bands));
-    let size = [13, 22];
-    let d: Vec<f32> = wave(size[0] * size[1] * SHAPE.inputs(), 0.7, 0.1, 1.0).iter().map(|v| *v as f32).collect();
-    let plain = details(&upright, size, &d);
     let mut report = Report::default();
+    for shape in shapes() {
+        turning(shape, &mut report);
+    }
+    report.finish();
+}
+
+fn turning(shape: FusionShape, report: &mut Report) {
+    let upright = layers(&backbone_weights(shape));
+    let size = [13, 22];
+    let d: Vec<f32> = wave(size[0] * size[1] * shape.inputs(), 0.7, 0.1, 1.0).iter().map(|v| *v as f32).collect();
+    let plain = details(shape, &upright, size, &d);
     for which in 0..TURNS {
-        let found = details(&net::turned(&upright, which), size, &d);
-        let (turned_size, seen) = turned(which, size, SHAPE.inputs(), &d);
-        let fused = details(&upright, turned_size, &seen);
-        let (back, wanted) = turned(turn::inverse(which), turned_size, SHAPE.bands, &fused);
+        let found = details(shape, &net::turned(shape, &upright, which), size, &d);
+        let (turned_size, seen) = turned(which, size, shape.inputs(), &d);
+        let fused = details(shape, &upright, turned_size, &seen);
+        let (back, wanted) = turned(turn::inverse(which), turned_size, shape.bands, &fused);
         assert_eq!(back, size);
         assert!(which == 0 || found != plain, "turn {which} changes nothing");
         for (i, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-            report.near(&format!("turn {which}[{i}]"), f64::from(*found), f64::from(*wanted), TOLERANCE);
+            report.near(
+                &format!("{} turn {which}[{i}]", shape.backbone),
+                f64::from(*found),
+                f64::from(*wanted),
+                TOLERANCE,
+            );
         }
     }
-    report.finish();
 }
 
 /// The table that training turns weights by gives what [`net::turned`] gives, and turns it back.
 #[test]
 fn the_table_of_training_turns_weights_alike() {
-    let upright = layers(&fusion_weights_seeing(SHAPE.inputs(), SHAPE.bands));
+    shapes().into_iter().for_each(table_turns_alike);
+}
+
+fn table_turns_alike(shape: FusionShape) {
+    let upright = layers(&backbone_weights(shape));
     let flat = net::import(&upright);
-    let places = net::turned_places(SHAPE);
+    let places = net::turned_places(shape);
     let by_table = |which: usize, x: &[f32]| -> Vec<f32> {
         places[which * flat.len()..][..flat.len()].iter().map(|place| x[*place as usize]).collect()
     };
     for which in 0..TURNS {
         let turned = by_table(which, &flat);
-        assert!(turned == net::import(&net::turned(&upright, which)), "turn {which}");
+        assert!(turned == net::import(&net::turned(shape, &upright, which)), "turn {which}");
         assert!(by_table(turn::inverse(which), &turned) == flat, "turn {which} and back");
     }
 }

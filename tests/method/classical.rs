@@ -432,6 +432,7 @@ fn scenes_pass_by_in_strips() {
                 scale,
                 means: survey.means.clone(),
                 fusion: Vec::new(),
+                statistics: Vec::new(),
                 dam: Vec::new(),
                 start: Some(Start { form, methods: vec![method; 3] }),
                 judgement: None,

@@ -15,12 +15,12 @@ use trapan::method::{
     Checkpoints, Dims, Example as Window, ExampleWeights, Ground, Judgement, Lesson, Log, Model, Network, Plans,
     Progress, Sharpener, Start, Validity, View, train, windows,
 };
-use trapan::net::{FusionShape, Layer};
+use trapan::net::{Backbone, FusionShape, Layer};
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::devices::software;
-use crate::support::formula::{DAM_GOLDEN, dam_weights, fusion_weights, fusion_weights_seeing};
+use crate::support::formula::{DAM_GOLDEN, backbone_weights, dam_weights, fusion_weights, fusion_weights_seeing};
 use crate::support::session::layers;
 
 /// Values in 0..1 that repeat nowhere.
@@ -34,11 +34,27 @@ fn rows(image: &[f32], width: usize, rows: &Range<usize>) -> Vec<f32> {
 
 /// Upsampled and fused image of a whole scene, tile by tile.
 fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -> ([Vec<f32>; 2], Vec<Span>) {
+    sharpen_by(Backbone::FusionNet, device, dims, upsample, tile)
+}
+
+/// What a network takes from a whole image.
+fn statistics(shape: FusionShape) -> Vec<Vec<f32>> {
+    let wave = |(k, (_, channels)): (usize, (String, usize))| image(channels, k as f32);
+    shape.statistics().into_iter().enumerate().map(wave).collect()
+}
+
+fn sharpen_by(
+    backbone: Backbone,
+    device: &Device,
+    dims: &Dims,
+    upsample: Upsample,
+    tile: [usize; 2],
+) -> ([Vec<f32>; 2], Vec<Span>) {
     let (pan_w, ms_w, bands) = (dims.columns.fine, dims.columns.coarse, dims.bands);
     let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
-    let weights: Vec<Layer> = layers(&fusion_weights(bands));
-    let shape = FusionShape { bands, sees_ms: false, width: 32, blocks: 4 };
-    let network = Network { shape, layers: &weights, base: false, sides: 1 };
+    let shape = FusionShape { backbone, bands, sees_ms: false, width: 32, blocks: 4 };
+    let (weights, statistics): (Vec<Layer>, _) = (layers(&backbone_weights(shape)), statistics(shape));
+    let network = Network { shape, layers: &weights, statistics: &statistics, factors: None, base: false, sides: 1 };
     let all = [0..dims.rows.fine, 0..dims.columns.fine];
     let mut sharpener =
         Sharpener::new(device, Options::default(), dims, upsample, network, all, tile).expect("the device takes it");
@@ -78,12 +94,30 @@ fn any_tile_size_gives_the_same_bytes() {
 }
 
 #[test]
+fn any_tile_size_gives_the_same_bytes_by_any_backbone() {
+    let cpu = Device::cpu(2);
+    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+        for dims in [dims(40, 47, 3, 4, 1.5, 0), dims(70, 81, 2, 2, 0.0, 1)] {
+            let run = |tile| sharpen_by(backbone, &cpu, &dims, Upsample::Cubic, tile);
+            let (whole, _) = run([4096; 2]);
+            for tile in [[96, 130], [1, 1]] {
+                let (parts, strips) = run(tile);
+                assert!(strips.len() > 1, "{tile:?} cuts the scene");
+                assert!(whole == parts, "{backbone} {dims:?}: tiles of {tile:?} give other bytes");
+            }
+        }
+    }
+}
+
+#[test]
 fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
     let gpu = Device::Gpu(software().clone());
     let dims = dims(36, 29, 2, 4, 1.5, 0);
-    let whole = sharpen(&gpu, &dims, Upsample::Cubic, [4096; 2]).0;
-    let tiles = sharpen(&gpu, &dims, Upsample::Cubic, [112, 104]).0;
-    assert!(whole == tiles, "tiles give other bytes");
+    for backbone in [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet] {
+        let [whole, tiles] =
+            [[4096; 2], [112, 104]].map(|tile| sharpen_by(backbone, &gpu, &dims, Upsample::Cubic, tile).0);
+        assert!(whole == tiles, "{backbone}: tiles give other bytes");
+    }
 }
 
 /// Bits, since what is left invalid may be anything.
@@ -97,7 +131,8 @@ fn bits<'a>(image: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
 fn a_part_has_the_bytes_of_the_whole() {
     let (cpu, dims) = (Device::cpu(2), dims(52, 67, 2, 4, 1.5, 3));
     let [height, width] = [dims.rows.fine, dims.columns.fine];
-    for scene in [Simulated::of(&dims), Simulated::preset(&dims)] {
+    let others = [Backbone::LagNet, Backbone::LgpNet].map(|backbone| Simulated::by(backbone, &dims));
+    for scene in [Simulated::of(&dims), Simulated::preset(&dims)].into_iter().chain(others) {
         let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
         for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
             let found = scene.apply(&cpu, part.clone(), 1 << 20);
@@ -154,6 +189,7 @@ impl Simulated {
             scale,
             means,
             fusion,
+            statistics: Vec::new(),
             dam,
             start: None,
             judgement: None,
@@ -190,6 +226,16 @@ impl Simulated {
             ..model
         };
         Self { pan, ms, grids, model }
+    }
+
+    /// The same with another network.
+    pub fn by(backbone: Backbone, dims: &Dims) -> Self {
+        let mut simulated = Self::preset(dims);
+        let model = &mut simulated.model;
+        model.config.backbone = backbone;
+        model.fusion = layers(&backbone_weights(model.shape()));
+        model.statistics = statistics(model.shape());
+        simulated
     }
 
     pub fn apply(&self, device: &Device, part: [Range<usize>; 2], memory: u64) -> Vec<f32> {
@@ -236,6 +282,13 @@ fn networks_come_back_from_their_file() {
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
     assert_eq!(Model::load(&other).expect("our own file"), preset);
+    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+        let model = Simulated::by(backbone, &dims).model;
+        let path = dir.path().join(backbone.name());
+        model.save(&path, false).expect("a new file");
+        assert_eq!(Model::load(&path).expect("our own file"), model);
+        assert_eq!(model.factors().map(<[f64]>::len), Some(3), "the network's weights cannot hold factors");
+    }
     model.check(&scene, &model.scale).expect("the scene it was made for");
     for (other, what) in [
         (Model { bands: 4, ..model.clone() }, "bands 4"),

@@ -13,7 +13,7 @@ use trapan::classical::Method;
 use trapan::engine::{CpuEngine, Device, Engine, GpuEngine, Options, Precision};
 use trapan::graph::{Access, PlanId, Program, Tensor};
 use trapan::kernels::{Isa, Step, turn};
-use trapan::method::config::{Base, Profile, Sensor};
+use trapan::method::config::{Backbone, Base, Profile, Sensor};
 use trapan::method::crops::Crop;
 use trapan::method::{Config, Dims, Example, Ground, LOOK, Lesson, Plans, StepRecord, fuse, train};
 use trapan::net;
@@ -22,7 +22,7 @@ use trapan::scene::Scale;
 use trapan::simulate::{Spec, simulate};
 
 use crate::support::devices::software;
-use crate::support::formula::{DAM_GOLDEN, bases, dam_weights, fusion_weights_seeing, pair};
+use crate::support::formula::{DAM_GOLDEN, backbone_weights, bases, dam_weights, pair};
 use crate::support::oracle::Oracle;
 use crate::support::session::{Session, Side, layers, tensor};
 use crate::support::{Report, data, float, floats, list, sizes};
@@ -37,19 +37,31 @@ struct Case {
     dam: Vec<net::Layer>,
 }
 
+/// FusionNet's cases, then those of the other backbones.
+fn cases() -> Vec<Case> {
+    let mut cases = cases_of(&data("golden.json"), Backbone::FusionNet);
+    cases.extend(other_backbones());
+    cases
+}
+
+fn other_backbones() -> impl Iterator<Item = Case> {
+    let golden = data("golden_backbones.json");
+    [Backbone::LagNet, Backbone::LgpNet].into_iter().flat_map(move |of| cases_of(&golden[of.name()], of))
+}
+
 /// The cases of the faithful method, then those of the default preset, with the numbers of the golden file:
 /// better ones may be found for it.
-fn cases() -> Vec<Case> {
-    let golden = data("golden.json");
+fn cases_of(golden: &Value, backbone: Backbone) -> Vec<Case> {
     let faithful = list(&golden["steps"]).iter().map(|golden| {
         let pan_gain = float(&golden["pan_gain"]);
         let config = Config::with_gains(Sensor::Generic, Profile::Faithful, floats(&golden["ms_gains"]));
-        Case::new(golden, Config { pan_gain, ..config })
+        Case::new(golden, Config { pan_gain, backbone, ..config })
     });
     let preset = list(&golden["preset"]).iter().map(|golden| {
         let number = |key: &str| float(&golden[key]);
         let config = Config {
             pan_gain: number("pan_gain"),
+            backbone,
             base: Base::Form(Method::MtfGlpFs),
             border: number("border") as usize,
             bend: number("bend"),
@@ -83,7 +95,7 @@ impl Case {
             weights: None,
             ground: config.weighs_reduced().then(|| Ground::new(&dims, None, &config)),
         };
-        let fusion = layers(&fusion_weights_seeing(config.shape(bands).inputs(), bands));
+        let fusion = layers(&backbone_weights(config.shape(bands)));
         Self { golden: golden.clone(), config, plans, sample, fusion, dam: layers(&dam_weights(bands, &DAM_GOLDEN)) }
     }
 
@@ -137,7 +149,8 @@ impl Case {
             for (i, wanted) in list(&self.golden[name]["losses"]).iter().take(count).enumerate() {
                 let wanted = wanted.as_f64().map_or_else(|| floats(wanted), |loss| vec![loss]);
                 for (found, wanted) in step(&mut session, i).iter().zip(wanted) {
-                    report.near(&format!("{label} {name} step {i}"), *found, wanted, GOLDEN * wanted);
+                    let label = format!("{label} {} {name} step {i}", self.config.backbone);
+                    report.near(&label, *found, wanted, GOLDEN * wanted);
                 }
             }
         }
@@ -311,7 +324,15 @@ fn differences(dims: &Dims, config: &Config, turn: u32, report: &mut Report) {
 
 /// A short training with every random draw: bytes and losses.
 fn short(profile: Profile, load: impl Fn(&Plans) -> Box<dyn Engine>) -> (Vec<f32>, Vec<StepRecord>) {
-    let start = Config::new(Sensor::Qb, profile, 4).expect("4 bands");
+    short_of(Backbone::FusionNet, profile, load)
+}
+
+fn short_of(
+    backbone: Backbone,
+    profile: Profile,
+    load: impl Fn(&Plans) -> Box<dyn Engine>,
+) -> (Vec<f32>, Vec<StepRecord>) {
+    let start = Config { backbone, ..Config::new(Sensor::Qb, profile, 4).expect("4 bands") };
     let config = Config { epochs: 6, dam_epochs: 4, warm_up_epochs: 2, seed: 5, ..start };
     let dims = Dims::aligned(16, 12, 4, 4);
     let plans = Plans::build(dims, &config, false).expect("checks pass");
@@ -388,6 +409,10 @@ fn any_number_of_threads_gives_the_same_bytes() {
             let other = short(profile, on_cpu(threads));
             assert!(one == other, "{profile:?}: {threads} threads differ from one");
         }
+    }
+    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+        let [one, other] = [1, 3].map(|threads| short_of(backbone, Profile::Trapan, on_cpu(threads)));
+        assert!(one == other, "{backbone}: three threads differ from one");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Inputs of the outside numbers, by closed formula.
 
 use ndarray::Array4;
+use trapan::net::{Backbone, FusionShape};
+
+use super::backbones;
 
 /// `scale · sin(step · k + phase)` for `k = 0..len`.
 pub fn wave(len: usize, step: f64, phase: f64, scale: f64) -> Vec<f64> {
@@ -48,6 +51,25 @@ pub fn fusion_weights_seeing(inputs: usize, c: usize) -> Vec<Named> {
         ]
     };
     layers.into_iter().enumerate().flat_map(tensors).collect()
+}
+
+/// The weights of a network of any backbone: FusionNet's as above; of the others, tensor `t` is
+/// `sin(0.7 k + 0.013 k^1.5 + t)` over the root of its inputs, and a bias `0.05 cos(0.3 k + t)`.
+pub fn backbone_weights(shape: FusionShape) -> Vec<Named> {
+    if shape.backbone == Backbone::FusionNet {
+        return fusion_weights_seeing(shape.inputs(), shape.bands);
+    }
+    let values = |(t, (name, sizes)): (usize, (String, Vec<usize>))| {
+        let (len, inputs) = (sizes.iter().product(), sizes[1..].iter().product::<usize>() as f64);
+        let values = match sizes.len() {
+            1 => cosine(len, 0.3, t as f64, 0.05),
+            _ => (0..len)
+                .map(|k| (0.7 * k as f64 + 0.013 * (k as f64).powf(1.5) + t as f64).sin() / inputs.sqrt())
+                .collect(),
+        };
+        (name, sizes, values)
+    };
+    backbones::named(shape).into_iter().enumerate().map(values).collect()
 }
 
 /// Size of DAM's weights: factors on the three matrices, and the last bias.

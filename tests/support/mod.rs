@@ -1,5 +1,6 @@
 //! What several rungs share.
 
+pub mod backbones;
 pub mod devices;
 pub mod formula;
 pub mod memory;

@@ -16,21 +16,24 @@ pub fn tensor(program: &Program, name: &str) -> Tensor {
     program.tensor(name).unwrap_or_else(|| panic!("there is a tensor {name}"))
 }
 
-/// Weight and bias tensors as layers.
+/// Weight tensors, each with the bias that follows it, if one does, as layers.
 pub fn layers(named: &[Named]) -> Vec<Layer> {
     let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
-    named
-        .chunks_exact(2)
-        .map(|pair| {
-            let name = pair[0].0.split_once('.').expect("network.layer.weight").1;
-            Layer {
-                name: name.trim_end_matches(".weight").to_owned(),
-                shape: pair[0].1.clone(),
-                weight: single(&pair[0].2),
-                bias: single(&pair[1].2),
-            }
-        })
-        .collect()
+    let mut layers: Vec<Layer> = Vec::new();
+    for (name, shape, values) in named {
+        let (layer, part) =
+            name.split_once('.').and_then(|(_, rest)| rest.rsplit_once('.')).expect("network.layer.part");
+        match (part, layers.last_mut()) {
+            ("bias", Some(last)) if last.name == layer => last.bias = single(values),
+            _ => layers.push(Layer {
+                name: layer.to_owned(),
+                shape: shape.clone(),
+                weight: single(values),
+                bias: Vec::new(),
+            }),
+        }
+    }
+    layers
 }
 
 /// A symmetry that a step sees the pair by, and its epoch; upright in the first unless told otherwise.

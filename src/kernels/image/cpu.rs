@@ -27,6 +27,30 @@ pub(super) fn features(args: &mut Args<'_, f32>) {
     });
 }
 
+pub(super) fn stacked(args: &mut Args<'_, f32>) {
+    let (w, c) = (args.shape(1).w(), args.shape(1).c());
+    let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
+    rows.zip(args.write(2).par_chunks_mut(w * (c + 1))).for_each(|((pan, lms), d)| {
+        for ((pan, lms), d) in pan.iter().zip(lms.chunks_exact(c)).zip(d.chunks_exact_mut(c + 1)) {
+            d[0] = *pan;
+            d[1..].iter_mut().zip(lms).for_each(|(d, lms)| *d = *lms);
+        }
+    });
+}
+
+/// Numbers one task works on.
+const TASK: usize = 1 << 15;
+
+pub(super) fn risen(args: &mut Args<'_, f32>) {
+    let sides = args.read(1).par_chunks(TASK).zip(args.read(2).par_chunks(TASK));
+    let images = args.read(0).par_chunks(TASK).zip(sides);
+    images.zip(args.write(3).par_chunks_mut(TASK)).for_each(|((dy, (before, after)), d)| {
+        for (((d, dy), before), after) in d.iter_mut().zip(dy).zip(before).zip(after) {
+            *d = if after > before { *dy } else { 0.0 };
+        }
+    });
+}
+
 pub(super) fn crop(args: &mut Args<'_, f32>) {
     let (x, y) = (args.shape(0), args.shape(1));
     let (input, c, step) = (args.read(0), x.c(), args.step::<Step>());

@@ -1,11 +1,13 @@
-//! Per-pixel image operations: what enters the network, and crops.
+//! Per-pixel image operations: what enters the networks, what a ReLU lets back, and crops.
 
 mod cpu;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
+pub use reference::{
+    crop as reference_crop, detail as reference_detail, features as reference_features, stacked as reference_stacked,
+};
 
 use super::{MAX_CROPS, Step, groups, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
@@ -60,6 +62,37 @@ pub(super) static FEATURES: Kernel = Kernel {
     cases: features_cases,
 };
 
+/// `y = [pan, lms]`, as LAGNet and LGPNet see them.
+pub(super) static STACKED: Kernel = Kernel {
+    name: "stacked",
+    family: "image",
+    shader: Shader::new(wgsl!("image.wgsl"), "stacked", |s| groups(s.get(2).len().div_ceil(64))),
+    args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
+    shapes: |s| {
+        same("pan", s.get(0), s.get(1).with_c(1))?;
+        same("d", s.get(2), s.get(1).with_c(1 + s.get(1).c()))
+    },
+    terms: |_| 1,
+    flops: |_| 0,
+    reference: reference!(reference::stacked_args),
+    cpu: Some(cpu::stacked),
+    cases: stacked_cases,
+};
+
+/// `d = dy` where `after > before`, else 0: the gradient before a ReLU whose values were added to `before`.
+pub(super) static RISEN: Kernel = Kernel {
+    name: "risen",
+    family: "image",
+    shader: Shader::new(wgsl!("image.wgsl"), "risen", |s| groups(s.get(3).len().div_ceil(64))),
+    args: &[Arg::read(5, "dy"), Arg::read(6, "before"), Arg::read(7, "after"), Arg::write(2, "d")],
+    shapes: |s| (1..4).try_for_each(|i| same("image", s.get(i), s.get(0))),
+    terms: |_| 1,
+    flops: |s| s.get(0).len(),
+    reference: reference!(reference::risen_args),
+    cpu: Some(cpu::risen),
+    cases: risen_cases,
+};
+
 /// The step's crops of one image, some flipped left-right, stacked into a batch.
 pub(super) static CROP: Kernel = Kernel {
     name: "crop",
@@ -90,6 +123,19 @@ pub fn features(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
     p.call(&FEATURES, &[Some(pan), Some(lms), Some(d)], &per_pixel(lms.shape()));
 }
 
+/// Adds `d = [pan, lms]`. `pan [N,H,W,1]`, `lms [N,H,W,C]`, `d [N,H,W,1+C]`.
+#[track_caller]
+pub fn stacked(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
+    let params = Params { len: d.shape().len() as u32, ..per_pixel(lms.shape()) };
+    p.call(&STACKED, &[Some(pan), Some(lms), Some(d)], &params);
+}
+
+/// Adds `d = dy` where `after > before`, else 0. All of one shape.
+#[track_caller]
+pub fn risen(p: &mut PlanBuilder<'_>, dy: Tensor, before: Tensor, after: Tensor, d: Tensor) {
+    p.call(&RISEN, &[Some(dy), Some(before), Some(after), Some(d)], &per_pixel(dy.shape()));
+}
+
 fn per_pixel(lms: Shape) -> Params {
     Params { len: lms.len() as u32, channels: lms.c() as u32, input_w: 0, h: 0, w: 0, pad: [0; 3] }
 }
@@ -110,24 +156,40 @@ pub fn crop(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor) {
 }
 
 fn detail_cases() -> Vec<Case> {
-    per_pixel_cases(1, detail)
+    per_pixel_cases(|c| c, detail)
 }
 
 fn features_cases() -> Vec<Case> {
-    per_pixel_cases(2, features)
+    per_pixel_cases(|c| 2 * c, features)
 }
 
-fn per_pixel_cases(times: usize, add: fn(&mut PlanBuilder<'_>, Tensor, Tensor, Tensor)) -> Vec<Case> {
+fn stacked_cases() -> Vec<Case> {
+    per_pixel_cases(|c| 1 + c, stacked)
+}
+
+fn per_pixel_cases(channels: fn(usize) -> usize, add: fn(&mut PlanBuilder<'_>, Tensor, Tensor, Tensor)) -> Vec<Case> {
     let case = |shape| {
         let shape = Shape(shape);
         Case::new(format!("{shape:?}"), move |p| {
             let pan = p.tensor("pan", shape.with_c(1), Role::Input);
             let lms = p.tensor("lms", shape, Role::Input);
-            let d = p.tensor("d", shape.with_c(times * shape.c()), Role::Output);
+            let d = p.tensor("d", shape.with_c(channels(shape.c())), Role::Output);
             add(p, pan, lms, d);
         })
     };
     [[1, 1, 1, 1], [1, 7, 11, 3], [2, 33, 10, 8], [1, 5, 6, 16]].into_iter().map(case).collect()
+}
+
+fn risen_cases() -> Vec<Case> {
+    let case = |shape| {
+        let shape = Shape(shape);
+        Case::new(format!("{shape:?}"), move |p| {
+            let [dy, before, after] = ["dy", "before", "after"].map(|name| p.tensor(name, shape, Role::Input));
+            let d = p.tensor("d", shape, Role::Output);
+            risen(p, dy, before, after, d);
+        })
+    };
+    [[1, 1, 2, 1], [2, 7, 11, 3], [1, 33, 10, 32]].into_iter().map(case).collect()
 }
 
 fn crop_cases() -> Vec<Case> {

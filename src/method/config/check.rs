@@ -40,7 +40,7 @@ impl Config {
         if let Some(setting) = Self::settings().find(|setting| !(setting.range.0)(self)) {
             return refused(setting.name, setting.value(self), setting.range.1.to_owned());
         }
-        let layers = self.shape(bands).layers().len();
+        let layers = self.shape(bands).depth();
         if self.frozen >= layers {
             return refused("frozen", self.frozen.to_string(), format!("less than the {layers} layers there are"));
         }

@@ -13,6 +13,7 @@ mod setting;
 
 pub use crate::filter::Upsample;
 pub use crate::kernels::adam::Adam;
+pub use crate::net::Backbone;
 
 use crate::kernels::turn::TURNS;
 use crate::net::FusionShape;
@@ -55,7 +56,10 @@ settings! {
         /// What the network adds to: the closed form that is best on withheld ground (auto), this one, or
         /// upsampled MS as the paper has it (none).
         base: Base { "NAME" } = by_profile(Base::Auto, Base::None, Base::None);
-        /// Whether the network sees MS beside its difference to PAN.
+        /// Which network fuses. LAGNet and LGPNet have sizes of their own, and see MS and PAN.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
+        /// Whether FusionNet sees MS beside its difference to PAN.
         sees_ms: bool { "BOOL" } = trapan_only();
         /// Reduced pair: from MS (Wald) or from upsampled MS.
         reduced: Reduced { "NAME" } = by_profile(Reduced::Wald, Reduced::Wald, Reduced::AsRun);
@@ -129,9 +133,9 @@ settings! {
             /// Adam: added to the root of the second moment.
             eps: f64 { "E" in ABOVE_0 }
         } = all(Adam::default());
-        /// Hidden channels of the fusion network.
+        /// Hidden channels of FusionNet.
         width: usize { "N" in (|n| (1..=256).contains(n), "1 to 256") } = all(32);
-        /// Residual blocks of the fusion network.
+        /// Residual blocks of FusionNet.
         blocks: usize { "N" in (|n| (1..=64).contains(n), "1 to 64") } = all(4);
         /// Layers of the fusion network, from the first, that keep the weights they start with.
         #[serde(default, skip_serializing_if = "is_usual")]
@@ -162,7 +166,8 @@ impl Config {
 
     /// Sizes of the fusion network.
     pub fn shape(&self, bands: usize) -> FusionShape {
-        FusionShape { bands, sees_ms: self.sees_ms, width: self.width, blocks: self.blocks }
+        let Self { backbone, sees_ms, width, blocks, .. } = *self;
+        FusionShape { backbone, bands, sees_ms, width, blocks }
     }
 
     /// Whether pixels of the reduced pair count differently even if all are valid.

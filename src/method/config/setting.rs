@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::sensor::Preset;
-use super::{Base, Config, Consistency, Profile, Sensor, Upsample};
+use super::{Backbone, Base, Config, Consistency, Profile, Sensor, Upsample};
 
 /// A setting by name: what it does, what it may be, and how to read and write it.
 #[derive(Clone, Copy)]
@@ -122,6 +122,18 @@ impl Value for bool {
 
 impl Value for Upsample {
     const NAMES: &'static [&'static str] = &["cubic", "interp23", "spline"];
+
+    fn show(&self) -> String {
+        name(self)
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        named(&format!("\"{text}\""))
+    }
+}
+
+impl Value for Backbone {
+    const NAMES: &'static [&'static str] = Backbone::NAMES;
 
     fn show(&self) -> String {
         name(self)

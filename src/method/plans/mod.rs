@@ -14,7 +14,7 @@ use crate::filter::{self, Grid, Terms};
 use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::loss::{Compared, Measure};
 use crate::kernels::{adam, image, loss, turn};
-use crate::net::{self, Acts, Dam, Fusion};
+use crate::net::{self, Acts, Dam, Fusion, Statistics};
 pub(super) use tables::upsampling;
 use tables::{Tables, degradations};
 
@@ -68,6 +68,8 @@ pub struct Plans {
     pub fusion: Fusion,
     /// The reduced pair fused as a whole, if it is judged.
     pub judged: Option<Judged>,
+    /// What the network takes from the whole pair, if it takes something.
+    pub frozen: Option<Frozen>,
     /// Weights of the degradation network.
     pub dam: Dam,
     /// Optimiser states, which start at zero.
@@ -112,16 +114,26 @@ pub struct Judged {
     pub plan: PlanId,
 }
 
+/// What the network takes from the whole pair, for parts of a scene: see [`FusionShape::statistics`].
+///
+/// [`FusionShape::statistics`]: crate::net::FusionShape::statistics
+pub struct Frozen {
+    /// `[1, 1, 1, channels]` each.
+    pub statistics: Vec<Tensor>,
+    /// The plan.
+    pub plan: PlanId,
+}
+
 /// Images that [`Plans::prepare`] computes once.
 struct Prepared {
     lms: Tensor,
-    /// `pan − lms`.
+    /// What enters the network.
     d: Tensor,
     /// PAN at MS resolution.
     rr_pan: Tensor,
     /// Degraded MS, upsampled to MS size again.
     rr_lms: Tensor,
-    /// `rr_pan − rr_lms`.
+    /// What enters the network of the reduced pair.
     rr_d: Tensor,
 }
 
@@ -142,7 +154,7 @@ impl Sides {
     }
 
     /// Adds the gradients of the upright weights.
-    fn backward(&self, p: &mut PlanBuilder<'_>, acts: &Acts, dy: Tensor) {
+    fn backward(&self, p: &mut PlanBuilder<'_>, acts: Acts, dy: Tensor) {
         let Some((places, turned, grads)) = &self.turned else {
             return self.upright.backward(p, acts, dy, &self.grads);
         };
@@ -306,7 +318,7 @@ impl Plans {
         let dy = p.activation("dhrms", target.shape());
         let measure = if config.bend > 0.0 { Measure::Charbonnier(config.bend as f32) } else { Measure::Square };
         loss::mean(&mut p, Compared { y, target, weight }, measure, 1.0, "part.loss", dy, value);
-        sides.backward(&mut p, &acts, dy);
+        sides.backward(&mut p, acts, dy);
         moments.update(&mut p, config, first, fusion.whole, sides.grads.whole);
         p.watch(value);
         if judged.is_some() || config.keeps_reduced() {
@@ -332,7 +344,7 @@ impl Plans {
         loss::l2(&mut p, compared, config.lambda_spatial as f32, "part.spatial", dlow, spatial);
         let dy = p.activation("dhrms", full.with_c(bands));
         md_adjoint.grow(&mut p, dlow, "dmd.x", Some(through_dam), dy);
-        sides.backward(&mut p, &acts, dy);
+        sides.backward(&mut p, acts, dy);
         moments.update(&mut p, config, first, fusion.whole, sides.grads.whole);
         p.watch(spectral);
         p.watch(spatial);
@@ -346,6 +358,18 @@ impl Plans {
             let plan = p.finish();
             Judged { fusion, hrms, plan }
         });
+        let statistics = shape.statistics();
+        let frozen = (!statistics.is_empty()).then(|| {
+            let mut p = b.plan("freeze");
+            let output =
+                |p: &mut PlanBuilder<'_>, name: &str, shape| p.tensor(format!("frozen.{name}"), shape, Role::Output);
+            let hrms = output(&mut p, "hrms", full.with_c(bands));
+            let vectors = statistics.iter().map(|(name, channels)| output(&mut p, name, Shape::flat(*channels)));
+            let statistics: Vec<Tensor> = vectors.collect();
+            sides.upright.forward_with(&mut p, images.d, base, hrms, Statistics::Kept(&statistics));
+            let plan = p.finish();
+            Frozen { statistics, plan }
+        });
         let fusion = sides.upright;
 
         Ok(Self {
@@ -358,6 +382,7 @@ impl Plans {
             weights,
             reduced_weight,
             judged,
+            frozen,
             fusion,
             dam,
             states,

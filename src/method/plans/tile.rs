@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tables::{Tables, values};
 use crate::filter::Banded;
 use crate::graph::{CheckError, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::net::{Fusion, FusionShape};
+use crate::net::{Fusion, FusionShape, Statistics};
 
 /// The program that fuses one tile, and its handles.
 pub struct Tile {
@@ -23,6 +23,8 @@ pub struct Tile {
     pub hrms: Tensor,
     /// Weights of the fusion network.
     pub fusion: Fusion,
+    /// What it takes from a whole image, `[1, 1, 1, channels]` each.
+    pub statistics: Vec<Tensor>,
     /// Taps and places of the upsampling, along y and along x.
     up: [Tensor; 4],
     /// The plan.
@@ -45,13 +47,17 @@ impl Tile {
         let up_tables = std::array::from_fn(|i| tables.data[i].0);
         let (lms, hrms) = (b.tensor("lms", full, Role::Output), b.tensor("hrms", full, Role::Output));
         let base = base.then(|| b.tensor("base", full, Role::Input));
+        let vectors = shape.statistics().into_iter();
+        let vectors = vectors.map(|(name, c)| b.tensor(format!("statistics.{name}"), Shape::flat(c), Role::Input));
+        let statistics: Vec<Tensor> = vectors.collect();
         let mut p = b.plan("tile");
         let d = p.activation("d", full.with_c(shape.inputs()));
         up.grow(&mut p, ms, "up", None, lms);
         fusion.input(&mut p, pan, lms, d);
-        fusion.forward(&mut p, d, base.unwrap_or(lms), hrms);
+        fusion.forward_with(&mut p, d, base.unwrap_or(lms), hrms, Statistics::Given(&statistics));
         let plan = p.finish();
-        Ok(Self { program: Arc::new(b.finish()?), pan, ms, lms, base, hrms, fusion, up: up_tables, plan })
+        let program = Arc::new(b.finish()?);
+        Ok(Self { program, pan, ms, lms, base, hrms, fusion, statistics, up: up_tables, plan })
     }
 
     /// What the upsampling tables hold for a tile at another place, of the same size.

@@ -130,7 +130,7 @@ impl Plans {
         let mut p = b.plan("step");
         let dy = p.activation("dhrms", image(bands));
         let acts = forward(&mut p, dy, value);
-        fusion.backward(&mut p, &acts, dy, &grads);
+        fusion.backward(&mut p, acts, dy, &grads);
         p.trains(fusion.whole);
         adam::adam(&mut p, config.adam, fusion.whole, grads.whole, m, v);
         let step = p.finish();

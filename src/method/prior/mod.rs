@@ -87,7 +87,8 @@ impl Prior {
         let network = |config: &Config| {
             let adds_to = if config.base == Base::None { "upsampled MS" } else { "a closed form" };
             let sees = if config.sees_ms { " seeing MS" } else { "" };
-            format!("of {} channels and {} blocks{sees} that adds to {adds_to}", config.width, config.blocks)
+            let (backbone, width, blocks) = (config.backbone, config.width, config.blocks);
+            format!("{backbone} of {width} channels and {blocks} blocks{sees} that adds to {adds_to}")
         };
         let [own, wanted] = [&self.config, config].map(network);
         if own != wanted {
@@ -100,7 +101,8 @@ impl Prior {
     /// gains of a sensor, of its own without any.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check), and what reading or fitting reports.
+    /// Those of [`check`](Self::check); [`MethodError::Setting`] of a backbone that takes something from a whole image, which
+    /// only a training finds; what reading or fitting reports.
     pub fn adopt(
         &self,
         (scene, survey): (&Scene<'_>, &Survey),
@@ -112,12 +114,18 @@ impl Prior {
         let own = Config::new(sensor, self.config.profile, bands)?;
         let config = Config { sensor, ms_gains: own.ms_gains, pan_gain: own.pan_gain, ..self.config.clone() };
         self.check(&config, bands, scene.ratio())?;
+        if !self.config.shape(bands).statistics().is_empty() {
+            let wanted = "one that looks at a pixel's surroundings alone, to be applied without a training here";
+            let value = self.config.backbone.to_string();
+            return Err(MethodError::Setting { name: "backbone", value, wanted: wanted.to_owned() });
+        }
         let TrainingSet { config, scale, dims, samples, start, .. } = training_set(scene, survey, scale, &config)?;
         let nu = settle(&samples, &[], &dims, &config).nu;
         let dam = net::layers_of_dam(bands, config.dam_width);
         let (means, fusion) = (survey.means.clone(), self.fusion.clone());
         let (ratio, sides) = (self.ratio, config.sides.max(1));
-        Ok(Model { config, bands, ratio, scale, means, start, fusion, dam, judgement: None, sides, nu })
+        let (statistics, judgement) = (Vec::new(), None);
+        Ok(Model { config, bands, ratio, scale, means, start, fusion, statistics, dam, judgement, sides, nu })
     }
 
     /// Writes a safetensors file, weights in PyTorch names and layout.

@@ -47,6 +47,8 @@ pub struct Log {
     pub initial: (Vec<Layer>, Vec<Layer>),
     /// Weights kept.
     pub kept: (Vec<Layer>, Vec<Layer>),
+    /// What the fusion network takes from a whole image: the means over the samples, by the weights kept.
+    pub statistics: Vec<Vec<f32>>,
     /// Time for the preparation and the degradation network.
     pub dam_time: Duration,
     /// Time for the alternating stage.
@@ -135,6 +137,7 @@ pub fn train(
     let dam_time = start.elapsed();
     run.fusion()?;
     let reduced = run.fused_reduced()?;
+    let statistics = run.frozen()?;
     let Trainer { engine, kept: [kept_dam, kept], done, full, .. } = run;
     let weights = [engine.read(plans.fusion.whole)?, engine.read(plans.dam.whole)?];
     let weights_kept = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
@@ -157,6 +160,7 @@ pub fn train(
         reduced,
         initial,
         kept: weights_kept,
+        statistics,
         dam_time,
         fusion_time,
     })
@@ -223,6 +227,23 @@ struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
+    /// What the fusion network on the engine takes from the samples as wholes: the means over them.
+    fn frozen(&mut self) -> Result<Vec<Vec<f32>>, MethodError> {
+        let Some(frozen) = &self.plans.frozen else { return Ok(Vec::new()) };
+        let calls = 0..self.plans.program.plan(frozen.plan).calls.len();
+        let mut sums: Vec<Vec<f64>> = frozen.statistics.iter().map(|t| vec![0.0; t.shape().len()]).collect();
+        for sample in 0..self.samples.len() {
+            self.show(sample, true)?;
+            self.engine.run(frozen.plan, calls.clone(), &Step::default())?;
+            for (sums, tensor) in sums.iter_mut().zip(&frozen.statistics) {
+                let values = self.engine.read(*tensor)?;
+                sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += f64::from(v));
+            }
+        }
+        let share = 1.0 / self.samples.len() as f64;
+        Ok(sums.into_iter().map(|sums| sums.into_iter().map(|sum| (sum * share) as f32).collect()).collect())
+    }
+
     /// Trains the degradation network; leaves its best weights on the engine.
     fn dam(&mut self) -> Result<(), MethodError> {
         let epochs = self.config.dam_epochs;

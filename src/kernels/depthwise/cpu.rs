@@ -1,0 +1,314 @@
+//! Rows of pixels as rows of numbers: with the weights repeated to a whole number of registers, any number of
+//! channels fills them.
+
+use rayon::prelude::*;
+
+use super::Params;
+use crate::graph::{Args, Shape};
+use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::sigmoid::fma;
+
+/// Rows one task works on.
+const TASK: usize = 8;
+
+/// The nine taps of every channel, repeated, and the biases.
+struct Taps {
+    /// Numbers after which the weights begin anew: whole pixels and whole registers.
+    period: usize,
+    /// `[9, period]`.
+    w: Vec<f32>,
+    /// `[period]`, zeros without biases.
+    bias: Vec<f32>,
+}
+
+impl Taps {
+    /// `w [9, C]`, then biases or nothing.
+    fn new(w: &[f32], c: usize) -> Self {
+        let period = period(c);
+        let (taps, bias) = w.split_at(9 * c);
+        let repeated = |values: &[f32]| values.iter().copied().cycle().take(period).collect::<Vec<_>>();
+        Self {
+            period,
+            w: taps.chunks_exact(c).flat_map(repeated).collect(),
+            bias: if bias.is_empty() { vec![0.0; period] } else { repeated(bias) },
+        }
+    }
+}
+
+/// Registers have at most 16 numbers.
+fn period(c: usize) -> usize {
+    if c.is_multiple_of(16) { c } else { 16 * c }
+}
+
+/// Rows above, at and below row `row` of an image's rows; zeros outside.
+fn rows3<'a>(image: &'a [f32], row: usize, len: usize, zeros: &'a [f32]) -> [&'a [f32]; 3] {
+    let at = |row: usize| image.get(row * len..(row + 1) * len).unwrap_or(zeros);
+    [if row == 0 { zeros } else { at(row - 1) }, at(row), at(row + 1)]
+}
+
+fn run(isa: Isa, x: &[f32], shape: Shape, taps: &Taps, add: Option<&[f32]>, y: &mut [f32]) {
+    let (c, len) = (shape.c(), shape.w() * shape.c());
+    let (image, zeros) = (shape.h() * len, &vec![0.0; len][..]);
+    let images = x.par_chunks(image).zip(y.par_chunks_mut(image));
+    images.enumerate().for_each(|(n, (x, y))| {
+        y.par_chunks_mut(TASK * len).enumerate().for_each(|(i, y)| {
+            let at = (c, n * image, i * TASK);
+            dispatch!(isa, convolved(x: &[f32], at: (usize, usize, usize), taps: &Taps, add: Option<&[f32]>, zeros: &[f32], y: &mut [f32]));
+        });
+    });
+}
+
+pub(super) fn forward(args: &mut Args<'_, f32>) {
+    let (isa, x) = (Isa::of(args), args.shape(0));
+    let taps = Taps::new(args.read(1), x.c());
+    run(isa, args.read(0), x, &taps, None, args.write(2));
+}
+
+pub(super) fn grad_input(args: &mut Args<'_, f32>) {
+    let (isa, dy) = (Isa::of(args), args.shape(0));
+    let flipped: Vec<f32> = args.read(1)[..9 * dy.c()].rchunks_exact(dy.c()).flatten().copied().collect();
+    let taps = Taps::new(&flipped, dy.c());
+    run(isa, args.read(0), dy, &taps, args.maybe(2), args.write(3));
+}
+
+/// Some rows of an image from row `first` on. `image` is where its numbers begin in `add`.
+#[inline(always)]
+fn convolved<L: Level>(
+    x: &[f32],
+    (c, image, first): (usize, usize, usize),
+    taps: &Taps,
+    add: Option<&[f32]>,
+    zeros: &[f32],
+    y: &mut [f32],
+) {
+    let len = zeros.len();
+    for (i, y) in y.chunks_exact_mut(len).enumerate() {
+        let row = first + i;
+        row_of::<L>(rows3(x, row, len, zeros), c, taps, y);
+        if let Some(add) = add {
+            y.iter_mut().zip(&add[image + row * len..]).for_each(|(y, add)| *y += add);
+        }
+    }
+}
+
+/// One row: registers between the first and the last pixel, single numbers at the ends, all in one order of sums.
+#[inline(always)]
+fn row_of<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) {
+    let len = y.len();
+    assert!(
+        rows.iter().all(|row| row.len() == len) && taps.w.len() == 9 * taps.period && taps.bias.len() == taps.period
+    );
+    let done = if c.is_multiple_of(L::LANES) {
+        by_pixels::<L>(rows, c, taps, y)
+    } else if c.is_multiple_of(L::Narrow::LANES) {
+        by_pixels::<L::Narrow>(rows, c, taps, y)
+    } else {
+        by_pattern::<L>(rows, c, taps, y)
+    };
+    single::<L>(rows, c, taps, 0..c.min(len), y);
+    single::<L>(rows, c, taps, done.min(len)..len, y);
+}
+
+/// Pixels whose channels are whole registers, all but the first and the last; gives where the last begins.
+#[inline(always)]
+fn by_pixels<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+    let inner = (y.len() / c).saturating_sub(2);
+    for at in (0..c).step_by(L::LANES) {
+        // SAFETY: the level is available where it is used; at + LANES ≤ c ≤ period.
+        let (mut w, bias) = unsafe { ([L::splat(0.0); 9], L::load(taps.bias.as_ptr().add(at))) };
+        for (i, w) in w.iter_mut().enumerate() {
+            // SAFETY: as above, and there are nine periods.
+            *w = unsafe { L::load(taps.w.as_ptr().add(i * taps.period + at)) };
+        }
+        let whole = inner / PIXELS * PIXELS;
+        for j in (0..whole).step_by(PIXELS) {
+            pixels_at::<L, PIXELS>(rows, c, j * c + at, &w, bias, y);
+        }
+        for j in whole..inner {
+            pixels_at::<L, 1>(rows, c, j * c + at, &w, bias, y);
+        }
+    }
+    (inner + 1) * c
+}
+
+/// Pixels summed at once: each register of the input serves three of them.
+const PIXELS: usize = 4;
+
+/// One register of `P` pixels beside each other; `at` is where the first one's left neighbour is read.
+#[inline(always)]
+fn pixels_at<L: Level, const P: usize>(
+    rows: [&[f32]; 3],
+    c: usize,
+    at: usize,
+    w: &[L::V; 9],
+    bias: L::V,
+    y: &mut [f32],
+) {
+    assert!(at + (P + 1) * c + L::LANES <= y.len() && rows.iter().all(|row| row.len() == y.len()));
+    // SAFETY: the largest index is checked above.
+    unsafe {
+        let mut sums = [bias; P];
+        for (u, row) in rows.iter().enumerate() {
+            for k in 0..P + 2 {
+                let x = L::load(row.as_ptr().add(at + k * c));
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    if p <= k && k <= p + 2 {
+                        *sum = L::fma(x, w[3 * u + k - p], *sum);
+                    }
+                }
+            }
+        }
+        for (p, sum) in sums.into_iter().enumerate() {
+            L::store(sum, y.as_mut_ptr().add(at + (p + 1) * c));
+        }
+    }
+}
+
+/// Numbers between the first and the last pixel by the repeated weights; gives where the rest begins.
+#[inline(always)]
+fn by_pattern<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+    let (inner, period) = (y.len().saturating_sub(c), taps.period); // the last pixel begins there
+    // The pattern of the weights may begin with any pixel.
+    let (mut k, mut at) = (c, 0);
+    while k + L::LANES <= inner && at + L::LANES <= period {
+        // SAFETY: k ≥ c and k + LANES + c ≤ the row's length; at + LANES ≤ period.
+        unsafe {
+            let mut sum = L::load(taps.bias.as_ptr().add(at));
+            for (u, row) in rows.iter().enumerate() {
+                for v in 0..3 {
+                    let w = L::load(taps.w.as_ptr().add((3 * u + v) * period + at));
+                    sum = L::fma(L::load(row.as_ptr().add(k + v * c - c)), w, sum);
+                }
+            }
+            L::store(sum, y.as_mut_ptr().add(k));
+        }
+        k += L::LANES;
+        at += L::LANES;
+        if at == period {
+            at = 0;
+        }
+    }
+    k
+}
+
+/// Numbers one by one.
+#[inline(always)]
+fn single<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, which: std::ops::Range<usize>, y: &mut [f32]) {
+    for k in which {
+        let at = k % c;
+        let mut sum = taps.bias[at];
+        for (u, row) in rows.iter().enumerate() {
+            for v in 0..3 {
+                let x = (k + v * c).checked_sub(c).and_then(|k| row.get(k)).copied().unwrap_or(0.0);
+                sum = fma::<L>(x, taps.w[(3 * u + v) * taps.period + at], sum);
+            }
+        }
+        y[k] = sum;
+    }
+}
+
+pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
+    let (isa, x) = (Isa::of(args), args.shape(0));
+    let (rows, len) = (args.params::<Params>().rows as usize, args.shape(2).c());
+    let (xs, dys, all) = (args.read(0), args.read(1), x.n() * x.h());
+    args.write(2).par_chunks_mut(len).enumerate().for_each(|(i, part)| {
+        let rows = i * rows..((i + 1) * rows).min(all);
+        dispatch!(isa, part_sum(xs: &[f32], dys: &[f32], x: Shape, rows: std::ops::Range<usize>, part: &mut [f32]));
+    });
+}
+
+/// Sums of ten kinds, the taps' and the biases', in registers along a row; each register of the pattern by itself.
+#[inline(always)]
+fn part_sum<L: Level>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
+    let (h, c, len) = (shape.h(), shape.c(), shape.w() * shape.c());
+    let (period, zeros) = (period(c), vec![0.0; len]);
+    let mut sums = vec![0.0; 10 * period];
+    for row in rows {
+        let image = &x[row / h * h * len..][..h * len];
+        let (x, dy) = (rows3(image, row % h, len, &zeros), &dy[row * len..][..len]);
+        let inner = len.saturating_sub(c);
+        // Whole periods between the first and the last pixel; they begin at the second pixel.
+        let whole = inner.saturating_sub(c) / period * period;
+        for at in (0..period).step_by(L::LANES) {
+            row_sums::<L>(x, dy, c, (c + at, c + whole), &mut sums[at..], period);
+        }
+        let ends = (0..c.min(len)).chain((c + whole).min(len)..len);
+        for k in ends {
+            let at = k % c;
+            for (u, row) in x.iter().enumerate() {
+                for v in 0..3 {
+                    let x = (k + v * c).checked_sub(c).and_then(|k| row.get(k)).copied().unwrap_or(0.0);
+                    let sum = &mut sums[(3 * u + v) * period + at];
+                    *sum = fma::<L>(x, dy[k], *sum);
+                }
+            }
+            sums[9 * period + at] += dy[k];
+        }
+    }
+    part.fill(0.0);
+    for (part, sums) in part.chunks_exact_mut(c).zip(sums.chunks_exact(period)) {
+        for sums in sums.chunks_exact(c) {
+            part.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+        }
+    }
+}
+
+/// Adds the numbers `from..end` of a row, every `period`-th register.
+#[inline(always)]
+fn row_sums<L: Level>(
+    x: [&[f32]; 3],
+    dy: &[f32],
+    c: usize,
+    (from, end): (usize, usize),
+    sums: &mut [f32],
+    period: usize,
+) {
+    if from >= end {
+        return;
+    }
+    assert!(x.iter().all(|row| row.len() == dy.len()) && from >= c && end + c <= dy.len());
+    assert!(sums.len() >= 9 * period + L::LANES && (end - c).is_multiple_of(period) && period >= L::LANES);
+    // SAFETY: from + LANES ≤ the period's end, so that no register reaches beyond `end`, nor c further beyond the row;
+    // the sums' largest index is checked above.
+    unsafe {
+        let mut registers = [L::splat(0.0); 10];
+        for (i, register) in registers.iter_mut().enumerate() {
+            *register = L::load(sums.as_ptr().add(i * period));
+        }
+        let mut k = from;
+        // Where the pattern is a pixel, the next steps are its neighbours: five columns serve three of them.
+        while period == c && k + 2 * c < end {
+            let mut d = [L::splat(0.0); 3];
+            for (p, d) in d.iter_mut().enumerate() {
+                *d = L::load(dy.as_ptr().add(k + p * c));
+                registers[9] = L::add(registers[9], *d);
+            }
+            for (u, row) in x.iter().enumerate() {
+                for column in 0..5 {
+                    let at = L::load(row.as_ptr().add(k + column * c - c));
+                    for (p, d) in d.iter().enumerate() {
+                        if p <= column && column <= p + 2 {
+                            let register = &mut registers[3 * u + column - p];
+                            *register = L::fma(at, *d, *register);
+                        }
+                    }
+                }
+            }
+            k += 3 * c;
+        }
+        while k < end {
+            let d = L::load(dy.as_ptr().add(k));
+            for (u, row) in x.iter().enumerate() {
+                for v in 0..3 {
+                    let at = L::load(row.as_ptr().add(k + v * c - c));
+                    registers[3 * u + v] = L::fma(at, d, registers[3 * u + v]);
+                }
+            }
+            registers[9] = L::add(registers[9], d);
+            k += period;
+        }
+        for (i, register) in registers.iter().enumerate() {
+            L::store(*register, sums.as_mut_ptr().add(i * period));
+        }
+    }
+}

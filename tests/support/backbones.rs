@@ -1,0 +1,128 @@
+//! Convolutions of the backbones put together from kernels, and values that layers of any backbone are given.
+
+use trapan::graph::{PlanBuilder, Role, Shape, Tensor};
+use trapan::kernels::harmonic::{self, Sums};
+use trapan::kernels::pointwise::{self, Act};
+use trapan::kernels::{conv2d, depthwise, modulated};
+use trapan::net::{self, FusionShape, Layer};
+
+/// Elements of LAGNet's layers for a convolution, in order: three of the gates, two of the bias, the weights.
+pub fn lag_lengths(ci: usize, co: usize) -> [usize; 6] {
+    let small = pointwise::weight_len(9, 9, true);
+    let (bias, inner) = (pointwise::weight_len(ci, co, true), pointwise::weight_len(co, co, true));
+    [conv2d::weight_len(ci, 9), small, small, bias, inner, modulated::weight_len(ci, co)]
+}
+
+/// Elements of LGPNet's layers for a convolution: 1×1, depthwise, depthwise and 1×1 without biases.
+pub fn lgp_lengths(ci: usize, co: usize) -> [usize; 4] {
+    let (first, last) = (pointwise::weight_len(ci, co, true), pointwise::weight_len(co, co, false));
+    [first, depthwise::weight_len(co, true), depthwise::weight_len(co, false), last]
+}
+
+/// What a convolution of LAGNet keeps.
+pub struct Lag {
+    gates: [Tensor; 3],
+    sums: Sums,
+}
+
+/// Adds a convolution of LAGNet.
+pub fn lag_forward(p: &mut PlanBuilder<'_>, x: Tensor, w: &[Tensor; 6], y: Tensor) -> Lag {
+    let gates = ["r1", "r2", "a"].map(|name| p.activation(name, x.shape().with_c(9)));
+    conv2d::forward(p, x, w[0], None, true, gates[0]);
+    pointwise::forward(p, gates[0], w[1], (None, None), Act::Relu, gates[1]);
+    pointwise::forward(p, gates[1], w[2], (None, None), Act::Sigmoid, gates[2]);
+    let sums = harmonic::image_sums(p, x, "sums");
+    let each = p.activation("each", Shape([y.shape().n(), 1, 1, y.shape().c()]));
+    harmonic::forward(p, sums, [w[3], w[4]], each);
+    modulated::forward(p, (x, gates[2], each), w[5], None, false, y);
+    Lag { gates, sums }
+}
+
+/// Adds its gradients.
+pub fn lag_backward(
+    p: &mut PlanBuilder<'_>,
+    x: Tensor,
+    w: &[Tensor; 6],
+    lag: &Lag,
+    dy: Tensor,
+    (dw, dx): (&[Tensor; 6], Tensor),
+) {
+    let [r1, r2, a] = lag.gates;
+    let [d1, d2, d3] = ["d1", "d2", "d3"].map(|name| p.activation(name, a.shape()));
+    let dsums = harmonic::image_sums(p, dy, "dsums");
+    harmonic::grad_weight(p, lag.sums, [w[3], w[4]], dsums, [dw[3], dw[4]]);
+    modulated::grad_weight(p, x, a, dy, "part5", dw[5]);
+    modulated::grad_gate(p, x, w[5], a, dy, d3);
+    pointwise::grad_weight(p, r2, d3, "part2", dw[2]);
+    pointwise::grad_input(p, d3, w[2], None, Some(r2), d2);
+    pointwise::grad_weight(p, r1, d2, "part1", dw[1]);
+    pointwise::grad_input(p, d2, w[1], None, Some(r1), d1);
+    conv2d::grad_weight(p, x, d1, "part0", dw[0]);
+    let each = p.activation("dmean", Shape([x.shape().n(), 1, 1, x.shape().c()]));
+    harmonic::grad_input(p, lag.sums, [w[3], w[4]], dsums, each);
+    let weighed = p.activation("weighed", x.shape());
+    modulated::grad_input(p, (dy, a, each), w[5], None, weighed);
+    conv2d::grad_input(p, d1, w[0], Some(weighed), None, dx);
+}
+
+/// Adds a convolution of LGPNet; what it keeps.
+pub fn lgp_forward(p: &mut PlanBuilder<'_>, x: Tensor, w: &[Tensor; 4], y: Tensor) -> [Tensor; 3] {
+    let [u, t, k] = ["u", "t", "k"].map(|name| p.activation(name, y.shape()));
+    pointwise::forward(p, x, w[0], (None, None), Act::None, u);
+    depthwise::forward(p, u, w[1], t);
+    depthwise::forward(p, t, w[2], k);
+    pointwise::forward(p, k, w[3], (Some(t), None), Act::None, y);
+    [u, t, k]
+}
+
+/// Adds its gradients.
+pub fn lgp_backward(
+    p: &mut PlanBuilder<'_>,
+    x: Tensor,
+    w: &[Tensor; 4],
+    [u, t, k]: [Tensor; 3],
+    dy: Tensor,
+    (dw, dx): (&[Tensor; 4], Tensor),
+) {
+    let [dk, dt, du] = ["dk", "dt", "du"].map(|name| p.activation(name, dy.shape()));
+    pointwise::grad_weight(p, k, dy, "part3", dw[3]);
+    pointwise::grad_input(p, dy, w[3], None, None, dk);
+    depthwise::grad_weight(p, t, dk, "part2", dw[2]);
+    depthwise::grad_input(p, dk, w[2], Some(dy), dt);
+    depthwise::grad_weight(p, u, dt, "part1", dw[1]);
+    depthwise::grad_input(p, dt, w[1], None, du);
+    pointwise::grad_weight(p, x, du, "part0", dw[0]);
+    pointwise::grad_input(p, du, w[0], None, None, dx);
+}
+
+/// Inputs, or outputs, one for each layer.
+pub fn tensors<const N: usize>(p: &mut PlanBuilder<'_>, name: &str, lengths: [usize; N], role: Role) -> [Tensor; N] {
+    let mut k = 0;
+    lengths.map(|len| {
+        k += 1;
+        p.tensor(format!("{name}{k}"), Shape::flat(len), role)
+    })
+}
+
+/// Values of each tensor of a network in PyTorch layout, in their order, weights before biases.
+pub fn named(shape: FusionShape) -> Vec<(String, Vec<usize>)> {
+    let zeros = net::layers_of_fusion(shape);
+    zeros.iter().flat_map(|layer| layer.named("fusion")).map(|(name, sizes, _)| (name, sizes)).collect()
+}
+
+/// Where in the flat parameter each value lies of the tensors of [`named`], all in one list.
+pub fn places(layers: &[Layer]) -> Vec<usize> {
+    let mut layers = layers.to_vec();
+    // Numbers up to 2^24 are f32; 0 is padding.
+    let mut next = 0.0;
+    for value in layers.iter_mut().flat_map(|layer| layer.weight.iter_mut().chain(&mut layer.bias)) {
+        next += 1.0;
+        *value = next;
+    }
+    let mut places = vec![usize::MAX; next as usize];
+    for (at, number) in net::import(&layers).into_iter().enumerate().filter(|(_, number)| *number > 0.0) {
+        places[number as usize - 1] = at;
+    }
+    assert!(places.iter().all(|at| *at != usize::MAX), "every value has a place");
+    places
+}
