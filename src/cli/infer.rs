@@ -46,7 +46,7 @@ enum Networks {
     /// Of one scene.
     Own(Box<Model>),
     /// Of many pairs.
-    Prior(Prior),
+    Prior(Box<Prior>),
 }
 
 /// Runs `infer`.
@@ -55,7 +55,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let creation = args.output.creation()?;
     let networks = match Prior::open(&args.model)? {
-        Some(prior) => Networks::Prior(prior),
+        Some(prior) => Networks::Prior(Box::new(prior)),
         None => Networks::Own(Box::new(Model::load(&args.model)?)),
     };
     let Matched { mut scene, sensor, mut paths } = args.input.open(talk)?;

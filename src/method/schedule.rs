@@ -81,7 +81,7 @@ impl Rounds {
     }
 }
 
-/// The crops of the reduced steps, of [`CROPS`].
+/// The crops of the reduced steps, of the ten.
 pub struct Picks {
     rng: ChaCha8Rng,
     batch: usize,
