@@ -11,25 +11,26 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use trapan::engine::{Device, DeviceChoice};
-use trapan::method::config::{Profile, Sensor};
-use trapan::method::{self, Config, Job};
-use trapan::scene::{GeometryOptions, Scale, Scene, Survey};
+use trapan::method::config::Sensor;
+use trapan::method::{self, Job, Request};
+use trapan::scene::GeometryOptions;
 use trapan::simulate::{Spec, simulate};
-use trapan::tiff::{CogWriter, Creation, Layout};
+use trapan::tiff::{CogWriter, Creation, Layout, Source};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let [pan, ms, fused] = files()?;
-    let scene = Scene::open(&pan, &[&ms], &GeometryOptions::default())?;
-    let survey = Survey::of(&scene)?;
-    scene.warnings.iter().chain(&survey.warnings).for_each(|warning| println!("warning: {warning}"));
-    let scale = Scale::new(&scene, &survey, None)?;
-    let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands)?;
+    let [pan, ms] = [Source::open(&[pan])?, Source::open(&[ms])?];
+    // What is not asked for follows from the images and the method.
+    let request = Request { sensor: Some(Sensor::Generic), ..Request::default() };
+    let config = request.config(None, ms.header().bands)?;
+    let ready = request.prepare([&pan, &ms], &GeometryOptions::default(), config)?;
+    ready.scene.warnings.iter().for_each(|warning| println!("warning: {warning}"));
     let (device, why) = Device::open(DeviceChoice::Auto, 0)?;
     println!("on {device} ({why})");
 
-    let layout = Layout { range: scale.range, ..Layout::fused(scene.pan(), scene.ms()) };
+    let layout = Layout { range: ready.scale.range, ..Layout::fused(ready.scene.pan(), ready.scene.ms()) };
     let mut file = CogWriter::create(&fused, &layout, &Creation::default(), true)?;
-    let job = Job { memory: 1 << 30, ..Job::new((&scene, &survey), &scale, &config, &device) };
+    let job = Job { memory: 1 << 30, ..ready.job(&device) };
     // `()` hears nothing of how it goes on.
     let run = method::run(job, &mut |rows| file.write_rows(&rows.hrms, rows.valid.as_deref()), &mut ())?;
     println!("{}", run.model.expect("a model").summary());

@@ -3,12 +3,12 @@
 use clap::Args;
 use trapan::compare::{Comparison, Contest, FullResult, Line};
 use trapan::engine::Device;
-use trapan::method::Contender;
+use trapan::method::{Contender, Preparation};
 use trapan::quality::{Convention, ReducedScores, Thumbnail};
 use trapan::report::{Better, Column, Map, Ramp, Row, Table};
 
 use super::args::{DeviceArgs, named};
-use super::inputs::{InputArgs, Matched};
+use super::inputs::InputArgs;
 use super::judge::{Judge, contender};
 use super::settings::MethodArgs;
 use super::{CliError, Talk, progress, table, terminal};
@@ -38,8 +38,10 @@ pub struct CompareArgs {
 /// Runs `compare`.
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
-    let Matched { scene, sensor, .. } = args.input.open(talk)?;
-    let config = args.method.request(Contender::Trapan).config(sensor, scene.ms().bands)?;
+    let files = args.input.open(None, talk)?;
+    let scene = args.input.scene(&files)?;
+    let request = args.method.request(Contender::Trapan);
+    let config = request.config(files.sensor, scene.ms().bands)?;
     let phase = args.phase.unwrap_or(Convention::of_ratio(scene.ratio()));
     Contest::check(scene.rows, scene.columns, phase)?;
     let trains = |contender: &Contender| match contender {
@@ -51,14 +53,13 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     if trains {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
-    let scene = args.input.check(scene, &config, talk)?;
-    let config = args.method.estimated(config, &scene, talk)?;
-    let filled = scene.filled()?.stored()?;
-    let scale = args.method.scale_of(&filled)?;
-    super::fuse::describe(&scene, &scale, &config, talk);
+    let ready = args.input.prepare(&files, &request, config, talk)?;
+    super::fuse::describe(&ready, talk);
+    let filled = ready.scene.filled()?.stored()?;
+    let Preparation { scale, config, .. } = &ready;
     let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let run = None;
-    let judge = Judge { scene: &filled, scale: &scale, config: &config, phase, device: &device, run, talk };
+    let judge = Judge { scene: &filled, scale, config, phase, device: &device, run, talk };
     let lines = match &args.methods {
         Some(methods) => judge.compare(methods.iter().copied())?,
         None => judge.compare(judge.contenders())?,

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use trapan::method::Contender;
 use trapan::scene::{Image, Stored};
 use trapan::tiff::{self, Creation, Format, Layout, Output, Raster, Sample};
 
-use super::inputs::{InputArgs, Matched};
+use super::inputs::InputArgs;
 use super::settings::MethodArgs;
 use super::{CliError, Talk};
 
@@ -27,17 +28,18 @@ pub struct DegradeArgs {
 
 /// Runs `degrade`.
 pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
-    let Matched { scene, sensor, paths } = args.input.open(talk)?;
+    let files = args.input.open(None, talk)?;
+    let scene = args.input.scene(&files)?;
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));
-    tiff::check_outputs(&paths, &names.clone().map(|path| Output::new(path, Format::GeoTiff)))?;
+    tiff::check_outputs(&files.paths, &names.clone().map(|path| Output::new(path, Format::GeoTiff)))?;
     tiff::create_folder(&args.output)?;
     names.iter().try_for_each(|path| tiff::check_output(path, args.overwrite))?;
-    let config = args.method.config_for(sensor, scene.ms().bands)?;
+    let request = args.method.request(Contender::Trapan);
+    let config = request.config(files.sensor, scene.ms().bands)?;
     let phases = [scene.rows.phase, scene.columns.phase];
-    let scene = args.input.check(scene, &config, talk)?;
-    let config = args.method.estimated(config, &scene, talk)?;
-    let mut filled = scene.filled()?;
-    filled.warnings.iter().for_each(|warning| talk.warn(warning));
+    let ready = args.input.prepare(&files, &request, config, talk)?;
+    ready.scene.warnings.iter().for_each(|warning| talk.warn(warning));
+    let (mut filled, config) = (ready.scene.filled()?, &ready.config);
     let pan = Stored::of(filled.coarser(&config.ms_gains, config.pan_gain).images()[0])?.raster()?;
     // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
     // corrected: files without georeference can say nothing else.

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trapan::method::{self, Job};
+use trapan::method::{self, Contender, Job, Preparation, Request, Shift};
 use trapan::quality::{rmse, sam};
 use trapan::report::picture::{Picture, Stretch, rgb_channels};
 use trapan::report::{Better, Column, Images, Row, Table};
-use trapan::scene::{GeometryOptions, Scene, Survey};
+use trapan::scene::GeometryOptions;
 use trapan::simulate::simulate;
+use trapan::tiff::Source;
 
 use super::args::{DeviceArgs, OutputArgs};
 use super::output::OutputFile;
@@ -40,18 +41,18 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let simulated = simulate(&args.scene.spec(args.method.sensor(), args.method.seed()))?;
     simulated.write(&args.output, true)?;
     let file = |name: &str| args.output.join(name);
-    let scene = Scene::open(&file("pan.tif"), &[file("ms.tif")], &GeometryOptions::default())?;
-    let survey = Survey::of(&scene)?;
-    let config = args.method.config(scene.ms().bands)?;
-    let config = args.method.estimated(config, &scene, talk)?;
-    let scale = args.method.scale(&scene, &survey)?;
+    let [pan, ms] = [Source::open(&[file("pan.tif")])?, Source::open(&[file("ms.tif")])?];
+    let request = Request { shift: Some(Shift::Off), ..args.method.request(Contender::Trapan) };
+    let config = request.config(None, ms.header().bands)?;
+    let ready = request.prepare([&pan, &ms], &GeometryOptions::default(), config)?;
+    let Preparation { scene, scale, .. } = &ready;
     let device = args.device.open(talk)?;
     let output = OutputArgs::over(file("fused.tif"));
     let creation = output.creation()?;
     let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let mut fused = OutputFile::new(&scene, part, scale.range, true, &output, &creation)?;
+    let mut fused = OutputFile::new(scene, part, scale.range, true, &output, &creation)?;
     let mut show = Show { bar: Bar::new(scene.rows.fine, talk), talk, summary: true, save: None };
-    let job = Job { memory: output.memory(), lms: true, ..Job::new((&scene, &survey), &scale, &config, &device) };
+    let job = Job { memory: output.memory(), lms: true, ..ready.job(&device) };
     let run = method::run(job, &mut |rows| fused.take(&rows), &mut show)?;
     drop(show);
     progress::interrupted()?;
@@ -80,7 +81,7 @@ pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     }
     let reports = ReportArgs::only(args.output.join("report.html"));
     let seconds = seconds(&run, Duration::ZERO, total);
-    let ended = Ended { scene: &scene, scale: &scale, method: "trapan", run: &run, seconds };
+    let ended = Ended { scene, scale, method: "trapan", run: &run, seconds };
     let mut report = reports.gather(ended, Some(&collected), &output, talk)?;
     if let Some(report) = &mut report {
         report.tables.push(truth);

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
-use trapan::method::{self, Checkpoints, Config, Contender, Job, Log, MethodError, Prior, Run, Timings};
+use trapan::method::{
+    self, Checkpoints, Config, Contender, Job, Log, MethodError, Preparation, Prior, Request, Run, Timings,
+};
 use trapan::quality::Convention;
-use trapan::report::Report;
-use trapan::scene::{Scale, Scene, Survey};
+use trapan::report::{Collector, Report};
 use trapan::tiff::{self, Format, Output};
 
 use super::args::{DeviceArgs, OutputArgs};
-use super::inputs::{InputArgs, Matched};
+use super::inputs::{Files, InputArgs};
 use super::judge::{Judge, contender, gate};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
@@ -105,119 +106,147 @@ impl FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let creation = args.output.creation()?;
     let prior = args.init.as_deref().map(Prior::load).transpose()?;
-    let Matched { mut scene, sensor, mut paths } = args.input.open(talk)?;
-    paths.extend(args.init.clone());
-    scene.limit_memory(args.output.memory());
+    let files = args.input.open(Some(args.output.memory()), talk)?;
     let request = args.method.request(args.contender);
-    let config = request.config(sensor, scene.ms().bands)?;
-    if config.trains() {
-        config.check_grids(&scene.rows, &scene.columns)?;
-    }
-    if let Some(prior) = &prior {
-        prior.check(&config, scene.ms().bands, scene.ratio())?;
-    }
-    tiff::check_outputs(&paths, &args.outputs())?;
-    args.output.check(&creation, scene.ms())?;
-    args.reports.check(scene.ms().bands, args.output.overwrite)?;
-    if args.compare || args.quality_gate {
-        Contest::check(scene.rows, scene.columns, Convention::of_ratio(scene.ratio()))?;
-    }
-    if let Some(path) = &args.save_model {
-        tiff::check_output(path, args.output.overwrite)?;
-    }
-    if let Some(dir) = &args.trace {
-        method::trace::check(dir, args.output.overwrite)?;
-    }
-    let mut scene = args.input.check(scene, &config, talk)?;
-    let config = args.method.estimated(config, &scene, talk)?;
-    // Matched anew where it was registered.
-    scene.limit_memory(args.output.memory());
-    let survey = Survey::of(&scene)?;
-    scene.warnings.extend(survey.warnings.iter().cloned());
-    let scale = args.method.scale(&scene, &survey)?;
+    let config = args.checked(&files, &request, prior.as_ref())?;
+    let mut ready = args.input.prepare(&files, &request, config, talk)?;
     if args.dump_plan {
-        let program = method::program(&scene, &survey, &scale, &config)?;
+        let program = method::program(&ready.scene, &ready.survey, &ready.scale, &ready.config)?;
         terminal::lines(program);
         return Ok(());
     }
-    describe(&scene, &scale, &config, talk);
+    describe(&ready, talk);
     let read = start.elapsed();
-    let name = args.contender.name();
-    if !config.trains() {
+    if !ready.config.trains() {
         args.check_untrained()?;
     }
-    let device = if config.trains() { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
-    let mut checkpoints = args.resume.then(|| Checkpoints::new(&args.output.checkpoint(), CHECKPOINT_EVERY));
-    let part = [0..scene.rows.fine, 0..scene.columns.fine];
-    let mut file = OutputFile::new(&scene, part, scale.range, args.reports.wanted(), &args.output, &creation)?;
-    let mut show = Show {
-        bar: Bar::new(scene.rows.fine, talk),
-        talk,
-        summary: !config.trains(),
-        save: args.save_model.as_deref().map(|path| (path, args.output.overwrite)),
-    };
-    let job = Job {
-        options: Options { profile: args.profile, ..Options::default() },
-        prior: prior.as_ref(),
-        checkpoints: checkpoints.as_mut(),
-        memory: args.output.memory(),
-        lms: args.reports.wanted(),
-        ..Job::new((&scene, &survey), &scale, &config, &device)
-    };
+    let device = if ready.config.trains() { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let fusing = Instant::now();
-    let run = method::run(job, &mut |rows| file.take(&rows), &mut show)?;
-    drop(show);
-    progress::interrupted()?;
-    let collected = file.finish()?;
-    let fusing = fusing.elapsed();
-    if let Some(checkpoints) = &checkpoints {
-        checkpoints.remove()?;
-    }
-    scene.warnings.extend(run.notes.iter().cloned());
+    let (run, collected) = args.fuse(&ready, &device, prior.as_ref(), talk)?;
+    let ended = [read, fusing.elapsed(), start.elapsed()];
+    ready.scene.warnings.extend(run.notes.iter().cloned());
     run.notes.iter().for_each(|note| talk.warn(note));
-    let total = start.elapsed();
-    if let Some(dir) = &args.trace {
-        method::trace::write(dir, (&scene, &survey), &run, &config, &scale, args.output.overwrite)?;
+    args.tell(&ready, (&run, &device), collected.as_ref(), ended, talk)
+}
+
+impl FuseArgs {
+    /// The settings, once all is checked that can be without reading a pixel.
+    fn checked(&self, files: &Files, request: &Request, prior: Option<&Prior>) -> Result<Config, CliError> {
+        let scene = self.input.scene(files)?;
+        let (overwrite, bands) = (self.output.overwrite, scene.ms().bands);
+        let config = request.config(files.sensor, bands)?;
+        if config.trains() {
+            config.check_grids(&scene.rows, &scene.columns)?;
+        }
+        if let Some(prior) = prior {
+            prior.check(&config, bands, scene.ratio())?;
+        }
+        let inputs = [&files.paths[..], self.init.as_slice()].concat();
+        tiff::check_outputs(&inputs, &self.outputs())?;
+        self.output.check(&self.output.creation()?, scene.ms())?;
+        self.reports.check(bands, overwrite)?;
+        if self.compare || self.quality_gate {
+            Contest::check(scene.rows, scene.columns, Convention::of_ratio(scene.ratio()))?;
+        }
+        if let Some(path) = &self.save_model {
+            tiff::check_output(path, overwrite)?;
+        }
+        if let Some(dir) = &self.trace {
+            method::trace::check(dir, overwrite)?;
+        }
+        Ok(config)
     }
-    let unit = run.model.as_ref().filter(|_| run.log.is_some()).map_or(&scale, |model| &model.scale);
-    let seconds = if run.log.is_some() {
-        seconds(&run, read, total)
-    } else {
-        vec![("read", read), ("fuse", fusing), ("total", total)]
-    };
-    let ended = Ended { scene: &scene, scale: unit, method: name, run: &run, seconds };
-    let mut report = args.reports.gather(ended, collected.as_ref(), &args.output, talk)?;
-    match &run.log {
-        Some(log) => summarise(&run, log, [read, total], talk),
-        None => talk.say(format_args!("{name}: {:.2} s with files", fusing.as_secs_f64())),
+
+    /// Trains, fuses and writes the image, the model and the trace; what pictures need, if they are wanted.
+    fn fuse(
+        &self,
+        ready: &Preparation<'_>,
+        device: &Device,
+        prior: Option<&Prior>,
+        talk: Talk,
+    ) -> Result<(Run, Option<Collector>), CliError> {
+        let Preparation { scene, survey, scale, config, .. } = ready;
+        let creation = self.output.creation()?;
+        let mut checkpoints = self.resume.then(|| Checkpoints::new(&self.output.checkpoint(), CHECKPOINT_EVERY));
+        let part = [0..scene.rows.fine, 0..scene.columns.fine];
+        let mut file = OutputFile::new(scene, part, scale.range, self.reports.wanted(), &self.output, &creation)?;
+        let mut show = Show {
+            bar: Bar::new(scene.rows.fine, talk),
+            talk,
+            summary: !config.trains(),
+            save: self.save_model.as_deref().map(|path| (path, self.output.overwrite)),
+        };
+        let job = Job {
+            options: Options { profile: self.profile, ..Options::default() },
+            prior,
+            checkpoints: checkpoints.as_mut(),
+            memory: self.output.memory(),
+            lms: self.reports.wanted(),
+            ..ready.job(device)
+        };
+        let run = method::run(job, &mut |rows| file.take(&rows), &mut show)?;
+        drop(show);
+        progress::interrupted()?;
+        let collected = file.finish()?;
+        if let Some(checkpoints) = &checkpoints {
+            checkpoints.remove()?;
+        }
+        if let Some(dir) = &self.trace {
+            method::trace::write(dir, (scene, survey), &run, config, scale, self.output.overwrite)?;
+        }
+        Ok((run, collected))
     }
-    if args.profile {
-        profile::show(&run, talk);
+
+    /// Says what came of it, on the terminal and in reports, and judges it as far as that is asked for. Times are those of
+    /// reading, of fusing with files, and of all.
+    fn tell(
+        &self,
+        ready: &Preparation<'_>,
+        (run, device): (&Run, &Device),
+        collected: Option<&Collector>,
+        [read, fusing, total]: [Duration; 3],
+        talk: Talk,
+    ) -> Result<(), CliError> {
+        let (name, trained) = (self.contender.name(), run.model.as_ref().filter(|_| run.log.is_some()));
+        let scale = trained.map_or(&ready.scale, |model| &model.scale);
+        let seconds = match &run.log {
+            Some(_) => seconds(run, read, total),
+            None => vec![("read", read), ("fuse", fusing), ("total", total)],
+        };
+        let ended = Ended { scene: &ready.scene, scale, method: name, run, seconds };
+        let mut report = self.reports.gather(ended, collected, &self.output, talk)?;
+        match &run.log {
+            Some(log) => summarise(run, log, [read, total], talk),
+            None => talk.say(format_args!("{name}: {:.2} s with files", fusing.as_secs_f64())),
+        }
+        if self.profile {
+            profile::show(run, talk);
+        }
+        talk.say(format_args!("wrote {}", self.output.output.display()));
+        let verdict = judge(self, ready, (run, device), report.as_mut(), talk);
+        if let Some(report) = &mut report {
+            report.warnings.extend(verdict.as_ref().err().map(ToString::to_string));
+            self.reports.write(report, self.output.overwrite, talk)?;
+        }
+        verdict
     }
-    talk.say(format_args!("wrote {}", args.output.output.display()));
-    let verdict = judge(args, (&scene, &scale, &config), (&run, &device), report.as_mut(), talk);
-    if let Some(report) = &mut report {
-        report.warnings.extend(verdict.as_ref().err().map(ToString::to_string));
-        args.reports.write(report, args.output.overwrite, talk)?;
-    }
-    verdict
 }
 
 /// Compares the trained result with other methods, as far as that is asked for.
 fn judge(
     args: &FuseArgs,
-    (scene, scale, config): (&Scene<'_>, &Scale, &Config),
-    trained: (&Run, &Device),
+    ready: &Preparation<'_>,
+    (run, device): (&Run, &Device),
     report: Option<&mut Report>,
     talk: Talk,
 ) -> Result<(), CliError> {
     if !args.compare && !args.quality_gate {
         return Ok(());
     }
+    let Preparation { scene, scale, config, .. } = ready;
     let phase = Convention::of_ratio(scene.ratio());
-    let (scene, (run, device)) = (scene.filled()?.stored()?, trained);
+    let scene = scene.filled()?.stored()?;
     let judge = Judge { scene: &scene, scale, config, phase, device, run: Some(run), talk };
     let lines = if args.compare { judge.compare(judge.contenders())? } else { judge.compare(Judge::for_gate())? };
     if args.compare {
@@ -231,7 +260,9 @@ fn judge(
     if args.quality_gate { gate(&lines, talk) } else { Ok(()) }
 }
 
-pub fn describe(scene: &Scene<'_>, scale: &Scale, config: &Config, talk: Talk) {
+/// Says what is fused, and how.
+pub fn describe(ready: &Preparation<'_>, talk: Talk) {
+    let Preparation { scene, scale, config, .. } = ready;
     let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));
     scene.warnings.iter().for_each(|warning| talk.warn(warning));

@@ -6,12 +6,12 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, apply};
-use trapan::method::{self, Model, Prior, Watch};
+use trapan::method::{self, Model, Prior, Request, Watch};
 use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
-use super::inputs::{InputArgs, Matched};
+use super::inputs::InputArgs;
 use super::output::OutputFile;
 use super::progress::{self, Bar};
 use super::{CliError, Talk};
@@ -58,10 +58,9 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         Some(prior) => Networks::Prior(Box::new(prior)),
         None => Networks::Own(Box::new(Model::load(&args.model)?)),
     };
-    let Matched { mut scene, sensor, mut paths } = args.input.open(talk)?;
-    paths.push(args.model.clone());
-    check_outputs(&paths, &args.output.outputs().collect::<Vec<_>>())?;
-    scene.limit_memory(args.output.memory());
+    let files = args.input.open(Some(args.output.memory()), talk)?;
+    let scene = args.input.scene(&files)?;
+    check_outputs(&[&files.paths[..], &[args.model.clone()]].concat(), &args.output.outputs().collect::<Vec<_>>())?;
     let config = match &networks {
         Networks::Prior(prior) => {
             prior.check(&prior.config, scene.ms().bands, scene.ratio())?;
@@ -73,9 +72,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         }
     };
     args.output.check(&creation, scene.ms())?;
-    let mut scene = args.input.check(scene, config, talk)?;
-    // Matched anew where it was registered.
-    scene.limit_memory(args.output.memory());
+    let mut scene = args.input.register(&files, &Request::default(), config, talk)?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = args.window.unwrap_or(all);
     if !window.is_within([all.width, all.height]) {
@@ -83,7 +80,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     }
     let survey = Survey::of(&scene)?;
     let model = match networks {
-        Networks::Prior(prior) => prior.adopt((&scene, &survey), &Scale::new(&scene, &survey, None)?, sensor)?,
+        Networks::Prior(prior) => prior.adopt((&scene, &survey), &Scale::new(&scene, &survey, None)?, files.sensor)?,
         Networks::Own(model) => fitted(*model, &mut scene, &survey)?,
     };
     scene.warnings.iter().chain(&survey.warnings).for_each(|warning| talk.warn(warning));

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use trapan::method::config::{Profile, Sensor};
-use trapan::method::{Config, Coregistration};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use trapan::method::config::Sensor;
+use trapan::method::{Config, Coregistration, Gain, Gains, Preparation, Request, Shift};
 use trapan::product::Product;
-use trapan::scene::{Check, Geometry, GeometryOptions, Scene};
+use trapan::scene::{Image, Scene};
 use trapan::tiff::Source;
 
 use super::geometry::GeometryArgs;
@@ -46,6 +47,13 @@ pub struct Files {
     pub sensor: Option<Sensor>,
     /// All files of both, and of the product.
     pub paths: Vec<PathBuf>,
+}
+
+impl Files {
+    /// PAN and MS.
+    pub fn images(&self) -> [&dyn Image; 2] {
+        [&self.pan, &self.ms]
+    }
 }
 
 impl PairArgs {
@@ -103,75 +111,97 @@ pub struct InputArgs {
     /// fused better then (auto), always, and refused where one shift does not do (require), or never (off)
     /// [default: auto; presets faithful and paper: off; without a value: require]
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "require",
-          help_heading = "Geometry")]
-    coregister: Option<Coregister>,
+          help_heading = "Geometry",
+          value_parser = PossibleValuesParser::new(["auto", "off", "require"]).try_map(|text| shift(&text)))]
+    coregister: Option<Shift>,
 }
 
-/// What to do about a shift between PAN and MS.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Coregister {
-    Auto,
-    Off,
-    Require,
-}
-
-/// The two images on each other.
-pub struct Matched {
-    pub scene: Scene<'static>,
-    /// The preset of a product's sensor, if there is one.
-    pub sensor: Option<Sensor>,
-    /// All files that are read, and those of the product.
-    pub paths: Vec<PathBuf>,
+/// A way to deal with a shift, by its name.
+fn shift(text: &str) -> Result<Shift, String> {
+    match text {
+        "auto" => Ok(Shift::Auto),
+        "off" => Ok(Shift::Off),
+        "require" => Ok(Shift::Require),
+        _ => Err("none of these".to_owned()),
+    }
 }
 
 impl InputArgs {
-    /// Opens and matches the files, without reading a pixel. With the product's sensor, if it has a preset.
-    pub fn open(&self, talk: Talk) -> Result<Matched, CliError> {
-        let matched = self.matched(&self.pair.geometry.options())?;
-        let images = [matched.scene.pan(), matched.scene.ms()];
+    /// Opens the files, or those of a product; each of the two images holds about this many bytes of decoded pixels.
+    pub fn open(&self, memory: Option<u64>, talk: Talk) -> Result<Files, CliError> {
+        let mut files = self.pair.open()?;
+        if let Some(bytes) = memory {
+            [&mut files.pan, &mut files.ms].into_iter().for_each(|image| image.limit_memory(bytes));
+        }
+        let images = [files.pan.header(), files.ms.header()];
         let mistaken = images.into_iter().filter(|image| image.mistaken_alpha.is_some());
         mistaken.flat_map(|image| &image.notes).for_each(|note| talk.say_to_the_quiet(format_args!("warning: {note}")));
-        Ok(matched)
+        Ok(files)
     }
 
-    fn matched(&self, options: &GeometryOptions) -> Result<Matched, CliError> {
-        let Files { pan, ms, sensor, paths } = self.pair.open()?;
-        let geometry = Geometry::of(pan.header(), ms.header(), options)?;
-        Ok(Matched { scene: Scene::new(pan, ms, geometry), sensor, paths })
+    /// Lays the images on each other by what the files say, without reading a pixel.
+    pub fn scene<'a>(&self, files: &'a Files) -> Result<Scene<'a>, CliError> {
+        Ok(Scene::of(&files.pan, &files.ms, &self.pair.geometry.options())?)
     }
 
-    /// Checks what [`open`](Self::open) gave, and corrects its registration as asked for, or as `config`'s
-    /// preset has it; what is to be known is among the scene's warnings.
-    pub fn check(&self, mut scene: Scene<'static>, config: &Config, talk: Talk) -> Result<Scene<'static>, CliError> {
-        let mut check = Check::of(&scene)?;
-        let own = if config.profile == Profile::Trapan { Coregister::Auto } else { Coregister::Off };
-        let options = self.pair.geometry.options();
-        let corrected = match self.coregister.unwrap_or(own) {
-            Coregister::Off => None,
-            Coregister::Require => {
-                let options = check.corrected(&options)?;
-                let [down, right] = options.shift;
-                Some((options, format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS")))
-            }
-            Coregister::Auto => {
-                let found = Coregistration::of(&check, &scene, config)?;
-                match found.correction() {
-                    Some(shift) => Some((GeometryOptions { shift, ..options }, in_flags(&found, found.remedy()))),
-                    None => {
-                        talk.say(format_args!("{} (--coregister)", in_flags(&found, found.remedy())));
-                        None
-                    }
-                }
-            }
-        };
-        if let Some((options, done)) = corrected {
-            scene = self.matched(&options)?.scene;
-            check = Check::of(&scene)?;
-            scene.warnings.push(format!("{done} (--coregister)").into());
-        }
-        scene.warnings.extend(check.warnings);
+    /// Registers the images as asked for, or as `config`'s preset has it, and says what was found.
+    pub fn register<'a>(
+        &self,
+        files: &'a Files,
+        request: &Request,
+        config: &Config,
+        talk: Talk,
+    ) -> Result<Scene<'a>, CliError> {
+        let (scene, found) = self.asking(request).register(files.images(), &self.pair.geometry.options(), config)?;
+        say_shift(found.as_ref(), talk);
         Ok(scene)
     }
+
+    /// Everything that is settled before a run; says what was found.
+    pub fn prepare<'a>(
+        &self,
+        files: &'a Files,
+        request: &Request,
+        config: Config,
+        talk: Talk,
+    ) -> Result<Preparation<'a>, CliError> {
+        let ready = self.asking(request).prepare(files.images(), &self.pair.geometry.options(), config)?;
+        say_shift(ready.shift.as_ref(), talk);
+        say_gains(&ready, &request.gains, talk);
+        Ok(ready)
+    }
+
+    fn asking(&self, request: &Request) -> Request {
+        Request { shift: self.coregister, ..request.clone() }
+    }
+}
+
+/// Says what was found of a shift that is left; one that is corrected is among the warnings.
+fn say_shift(found: Option<&Coregistration>, talk: Talk) {
+    if let Some(found) = found.filter(|found| found.correction().is_none()) {
+        talk.say(format_args!("{} (--coregister)", in_flags(found, found.remedy())));
+    }
+}
+
+/// Says which gains were found to be the pair's.
+fn say_gains(ready: &Preparation<'_>, asked: &Gains, talk: Talk) {
+    if ready.gains.is_empty() {
+        return;
+    }
+    if *asked == Gains::Sensor {
+        talk.say(format_args!(
+            "warning: W-GAINS: MS is much sharper than the MTF gains of sensor {} make it, as if it were made by \
+             averaging PAN's pixels: gains by the pair are used; --mtf-gains or --sensor state others",
+            ready.config.sensor
+        ));
+    }
+    let said = ready.gains.iter().map(|Gain { given, found, used }| match found {
+        Some(found) if used == given => format!("{used:.3} as given ({found:.3} found)"),
+        None if used == given => format!("{used:.3} as given (PAN tells too little)"),
+        Some(_) => format!("{used:.3}"),
+        None => format!("{used:.3} as the others (PAN tells too little)"),
+    });
+    talk.say(format_args!("MTF gains by the pair: {}", said.collect::<Vec<_>>().join(", ")));
 }
 
 /// The preset of a satellite.

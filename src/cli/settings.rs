@@ -5,11 +5,9 @@
 use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use trapan::method::config::{Config, Effort, Profile, Sensor, Setting};
-use trapan::method::{Contender, Gain, Gains, Request};
-use trapan::scene::{Scale, Scene, Survey};
+use trapan::method::{Contender, Gains, Request};
 
 use super::args::named;
-use super::{CliError, Talk};
 
 /// The flag of a setting, but for its dashes.
 pub fn flag(setting: &str) -> String {
@@ -101,6 +99,8 @@ impl MethodArgs {
             profile: self.preset,
             effort: Some(self.effort),
             gains: self.mtf_gains.clone().unwrap_or_default(),
+            bit_depth: self.bit_depth,
+            shift: None,
             settings: self.given.0.clone(),
         }
     }
@@ -120,53 +120,6 @@ impl MethodArgs {
     pub fn by_default(&mut self, preset: Profile) {
         self.preset.get_or_insert(preset);
     }
-
-    /// How the values of a scene are scaled.
-    pub fn scale(&self, scene: &Scene<'_>, survey: &Survey) -> Result<Scale, CliError> {
-        Ok(self.unit(Scale::new(scene, survey, self.bit_depth)?))
-    }
-
-    /// [`scale`](Self::scale) of a scene that is surveyed for it.
-    pub fn scale_of(&self, scene: &Scene<'_>) -> Result<Scale, CliError> {
-        Ok(self.unit(Scale::of(scene, self.bit_depth)?))
-    }
-
-    fn unit(&self, scale: Scale) -> Scale {
-        if self.preset == Some(Profile::Paper) { scale.by_depth() } else { scale }
-    }
-
-    /// The settings with the MTF gains estimated from the scene, if asked for.
-    pub fn estimated(&self, config: Config, scene: &Scene<'_>, talk: Talk) -> Result<Config, CliError> {
-        let (config, gains) = self.request(Contender::Trapan).estimated(config, scene)?;
-        if gains.is_empty() {
-            return Ok(config);
-        }
-        if self.mtf_gains.is_none() {
-            talk.say(format_args!(
-                "warning: W-GAINS: MS is much sharper than the MTF gains of sensor {} make it, as if it were made by \
-                 averaging PAN's pixels: gains by the pair are used; --mtf-gains or --sensor state others",
-                config.sensor
-            ));
-        }
-        let said = gains.iter().map(|Gain { given, found, used }| match found {
-            Some(found) if used == given => format!("{used:.3} as given ({found:.3} found)"),
-            None if used == given => format!("{used:.3} as given (PAN tells too little)"),
-            Some(_) => format!("{used:.3}"),
-            None => format!("{used:.3} as the others (PAN tells too little)"),
-        });
-        talk.say(format_args!("MTF gains by the pair: {}", said.collect::<Vec<_>>().join(", ")));
-        Ok(config)
-    }
-
-    /// The settings for `bands` bands, checked.
-    pub fn config(&self, bands: usize) -> Result<Config, CliError> {
-        self.config_for(None, bands)
-    }
-
-    /// [`config`](Self::config) with the sensor that the images come from: see [`Request::config`].
-    pub fn config_for(&self, found: Option<Sensor>, bands: usize) -> Result<Config, CliError> {
-        Ok(self.request(Contender::Trapan).config(found, bands)?)
-    }
 }
 
 #[cfg(test)]
@@ -182,7 +135,7 @@ mod tests {
             let bands = if args.sensor().ms_gains(4).is_ok() { 4 } else { 8 };
             let wanted =
                 Config::new(args.sensor(), args.request(Contender::Trapan).profile(), bands).expect("its bands");
-            assert_eq!(args.config(bands).expect("a preset"), wanted, "{given:?}");
+            assert_eq!(args.request(Contender::Trapan).config(None, bands).expect("a preset"), wanted, "{given:?}");
         }
     }
 
@@ -195,7 +148,7 @@ mod tests {
             let given = ["trapan", "--preset", profile.name(), "--sensor", "qb", &flag];
             let matches = MethodArgs::augment_args(Command::new("trapan")).get_matches_from(given);
             let args = MethodArgs::from_arg_matches(&matches).expect("flags");
-            let own = args.config(4).expect("in range");
+            let own = args.request(Contender::Trapan).config(None, 4).expect("in range");
             assert_eq!(setting.value(&own), setting.value(&config), "{flag}");
         }
     }

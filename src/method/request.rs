@@ -1,7 +1,7 @@
 //! What is asked of a run before its images are known.
 
 use super::config::{Base, Config, Consistency, Effort, Keep, Order, Profile, Sensor};
-use super::{Contender, Gain, MethodError, estimate_gains, far_above};
+use super::{Contender, Gain, MethodError, Shift, estimate_gains, far_above};
 use crate::scene::Scene;
 
 /// MTF gains of the bands.
@@ -41,6 +41,10 @@ pub struct Request {
     pub effort: Option<Effort>,
     /// Gains of the bands.
     pub gains: Gains,
+    /// What to do about a shift between PAN and MS; without any, what the preset has.
+    pub shift: Option<Shift>,
+    /// Bits of the values, if what the files and the data say shall not count.
+    pub bit_depth: Option<u8>,
     /// Settings by name, as text: see [`Config::settings`].
     pub settings: Vec<(&'static str, String)>,
 }
@@ -102,7 +106,7 @@ impl Request {
     ///
     /// # Errors
     /// Those of reading.
-    pub fn estimated(&self, config: Config, scene: &Scene<'_>) -> Result<(Config, Vec<Gain>), MethodError> {
+    pub(super) fn estimated(&self, config: Config, scene: &Scene<'_>) -> Result<(Config, Vec<Gain>), MethodError> {
         let unknown = config.sensor == Sensor::Generic && config.profile == Profile::Trapan;
         let gains = match &self.gains {
             Gains::Auto => estimate_gains(scene, &config)?,

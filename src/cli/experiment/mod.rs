@@ -11,14 +11,14 @@ use trapan::compare::experiment::Study;
 use trapan::compare::{Contest, Fuser, Learner};
 use trapan::engine::Device;
 use trapan::method::config::Profile;
-use trapan::method::{Config, Contender, MethodError};
+use trapan::method::{Config, Contender, MethodError, Preparation};
 use trapan::quality::Convention;
 use trapan::report::{self, Better, Column, Table};
 use trapan::scene::{Scale, Scene};
 use trapan::tiff::{Format, Output, check_outputs, sha256};
 
 use super::args::{DeviceArgs, named};
-use super::inputs::{InputArgs, Matched};
+use super::inputs::InputArgs;
 use super::progress::{self, Bar};
 use super::settings::MethodArgs;
 use super::{CliError, Talk, table, terminal};
@@ -72,17 +72,18 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     // The paper's ablations are of the paper's method.
     args.method.by_default(Profile::Faithful);
-    let Matched { scene, sensor, paths } = args.input.open(talk)?;
-    check_outputs(&paths, &[Output::new(&args.output, Format::Json)])?;
-    let base = args.method.config_for(sensor, scene.ms().bands)?;
+    let files = args.input.open(None, talk)?;
+    let scene = args.input.scene(&files)?;
+    check_outputs(&files.paths, &[Output::new(&args.output, Format::Json)])?;
+    let request = args.method.request(Contender::Trapan);
+    let base = request.config(files.sensor, scene.ms().bands)?;
     let phase = Convention::of_ratio(scene.ratio());
     Contest::check(scene.rows, scene.columns, phase)?;
     base.check_grids(&scene.rows, &scene.columns)?;
-    let scene = args.input.check(scene, &base, talk)?;
-    let base = args.method.estimated(base, &scene, talk)?;
-    let filled = scene.filled()?.stored()?;
-    let scale = args.method.scale_of(&filled)?;
-    super::fuse::describe(&scene, &scale, &base, talk);
+    let ready = args.input.prepare(&files, &request, base, talk)?;
+    super::fuse::describe(&ready, talk);
+    let filled = ready.scene.filled()?.stored()?;
+    let Preparation { scene, scale, config: base, .. } = &ready;
     let mut log = Log::open(&args.output)?;
     let files = [sha256(&scene.pan().path)?, sha256(&scene.ms().path)?];
     let key = |config: Config| Key {
@@ -98,7 +99,7 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
 
     let studies = args.studies.clone().unwrap_or_else(|| Study::ALL.to_vec());
     let mut missing: Vec<Key> = Vec::new();
-    for (_, config) in studies.iter().flat_map(|study| study.variants(&base)) {
+    for (_, config) in studies.iter().flat_map(|study| study.variants(base)) {
         config.check(scene.ms().bands)?;
         for key in seeds(&config).map(key) {
             if log.find(&key).is_none() && !missing.contains(&key) {
@@ -108,11 +109,11 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     }
     if !missing.is_empty() {
         let device = args.device.open(talk)?;
-        let contest = Contest::new(&filled, &scale, &base, phase)?;
+        let contest = Contest::new(&filled, scale, base, phase)?;
         for (i, key) in missing.iter().enumerate() {
             talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             let start = Instant::now();
-            let scores = train(&contest, (&filled, &scale, &key.settings), &device, talk)?;
+            let scores = train(&contest, (&filled, scale, &key.settings), &device, talk)?;
             log.add(key, scores, start.elapsed().as_secs_f64())?;
         }
     }
@@ -122,7 +123,7 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
         Row::new(name, &results)
     };
     let tables: Vec<(Study, Vec<Row>)> =
-        studies.iter().map(|study| (*study, study.variants(&base).into_iter().map(row).collect())).collect();
+        studies.iter().map(|study| (*study, study.variants(base).into_iter().map(row).collect())).collect();
     show(&tables, args.json);
     Ok(())
 }
