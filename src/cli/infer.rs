@@ -60,7 +60,10 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     };
     let files = args.input.open(Some(args.output.memory()), talk)?;
     let scene = args.input.scene(&files)?;
-    check_outputs(&[&files.paths[..], &[args.model.clone()]].concat(), &args.output.outputs().collect::<Vec<_>>())?;
+    check_outputs(
+        &[&files.paths[..], std::slice::from_ref(&args.model)].concat(),
+        &args.output.outputs().collect::<Vec<_>>(),
+    )?;
     let config = match &networks {
         Networks::Prior(prior) => {
             prior.check(&prior.config, scene.ms().bands, scene.ratio())?;
