@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
+use trapan::method::config::Init;
 use trapan::method::{
     self, Checkpoints, Config, Contender, Job, Log, MethodError, Preparation, Prior, Request, Run, Timings,
 };
@@ -53,9 +54,6 @@ pub struct FuseArgs {
     /// ends with the same bytes
     #[arg(long)]
     resume: bool,
-    /// Start from a network that `trapan train` wrote, or `--save-model`, instead of from random weights
-    #[arg(long, value_name = "FILE.safetensors")]
-    init: Option<PathBuf>,
     /// Write the trained networks, for `trapan infer`
     #[arg(long, value_name = "FILE.safetensors")]
     save_model: Option<PathBuf>,
@@ -79,7 +77,7 @@ pub struct FuseArgs {
 impl FuseArgs {
     /// Refuses what is of a training where there is none.
     fn check_untrained(&self) -> Result<(), CliError> {
-        let trains = [self.compare, self.quality_gate, self.resume, self.profile, self.init.is_some()];
+        let trains = [self.compare, self.quality_gate, self.resume, self.profile, self.method.gives("init")];
         if !trains.contains(&true) && self.save_model.is_none() && self.trace.is_none() {
             return Ok(());
         }
@@ -106,10 +104,9 @@ impl FuseArgs {
 pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
-    let prior = args.init.as_deref().map(Prior::load).transpose()?;
     let files = args.input.open(Some(args.output.memory()), talk)?;
     let request = args.method.request(args.contender);
-    let config = args.checked(&files, &request, prior.as_ref())?;
+    let (config, prior) = args.checked(&files, &request)?;
     let mut ready = args.input.prepare(&files, &request, config, talk)?;
     if args.dump_plan {
         let program = method::program(&ready.scene, &ready.survey, &ready.scale, &ready.config)?;
@@ -117,13 +114,16 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
         return Ok(());
     }
     describe(&ready, talk);
+    if let Some(prior) = prior {
+        talk.detail(format_args!("starts from a network that has learnt from {} pairs", prior.past.pairs));
+    }
     let read = start.elapsed();
     if !ready.config.trains() {
         args.check_untrained()?;
     }
     let device = if ready.config.trains() { args.device.open(talk)? } else { Device::cpu(args.device.threads) };
     let fusing = Instant::now();
-    let (run, collected) = args.fuse(&ready, &device, prior.as_ref(), talk)?;
+    let (run, collected) = args.fuse(&ready, &device, talk)?;
     let ended = [read, fusing.elapsed(), start.elapsed()];
     ready.scene.warnings.extend(run.notes.iter().cloned());
     run.notes.iter().for_each(|note| talk.warn(note));
@@ -131,18 +131,18 @@ pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
 }
 
 impl FuseArgs {
-    /// The settings, once all is checked that can be without reading a pixel.
-    fn checked(&self, files: &Files, request: &Request, prior: Option<&Prior>) -> Result<Config, CliError> {
+    /// The settings, and what the training starts from, once all is checked that can be without reading a pixel.
+    fn checked(&self, files: &Files, request: &Request) -> Result<(Config, Option<Prior>), CliError> {
         let scene = self.input.scene(files)?;
         let (overwrite, bands) = (self.output.overwrite, scene.ms().bands);
         let config = request.config(files.sensor, bands)?;
+        let mut prior = None;
         if config.trains() {
             config.check_grids(&scene.rows, &scene.columns)?;
+            prior = Prior::asked_for(&config, bands, scene.ratio())?;
         }
-        if let Some(prior) = prior {
-            prior.check(&config, bands, scene.ratio())?;
-        }
-        let inputs = [&files.paths[..], self.init.as_slice()].concat();
+        let init = if let Init::File(path) = &config.init { Some(path.clone()) } else { None };
+        let inputs = [&files.paths[..], init.as_slice()].concat();
         tiff::check_outputs(&inputs, &self.outputs())?;
         self.output.check(&self.output.creation()?, scene.ms())?;
         self.reports.check(bands, overwrite)?;
@@ -155,17 +155,11 @@ impl FuseArgs {
         if let Some(dir) = &self.trace {
             method::trace::check(dir, overwrite)?;
         }
-        Ok(config)
+        Ok((config, prior))
     }
 
     /// Trains, fuses and writes the image, the model and the trace; what pictures need, if they are wanted.
-    fn fuse(
-        &self,
-        ready: &Preparation<'_>,
-        device: &Device,
-        prior: Option<&Prior>,
-        talk: Talk,
-    ) -> Result<(Run, Option<Collector>), CliError> {
+    fn fuse(&self, ready: &Preparation<'_>, device: &Device, talk: Talk) -> Result<(Run, Option<Collector>), CliError> {
         let Preparation { scene, survey, scale, config, .. } = ready;
         let creation = self.output.creation()?;
         let mut checkpoints = self.resume.then(|| Checkpoints::new(&self.output.checkpoint(), CHECKPOINT_EVERY));
@@ -179,7 +173,6 @@ impl FuseArgs {
         };
         let job = Job {
             options: Options { profile: self.profile, ..Options::default() },
-            prior,
             checkpoints: checkpoints.as_mut(),
             memory: self.output.memory(),
             lms: self.reports.wanted(),

@@ -116,6 +116,11 @@ impl MethodArgs {
         given.and_then(|(_, text)| text.parse().ok()).unwrap_or_default()
     }
 
+    /// Whether this setting was given.
+    pub fn gives(&self, setting: &str) -> bool {
+        self.given.0.iter().any(|(name, _)| *name == setting)
+    }
+
     /// Takes this preset if none was asked for.
     pub fn by_default(&mut self, preset: Profile) {
         self.preset.get_or_insert(preset);

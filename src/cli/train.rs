@@ -155,7 +155,10 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
     let options = args.geometry.options();
     let open = |entry: &Entry| Scene::open(&entry.pan, entry.ms(), &options);
     let scene = open(first)?;
-    let request = args.method.request(Contender::Trapan);
+    let mut request = args.method.request(Contender::Trapan);
+    if !args.method.gives("init") {
+        request.settings.push(("init", "random".to_owned()));
+    }
     let config = request.config(first.sensor, scene.ms().bands)?;
     let mut corpus = Corpus::new(scene.ms().bands, scene.ratio())?;
     let told = entries.iter().any(|entry| entry.validation);

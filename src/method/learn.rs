@@ -12,7 +12,8 @@ use super::step::settle;
 use super::view::View;
 use super::windows::{self, Place};
 use super::{
-    Checkpoints, Config, Dims, Job, LOOK, Lesson, MethodError, Plans, Progress, Run, Timings, sharpness, train, units,
+    Checkpoints, Config, Dims, Job, LOOK, Lesson, MethodError, Plans, Prior, Progress, Run, Timings, sharpness, train,
+    units,
 };
 use crate::engine::{Device, EngineError};
 use crate::graph::{Grain, Program};
@@ -28,17 +29,15 @@ use crate::scene::{Scale, Scene, Survey};
 /// # Panics
 /// If the program does not pass its own checks: a mistake of this crate.
 pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Run, MethodError> {
-    let Job { scene, survey, scale, config, device, options, prior, ref mut checkpoints, .. } = *job;
+    let Job { scene, survey, scale, config, device, options, ref mut checkpoints, .. } = *job;
     if !config.trains() {
         let wanted = "at least 1 where something is to be trained (not for Effort::Fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
     }
-    if let Some(prior) = prior {
-        prior.check(config, scene.ms().bands, scene.ratio())?;
-    }
-    let init = prior.map(|prior| &prior.fusion[..]);
+    let prior = Prior::asked_for(config, scene.ms().bands, scene.ratio())?;
+    let init = prior.as_ref().map(|prior| &prior.fusion[..]);
     let TrainingSet { config, scale, dims, windows, samples, start } = training_set(scene, survey, scale, config)?;
-    let config = &config;
+    let config = if prior.is_some() { &config.taught() } else { &config };
     let mut notes = Vec::new();
     let mut train_on = |device: &Device, checkpoints: Option<&mut Checkpoints>| {
         let start = Instant::now();

@@ -88,6 +88,7 @@ impl Request {
         };
         config.pan_auto &= !self.asks_for("pan_gain");
         config.prolong &= !self.asks_for("epochs");
+        config.gentle &= !self.asks_for("lr_full") && !self.asks_for("lr_reduced");
         for (name, text) in &self.settings {
             config.set(name, text)?;
         }

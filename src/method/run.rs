@@ -7,7 +7,7 @@ use super::apply::{Application, Fused, Sink, apply};
 use super::baseline::total_variation;
 use super::config::Base;
 use super::learn::{closed_form, learn};
-use super::{Checkpoints, Config, Log, MethodError, Model, Prior, Progress};
+use super::{Checkpoints, Config, Log, MethodError, Model, Progress};
 use crate::classical::Method;
 use crate::engine::{Device, Loading, Options, Timing};
 use crate::kernels::Isa;
@@ -28,8 +28,6 @@ pub struct Job<'a> {
     pub device: &'a Device,
     /// For the engine.
     pub options: Options,
-    /// A network trained on other pairs, to start from.
-    pub prior: Option<&'a Prior>,
     /// Where to keep checkpoints of the training, and to go on from one.
     pub checkpoints: Option<&'a mut Checkpoints>,
     /// Bytes that tiles and strips may take together.
@@ -47,7 +45,7 @@ impl<'a> Job<'a> {
         device: &'a Device,
     ) -> Self {
         let (options, memory) = (Options::default(), u64::MAX);
-        Self { scene, survey, scale, config, device, options, prior: None, checkpoints: None, memory, lms: false }
+        Self { scene, survey, scale, config, device, options, checkpoints: None, memory, lms: false }
     }
 }
 

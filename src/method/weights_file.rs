@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path) -> Result<(String, Vec<NamedTensor>), WeightsErr
 }
 
 /// The metadata line and all tensors of a file's bytes.
-fn decode(bytes: &[u8]) -> Result<(String, Vec<NamedTensor>), String> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(String, Vec<NamedTensor>), String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
     let line = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it has no metadata of ours")?.clone();
     let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;

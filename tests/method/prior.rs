@@ -5,7 +5,7 @@ use std::path::Path;
 
 use trapan::engine::{Device, Options};
 use trapan::method::apply::{Application, apply};
-use trapan::method::config::{Base, Profile, Sensor};
+use trapan::method::config::{Base, Init, Profile, Sensor};
 use trapan::method::prior::{Corpus, Course, Lap, Purpose, study};
 use trapan::method::{Config, Job, MethodError, Prior, learn};
 use trapan::scene::{GeometryOptions, Image, Scale, Scene, Survey};
@@ -105,7 +105,7 @@ fn it_learns_goes_on_from_a_checkpoint_and_helps_pairs_it_has_not_seen() {
     prior.save(&file, false).expect("room");
     assert!(Prior::load(&file).expect("what was saved") == prior);
     adopted(&places, &prior);
-    started(&places, &prior);
+    started(&places, &prior, &file);
 }
 
 /// As it is, it comes closer to the truth of a place it has not seen than the closed form that it adds to.
@@ -135,13 +135,14 @@ fn adopted(places: &Places, prior: &Prior) {
 }
 
 /// A training that starts from it begins with its weights, and keeps the frozen ones.
-fn started(places: &Places, prior: &Prior) {
+fn started(places: &Places, prior: &Prior, file: &Path) {
     let scene = places.open(3);
     let survey = Survey::of(&scene).expect("values");
     let scale = Scale::new(&scene, &survey, None).expect("a scale");
-    let config = Config { epochs: 4, frozen: 2, prolong: false, ..config() };
+    let init = Init::File(file.to_owned());
+    let config = Config { epochs: 4, frozen: 2, prolong: false, init, ..config() };
     let device = Device::cpu(2);
-    let mut job = Job { prior: Some(prior), ..Job::new((&scene, &survey), &scale, &config, &device) };
+    let mut job = Job::new((&scene, &survey), &scale, &config, &device);
     let run = learn(&mut job, &mut |_| ControlFlow::Continue(())).expect("trains");
     let log = run.log.expect("a training");
     assert!(log.initial.0 == prior.fusion);
@@ -149,7 +150,7 @@ fn started(places: &Places, prior: &Prior) {
         assert_eq!(kept == first, i < 2, "layer {i}");
     }
     let other = Config { width: 16, ..config.clone() };
-    let mut job = Job { prior: Some(prior), ..Job::new((&scene, &survey), &scale, &other, &device) };
+    let mut job = Job::new((&scene, &survey), &scale, &other, &device);
     let error = learn(&mut job, &mut |_| ControlFlow::Continue(())).err().expect("another network").to_string();
     assert!(error.contains("8 channels") && error.contains("16 channels"), "{error}");
     let frozen = Config { frozen: 4, ..config };
@@ -172,4 +173,40 @@ fn pairs_of_another_kind_are_refused() {
     assert!(error.to_string().contains("32x24 pixels"), "{error}");
     let (nothing, _) = studied(&corpus, None, u32::MAX);
     assert!(matches!(nothing, Err(MethodError::Setting { name: "patch", .. })), "nothing to learn from");
+}
+
+#[test]
+fn the_program_comes_with_networks_for_four_and_for_eight_bands_at_ratio_four() {
+    let found = |config: &Config, bands, ratio| Prior::asked_for(config, bands, ratio).expect("no file is read");
+    for (sensor, bands) in [(Sensor::Qb, 4), (Sensor::Generic, 4), (Sensor::Wv3, 8), (Sensor::Generic, 8)] {
+        let config = Config::new(sensor, Profile::Trapan, bands).expect("its bands");
+        let prior = found(&config, bands, 4).expect("there is one");
+        assert!(prior.bands == bands && prior.past.pairs > 40, "{:?}", prior.past);
+        assert!(found(&config, bands, 2).is_none(), "of another ratio");
+        let narrow = Config { width: 16, ..config.clone() };
+        let random = Config { init: Init::Random, ..config.clone() };
+        let faithful = Config::new(sensor, Profile::Faithful, bands).expect("its bands");
+        assert!([narrow, random, faithful].iter().all(|config| found(config, bands, 4).is_none()));
+    }
+    let config = Config::new(Sensor::Generic, Profile::Trapan, 6).expect("6 bands");
+    assert!(found(&config, 6, 4).is_none());
+}
+
+/// On a place that they have not seen they are worth more than the epochs that few are short of many.
+#[test]
+fn a_network_that_comes_with_the_program_helps() {
+    let places = Places::new(1);
+    let (scene, truth) = (places.open(0), places.truth(0));
+    let all = truth.header();
+    let truth = truth.block(0..all.height, 0..all.width).expect("values").data;
+    let scale = Scale::of(&scene, None).expect("a scale");
+    let error = |init, epochs| {
+        let usual = Config::new(Sensor::Qb, Profile::Trapan, BANDS).expect("4 bands");
+        let config = Config { epochs, prolong: false, dam_epochs: 10, sides: 1, init, ..usual };
+        let device = Device::cpu(2);
+        let fused = trapan::method::fuse(&scene, &scale, &config, &device, Options::default(), &mut ());
+        trapan::quality::rmse(&fused.expect("trains").0.hrms, &truth)
+    };
+    let [taught, random] = [error(Init::Auto, 10), error(Init::Random, 40)];
+    assert!(taught < 0.9 * random, "{taught} after 10 epochs, {random} after 40 from random weights");
 }

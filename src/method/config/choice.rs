@@ -1,5 +1,7 @@
 //! Settings that are one of a few.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::classical::Method;
@@ -126,6 +128,8 @@ choice! {
     pub enum Effort {
         /// No training: the best closed form, then the consistency step.
         Fast = "fast",
+        /// Few epochs from a network that has learnt before.
+        Quick = "quick",
         /// The method's epochs.
         Default = "default",
         /// More epochs, and the scene seen from all eight sides whatever its size.
@@ -154,6 +158,21 @@ pub enum Base {
     /// This closed form; the last layer starts at zero.
     #[serde(untagged)]
     Form(Method),
+}
+
+/// What the fusion network starts from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Random weights.
+    #[default]
+    Random,
+    /// What simulated places have taught, where a network of the kind comes with the program
+    /// ([`Prior::shipped`](crate::method::Prior::shipped)); else random weights.
+    Auto,
+    /// A file that [`Prior::load`](crate::method::Prior::load) reads.
+    #[serde(untagged)]
+    File(PathBuf),
 }
 
 /// How far the consistency step goes: see [`consistency`](crate::consistency).

@@ -17,7 +17,7 @@ pub use crate::net::Backbone;
 
 use crate::kernels::turn::TURNS;
 use crate::net::FusionShape;
-pub use choice::{Base, Consistency, Crops, Effort, Keep, Order, Paradigm, Profile, Reduced, Sampling, WarmUp};
+pub use choice::{Base, Consistency, Crops, Effort, Init, Keep, Order, Paradigm, Profile, Reduced, Sampling, WarmUp};
 pub use sensor::Sensor;
 pub use setting::Setting;
 use setting::{Range, Value, all, by_profile, by_sensor, is_usual, settings, trapan_only};
@@ -59,6 +59,11 @@ settings! {
         /// Which network fuses. LAGNet and LGPNet have sizes of their own, and see MS and PAN.
         #[serde(default, skip_serializing_if = "is_usual")]
         backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
+        /// What the fusion network starts from: the network that comes with the program, which has learnt from simulated
+        /// places, where there is one for as many bands, the ratio and the other settings (auto); random weights; or a
+        /// network that `trapan train` or `--save-model` wrote.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        init: Init { "auto|random|FILE" } = by_profile(Init::Auto, Init::Random, Init::Random);
         /// Whether FusionNet sees MS beside its difference to PAN.
         sees_ms: bool { "BOOL" } = trapan_only();
         /// Reduced pair: from MS (Wald) or from upsampled MS.
@@ -109,6 +114,10 @@ settings! {
         lr_full: f64 { "LR" in ABOVE_0 } = by_profile(1e-3, 5e-4, 5e-4);
         /// Learning rate of reduced steps.
         lr_reduced: f64 { "LR" in ABOVE_0 } = by_profile(1e-3, 5e-4, 1e-3);
+        /// Half the rates of full and reduced steps where the network that they start from has learnt already. False if one
+        /// of the two is given.
+        #[serde(default, skip_serializing_if = "is_usual")]
+        gentle: bool { "BOOL" } = trapan_only();
         /// Share of the learning rates that is left at the end, to which they fall along a cosine; 1: constant.
         lr_floor: f64 { "SHARE" in SHARE } = by_profile(0.02, 1.0, 1.0);
         /// Share of itself that the mean of the weights keeps per epoch.

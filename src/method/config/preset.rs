@@ -3,6 +3,8 @@
 use super::{Base, Config, Effort, Paradigm, Profile, Sensor, WarmUp};
 use crate::method::{Dims, MethodError};
 
+/// Epochs of [`Effort::Quick`].
+const QUICK_EPOCHS: u32 = 40;
 /// Epochs of [`Effort::Best`].
 const BEST_EPOCHS: u32 = 750;
 
@@ -41,6 +43,7 @@ impl Config {
                 let base = self.base;
                 self.untrained(base)
             }
+            Effort::Quick => Self { epochs: QUICK_EPOCHS, ..self },
             Effort::Default => self,
             Effort::Best => Self { epochs: BEST_EPOCHS, sides: 8, ..self },
         }
@@ -54,6 +57,14 @@ impl Config {
         let more = (AMPLE as f64 / pixels as f64).sqrt().clamp(1.0, MOST);
         let epochs = if self.prolong { (f64::from(self.epochs) * more).round() as u32 } else { self.epochs };
         Self { epochs, prolong: false, ..self.clone() }
+    }
+
+    /// The settings for a network that has learnt already.
+    #[must_use]
+    pub fn taught(&self) -> Self {
+        let share = if self.gentle { 0.5 } else { 1.0 };
+        let (lr_full, lr_reduced) = (share * self.lr_full, share * self.lr_reduced);
+        Self { lr_full, lr_reduced, gentle: false, ..self.clone() }
     }
 
     /// The settings for a closed form alone.
@@ -80,5 +91,15 @@ mod tests {
         assert_eq!(config(Profile::Faithful).sized(&dims(64)).epochs, 250);
         let twice = config(Profile::Trapan).sized(&dims(256)).sized(&dims(256));
         assert_eq!(twice.epochs, 400, "settled once");
+    }
+
+    #[test]
+    fn what_has_learnt_goes_on_gently() {
+        let rates = |profile| {
+            let config = Config::new(Sensor::Qb, profile, 4).expect("4 bands").taught().taught();
+            [config.lr_full, config.lr_reduced]
+        };
+        assert_eq!(rates(Profile::Trapan), [5e-4; 2], "halved once");
+        assert_eq!(rates(Profile::Faithful), [5e-4; 2], "as they were");
     }
 }

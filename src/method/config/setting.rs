@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::sensor::Preset;
-use super::{Backbone, Base, Config, Consistency, Profile, Sensor, Upsample};
+use super::{Backbone, Base, Config, Consistency, Init, Profile, Sensor, Upsample};
 
 /// A setting by name: what it does, what it may be, and how to read and write it.
 #[derive(Clone, Copy)]
@@ -154,6 +154,23 @@ impl Value for Base {
 
     fn read(text: &str) -> Result<Self, String> {
         named(&format!("\"{text}\""))
+    }
+}
+
+impl Value for Init {
+    fn show(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            named => name(named),
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "random" => Ok(Self::Random),
+            path => Ok(Self::File(path.into())),
+        }
     }
 }
 

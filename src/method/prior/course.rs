@@ -20,7 +20,7 @@ use crate::kernels::{Step, adam, loss};
 use crate::method::schedule::{self, Randomness, below};
 use crate::method::weights_file::{self, WeightsError};
 use crate::method::{Config, MethodError, checkpoint};
-use crate::net::{self, Fusion};
+use crate::net::{self, Fusion, Layer};
 use crate::tiff::write_atomically;
 
 /// How to go over a corpus.
@@ -230,6 +230,8 @@ pub fn study(
 ) -> Result<Prior, MethodError> {
     course.check()?;
     config.check(corpus.bands())?;
+    let prior = Prior::asked_for(config, corpus.bands(), corpus.ratio())?;
+    let config = if prior.is_some() { &config.taught() } else { config };
     let learnt = Places::new(corpus, Purpose::Train, course.patch);
     if learnt.all == 0 {
         let wanted = "at most as wide and high as one of the images to learn from".to_owned();
@@ -240,8 +242,9 @@ pub fn study(
     let judged = judged_patches(corpus, course, config)?;
     let shape = config.shape(corpus.bands());
     let silent = config.base != crate::method::config::Base::None;
-    let layers = net::init_fusion(shape, silent, &mut schedule::rng(config.seed, Randomness::FusionInit));
-    let identity = identity(corpus, course, config, &checkpoint::device(engine.as_ref()));
+    let random = || net::init_fusion(shape, silent, &mut schedule::rng(config.seed, Randomness::FusionInit));
+    let layers = prior.map_or_else(random, |prior| prior.fusion);
+    let identity = identity(corpus, course, config, &layers, &checkpoint::device(engine.as_ref()));
     let position = Position { course: VERSION, identity, step: 0, kept: None };
     let mut run = Run { plans: &plans, engine: engine.as_mut(), kept: Vec::new(), checkpoint, position };
     run.start(net::import(&layers))?;
@@ -304,10 +307,11 @@ fn judged_patches(corpus: &Corpus, course: &Course, config: &Config) -> Result<V
     (0..JUDGED.div_ceil(course.patches)).map(|_| places.draw(&mut rng, course.patches)).collect()
 }
 
-fn identity(corpus: &Corpus, course: &Course, config: &Config, device: &str) -> String {
+fn identity(corpus: &Corpus, course: &Course, config: &Config, init: &[Layer], device: &str) -> String {
     let text = serde_json::to_string(&(env!("CARGO_PKG_VERSION"), device, course, config, corpus.digest()));
-    let hash = Sha256::digest(text.expect("plain values"));
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hash = Sha256::new_with_prefix(text.expect("plain values"));
+    hash.update(bytemuck::cast_slice::<f32, u8>(&net::import(init)));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Run<'a> {

@@ -6,6 +6,7 @@
 
 mod corpus;
 mod course;
+mod shipped;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,7 +21,7 @@ use super::learn::{TrainingSet, training_set};
 use super::step::settle;
 use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError, Model, model};
-use crate::net::{self, Layer};
+use crate::net::{self, Layer, NamedTensor};
 use crate::scene::{Scale, Scene, Survey};
 use crate::tiff::write_atomically;
 
@@ -158,17 +159,22 @@ impl Prior {
     pub fn open(path: &Path) -> Result<Option<Self>, MethodError> {
         let bad = |reason: String| MethodError::from(WeightsError::Content { path: path.to_owned(), reason });
         let (line, tensors) = weights_file::read(path)?;
-        let Ok(meta) = serde_json::from_str::<Meta>(&line) else { return Ok(None) };
+        Self::of_file(&line, &tensors).map_err(bad)
+    }
+
+    /// From a file's metadata and tensors; nothing if they are of another sort.
+    fn of_file(line: &str, tensors: &[NamedTensor]) -> Result<Option<Self>, String> {
+        let Ok(meta) = serde_json::from_str::<Meta>(line) else { return Ok(None) };
         let Meta { prior, config, bands, ratio, past } = meta;
         if prior != VERSION {
-            return Err(bad(format!("its version is {prior}, this program reads {VERSION}")));
+            return Err(format!("its version is {prior}, this program reads {VERSION}"));
         }
-        config.check(bands).map_err(|e| bad(e.to_string()))?;
+        config.check(bands).map_err(|e| e.to_string())?;
         if !(2..=16).contains(&ratio) {
-            return Err(bad(format!("its ratio is {ratio}")));
+            return Err(format!("its ratio is {ratio}"));
         }
         let layers = net::layers_of_fusion(config.shape(bands)).into_iter();
-        let fusion = layers.map(|layer| model::filled("fusion", layer, &tensors)).collect::<Result<_, _>>();
-        Ok(Some(Self { config, bands, ratio, fusion: fusion.map_err(bad)?, past }))
+        let fusion = layers.map(|layer| model::filled("fusion", layer, tensors)).collect::<Result<_, _>>()?;
+        Ok(Some(Self { config, bands, ratio, fusion, past }))
     }
 }
