@@ -54,7 +54,6 @@ fn flags(remedy: &Remedy) -> String {
         Remedy::Memory(limit) => format!("--max-memory {} MB", limit / 1_000_000),
         Remedy::ListDevices => "run `trapan devices` to see what there is, or use --device cpu".into(),
         Remedy::Selftest => "run `trapan selftest`, update the driver or use --device cpu".into(),
-        other => other.to_string(),
     }
 }
 
