@@ -176,6 +176,23 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same without flags, in the library's words.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Tiff(e) => e.to_string(),
+            Self::Scene(e) => e.to_string(),
+            Self::Product(e) => e.to_string(),
+            Self::Method(e) => e.to_string(),
+            Self::Compare(e) => e.to_string(),
+            Self::Engine(e) => e.to_string(),
+            Self::Simulate(e) => e.to_string(),
+            Self::Quality(e) => e.to_string(),
+            Self::Picture(e) => e.to_string(),
+            Self::Report(e) => e.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The documented exit code.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -35,7 +35,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use args::usual_memory;
 pub use error::CliError;
+pub use info::facts;
 use remedy::noted;
 use trapan::remedy::Note;
 
