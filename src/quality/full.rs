@@ -70,6 +70,9 @@ pub struct FullScores {
     pub blocks_left_out: usize,
 }
 
+/// PAN, MS and a fused image, each the part that all show.
+pub type Parts<'a> = [Part<&'a dyn Image>; 3];
+
 impl Setup {
     /// PAN, MS and a fused image, which shows their common part or all of PAN: that part of each, and what is left out.
     ///
@@ -80,7 +83,7 @@ impl Setup {
         options: &GeometryOptions,
         ms_gains: Vec<f64>,
         pan_gain: f64,
-    ) -> Result<(Self, [Part<&'a dyn Image>; 3], Vec<String>), SceneError> {
+    ) -> Result<(Self, Parts<'a>, Vec<String>), SceneError> {
         let geometry = Geometry::of(pan.header(), ms.header(), options)?;
         let window = if fused.header().size() == pan.header().size() { geometry.pan } else { fused.header().window() };
         let parts = [

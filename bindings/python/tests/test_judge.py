@@ -28,9 +28,11 @@ def test_assess_is_the_programs(pair, fused):
     assert scores["rmse"] == pytest.approx(np.sqrt((difference**2).mean()), rel=1e-9)
 
 
-def test_compare_gives_records(pair):
+def test_compare_gives_records(tmp_path):
     pandas = pytest.importorskip("pandas")
-    paths = pair / "pan.tif", pair / "ms.tif"
+    # Large enough for MS, degraded, to be judged without reference.
+    trapan.simulate(512).write(tmp_path)
+    paths = tmp_path / "pan.tif", tmp_path / "ms.tif"
     heard = []
     records = trapan.compare(*paths, methods=["exp", "gsa"], progress=lambda *told: heard.append(told))
     table = pandas.DataFrame(records).set_index("method")

@@ -67,7 +67,7 @@ def open_image(
         return _of_dataset(source, name, nodata)
     if hasattr(source, "rio"):
         return _of_data_array(source, name, nodata)
-    return _of_array(np.asarray(source), name, axis, transform, crs, nodata)
+    return _of_array(np.asanyarray(source), name, axis, transform, crs, nodata)
 
 
 def _of_array(
