@@ -57,14 +57,17 @@ def test_progress_is_told_and_may_stop(pair):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent otherwise there")
 def test_ctrl_c_ends_a_run(pair, tmp_path):
-    text = f"import trapan; trapan.fuse({str(pair / 'pan.tif')!r}, {str(pair / 'ms.tif')!r}, {str(tmp_path / 'out.tif')!r}, device='cpu')"
-    child = subprocess.Popen([sys.executable, "-c", text], stderr=subprocess.PIPE, text=True)
-    time.sleep(3)
+    text = """
+import sys, trapan
+trapan.fuse(*sys.argv[1:], device="cpu", epochs=5000, progress=lambda *_: print("going", flush=True))
+"""
+    paths = pair / "pan.tif", pair / "ms.tif", tmp_path / "out.tif"
+    command = [sys.executable, "-c", text, *map(str, paths)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "going\n"
     child.send_signal(signal.SIGINT)
-    start = time.monotonic()
     _, said = child.communicate(timeout=60)
     assert "KeyboardInterrupt" in said and child.returncode != 0
-    assert time.monotonic() - start < 10
     assert list(tmp_path.iterdir()) == []
 
 
