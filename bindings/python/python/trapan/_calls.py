@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _trapan
 from ._inputs import Source, open_image, open_pair
+from ._program import quiet_mesa
 from ._results import Fused, Pair, affine
 
 #: Called with a phase, how much is done of how much there is, and losses by name.
@@ -290,6 +291,7 @@ def info(
     """
     opened = _opened(pan, ms, axis, transform, ms_transform, crs, nodata, ms_bands, assume_aligned)
     (pan_input, ms_input, found), aligned = opened
+    quiet_mesa()
     return json.loads(_trapan.info(pan_input.image, ms_input.image, sensor or found, aligned))
 
 
@@ -368,6 +370,7 @@ def _options(settings: Mapping[str, Any]) -> List[Tuple[str, str]]:
 
 
 def _place(device: str, threads: int, memory: Optional[int]) -> Dict[str, Any]:
+    quiet_mesa()
     return {"device": device, "threads": threads, "memory": memory}
 
 

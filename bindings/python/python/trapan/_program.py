@@ -5,11 +5,15 @@ import sys
 import tempfile
 
 
+def quiet_mesa() -> None:
+    """Mesa, which Vulkan asks for adapters, prints an error if this variable is not set."""
+    if sys.platform == "linux":
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+
+
 def main() -> int:
     """Runs the command line as the program does."""
-    if sys.platform == "linux":
-        # Mesa, which Vulkan asks for adapters, complains without one.
-        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    quiet_mesa()
     from ._trapan import run_line
 
     return run_line(sys.argv)
