@@ -64,8 +64,15 @@
 //! # }
 //! ```
 
+// The program's room names the library as any other client does.
+#[cfg(feature = "cli")]
+extern crate self as trapan;
+
 pub mod bench;
 pub mod classical;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 pub mod compare;
 pub mod consistency;
 pub mod engine;

@@ -1,7 +1,5 @@
 //! The `trapan` program.
 
-mod cli;
-
 fn main() -> std::process::ExitCode {
-    cli::main()
+    trapan::cli::main(std::env::args_os()).into()
 }

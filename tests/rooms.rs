@@ -24,7 +24,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("compare", &["filter", "remedy", "tiff", "engine", "classical", "scene", "quality", "method"]),
     ("report", &["remedy", "tiff", "engine", "scene", "quality", "method"]),
     ("bench", &["graph", "kernels", "engine", "method"]),
-    // Another crate: it calls whatever is public.
+    // It names the library as another crate would, and calls what is public.
     ("cli", &[]),
 ];
 

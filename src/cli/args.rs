@@ -85,14 +85,17 @@ impl OutputArgs {
 
     /// Bytes that tiles and strips may take.
     pub fn memory(&self) -> u64 {
-        self.max_memory.unwrap_or_else(|| {
-            let refresh = sysinfo::MemoryRefreshKind::nothing().with_ram();
-            let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
-            // A container may have less than its machine.
-            let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-            (system.total_memory().min(limit) / 4).min(DEFAULT_MEMORY)
-        })
+        self.max_memory.unwrap_or_else(usual_memory)
     }
+}
+
+/// Bytes that tiles and strips may take if nobody says so: a quarter of the machine's, at most [`DEFAULT_MEMORY`].
+pub fn usual_memory() -> u64 {
+    let refresh = sysinfo::MemoryRefreshKind::nothing().with_ram();
+    let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
+    // A container may have less than its machine.
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    (system.total_memory().min(limit) / 4).min(DEFAULT_MEMORY)
 }
 
 /// Enough for strips of 500 rows of a scene 20,000 pixels wide, in 8 bands.

@@ -93,6 +93,45 @@ pub enum CliError {
         /// What to do.
         fix: &'static str,
     },
+    /// A file of options that is none.
+    #[error("{path}: line {line} is no TOML: {reason}", path = .path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Why it is not.
+        reason: String,
+    },
+    /// Options that a command does not have.
+    #[error(
+        "{path}: {keys}: not among the options of {command}; see `trapan {command} --help`, and put the options of another \
+         command into a table with its name, as [info]", path = .path.display()
+    )]
+    UnknownOptions {
+        /// The file.
+        path: PathBuf,
+        /// What is not known.
+        keys: String,
+        /// The command.
+        command: String,
+    },
+    /// An option in a file with a value that it cannot have.
+    #[error("{path}: {key} must be {wanted}", path = .path.display())]
+    Option {
+        /// The file.
+        path: PathBuf,
+        /// Name of the option.
+        key: String,
+        /// What it may be.
+        wanted: &'static str,
+    },
+    /// A page that is not there.
+    #[error("{name}: no such command; `trapan --help` lists them")]
+    NoCommand {
+        /// The name.
+        name: String,
+    },
     /// Nothing to train on.
     #[error("{path}: no pairs in it; give a folder with subfolders of pan.tif and ms.tif, or a file with a pair in each line", path = .path.display())]
     NoPairs {
@@ -137,6 +176,23 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// The same without flags, in the library's words.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Tiff(e) => e.to_string(),
+            Self::Scene(e) => e.to_string(),
+            Self::Product(e) => e.to_string(),
+            Self::Method(e) => e.to_string(),
+            Self::Compare(e) => e.to_string(),
+            Self::Engine(e) => e.to_string(),
+            Self::Simulate(e) => e.to_string(),
+            Self::Quality(e) => e.to_string(),
+            Self::Picture(e) => e.to_string(),
+            Self::Report(e) => e.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The documented exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -149,11 +205,11 @@ impl CliError {
             Self::Simulate(SimulateError::Sensor(e)) => method(e),
             Self::Simulate(_) => 2,
             Self::Quality(e) | Self::Compare(CompareError::Quality(e)) => quality(e),
-            Self::Compare(_) => 1,
             Self::Gate { .. } => 9,
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => of_kind(e.kind()),
-            Self::Report(_) | Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
+            Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
+            Self::Toml { .. } | Self::UnknownOptions { .. } | Self::Option { .. } | Self::NoCommand { .. } => 2,
             Self::Line { .. } | Self::NoPairs { .. } => 3,
             Self::Selftest { .. } => 1,
         }

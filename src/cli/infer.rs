@@ -6,8 +6,8 @@ use std::time::Instant;
 use clap::Args;
 use trapan::engine::Options;
 use trapan::method::apply::{Application, apply};
-use trapan::method::{self, Model, Prior, Request, Watch};
-use trapan::scene::{Scale, Scene, Survey};
+use trapan::method::{Model, Prior, Request, Watch};
+use trapan::scene::{Scale, Survey};
 use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
@@ -84,7 +84,7 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let survey = Survey::of(&scene)?;
     let model = match networks {
         Networks::Prior(prior) => prior.adopt((&scene, &survey), &Scale::new(&scene, &survey, None)?, files.sensor)?,
-        Networks::Own(model) => fitted(*model, &mut scene, &survey)?,
+        Networks::Own(model) => model.suited(&mut scene, &survey)?,
     };
     scene.warnings.iter().chain(&survey.warnings).for_each(|warning| talk.warn(warning));
     let device = args.device.open(talk)?;
@@ -100,23 +100,4 @@ pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     pass.notes.iter().for_each(|note| talk.warn(note));
     talk.say(format_args!("wrote {} in {:.1} s", args.output.output.display(), start.elapsed().as_secs_f64()));
     Ok(())
-}
-
-/// A model of one scene for another, whose values are in the same unit.
-fn fitted(mut model: Model, scene: &mut Scene<'_>, survey: &Survey) -> Result<Model, CliError> {
-    // A model in units of its bit depth is for scenes of that depth.
-    let depth = model.scale.bits.filter(|_| model.scale == model.scale.by_depth());
-    let scale = Scale::new(scene, survey, depth)?;
-    let scale = if model.config.robust { scale.robust(survey) } else { scale };
-    model.check(scene, &scale)?;
-    if model.config.robust {
-        let own = method::pan_unit(scene, survey, &scale, &model.config)?;
-        scene.warnings.extend(model.scale.other_unit_note(own, survey));
-    }
-    // What is hot is so for its own scene.
-    model.scale.bounds = scale.bounds;
-    // Another scene may be brighter than the one it was trained on, or darker.
-    let ([low, high], own) = (scale.range, &mut model.scale.range);
-    *own = [own[0].min(low), own[1].max(high)];
-    Ok(model)
 }

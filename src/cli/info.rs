@@ -1,5 +1,7 @@
 //! `trapan info`: what is to be known of a pair before fusing it.
 
+use std::fmt::Display;
+
 use clap::Args;
 use serde_json::{Value, json};
 use trapan::engine::gpu::adapters;
@@ -8,11 +10,12 @@ use trapan::kernels::Isa;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
 use trapan::method::{Config, Coregistration};
-use trapan::scene::{Check, Geometry, GeometryError, GeometryOptions, Registration, Scene, SceneError, Seen};
+use trapan::remedy::{Note, Remedy};
+use trapan::scene::{Check, Geometry, GeometryError, GeometryOptions, Image, Registration, Scene, SceneError, Seen};
 use trapan::tiff::{Header, Sample};
 
 use super::args::cores;
-use super::inputs::{Files, PairArgs};
+use super::inputs::PairArgs;
 use super::remedy::{in_flags, noted};
 use super::{CliError, Talk, terminal};
 
@@ -32,31 +35,21 @@ pub struct InfoArgs {
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
 pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
-    let Files { pan, ms, sensor, .. } = args.pair.open()?;
-    let headers = [pan.header().clone(), ms.header().clone()];
-    let options = args.pair.geometry.options();
-    let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], &options) {
-        Ok(geometry) => (Some(geometry), None),
-        // Measured all the same, where the ratio is nearly whole.
-        Err(problem @ SceneError::Geometry(GeometryError::Ratio { .. })) => {
-            let drifting = GeometryOptions { drifting: true, ..options };
-            (Geometry::of(&headers[0], &headers[1], &drifting).ok(), Some(problem))
-        }
-        Err(problem) => (None, Some(problem)),
-    };
-    let matched = geometry.map(|geometry| {
-        let scene = Scene::new(pan, ms, geometry.clone());
-        let check = Check::of(&scene)?;
-        let estimate = estimate(&scene)?;
-        let coregistration = Coregistration::of(&check, &scene, &config(sensor, &scene)?)?;
-        Ok::<_, CliError>(Matched { geometry, check, estimate, coregistration })
-    });
-    let info = Info { headers, matched: matched.transpose()?, problem };
+    let files = args.pair.open()?;
+    let info = Info::of(files.images(), files.sensor, &args.pair.geometry.options())?;
     match args.json {
-        true => terminal::json(&info.json()),
+        true => terminal::json(&info.json(in_flags)),
         false => info.lines().iter().for_each(terminal::line),
     }
     info.problem.map_or(Ok(()), |problem| Err(problem.into()))
+}
+
+/// What `info --json` prints of two images, with remedies in the library's words. A pair that cannot be fused is no error.
+///
+/// # Errors
+/// What reading reports.
+pub fn facts(images: [&dyn Image; 2], sensor: Option<Sensor>, options: &GeometryOptions) -> Result<Value, CliError> {
+    Ok(Info::of(images, sensor, options)?.json(|text, _| text.to_string()))
 }
 
 fn estimate(scene: &Scene<'_>) -> Result<Estimate, CliError> {
@@ -106,6 +99,27 @@ fn bits(header: &Header, seen: &Seen) -> Option<u8> {
 }
 
 impl Info {
+    fn of([pan, ms]: [&dyn Image; 2], sensor: Option<Sensor>, options: &GeometryOptions) -> Result<Self, CliError> {
+        let headers = [pan.header().clone(), ms.header().clone()];
+        let (geometry, problem) = match Geometry::of(&headers[0], &headers[1], options) {
+            Ok(geometry) => (Some(geometry), None),
+            // Measured all the same, where the ratio is nearly whole.
+            Err(problem @ SceneError::Geometry(GeometryError::Ratio { .. })) => {
+                let drifting = GeometryOptions { drifting: true, ..*options };
+                (Geometry::of(&headers[0], &headers[1], &drifting).ok(), Some(problem))
+            }
+            Err(problem) => (None, Some(problem)),
+        };
+        let matched = geometry.map(|geometry| {
+            let scene = Scene::new(pan, ms, geometry.clone());
+            let check = Check::of(&scene)?;
+            let estimate = estimate(&scene)?;
+            let coregistration = Coregistration::of(&check, &scene, &config(sensor, &scene)?)?;
+            Ok::<_, CliError>(Matched { geometry, check, estimate, coregistration })
+        });
+        Ok(Self { headers, matched: matched.transpose()?, problem })
+    }
+
     fn verdict(&self) -> &'static str {
         let warned = self.matched.as_ref().is_some_and(|m| {
             !(m.check.warnings.is_empty()
@@ -162,7 +176,9 @@ impl Info {
         lines
     }
 
-    fn json(&self) -> Value {
+    /// As data, with what is to be done in the words of a program.
+    fn json(&self, words: fn(&dyn Display, Option<Remedy>) -> String) -> Value {
+        let noted = |note: &Note| words(note, note.remedy.clone());
         let seen = |i: usize| self.matched.as_ref().map(|m| &m.check.seen[i]);
         let mut value = json!({
             "schema": SCHEMA,
@@ -170,7 +186,7 @@ impl Info {
             "ms": file_json(&self.headers[1], seen(1)),
             "verdict": self.verdict(),
             "notes": self.headers.iter().flat_map(|header| &header.notes).collect::<Vec<_>>(),
-            "problem": self.problem.as_ref().map(|problem| in_flags(problem, problem.remedy())),
+            "problem": self.problem.as_ref().map(|problem| words(problem, problem.remedy())),
         });
         if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
             let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
@@ -181,7 +197,7 @@ impl Info {
             value["area"] =
                 json!({ "pan": window(&geometry.pan), "ms": window(&geometry.ms), "notes": geometry.notes });
             value["shift"] = check.registration.as_ref().map(shift_json).into();
-            let decision = json!({ "corrected": coregistration.correction(), "why": in_flags(coregistration, coregistration.remedy()) });
+            let decision = json!({ "corrected": coregistration.correction(), "why": words(coregistration, coregistration.remedy()) });
             value["coregistration"] = decision;
             value["correlation"] = json!(check.registration.as_ref().map(|r| &r.correlation));
             value["estimate"] = estimate_json(estimate);

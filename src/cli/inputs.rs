@@ -77,7 +77,7 @@ impl PairArgs {
         if !self.ms_bands.is_empty() && product.ms.is_empty() {
             ms.choose(&self.ms_bands)?;
         }
-        let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(sensor), paths };
+        let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(Sensor::of_satellite), paths };
         for (i, image) in [&mut inputs.pan, &mut inputs.ms].into_iter().enumerate() {
             match (self.nodata, product.nodata) {
                 (Some(given), _) => image.set_nodata(given[i]),
@@ -202,18 +202,4 @@ fn say_gains(ready: &Preparation<'_>, asked: &Gains, talk: Talk) {
         None => format!("{used:.3} as the others (PAN tells too little)"),
     });
     talk.say(format_args!("MTF gains by the pair: {}", said.collect::<Vec<_>>().join(", ")));
-}
-
-/// The preset of a satellite.
-fn sensor(satellite: &str) -> Option<Sensor> {
-    match satellite {
-        "QB02" => Some(Sensor::Qb),
-        "IK01" | "IK02" => Some(Sensor::Ikonos),
-        "GE01" => Some(Sensor::Ge1),
-        "WV02" => Some(Sensor::Wv2),
-        "WV03" => Some(Sensor::Wv3),
-        "WV04" => Some(Sensor::Wv4),
-        "GF2" => Some(Sensor::Gf2),
-        _ => None,
-    }
 }

@@ -1,11 +1,9 @@
 //! A comparison as the command line asks for it.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use trapan::compare::{
-    Audience, Better, CLOSED_FORM, Classical, Comparison, Fuser, Learner, compare, gate as better_than,
-};
+use trapan::compare::{Audience, Better, CLOSED_FORM, Comparison, compare, fuser, gate as better_than};
 use trapan::engine::Device;
-use trapan::method::config::{Profile, Upsample};
+use trapan::method::config::Profile;
 use trapan::method::{Config, Contender, Run, Watch};
 use trapan::quality::Convention;
 use trapan::scene::{Scale, Scene};
@@ -47,32 +45,10 @@ impl Judge<'_> {
 
     /// Fuses by some methods and judges the results.
     pub fn compare(&self, contenders: impl IntoIterator<Item = Contender>) -> Result<Comparison, CliError> {
-        let fusers: Vec<_> = contenders.into_iter().map(|contender| self.fuser(contender)).collect();
+        let learnt = self.run.map(|run| (self.scene, run));
+        let fuser = |contender| fuser(contender, (self.scene, self.scale), self.config, self.device, learnt);
+        let fusers: Vec<_> = contenders.into_iter().map(fuser).collect();
         Ok(compare(self.scene, (self.scale, self.config, self.phase), &fusers, &mut Heard(self.talk))?)
-    }
-
-    /// ZS-Pan with the gains of the run; upsampled at the true phase where its interpolator does not suit the scene.
-    fn zs_pan(&self) -> Config {
-        let of_program = Config::zs_pan(self.config.sensor, self.config.ms_gains.clone());
-        let config = Config { pan_gain: self.config.pan_gain, seed: self.config.seed, ..of_program };
-        match config.check_grids(&self.scene.rows, &self.scene.columns) {
-            Ok(()) => config,
-            Err(_) => Config { upsample: Upsample::Cubic, ..config },
-        }
-    }
-
-    fn fuser(&self, contender: Contender) -> Box<dyn Fuser + '_> {
-        let config = self.config;
-        let learner = |config: Config, run: Option<_>| {
-            let learnt = run.map(|run| (self.scene, run));
-            Box::new(Learner { contender, config, scale: self.scale, device: self.device, learnt })
-        };
-        match contender {
-            Contender::Classical(method) => Box::new(Classical { method, config }),
-            Contender::Faithful => learner(config.faithful(), None),
-            Contender::ZsPan => learner(self.zs_pan(), None),
-            Contender::Trapan => learner(config.clone(), self.run),
-        }
     }
 }
 

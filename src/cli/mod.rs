@@ -15,24 +15,29 @@ mod infer;
 mod info;
 mod inputs;
 mod judge;
+mod options;
 mod output;
 mod profile;
 mod progress;
 mod remedy;
 mod report;
+mod schema;
 mod selftest;
 mod settings;
+mod shell;
 mod simulate;
 mod table;
 mod terminal;
 mod train;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use error::CliError;
+pub use args::usual_memory;
+pub use error::CliError;
+pub use info::facts;
 use remedy::noted;
 use trapan::remedy::Note;
 
@@ -53,6 +58,9 @@ struct Cli {
     /// Print settings and timings
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    /// Take options from this file, by their names; those of the command line win
+    #[arg(long, global = true, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -83,6 +91,14 @@ enum Command {
     Selftest(selftest::SelftestArgs),
     /// Measure a device: its ceilings, every kernel, the training steps, the time of a fusion
     Bench(bench::BenchArgs),
+    /// Print the options that a command would run with, as a file for --config
+    Config(options::ConfigArgs),
+    /// Print the JSON Schema of what a command writes as JSON
+    Schema(schema::SchemaArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions(shell::CompletionsArgs),
+    /// Print a page of the manual, or write all of them
+    Man(shell::ManArgs),
 }
 
 impl Command {
@@ -92,6 +108,8 @@ impl Command {
             Self::Info(_) | Self::Compare(_) | Self::Devices | Self::Selftest(_) | Self::Bench(_) => true,
             Self::Fuse(args) => args.dump_plan,
             Self::Assess(args) => args.maps.is_none(),
+            Self::Config(_) | Self::Schema(_) | Self::Completions(_) => true,
+            Self::Man(args) => args.output.is_none(),
             Self::Train(_)
             | Self::Experiment(_)
             | Self::Infer(_)
@@ -139,31 +157,37 @@ impl Talk {
     }
 }
 
-/// Parses the command line, runs it, prints the error and gives its exit code.
-pub fn main() -> ExitCode {
+/// The program: runs a command line, prints the error and gives its exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     quiet_mesa();
     bound_threads();
-    let cli = parse();
-    if cli.command.only_prints() {
-        terminal::only_prints();
-    }
-    let done = run(cli).and_then(|()| terminal::finish().map_err(|source| CliError::Stdout { source }));
+    run_line(args)
+}
+
+/// [`main`] within a process of others, whose environment stays as it is.
+pub fn run_line(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let done = parse(args.into_iter().collect()).and_then(|cli| {
+        if cli.command.only_prints() {
+            terminal::only_prints();
+        }
+        run(cli)?;
+        terminal::finish().map_err(|source| CliError::Stdout { source })
+    });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             terminal::note(format_args!("error: {error}"));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }
 
 /// The command line; its errors, which repeat arguments, as they may be shown.
-fn parse() -> Cli {
-    let shown = |argument: OsString| OsString::from(&*trapan::tiff::visible(&argument.to_string_lossy()));
-    match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => Cli::try_parse_from(std::env::args_os().map(shown)).map_or_else(|e| e, |_| error).exit(),
-    }
+fn parse(args: Vec<OsString>) -> Result<Cli, CliError> {
+    let args = options::with_file(args)?;
+    let shown = |argument: &OsString| OsString::from(&*trapan::tiff::visible(&argument.to_string_lossy()));
+    Ok(Cli::try_parse_from(&args)
+        .unwrap_or_else(|error| Cli::try_parse_from(args.iter().map(shown)).map_or_else(|e| e, |_| error).exit()))
 }
 
 /// Mesa, which Vulkan asks for adapters, prints an error if this variable is not set.
@@ -205,5 +229,12 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Devices => devices::run(),
         Command::Selftest(args) => selftest::run(&args, talk),
         Command::Bench(args) => bench::run(&args, talk),
+        Command::Config(args) => options::show(&args, cli.config.as_deref()),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => {
+            shell::completions(&args);
+            Ok(())
+        }
+        Command::Man(args) => shell::man(&args, talk),
     }
 }

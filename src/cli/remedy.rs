@@ -7,7 +7,7 @@ use trapan::remedy::{Note, Remedy, digits};
 use super::settings::flag;
 
 /// A text of the library with its remedy in words of the command line.
-pub fn in_flags(text: &impl Display, remedy: Option<Remedy>) -> String {
+pub fn in_flags(text: &dyn Display, remedy: Option<Remedy>) -> String {
     let mut text = text.to_string();
     if let Some(remedy) = remedy {
         let words = remedy.to_string();
@@ -54,7 +54,6 @@ fn flags(remedy: &Remedy) -> String {
         Remedy::Memory(limit) => format!("--max-memory {} MB", limit / 1_000_000),
         Remedy::ListDevices => "run `trapan devices` to see what there is, or use --device cpu".into(),
         Remedy::Selftest => "run `trapan selftest`, update the driver or use --device cpu".into(),
-        other => other.to_string(),
     }
 }
 

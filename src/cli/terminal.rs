@@ -36,6 +36,11 @@ pub fn lines(text: impl Display) {
     text.to_string().lines().for_each(line);
 }
 
+/// A text of ours alone, with no name from outside in it, as it is.
+pub fn ours(text: &str) {
+    raw(text.trim_end());
+}
+
 /// JSON on stdout.
 pub fn json(value: &Value) {
     raw(&visible_json(&format!("{value:#}")));

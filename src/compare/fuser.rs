@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::classical::Method;
 use crate::engine::{Device, Options};
 use crate::method::apply::{Application, Fused, Sink, apply};
+use crate::method::config::Upsample;
 use crate::method::{self, Config, Contender, Job, MethodError, Run, Watch};
 use crate::scene::{Scale, Scene, Stored, Survey};
 use crate::tiff::{Header, Sample};
@@ -41,6 +42,34 @@ pub trait Fuser {
     /// Time that was spent on a scene before it is fused.
     fn spent(&self, _scene: &Scene<'_>) -> Duration {
         Duration::ZERO
+    }
+}
+
+/// A way to fuse a scene by its name, with the gains and the seed of a run; `learnt` is what has been trained on the scene
+/// with the settings of that run.
+pub fn fuser<'a>(
+    contender: Contender,
+    (scene, scale): (&'a Scene<'a>, &'a Scale),
+    config: &'a Config,
+    device: &'a Device,
+    learnt: Option<(&'a Scene<'a>, &'a Run)>,
+) -> Box<dyn Fuser + 'a> {
+    let learner = |config: Config, learnt| Box::new(Learner { contender, config, scale, device, learnt });
+    match contender {
+        Contender::Classical(method) => Box::new(Classical { method, config }),
+        Contender::Faithful => learner(config.faithful(), None),
+        Contender::ZsPan => learner(zs_pan(scene, config), None),
+        Contender::Trapan => learner(config.clone(), learnt),
+    }
+}
+
+/// ZS-Pan with the gains of a run; upsampled at the true phase where its interpolator does not suit the scene.
+fn zs_pan(scene: &Scene<'_>, of: &Config) -> Config {
+    let of_program = Config::zs_pan(of.sensor, of.ms_gains.clone());
+    let config = Config { pan_gain: of.pan_gain, seed: of.seed, ..of_program };
+    match config.check_grids(&scene.rows, &scene.columns) {
+        Ok(()) => config,
+        Err(_) => Config { upsample: Upsample::Cubic, ..config },
     }
 }
 

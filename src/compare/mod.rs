@@ -12,7 +12,7 @@ mod gate;
 
 pub use comparison::{Audience, Comparison, Line, compare};
 pub use contest::{Contest, FullMaps, FullResult};
-pub use fuser::{Classical, Fuser, Learner};
+pub use fuser::{Classical, Fuser, Learner, fuser};
 pub use gate::{Better, CLOSED_FORM, gate};
 
 use crate::remedy::Remedy;

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::base::Start;
 use super::view::View;
 use super::weights_file::{self, WeightsError};
-use super::{Config, MethodError};
+use super::{Config, MethodError, pan_unit};
 use crate::classical::{self, Method};
 use crate::kernels::mlp;
 use crate::kernels::turn::TURNS;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
-use crate::scene::{Scale, Scene};
+use crate::scene::{Scale, Scene, Survey};
 use crate::tiff::write_atomically;
 
 /// Version of the file's metadata; another one is not read.
@@ -161,6 +161,28 @@ impl Model {
             return Err(MethodError::Misfit { what: "value range", model, scene });
         }
         self.config.check_grids(&scene.rows, &scene.columns)
+    }
+
+    /// The model for another scene, whose values are in the same unit; says among its warnings where PAN is not.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check), [`Scale::new`] and reading.
+    pub fn suited(mut self, scene: &mut Scene<'_>, survey: &Survey) -> Result<Self, MethodError> {
+        // A model in units of its bit depth is for scenes of that depth.
+        let depth = self.scale.bits.filter(|_| self.scale == self.scale.by_depth());
+        let scale = Scale::new(scene, survey, depth)?;
+        let scale = if self.config.robust { scale.robust(survey) } else { scale };
+        self.check(scene, &scale)?;
+        if self.config.robust {
+            let own = pan_unit(scene, survey, &scale, &self.config)?;
+            scene.warnings.extend(self.scale.other_unit_note(own, survey));
+        }
+        // What is hot is so for its own scene.
+        self.scale.bounds = scale.bounds;
+        // Another scene may be brighter than the one it was trained on, or darker.
+        let ([low, high], own) = (scale.range, &mut self.scale.range);
+        *own = [own[0].min(low), own[1].max(high)];
+        Ok(self)
     }
 
     /// The fusion network with what it adds to each band multiplied by the band's factor, if its last layer can hold

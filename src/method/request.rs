@@ -49,6 +49,11 @@ pub struct Request {
     pub settings: Vec<(&'static str, String)>,
 }
 
+/// The value that has a name in files.
+fn named<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(text.into()).ok()
+}
+
 impl Request {
     /// The decisions to start from.
     pub fn profile(&self) -> Profile {
@@ -57,6 +62,48 @@ impl Request {
             Contender::ZsPan => Profile::Paper,
             Contender::Classical(_) | Contender::Trapan => self.profile.unwrap_or(Profile::Trapan),
         }
+    }
+
+    /// Takes what is asked for by its name, as text: a field of this, `preset`, `coregister`, `mtf_gains`, or a setting.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`].
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), MethodError> {
+        let refused =
+            |name, wanted: &str| MethodError::Setting { name, value: text.to_owned(), wanted: wanted.to_owned() };
+        let one_of = |name, names: &[&str]| refused(name, &names.join(", "));
+        match name {
+            "sensor" => self.sensor = Some(named(text).ok_or_else(|| one_of("sensor", Sensor::NAMES))?),
+            "preset" => self.profile = Some(named(text).ok_or_else(|| one_of("preset", Profile::NAMES))?),
+            "effort" => self.effort = Some(named(text).ok_or_else(|| one_of("effort", Effort::NAMES))?),
+            "method" => {
+                let found = Contender::all().find(|method| method.name() == text);
+                let names: Vec<&str> = Contender::all().map(Contender::name).collect();
+                self.method = found.ok_or_else(|| one_of("method", &names))?;
+            }
+            "mtf_gains" => self.gains = text.parse().map_err(|wanted: String| refused("mtf_gains", &wanted))?,
+            "bit_depth" => {
+                self.bit_depth = Some(text.parse().map_err(|_| refused("bit_depth", "a number of bits, 1 to 16"))?);
+            }
+            "coregister" => {
+                let shift = match text {
+                    "auto" => Shift::Auto,
+                    "off" => Shift::Off,
+                    "require" => Shift::Require,
+                    _ => return Err(one_of("coregister", &["auto", "off", "require"])),
+                };
+                self.shift = Some(shift);
+            }
+            other => {
+                let Some(setting) = Config::settings().find(|setting| setting.name == other) else {
+                    let (value, wanted) = (other.to_owned(), "the name of one".to_owned());
+                    return Err(MethodError::Setting { name: "setting", value, wanted });
+                };
+                setting.parse(text).map_err(|wanted| refused(setting.name, &wanted))?;
+                self.settings.push((setting.name, text.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn asks_for(&self, setting: &str) -> bool {
@@ -127,6 +174,23 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_taken_as_text() {
+        let mut request = Request::default();
+        for (name, text) in [("sensor", "qb"), ("effort", "fast"), ("coregister", "off"), ("adam.beta1", "0.5")] {
+            request.set(name, text).expect("a name and a value of it");
+        }
+        let config = request.config(None, 4).expect("in range");
+        assert_eq!((config.sensor, config.trains(), config.adam.beta1), (Sensor::Qb, false, 0.5));
+        assert_eq!(request.shift, Some(Shift::Off));
+        for (name, text) in
+            [("sensor", "hubble"), ("epochs", "x"), ("no_such", "1"), ("bit_depth", "many"), ("method", "magic")]
+        {
+            let error = Request::default().set(name, text).expect_err(name).to_string();
+            assert!(error.contains(if name == "no_such" { name } else { text }), "{error}");
+        }
+    }
 
     #[test]
     fn what_is_asked_for_counts() {

@@ -9,6 +9,7 @@ use super::rows::strips;
 use super::unit::{Level, same_unit};
 use super::{Blurred, Planar, Planes, QualityError, Resampled};
 use crate::filter::{Grid, MetricBlur, shrink, upsample_cubic, upsample_interp23};
+use crate::scene::{Geometry, GeometryOptions, Image, Part, SceneError};
 
 /// Where upsampled MS lies that the fused image is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,32 @@ pub struct FullScores {
     pub blocks: usize,
     /// Blocks left out because nodata reaches them.
     pub blocks_left_out: usize,
+}
+
+/// PAN, MS and a fused image, each the part that all show.
+pub type Parts<'a> = [Part<&'a dyn Image>; 3];
+
+impl Setup {
+    /// PAN, MS and a fused image, which shows their common part or all of PAN: that part of each, and what is left out.
+    ///
+    /// # Errors
+    /// Those of [`Geometry::of`].
+    pub fn of<'a>(
+        [pan, ms, fused]: [&'a dyn Image; 3],
+        options: &GeometryOptions,
+        ms_gains: Vec<f64>,
+        pan_gain: f64,
+    ) -> Result<(Self, Parts<'a>, Vec<String>), SceneError> {
+        let geometry = Geometry::of(pan.header(), ms.header(), options)?;
+        let window = if fused.header().size() == pan.header().size() { geometry.pan } else { fused.header().window() };
+        let parts = [
+            Part::new(pan, geometry.pan, [false; 2]),
+            Part::new(ms, geometry.ms, geometry.ms_flip),
+            Part::new(fused, window, [false; 2]),
+        ];
+        let Geometry { rows, columns, notes, .. } = geometry;
+        Ok((Self { rows, columns, ms_gains, pan_gain, phase: Convention::of_ratio(rows.ratio) }, parts, notes))
+    }
 }
 
 /// Distortions of each 32×32 block, `[rows, columns]`, NaN where nodata reaches a block.

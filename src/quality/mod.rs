@@ -28,7 +28,7 @@ pub use block::BLOCK;
 pub use consistency::{Commutation, Consistency, commutation, consistency, consistency_maps, linear_response};
 pub use derived::{Blurred, Crop, PerPixel, Resampled};
 pub use error::QualityError;
-pub use full::{BlockMaps, Convention, FullScores, Setup, full};
+pub use full::{BlockMaps, Convention, FullScores, Parts, Setup, full};
 pub use reduced::{ReducedScores, Reference, reduced, reduced_maps};
 pub use rows::{Planar, Planes, ranges};
 pub use spectral::PixelErrors;

@@ -134,7 +134,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Row and column in the file of a pixel of PAN or, by `true`, of MS.
-    pub(super) fn in_file(&self, of_ms: bool, pixel: [usize; 2]) -> [usize; 2] {
+    pub fn in_file(&self, of_ms: bool, pixel: [usize; 2]) -> [usize; 2] {
         if of_ms { &self.ms } else { &self.pan }.in_file(pixel)
     }
 

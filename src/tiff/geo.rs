@@ -193,6 +193,14 @@ impl GeoTags {
         self.placed(Affine { dx, rx, ry, dy, ..fine })
     }
 
+    /// A map from pixels to coordinates, and the text (WKT) of the system that these are in.
+    ///
+    /// # Errors
+    /// What a GeoTIFF cannot hold of the text.
+    pub fn of(affine: Affine, wkt: Option<&str>) -> Result<Self, String> {
+        Ok(wkt.map_or_else(|| Ok(Self::default()), super::beside::keys)?.placed(affine))
+    }
+
     /// The same coordinate system with another map from pixels.
     #[must_use]
     pub(super) fn placed(&self, affine: Affine) -> Self {

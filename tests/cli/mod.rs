@@ -7,3 +7,5 @@ mod outputs;
 mod printing;
 pub mod program;
 mod remedies;
+mod schemas;
+mod shell;

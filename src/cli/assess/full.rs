@@ -6,7 +6,7 @@ use serde_json::json;
 use trapan::filter::Grid;
 use trapan::method::{MethodError, Model};
 use trapan::quality::{self, BLOCK, Commutation, Consistency, Convention, FullScores, Planar, QualityError, Setup};
-use trapan::scene::{Geometry, Image, Part};
+use trapan::scene::{Image, Part};
 use trapan::tiff::{Header, Source};
 
 use super::maps::Maps;
@@ -88,28 +88,19 @@ pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
 }
 
 /// A part of an image that is read from files.
-type OfFile<'a> = Part<&'a Source>;
+type OfFile<'a> = Part<&'a dyn Image>;
 
 /// The images on each other: their common part, and what is to be known.
 fn pair<'a>(
     args: &AssessArgs,
     [pan, ms, fused]: [&'a Source; 3],
 ) -> Result<(Setup, [OfFile<'a>; 3], Vec<String>), CliError> {
-    let geometry = Geometry::of(pan.header(), ms.header(), &args.geometry.options())?;
-    let ms_rows = Part::new(ms, geometry.ms, geometry.ms_flip);
-    let pan_rows = Part::new(pan, geometry.pan, [false; 2]);
-    // The fused image shows the common part, or all of PAN.
-    let window = if fused.header().size() == pan.header().size() { geometry.pan } else { fused.header().window() };
-    let fused_rows = Part::new(fused, window, [false; 2]);
-    let bands = ms.header().bands;
     let ms_gains = match &args.mtf_gains {
         Some(gains) => gains.clone(),
-        None => args.sensor.ms_gains(bands)?,
+        None => args.sensor.ms_gains(ms.header().bands)?,
     };
     let pan_gain = args.pan_gain.unwrap_or_else(|| args.sensor.pan_gain());
-    let setup =
-        Setup { rows: geometry.rows, columns: geometry.columns, ms_gains, pan_gain, phase: Convention::Toolbox };
-    Ok((setup, [pan_rows, ms_rows, fused_rows], geometry.notes))
+    Ok(Setup::of([pan, ms, fused], &args.geometry.options(), ms_gains, pan_gain)?)
 }
 
 fn consistency(

@@ -38,6 +38,20 @@ pub(super) struct Preset {
 const GENERIC_GAIN: f64 = 0.30;
 
 impl Sensor {
+    /// The preset of a satellite, by the name that its products give it.
+    pub fn of_satellite(name: &str) -> Option<Self> {
+        match name {
+            "QB02" => Some(Self::Qb),
+            "IK01" | "IK02" => Some(Self::Ikonos),
+            "GE01" => Some(Self::Ge1),
+            "WV02" => Some(Self::Wv2),
+            "WV03" => Some(Self::Wv3),
+            "WV04" => Some(Self::Wv4),
+            "GF2" => Some(Self::Gf2),
+            _ => None,
+        }
+    }
+
     pub(super) fn preset(self) -> Preset {
         let preset = |ms_gains, pan_gain, warm_up_epochs, full_probability| Preset {
             ms_gains,

@@ -20,6 +20,7 @@ use super::{
     input::{Input, open},
 };
 pub(super) use pam::Pam;
+pub(super) use wkt::keys;
 
 /// Most bytes of a file of text that is read: they have some kilobytes, with histograms some more.
 const MOST: u64 = 16 << 20;

@@ -23,7 +23,7 @@ const GEOGRAPHIC_NAMES: [(&str, u16); 3] =
     [("gcswgs1984", 4326), ("gcsnorthamerican1983", 4269), ("gcsetrs1989", 4258)];
 
 /// The keys of a system, projected or geographic, in the first place of a document.
-pub(super) fn keys(wkt: &str) -> Result<GeoTags, String> {
+pub(in super::super) fn keys(wkt: &str) -> Result<GeoTags, String> {
     let find = |kinds: &[&str]| kinds.iter().filter_map(|kind| node(wkt, kind)).next();
     let projected = find(&["PROJCS", "PROJCRS"]);
     let Some(system) = projected.or_else(|| find(&["GEOGCS", "GEOGCRS", "GEODCRS"])) else {

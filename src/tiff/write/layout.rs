@@ -3,6 +3,7 @@
 use super::{
     super::{GeoTags, Header, Metadata, Sample},
     Creation,
+    values::Quantiser,
 };
 
 /// Overviews are made until one has at most this many columns and rows.
@@ -61,6 +62,16 @@ impl Layout {
             metadata: Metadata { rpc, date_time, ..ms.metadata.clone() },
             ..Self::new(pan.size(), ms.bands, ms.sample)
         }
+    }
+
+    /// Makes rows `[n, W, C]` what a file of this layout holds: rounded, within the range and off nodata where `valid`,
+    /// nodata elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong with the range, if no value is left in it.
+    pub fn hold(&self, rows: &mut [f32], valid: Option<&[bool]>) -> Result<(), String> {
+        Quantiser::new(self)?.round(rows, valid);
+        Ok(())
     }
 
     /// Sizes of the image and its overviews, or what makes them impossible.
