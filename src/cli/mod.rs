@@ -16,6 +16,7 @@ mod info;
 mod inputs;
 mod judge;
 mod output;
+mod pairs;
 mod profile;
 mod progress;
 mod remedy;
