@@ -121,8 +121,10 @@ impl MethodArgs {
         let gains = self.mtf_gains.as_ref().map(|gains| format!("{gains:?}"));
         let flags = [("effort", Some(self.effort.to_string())), ("mtf-gains", gains)];
         let usual = Effort::Default.name();
-        let flags = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v != usual)?)));
-        let given = self.given.0.iter().filter(|(name, _)| *name != "seed").map(|(name, text)| (flag(name), text.clone()));
+        let flags =
+            flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v != usual)?)));
+        let given =
+            self.given.0.iter().filter(|(name, _)| *name != "seed").map(|(name, text)| (flag(name), text.clone()));
         let words = flags.chain(given).map(|(name, value)| format!(", {name} {value}")).collect::<String>();
         format!("{}{words}", self.preset.unwrap_or(Profile::Trapan))
     }

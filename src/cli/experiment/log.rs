@@ -59,7 +59,8 @@ impl Log {
 
 /// The runs of a log that is only read.
 pub fn read(path: &Path) -> Result<Vec<Line>, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
     parse(path, &text)
 }
 

@@ -138,7 +138,8 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
 
 /// Prints the tables of what was asked for.
 fn show(studies: &[Study], lines: &[Line], json: bool) {
-    let tables: Vec<(Study, Vec<Row<'_>>)> = studies.iter().map(|study| (*study, tables::rows(*study, lines))).collect();
+    let tables: Vec<(Study, Vec<Row<'_>>)> =
+        studies.iter().map(|study| (*study, tables::rows(*study, lines))).collect();
     let tables: Vec<_> = tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if json {
         let table = |(study, rows): &(Study, Vec<Row<'_>>)| {

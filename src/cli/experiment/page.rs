@@ -64,9 +64,10 @@ fn of_study(study: Study, lines: &[&Line]) -> Vec<Part> {
         for (name, lines) in sensors {
             let rows = rows(study, lines.iter().copied());
             if let Some(line) = rows.iter().find_map(|row| row.runs.lines.first()) {
-                let mut table = table(study, &rows, Some(paper::sensor(line.key.recipe.settings.sensor)));
-                table.title += &format!(", sensor {name}");
-                parts.push(Part::Table(noted(study, table)));
+                let beside = paper::sensor(line.key.recipe.settings.sensor);
+                let mut table = noted(study, table(study, &rows, Some(beside)));
+                table.title += &format!(", sensor {name}, paper's {beside}");
+                parts.push(Part::Table(table));
             }
         }
     } else {
@@ -79,6 +80,7 @@ fn of_study(study: Study, lines: &[&Line]) -> Vec<Part> {
     parts
 }
 
+/// A table with what a reader must know to understand it.
 fn noted(study: Study, mut table: Table) -> Table {
     let note = match study {
         Study::Paradigms => {
@@ -92,16 +94,15 @@ fn noted(study: Study, mut table: Table) -> Table {
         Study::Scales => "One network for each scale, trained with the truth there, and fused at the pair's own scale.",
         _ => "",
     };
-    table.note = format!(
-        "{note} HQNR − own: differences to the marked row on the same pair with the same seed."
-    )
-    .trim()
-    .to_owned();
-    if !table.columns.iter().any(|column| column.name == "HQNR − own") {
-        table.note = note.to_owned();
-    }
+    let compared = table.columns.iter().any(|column| column.name == "HQNR − own");
+    let own =
+        if compared { "HQNR − own: differences to the marked row on the same pair with the same seed." } else { "" };
+    table.note = [note, own].join(" ").trim().to_owned();
     table
 }
+
+/// The losses of one branch.
+type Branch = fn(&Curves) -> &[[f64; 2]];
 
 fn charts(study: Study, rows: &[Row<'_>]) -> Vec<Part> {
     let part = |title: &str, note: &str, charts: Vec<(String, Chart)>| Part::Charts {
@@ -110,7 +111,7 @@ fn charts(study: Study, rows: &[Row<'_>]) -> Vec<Part> {
         charts,
     };
     let losses = |branch: &str, of| (format!("{branch} loss"), curves(branch, rows, of));
-    let [reduced, full]: [fn(&Curves) -> &Vec<[f64; 2]>; 2] = [|c| &c.reduced, |c| &c.full];
+    let [reduced, full]: [Branch; 2] = [|c| &c.reduced, |c| &c.full];
     let both = || vec![losses("Reduced", reduced), losses("Full", full)];
     let note = "Means over runs, epoch by epoch, before the step of the epoch.";
     match study {
@@ -128,7 +129,10 @@ fn charts(study: Study, rows: &[Row<'_>]) -> Vec<Part> {
         Study::Paradigms => vec![part("Fig. 2: losses by paradigm", note, both())],
         Study::Scales => {
             let [ergas, psnr]: [fn(&TruthScores) -> f64; 2] = [|s| s.ergas, |s| s.psnr];
-            let charts = vec![("ERGAS".into(), by_scale(rows, "ERGAS", ergas)), ("PSNR, dB".into(), by_scale(rows, "PSNR", psnr))];
+            let charts = vec![
+                ("ERGAS".into(), by_scale(rows, "ERGAS", ergas)),
+                ("PSNR, dB".into(), by_scale(rows, "PSNR", psnr)),
+            ];
             vec![part("Supplement, Fig. 1: error over the scale of the training", "", charts)]
         }
         _ => Vec::new(),
@@ -147,7 +151,7 @@ fn chart(label: String, x_name: &'static str, axis: Axis, lines: Vec<report::Lin
 }
 
 /// Losses over the epochs, a line for each row.
-fn curves(branch: &str, rows: &[Row<'_>], of: fn(&Curves) -> &Vec<[f64; 2]>) -> Chart {
+fn curves(branch: &str, rows: &[Row<'_>], of: Branch) -> Chart {
     let line = |(i, row): (usize, &Row<'_>)| {
         let mut sums: BTreeMap<u64, (f64, u32)> = BTreeMap::new();
         for [epoch, loss] in row.runs.lines.iter().filter_map(|line| line.losses.as_ref()).flat_map(of) {

@@ -110,7 +110,9 @@ impl<'a> Place<'a> {
             supervised: supervised(scene, truth.is_some()),
             judged: judged(scene),
         };
-        let name = scene.pan().path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Many pairs have files of the same names, in folders of their own.
+        let parts: Vec<_> = scene.pan().path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let name = parts[parts.len().saturating_sub(2)..].join("/");
         let (phase, under) = (Convention::of_ratio(scene.ratio()), args.method.words());
         Ok(Self { filled, truth, phase, plan, key, name, under, ready })
     }
@@ -213,7 +215,8 @@ fn methods(
 ) -> Result<Vec<(String, Config)>, CliError> {
     let config = |contender: Contender| {
         let mut request = args.method.request(contender);
-        let epochs = request.settings.iter().find(|(name, _)| *name == "epochs").and_then(|(_, n)| n.parse::<u32>().ok());
+        let epochs =
+            request.settings.iter().find(|(name, _)| *name == "epochs").and_then(|(_, n)| n.parse::<u32>().ok());
         match (contender, epochs) {
             (Contender::Trapan, _) => request.profile = Some(Profile::Trapan),
             // Of its 130 epochs 50 are full steps.

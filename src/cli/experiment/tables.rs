@@ -24,14 +24,23 @@ pub fn rows<'a>(study: Study, lines: impl IntoIterator<Item = &'a Line>) -> Vec<
     rows.into_iter().map(|((_, name), runs)| Row { name, runs }).collect()
 }
 
+/// What a run has of it.
+type Value = dyn Fn(&Line) -> Option<f64>;
+
 /// A number of a run.
 struct Measure {
     column: Column,
-    value: Box<dyn Fn(&Line) -> Option<f64>>,
+    value: Box<Value>,
 }
 
 impl Measure {
-    fn new(name: &str, unit: &str, better: Better, decimals: usize, value: impl Fn(&Line) -> Option<f64> + 'static) -> Self {
+    fn new(
+        name: &str,
+        unit: &str,
+        better: Better,
+        decimals: usize,
+        value: impl Fn(&Line) -> Option<f64> + 'static,
+    ) -> Self {
         Self { column: Column::new(name, unit, better, decimals), value: Box::new(value) }
     }
 
@@ -74,49 +83,82 @@ fn measures(study: Study, rows: &[Row<'_>]) -> Vec<Measure> {
     measures
 }
 
-/// Means and standard deviations, as the paper's tables have the means; on a page the paper's beside them, and how far
-/// each row is from the method's own.
+/// A column with its values, row by row.
+struct Filled {
+    column: Column,
+    values: Vec<Option<f64>>,
+}
+
+impl Filled {
+    fn new(name: &str, decimals: usize, values: Vec<Option<f64>>) -> Self {
+        Self { column: Column::new(name, "", Better::Neither, decimals), values }
+    }
+}
+
+/// Means, and beside them standard deviations; on a page only where there are several runs.
+fn spreads(column: Column, spreads: &[Option<Spread>], brief: bool) -> Vec<Filled> {
+    let deviations: Vec<_> = spreads.iter().map(|s| s.map(|s| s.deviation)).collect();
+    let single = deviations.iter().flatten().all(|deviation| *deviation == 0.0);
+    let deviations = Filled::new("±", column.decimals, deviations);
+    let means = Filled { column, values: spreads.iter().map(|s| s.map(|s| s.mean)).collect() };
+    if brief && single { vec![means] } else { vec![means, deviations] }
+}
+
+/// Indices of the paper.
+const PUBLISHED: usize = 3;
+
+/// Means and standard deviations, as the paper's tables have the means; on a page, with a sensor of the paper, its
+/// numbers beside them, and how far each row is from the method's own.
 pub fn table(study: Study, rows: &[Row<'_>], paper: Option<Sensor>) -> Table {
-    let measures = measures(study, rows);
-    let spread = |spread: Option<Spread>| [spread.map(|s| s.mean), spread.map(|s| s.deviation)];
-    let deviation = |decimals| Column::new("±", "", Better::Neither, decimals);
-    let mut columns: Vec<Column> =
-        measures.iter().flat_map(|m| [m.column.clone(), deviation(m.column.decimals)]).collect();
-    let own = paper.and(study.own()).and_then(|own| rows.iter().find(|row| row.name == own));
-    if own.is_some() {
-        columns.extend([Column::new("HQNR − own", "", Better::Neither, 4), deviation(4)]);
-    }
-    columns.push(Column::new("runs", "", Better::Neither, 0));
-    if paper.is_some() {
-        columns.push(Column::new("pairs", "", Better::Neither, 0));
-    }
-    let known = |name: &str| paper.and_then(|sensor| paper::published(study, name, sensor));
-    let unheard = paper::methods().filter(|name| paper.is_some() && study == Study::Methods && !has(rows, name));
-    let unheard: Vec<&str> = unheard.collect();
-    let beside = rows.iter().any(|row| known(&row.name).is_some()) || !unheard.is_empty();
-    if let Some(sensor) = paper.filter(|_| beside) {
-        let names = ["Dλ", "Ds", "HQNR"].into_iter().zip([Better::Lower, Better::Lower, Better::Higher]);
-        columns.extend(names.map(|(name, better)| Column::new(format!("paper, {sensor}: {name}"), "", better, 4)));
-    }
-    let published = |name: &str| known(name).into_iter().flatten().map(Some);
-    let row = |row: &Row<'_>| {
-        let mut values: Vec<Option<f64>> = measures.iter().flat_map(|m| spread(row.runs.spread(&m.value))).collect();
-        if let Some(own) = own {
-            values.extend(spread(row.runs.against(&own.runs, hqnr).filter(|_| row.name != own.name)));
+    let of_page = paper.is_some();
+    let own = rows.iter().find(|row| of_page && study.own() == Some(&row.name));
+    // What the paper has, and nobody has run.
+    let others = paper::methods().filter(|name| of_page && study == Study::Methods && !has(rows, name));
+    let others: Vec<&str> = others.collect();
+    let mut columns: Vec<Filled> = Vec::new();
+    for (i, Measure { column, value }) in measures(study, rows).into_iter().enumerate() {
+        let found: Vec<_> = rows.iter().map(|row| row.runs.spread(&value)).collect();
+        columns.extend(spreads(column, &found, of_page));
+        if let Some(sensor) = paper.filter(|_| i + 1 == PUBLISHED) {
+            columns.extend(published(study, rows, &others, sensor));
+            if let Some(own) = own {
+                let other = |row: &Row<'_>| row.name != own.name;
+                let against = |row: &Row<'_>| row.runs.against(&own.runs, hqnr).filter(|_| other(row));
+                let found: Vec<_> = rows.iter().map(against).collect();
+                columns.extend(spreads(Column::new("HQNR − own", "", Better::Neither, 4), &found, true));
+            }
         }
-        values.push(Some(row.runs.finished() as f64));
-        values.extend(paper.map(|_| Some(row.runs.pairs() as f64)));
-        values.extend(published(&row.name));
-        report::Row { name: row.name.clone(), values, own: paper.is_some() && study.own() == Some(&row.name) }
+    }
+    let count = |count: fn(&Sample<'_>) -> usize| rows.iter().map(|row| Some(count(&row.runs) as f64)).collect();
+    columns.push(Filled::new("runs", 0, count(|runs| runs.finished())));
+    if of_page {
+        columns.push(Filled::new("pairs", 0, count(|runs| runs.pairs())));
+    }
+    let names = rows.iter().map(|row| row.name.clone()).chain(others.iter().map(|name| format!("{name} (not run)")));
+    let row = |(i, name): (usize, String)| {
+        let values = columns.iter().map(|column| column.values.get(i).copied().flatten()).collect();
+        report::Row { own: own.is_some_and(|own| own.name == name), name, values }
     };
-    let mut table_rows: Vec<report::Row> = rows.iter().map(row).collect();
-    table_rows.extend(unheard.iter().map(|name| {
-        let mut values = vec![None; columns.len() - 3];
-        values.extend(published(name));
-        report::Row { name: format!("{name} (not run)"), values, own: false }
-    }));
-    let (title, note, rows_are) = (study.title().to_owned(), String::new(), study.rows_are().to_owned());
-    Table { title, note, rows_are, columns, rows: table_rows }
+    let table_rows = names.enumerate().map(row).collect();
+    Table {
+        title: study.title().to_owned(),
+        note: String::new(),
+        rows_are: study.rows_are().to_owned(),
+        columns: columns.into_iter().map(|filled| filled.column).collect(),
+        rows: table_rows,
+    }
+}
+
+/// The paper's columns, if it has any of the rows.
+fn published(study: Study, rows: &[Row<'_>], others: &[&str], sensor: Sensor) -> Vec<Filled> {
+    let names = || rows.iter().map(|row| &row.name[..]).chain(others.iter().copied());
+    let values = |i: usize| names().map(|name| Some(paper::published(study, name, sensor)?[i])).collect::<Vec<_>>();
+    if values(0).iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let columns = [("paper Dλ", Better::Lower), ("paper Ds", Better::Lower), ("paper HQNR", Better::Higher)];
+    let column = |(i, (name, better))| Filled { column: Column::new(name, "", better, 4), values: values(i) };
+    columns.into_iter().enumerate().map(column).collect()
 }
 
 /// Whether a method is among the rows; a network goes by the first word of its name.

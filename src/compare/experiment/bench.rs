@@ -59,7 +59,8 @@ impl Bench<'_> {
         let scene = halved.as_ref().unwrap_or(self.scene);
         let (fused, run) = self.fuse(scene, &recipe.settings, network, watch)?;
         let mut scores = self.full(scene, &fused)?;
-        scores.truth = self.truth.filter(|_| recipe.scale == 1).map(|t| self.by_truth(t, &fused)).transpose()?.flatten();
+        scores.truth =
+            self.truth.filter(|_| recipe.scale == 1).map(|t| self.by_truth(t, &fused)).transpose()?.flatten();
         if let Some(model) = run.model.as_ref().filter(|model| !model.dam.is_empty() && network.is_none()) {
             scores.commutation = Some(commutation(model, scene, &fused).map_err(MethodError::from)?);
         }

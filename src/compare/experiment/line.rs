@@ -177,7 +177,8 @@ mod tests {
     fn curves_are_means_of_epochs() {
         let reduced = |epoch, loss| StepRecord::Reduced { epoch, sample: 0, crops: Vec::new(), turn: 0, loss };
         let full = |epoch, loss| StepRecord::Full { epoch, sample: 0, turn: 0, spectral: 0.0, spatial: 0.0, loss };
-        let curves = Curves::of(&[full(1, 0.123_456_789), reduced(2, 1.0), reduced(2, 2.0), full(2, 5.0), reduced(3, 4.0)]);
+        let curves =
+            Curves::of(&[full(1, 0.123_456_789), reduced(2, 1.0), reduced(2, 2.0), full(2, 5.0), reduced(3, 4.0)]);
         assert_eq!(curves.reduced, [[2.0, 1.5], [3.0, 4.0]]);
         assert_eq!(curves.full, [[1.0, 0.123_46], [2.0, 5.0]]);
     }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Study;
+use crate::method::Config;
 use crate::method::config::{Backbone, Keep, Order, Paradigm, Sampling, WarmUp};
 use crate::method::prior::Course;
 use crate::method::schedule;
-use crate::method::Config;
 
 /// What makes an image of a pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,7 +136,8 @@ impl Plan {
             Study::Scales => {
                 let steps = STEPS_PER_EPOCH * base.epochs;
                 let course = Course { patch: super::LEAST, patches: 8, steps, every: steps.div_ceil(20) };
-                let recipe = |scale: &u32| Recipe { scale: *scale, course: Some(course.clone()), ..base.clone().into() };
+                let recipe =
+                    |scale: &u32| Recipe { scale: *scale, course: Some(course.clone()), ..base.clone().into() };
                 self.supervised.iter().map(|scale| (format!("trained at {scale}"), recipe(scale))).collect()
             }
             Study::Commutation => {

@@ -38,7 +38,8 @@ impl<'a> Sample<'a> {
 
     /// How a value differs from that of other runs of the same pair and seed.
     pub fn against(&self, others: &Sample<'a>, value: impl Fn(&Line) -> Option<f64>) -> Option<Spread> {
-        let alike = |a: &Line, b: &Line| a.key.pair == b.key.pair && a.key.recipe.settings.seed == b.key.recipe.settings.seed;
+        let alike =
+            |a: &Line, b: &Line| a.key.pair == b.key.pair && a.key.recipe.settings.seed == b.key.recipe.settings.seed;
         let difference = |line: &&Line| {
             let other = others.lines.iter().find(|other| alike(line, other))?;
             Some(value(line)? - value(other)?)
