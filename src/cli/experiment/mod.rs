@@ -5,6 +5,7 @@ mod page;
 mod place;
 mod tables;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -127,9 +128,17 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     }
     if let Some(path) = &args.page {
         let mut lines = log.lines;
+        let mut known: HashSet<String> = lines.iter().map(|line| line.key.text()).collect();
         for other in &args.logs {
-            lines.extend(log::read(other)?);
+            lines.extend(log::read(other)?.into_iter().filter(|line| known.insert(line.key.text())));
         }
+        let unnamed = lines.iter().filter(|line| line.rows.is_empty()).count();
+        if unnamed > 0 {
+            talk.say(format_args!(
+                "note: {unnamed} runs of an older program say no row that they are, and are left out"
+            ));
+        }
+        lines.retain(|line| !line.rows.is_empty());
         page::sheet(&lines).write(path, args.overwrite)?;
         talk.say(format_args!("wrote {}: {} runs", path.display(), lines.len()));
     }

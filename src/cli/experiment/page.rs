@@ -11,7 +11,7 @@ use super::tables::{Row, across, at_scale, hqnr, rows, scales, table};
 /// Everything that some logs hold.
 pub fn sheet(lines: &[Line]) -> Sheet {
     let mut groups: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
-    for line in lines.iter().filter(|line| !line.rows.is_empty()) {
+    for line in lines {
         groups.entry(&line.under).or_default().push(line);
     }
     let mut parts = Vec::new();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use trapan::compare::experiment::{Bench, Key, Label, Line, Plan, Study, judged, supervised};
+use trapan::compare::experiment::{Key, Label, Line, Plan, Recipe, Study, Trial, judged, supervised};
 use trapan::compare::{CompareError, Contest};
 use trapan::engine::Device;
 use trapan::method::config::{Profile, Sensor, Upsample};
@@ -117,7 +117,7 @@ impl<'a> Place<'a> {
         Ok(Self { filled, truth, phase, plan, key, name, under, ready })
     }
 
-    fn key(&self, recipe: &trapan::compare::experiment::Recipe) -> Key {
+    fn key(&self, recipe: &Recipe) -> Key {
         Key { recipe: recipe.clone(), ..self.key.clone() }
     }
 
@@ -179,11 +179,11 @@ impl<'a> Place<'a> {
     fn line(&self, key: &Key, networks: &[Network], device: &Device, talk: Talk) -> Result<Line, CliError> {
         let Preparation { scale, config, .. } = &self.ready;
         let truth = self.truth.as_ref().map(|truth| truth as &dyn Image);
-        let bench = Bench { scene: &self.filled, truth, scale, config, phase: self.phase, device };
+        let trial = Trial { scene: &self.filled, truth, scale, config, phase: self.phase, device };
         let network = networks.iter().find(|network| Some(&network.checksum) == key.recipe.network.as_ref());
         let start = Instant::now();
         let mut bar = Bar::new(self.filled.rows.fine, talk);
-        let outcome = bench.run(&key.recipe, network.map(|network| &network.prior), &mut bar);
+        let outcome = trial.run(&key.recipe, network.map(|network| &network.prior), &mut bar);
         drop(bar);
         let outcome = match outcome {
             Ok(outcome) => Some(outcome),

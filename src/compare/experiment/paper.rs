@@ -73,12 +73,12 @@ pub fn methods() -> impl Iterator<Item = &'static str> {
 mod tests {
     use super::*;
 
-    /// HQNR follows from the two others. As printed it is within the rounding of its factors, but for PanMamba on
-    /// WorldView-3, which the paper gives as .954 where its factors make .950.
+    /// HQNR follows from the two others but for rounding and for being a mean over images, as they are; not so PanMamba's
+    /// on WorldView-3, which the paper gives as .954 where its factors make .950.
     #[test]
     fn published_numbers_agree_with_each_other() {
         let mut off = Vec::new();
-        let ablations = ABLATIONS.iter().map(|(_, name, numbers)| (*name, *numbers, 1.5e-4));
+        let ablations = ABLATIONS.iter().map(|(_, name, numbers)| (*name, *numbers, 1e-3));
         let methods = METHODS.iter().flat_map(|(name, all)| all.iter().map(move |numbers| (*name, *numbers, 1.6e-3)));
         for (name, [d_lambda, d_s, hqnr], tolerance) in ablations.chain(methods) {
             if ((1.0 - d_lambda) * (1.0 - d_s) - hqnr).abs() > tolerance {

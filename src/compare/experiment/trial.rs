@@ -12,7 +12,7 @@ use crate::quality::{self, Convention, Reference};
 use crate::scene::{Image, Scale, Scene, Stored, Survey};
 
 /// A pair without gaps, and where runs on it take place.
-pub struct Bench<'a> {
+pub struct Trial<'a> {
     /// The pair.
     pub scene: &'a Scene<'a>,
     /// What the fused image should be, in DN of MS, where that is known.
@@ -38,7 +38,7 @@ pub struct Outcome {
     pub losses: Option<Curves>,
 }
 
-impl Bench<'_> {
+impl Trial<'_> {
     /// Carries a recipe out; `network` is that of the recipe, if it names one.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Bench<'_> {
         let mut scores = self.full(scene, &fused)?;
         scores.truth =
             self.truth.filter(|_| recipe.scale == 1).map(|t| self.by_truth(t, &fused)).transpose()?.flatten();
-        if let Some(model) = run.model.as_ref().filter(|model| !model.dam.is_empty() && network.is_none()) {
+        if let Some(model) = run.model.as_ref().filter(|model| !model.dam.is_empty()) {
             scores.commutation = Some(commutation(model, scene, &fused).map_err(MethodError::from)?);
         }
         Ok(Outcome { scores, scales: Vec::new(), losses: run.log.map(|log| Curves::of(&log.steps)) })
