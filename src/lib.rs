@@ -36,7 +36,7 @@
 //! - [`quality`]: how good a fused image is, by its pair or by a truth, row by row.
 //! - [`method`]: settings, static plans, schedule, training, checkpoints, applying in strips; a [`method::run()`] is
 //!   the whole way.
-//! - [`compare`]: methods judged beside each other; the paper's ablations.
+//! - [`compare`]: methods judged beside each other; the paper's experiments.
 //! - [`simulate`]: pairs with a known truth.
 //! - [`report`]: a run told as one HTML page, as JSON, as pictures.
 //! - [`remedy`]: what to do about an error or a warning; any room may name one.

@@ -1,6 +1,6 @@
 //! The pair that a command works on: files by name, or the folder of a product.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -15,7 +15,7 @@ use super::remedy::in_flags;
 use super::{CliError, Talk};
 
 /// Which files, and how they lie on each other.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct PairArgs {
     /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
     /// *_MUL) or GF-1/2; or the PAN file and the MS file or files, as with --pan and --ms
@@ -103,7 +103,7 @@ fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
 }
 
 /// The pair to work on.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct InputArgs {
     #[command(flatten)]
     pair: PairArgs,
@@ -127,6 +127,18 @@ fn shift(text: &str) -> Result<Shift, String> {
 }
 
 impl InputArgs {
+    /// The same questions to other files.
+    pub fn of(&self, pan: &Path, ms: &[PathBuf]) -> Self {
+        let (files, pan, ms) = (Vec::new(), Some(pan.to_owned()), ms.to_vec());
+        Self { pair: PairArgs { files, pan, ms, ..self.pair.clone() }, ..self.clone() }
+    }
+
+    /// Whether a pair is named.
+    pub fn is_named(&self) -> bool {
+        let PairArgs { files, pan, ms, .. } = &self.pair;
+        !(files.is_empty() && pan.is_none() && ms.is_empty())
+    }
+
     /// Opens the files, or those of a product; each of the two images holds about this many bytes of decoded pixels.
     pub fn open(&self, memory: Option<u64>, talk: Talk) -> Result<Files, CliError> {
         let mut files = self.pair.open()?;

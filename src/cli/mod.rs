@@ -17,6 +17,7 @@ mod inputs;
 mod judge;
 mod options;
 mod output;
+mod pairs;
 mod profile;
 mod progress;
 mod remedy;
@@ -71,7 +72,7 @@ enum Command {
     Info(Box<info::InfoArgs>),
     /// Fuse a pair by all methods and judge the results, at full and at reduced resolution
     Compare(Box<compare::CompareArgs>),
-    /// Run the paper's ablations on a pair, over several seeds
+    /// Run the paper's experiments on pairs, over several seeds, and draw its tables and figures
     Experiment(Box<experiment::ExperimentArgs>),
     /// Judge a fused image by the pair it was made from, or by a known truth
     Assess(Box<assess::AssessArgs>),

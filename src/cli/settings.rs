@@ -121,6 +121,19 @@ impl MethodArgs {
         self.given.0.iter().any(|(name, _)| *name == setting)
     }
 
+    /// What was asked for beside the sensor and the seed, in words.
+    pub fn words(&self) -> String {
+        let gains = self.mtf_gains.as_ref().map(|gains| format!("{gains:?}"));
+        let flags = [("effort", Some(self.effort.to_string())), ("mtf-gains", gains)];
+        let usual = Effort::Default.name();
+        let flags =
+            flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.filter(|v| v != usual)?)));
+        let given =
+            self.given.0.iter().filter(|(name, _)| *name != "seed").map(|(name, text)| (flag(name), text.clone()));
+        let words = flags.chain(given).map(|(name, value)| format!(", {name} {value}")).collect::<String>();
+        format!("{}{words}", self.preset.unwrap_or(Profile::Trapan))
+    }
+
     /// Takes this preset if none was asked for.
     pub fn by_default(&mut self, preset: Profile) {
         self.preset.get_or_insert(preset);

@@ -1,21 +1,19 @@
 //! `trapan train`: a fusion network from many pairs.
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use serde::Deserialize;
 use trapan::engine::Options;
 use trapan::method::Contender;
-use trapan::method::config::Sensor;
 use trapan::method::prior::{Corpus, Course, Lap, Purpose, study};
 use trapan::scene::{Image, Scale, Scene, Survey};
-use trapan::tiff::{Format, Output, Source, TiffError, check_output, check_outputs};
+use trapan::tiff::{Format, Output, Source, check_output, check_outputs};
 
 use super::args::DeviceArgs;
 use super::geometry::GeometryArgs;
+use super::pairs::{Entry, entries};
 use super::progress::{self, Steps};
 use super::settings::MethodArgs;
 use super::{CliError, Talk};
@@ -58,81 +56,6 @@ pub struct TrainArgs {
     geometry: GeometryArgs,
     #[command(flatten)]
     method: MethodArgs,
-}
-
-/// A pair of the list.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    pan: PathBuf,
-    ms: Files,
-    truth: Option<PathBuf>,
-    sensor: Option<Sensor>,
-    #[serde(default)]
-    validation: bool,
-}
-
-/// One file, or several.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Files {
-    One(PathBuf),
-    Several(Vec<PathBuf>),
-}
-
-impl Entry {
-    fn ms(&self) -> &[PathBuf] {
-        match &self.ms {
-            Files::One(path) => std::slice::from_ref(path),
-            Files::Several(paths) => paths,
-        }
-    }
-
-    /// Its files as they lie beside the list.
-    fn beside(mut self, folder: &Path) -> Self {
-        let join = |path: &mut PathBuf| *path = folder.join(&*path);
-        join(&mut self.pan);
-        self.truth.iter_mut().for_each(join);
-        match &mut self.ms {
-            Files::One(path) => join(path),
-            Files::Several(paths) => paths.iter_mut().for_each(join),
-        }
-        self
-    }
-}
-
-/// The pairs of a folder, or of a list.
-fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
-    let failed = |source| TiffError::Unreadable { path: pairs.to_owned(), source };
-    if !pairs.is_dir() {
-        let text = fs::read_to_string(pairs).map_err(failed)?;
-        let folder = pairs.parent().unwrap_or(Path::new(""));
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let entry = |(i, line): (usize, &str)| {
-            let entry: Entry = serde_json::from_str(line).map_err(|e| CliError::Line {
-                path: pairs.to_owned(),
-                line: i + 1,
-                wanted: "pair",
-                reason: e.to_string(),
-                fix: "write {\"pan\": FILE, \"ms\": FILE}",
-            })?;
-            Ok(entry.beside(folder))
-        };
-        return lines.map(entry).collect();
-    }
-    let listed = fs::read_dir(pairs).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).map_err(failed)?;
-    let mut folders: Vec<PathBuf> = listed.into_iter().map(|entry| entry.path()).collect();
-    folders.sort();
-    folders.insert(0, pairs.to_owned());
-    let found = folders.into_iter().filter(|folder| folder.join("pan.tif").is_file());
-    let entry = |folder: PathBuf| Entry {
-        pan: folder.join("pan.tif"),
-        ms: Files::One(folder.join("ms.tif")),
-        truth: Some(folder.join("truth.tif")).filter(|path| path.is_file()),
-        sensor: None,
-        validation: false,
-    };
-    Ok(found.map(entry).collect())
 }
 
 /// Runs `train`.

@@ -28,6 +28,19 @@ impl Grid {
         Self { fine: self.coarse, coarse: self.coarse.div_ceil(self.ratio), ..*self }
     }
 
+    /// Grids that start at one edge, the coarse one of whole pixels within the fine.
+    pub(crate) fn within(fine: usize, ratio: usize) -> Self {
+        Self { coarse: fine / ratio, ..Self::aligned(fine, ratio) }
+    }
+
+    /// Both grids coarser by `by`, each from its own edge on: [`within`](Self::within).
+    pub(crate) fn shrunk(&self, by: usize) -> Self {
+        let (ratio, by_of) = (self.ratio as f64, by as f64);
+        // Centres lie half a pixel from edges: p' = (p + ½) / by − ½ of either grid.
+        let phase = ratio / 2.0 * (1.0 - 1.0 / by_of) + (self.phase + 0.5) / by_of - 0.5;
+        Self { ratio: self.ratio, phase, fine: self.fine / by, coarse: self.coarse / by }
+    }
+
     /// Fine position of the centre of a coarse pixel.
     pub(crate) fn fine_at(&self, coarse: usize) -> f64 {
         (self.ratio * coarse) as f64 + self.phase

@@ -128,6 +128,21 @@ impl<'a> Scene<'a> {
         let ms = Degraded::new(&*self.ms, pan(), small, ms_gains);
         Scene::on_grids(pan(), ms, small)
     }
+
+    /// The scene as a sensor with pixels so many times as large would have seen it: both images through their MTF onto
+    /// grids coarser by `by`, PAN and MS lying on each other as before. Pixels that make no whole one are left out.
+    pub fn shrunk<'s>(&'s self, by: usize, ms_gains: &[f64], pan_gain: f64) -> Scene<'s> {
+        let [rows, columns] = [self.rows, self.columns].map(|grid| grid.shrunk(by));
+        let pan_grids = [self.rows.fine, self.columns.fine].map(|fine| Grid::within(fine, by));
+        let pan = Degraded::new(&*self.pan, Fusable(self), pan_grids, &[pan_gain]);
+        Scene::on_grids(pan, shrunk(&*self.ms, by, ms_gains), [rows, columns])
+    }
+}
+
+/// An image through its MTF onto a grid coarser by `by`; pixels that make no whole one are left out.
+pub fn shrunk<'a>(image: &'a dyn Image, by: usize, gains: &[f64]) -> impl Image + 'a {
+    let Header { width, height, .. } = *image.header();
+    Degraded::new(image, image, [height, width].map(|side| Grid::within(side, by)), gains)
 }
 
 #[cfg(test)]
@@ -184,6 +199,33 @@ mod tests {
                     assert_eq!(all(block.valid), all(wanted.valid), "{rows:?} {columns:?}");
                 }
             }
+        }
+    }
+
+    /// A plane stays a plane: pixels of PAN and of MS keep their places, relative to each other, at every scale.
+    #[test]
+    fn shrunk_images_lie_on_each_other_as_before() {
+        let grid = Grid { ratio: 4, phase: 0.7, fine: 256, coarse: 64 };
+        let plane = |side: usize, of_one: fn(f64) -> f64| {
+            let values = (0..side * side).map(|i| (3.0 * of_one((i / side) as f64) + of_one((i % side) as f64)) as f32);
+            let data = values.collect();
+            Raster { header: Header::new("memory.tif", Sample::F32, [side, side, 1]), data, valid: None }
+        };
+        let (pan, ms) = (plane(256, |p| p), plane(64, |m| 4.0 * m + 0.7));
+        let scene = Scene::on_grids(&pan, &ms, [grid; 2]);
+        let once = scene.shrunk(2, &[0.3], 0.3).stored().expect("in memory");
+        let twice = once.shrunk(2, &[0.3], 0.3).stored().expect("in memory");
+        for (scene, scale) in [(&once, 2.0), (&twice, 4.0)] {
+            assert_eq!(scene.rows.fine, 4 * scene.rows.coarse);
+            // Far from the border, whose filters repeat what is there.
+            let place = scene.rows.coarse / 2;
+            let value = scene.read_ms(place..place + 1, place..place + 1).expect("in memory").data[0];
+            let at = |p: f64| scale * (p + 0.5) - 0.5;
+            let wanted = 4.0 * at(scene.rows.fine_at(place));
+            assert!((f64::from(value) - wanted).abs() < 0.02, "{value} {wanted}");
+            let middle = scene.rows.fine / 2;
+            let value = scene.read_pan(middle..middle + 1, middle..middle + 1).expect("in memory").data[0];
+            assert!((f64::from(value) - 4.0 * at(middle as f64)).abs() < 0.02, "{value}");
         }
     }
 

@@ -30,6 +30,7 @@ pub use scale::{Scale, peak};
 pub use stored::Stored;
 pub use survey::{Cells, Survey};
 
+pub use coarser::shrunk;
 use coarser::{Fusable, joint};
 use filled::Filled;
 

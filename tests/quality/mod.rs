@@ -2,4 +2,5 @@
 
 mod assess;
 mod compare;
+mod experiment;
 mod indices;

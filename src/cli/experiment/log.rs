@@ -5,60 +5,19 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use trapan::compare::FullResult;
-use trapan::method::Config;
+use trapan::compare::experiment::{Key, Line};
 use trapan::tiff::TiffError;
 
 use crate::cli::CliError;
-
-/// What a run achieved.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub struct Scores {
-    pub d_lambda: f64,
-    pub d_s: f64,
-    pub hqnr: f64,
-    /// ERGAS of the result, degraded again, against MS.
-    pub consistency_ergas: f64,
-}
-
-impl From<FullResult> for Scores {
-    fn from(result: FullResult) -> Self {
-        let FullResult { full, consistency } = result;
-        Self { d_lambda: full.d_lambda, d_s: full.d_s, hqnr: full.hqnr, consistency_ergas: consistency.ergas }
-    }
-}
-
-/// What makes runs the same: the program, the pair, how its images lie on each other, the settings.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Key {
-    pub version: String,
-    /// SHA-256 of PAN and MS.
-    pub pair: [String; 2],
-    pub geometry: String,
-    pub settings: Config,
-}
-
-impl Key {
-    fn text(&self) -> String {
-        serde_json::to_string(self).expect("plain values")
-    }
-}
-
-/// A finished run; no scores if it diverged.
-#[derive(Serialize, Deserialize)]
-struct Run {
-    #[serde(flatten)]
-    key: Key,
-    scores: Option<Scores>,
-    seconds: f64,
-}
 
 /// The file, open for more runs, and what is in it.
 pub struct Log {
     path: PathBuf,
     file: File,
-    done: HashMap<String, Option<Scores>>,
+    /// In the order of the file.
+    pub lines: Vec<Line>,
+    /// Places in the list by what makes runs the same.
+    done: HashMap<String, usize>,
 }
 
 impl Log {
@@ -78,30 +37,42 @@ impl Log {
         if whole < text.len() {
             file.set_len(whole as u64).map_err(failed)?;
         }
-        let mut done = HashMap::new();
-        for (i, line) in text[..whole].lines().enumerate() {
-            let run: Run = serde_json::from_str(line).map_err(|e| CliError::Line {
-                path: path.to_owned(),
-                line: i + 1,
-                wanted: "finished run",
-                reason: e.to_string(),
-                fix: "give another file to start anew",
-            })?;
-            done.insert(run.key.text(), run.scores);
-        }
-        Ok(Self { path: path.to_owned(), file, done })
+        let lines = parse(path, &text[..whole])?;
+        let done = lines.iter().enumerate().map(|(i, line)| (line.key.text(), i)).collect();
+        Ok(Self { path: path.to_owned(), file, lines, done })
     }
 
-    /// The result of a run that is finished; inside, none if it diverged.
-    pub fn find(&self, key: &Key) -> Option<Option<Scores>> {
-        self.done.get(&key.text()).copied()
+    /// A run that is finished.
+    pub fn find(&self, key: &Key) -> Option<&Line> {
+        self.done.get(&key.text()).map(|i| &self.lines[*i])
     }
 
     /// Adds a finished run, on the disk before this returns.
-    pub fn add(&mut self, key: &Key, scores: Option<Scores>, seconds: f64) -> Result<(), TiffError> {
-        self.done.insert(key.text(), scores);
-        let line = serde_json::to_string(&Run { key: key.clone(), scores, seconds }).expect("plain values") + "\n";
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+    pub fn add(&mut self, line: Line) -> Result<(), TiffError> {
+        let text = serde_json::to_string(&line).expect("plain values") + "\n";
+        self.done.insert(line.key.text(), self.lines.len());
+        self.lines.push(line);
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|source| TiffError::Write { path: self.path.clone(), source })
     }
+}
+
+/// The runs of a log that is only read.
+pub fn read(path: &Path) -> Result<Vec<Line>, CliError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<Line>, CliError> {
+    let line = |(i, line)| {
+        serde_json::from_str(line).map_err(|e| CliError::Line {
+            path: path.to_owned(),
+            line: i + 1,
+            wanted: "finished run",
+            reason: e.to_string(),
+            fix: "give another file to start anew",
+        })
+    };
+    text.lines().enumerate().map(line).collect()
 }

@@ -1,44 +1,67 @@
-//! `trapan experiment`: the paper's ablations on a pair.
+//! `trapan experiment`: the paper's tables and figures on pairs.
 
 mod log;
+mod page;
+mod place;
+mod tables;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use clap::Args;
-use serde::Serialize;
-use trapan::compare::experiment::Study;
-use trapan::compare::{Contest, Fuser, Learner};
-use trapan::engine::Device;
+use trapan::compare::experiment::{Line, Study};
 use trapan::method::config::Profile;
-use trapan::method::{Config, Contender, MethodError, Preparation};
-use trapan::quality::Convention;
-use trapan::report::{self, Better, Column, Table};
-use trapan::scene::{Scale, Scene};
-use trapan::tiff::{Format, Output, check_outputs, sha256};
+use trapan::tiff::{Format, Output, check_output, check_outputs};
 
 use super::args::{DeviceArgs, named};
 use super::inputs::InputArgs;
-use super::progress::{self, Bar};
+use super::pairs::entries;
+use super::progress;
 use super::settings::MethodArgs;
 use super::{CliError, Talk, table, terminal};
-use log::{Key, Log, Scores};
+use log::Log;
+use place::{Given, Place};
+use tables::{Numbers, Row};
 
 /// Arguments of `experiment`.
 #[derive(Args)]
+#[command(mut_arg("files", |arg| arg.required_unless_present_any(["pairs", "page"])),
+          mut_arg("pan", |arg| arg.required_unless_present_any(["pairs", "page"])),
+          mut_arg("ms", |arg| arg.required_unless_present_any(["pairs", "page"])))]
 pub struct ExperimentArgs {
     #[command(flatten)]
     input: InputArgs,
+    /// Pairs instead of one: a folder of folders with pan.tif, ms.tif and perhaps truth.tif, or a file of JSON lines, as
+    /// for train
+    #[arg(long, value_name = "DIR|LIST.jsonl", conflicts_with_all = ["files", "pan", "ms", "truth"])]
+    pairs: Option<PathBuf>,
+    /// What the fused image should be, where that is known, as of simulate; a real pair has a truth once degrade made it
+    /// coarser: its MS
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
     /// File of finished runs, one JSON object per line; runs that are in it already are not repeated
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Ablations to run: Tables 2, 3, 4 and Figs. 5, 7, 8 [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAME,…",
-          value_parser = named::<Study>(&["warm-up", "order", "sampling", "warm-up-epochs", "dam-width", "full-probability"]))]
+    /// Studies to run: Fig. 2, Tables 1, 2, 3, 4, Figs. 5 and 6, 7, 8 and 9, Table 5, Fig. 1 and Eq. 1 of the supplement
+    /// [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = named::<Study>(Study::NAMES))]
     studies: Option<Vec<Study>>,
+    /// Networks that train wrote, to stand in Table 1 where they fit a pair
+    #[arg(long, value_delimiter = ',', value_name = "FILE,…")]
+    networks: Vec<PathBuf>,
     /// Seeds per setting, from --seed on
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
+    /// Draw all that the file of runs holds in the end, tables and figures, with the paper's numbers; without a pair
+    /// nothing is run
+    #[arg(long, value_name = "FILE.html")]
+    page: Option<PathBuf>,
+    /// More files of runs for the page
+    #[arg(long, value_delimiter = ',', value_name = "FILE,…", requires = "page")]
+    logs: Vec<PathBuf>,
+    /// Replace an existing page
+    #[arg(long)]
+    overwrite: bool,
     /// Print the tables as JSON
     #[arg(long)]
     json: bool,
@@ -48,23 +71,37 @@ pub struct ExperimentArgs {
     method: MethodArgs,
 }
 
-/// Mean and standard deviation over the seeds.
-#[derive(Clone, Copy, Serialize)]
-struct Spread {
-    mean: f64,
-    deviation: f64,
-}
+impl ExperimentArgs {
+    /// The pairs that are named.
+    fn given(&self) -> Result<Vec<Given>, CliError> {
+        let Some(list) = &self.pairs else {
+            let one = Given { input: self.input.clone(), truth: self.truth.clone(), sensor: None };
+            return Ok(Vec::from_iter(self.input.is_named().then_some(one)));
+        };
+        let entries = entries(list)?;
+        if entries.is_empty() {
+            return Err(CliError::NoPairs { path: list.clone() });
+        }
+        let given = entries.iter().map(|entry| Given {
+            input: self.input.of(&entry.pan, entry.ms()),
+            truth: entry.truth.clone(),
+            sensor: entry.sensor,
+        });
+        Ok(given.collect())
+    }
 
-/// One setting over all seeds.
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    d_lambda: Option<Spread>,
-    d_s: Option<Spread>,
-    hqnr: Option<Spread>,
-    consistency_ergas: Option<Spread>,
-    runs: usize,
-    diverged: usize,
+    /// Refuses files that cannot be written, or that are read.
+    fn check(&self, given: &[Given]) -> Result<(), CliError> {
+        let mut read: Vec<PathBuf> = self.networks.iter().chain(&self.logs).cloned().collect();
+        for Given { input, truth, .. } in given {
+            read.extend(input.open(None, Talk::Quiet)?.paths);
+            read.extend(truth.clone());
+        }
+        let mut outputs = vec![Output::new(&self.output, Format::Json)];
+        outputs.extend(self.page.iter().map(|page| Output::new(page, Format::Html)));
+        check_outputs(&read, &outputs)?;
+        Ok(self.page.iter().try_for_each(|page| check_output(page, self.overwrite))?)
+    }
 }
 
 /// Runs `experiment`.
@@ -72,138 +109,60 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     // The paper's ablations are of the paper's method.
     args.method.by_default(Profile::Faithful);
-    let files = args.input.open(None, talk)?;
-    let scene = args.input.scene(&files)?;
-    check_outputs(&files.paths, &[Output::new(&args.output, Format::Json)])?;
-    let request = args.method.request(Contender::Trapan);
-    let base = request.config(files.sensor, scene.ms().bands)?;
-    let phase = Convention::of_ratio(scene.ratio());
-    Contest::check(scene.rows, scene.columns, phase)?;
-    base.check_grids(&scene.rows, &scene.columns)?;
-    let ready = args.input.prepare(&files, &request, base, talk)?;
-    super::fuse::describe(&ready, talk);
-    let filled = ready.scene.filled()?.stored()?;
-    let Preparation { scene, scale, config: base, .. } = &ready;
-    let mut log = Log::open(&args.output)?;
-    let files = [sha256(&scene.pan().path)?, sha256(&scene.ms().path)?];
-    let key = |config: Config| Key {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pair: files.clone(),
-        geometry: format!("{:?} {:?} {scale:?}", scene.rows, scene.columns),
-        settings: config,
-    };
-    let seeds = |config: &Config| {
-        let config = config.clone();
-        (0..args.seeds).map(move |i| Config { seed: base.seed.wrapping_add(i), ..config.clone() })
-    };
-
+    let given = args.given()?;
+    args.check(&given)?;
+    let networks = place::networks(&args.networks)?;
     let studies = args.studies.clone().unwrap_or_else(|| Study::ALL.to_vec());
-    let mut missing: Vec<Key> = Vec::new();
-    for (_, config) in studies.iter().flat_map(|study| study.variants(base)) {
-        config.check(scene.ms().bands)?;
-        for key in seeds(&config).map(key) {
-            if log.find(&key).is_none() && !missing.contains(&key) {
-                missing.push(key);
-            }
-        }
+    for given in &given {
+        given.check(&args)?;
     }
-    if !missing.is_empty() {
-        let device = args.device.open(talk)?;
-        let contest = Contest::new(&filled, scale, base, phase)?;
-        for (i, key) in missing.iter().enumerate() {
-            talk.say(format_args!("run {} of {}", i + 1, missing.len()));
-            let start = Instant::now();
-            let scores = train(&contest, (&filled, scale, &key.settings), &device, talk)?;
-            log.add(key, scores, start.elapsed().as_secs_f64())?;
-        }
+    let mut log = Log::open(&args.output)?;
+    let (mut device, mut shown) = (None, Vec::new());
+    for given in &given {
+        let files = given.input.open(None, talk)?;
+        let place = Place::new(given, &files, &args, &networks, talk)?;
+        shown.extend(place.run(&studies, (&args, &networks), &mut log, &mut device, talk)?);
     }
-
-    let row = |(name, config): (String, Config)| {
-        let results: Vec<Option<Scores>> = seeds(&config).filter_map(|config| log.find(&key(config))).collect();
-        Row::new(name, &results)
-    };
-    let tables: Vec<(Study, Vec<Row>)> =
-        studies.iter().map(|study| (*study, study.variants(base).into_iter().map(row).collect())).collect();
-    show(&tables, args.json);
+    if !given.is_empty() {
+        show(&studies, &shown, args.json);
+    }
+    if let Some(path) = &args.page {
+        let mut lines = log.lines;
+        let mut known: HashSet<String> = lines.iter().map(|line| line.key.text()).collect();
+        for other in &args.logs {
+            lines.extend(log::read(other)?.into_iter().filter(|line| known.insert(line.key.text())));
+        }
+        let unnamed = lines.iter().filter(|line| line.rows.is_empty()).count();
+        if unnamed > 0 {
+            talk.say(format_args!(
+                "note: {unnamed} runs of an older program say no row that they are, and are left out"
+            ));
+        }
+        lines.retain(|line| !line.rows.is_empty());
+        page::sheet(&lines).write(path, args.overwrite)?;
+        talk.say(format_args!("wrote {}: {} runs", path.display(), lines.len()));
+    }
     Ok(())
 }
 
-/// Trains with one setting and judges the result; none if it diverges.
-fn train(
-    contest: &Contest<'_>,
-    (scene, scale, config): (&Scene<'_>, &Scale, &Config),
-    device: &Device,
-    talk: Talk,
-) -> Result<Option<Scores>, CliError> {
-    let mut bar = Bar::new(scene.rows.fine, talk);
-    let config = config.clone();
-    let learner = Learner { contender: Contender::Trapan, config, scale, device, learnt: None };
-    let fused = learner.image(scene, scale, &mut bar);
-    drop(bar);
-    match fused {
-        Ok(fused) => Ok(Some(contest.full(&fused)?.0.into())),
-        Err(error @ MethodError::Diverged { .. }) => {
-            talk.say(format_args!("warning: {}", CliError::from(error)));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-impl Row {
-    fn new(name: String, results: &[Option<Scores>]) -> Self {
-        let scores: Vec<Scores> = results.iter().flatten().copied().collect();
-        let spread = |value: fn(&Scores) -> f64| {
-            let n = scores.len() as f64;
-            let mean = scores.iter().map(value).sum::<f64>() / n;
-            let squares: f64 = scores.iter().map(|s| (value(s) - mean).powi(2)).sum();
-            (n > 0.0).then(|| Spread { mean, deviation: if n > 1.0 { (squares / (n - 1.0)).sqrt() } else { 0.0 } })
-        };
-        Self {
-            name,
-            d_lambda: spread(|s| s.d_lambda),
-            d_s: spread(|s| s.d_s),
-            hqnr: spread(|s| s.hqnr),
-            consistency_ergas: spread(|s| s.consistency_ergas),
-            runs: scores.len(),
-            diverged: results.len() - scores.len(),
-        }
-    }
-}
-
-fn show(tables: &[(Study, Vec<Row>)], json: bool) {
+/// Prints the tables of what was asked for.
+fn show(studies: &[Study], lines: &[Line], json: bool) {
+    let tables: Vec<(Study, Vec<Row<'_>>)> =
+        studies.iter().map(|study| (*study, tables::rows(*study, lines))).collect();
+    let tables: Vec<_> = tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if json {
-        let table = |(study, rows): &(Study, Vec<Row>)| serde_json::json!({ "study": study, "title": study.title(), "rows": rows });
-        let tables: Vec<_> = tables.iter().map(table).collect();
-        terminal::json(&serde_json::json!(tables));
+        let table = |(study, rows): &(Study, Vec<Row<'_>>)| {
+            let rows: Vec<Numbers> = rows.iter().map(Numbers::of).collect();
+            serde_json::json!({ "study": study, "title": study.title(), "rows": rows })
+        };
+        terminal::json(&serde_json::json!(tables.iter().map(table).collect::<Vec<_>>()));
         return;
     }
-    for (study, rows) in tables {
-        terminal::lines(format_args!("{}\n{}", study.title(), table::text(&table_of(*study, rows))));
-        terminal::line("");
+    for (study, rows) in &tables {
+        let more = if *study == Study::Scales { tables::across(rows) } else { Vec::new() };
+        for shown in std::iter::once(tables::table(*study, rows, None)).chain(more) {
+            terminal::lines(format_args!("{}\n{}", shown.title, table::text(&shown)));
+            terminal::line("");
+        }
     }
-}
-
-/// Means and standard deviations, as the paper's tables have the means.
-fn table_of(study: Study, rows: &[Row]) -> Table {
-    let spread = |name: &str, better| [Column::new(name, "", better, 4), Column::new("±", "", Better::Neither, 4)];
-    let mut columns: Vec<Column> = [("Dλ", Better::Lower), ("Ds", Better::Lower), ("HQNR", Better::Higher)]
-        .into_iter()
-        .chain([("R-ERGAS", Better::Lower)])
-        .flat_map(|(name, better)| spread(name, better))
-        .collect();
-    columns.push(Column::new("runs", "", Better::Neither, 0));
-    let row = |row: &Row| {
-        let spreads = [row.d_lambda, row.d_s, row.hqnr, row.consistency_ergas];
-        let mut values: Vec<Option<f64>> =
-            spreads.into_iter().flat_map(|s| [s.map(|s| s.mean), s.map(|s| s.deviation)]).collect();
-        values.push(Some(row.runs as f64));
-        report::Row { name: row.name.clone(), values, own: false }
-    };
-    let rows_are = match study {
-        Study::WarmUp | Study::Order | Study::Sampling => "strategy",
-        Study::WarmUpEpochs | Study::DamWidth | Study::FullProbability => "value",
-    };
-    let title = study.title().to_owned();
-    Table { title, note: String::new(), rows_are: rows_are.to_owned(), columns, rows: rows.iter().map(row).collect() }
 }

@@ -84,6 +84,32 @@ impl Corpus {
     /// [`MethodError::Unlike`] of other bands, another ratio or a truth of another size; what reading, fitting or writing reports.
     pub fn add(
         &mut self,
+        pair: (&Scene<'_>, &Survey, &Scale),
+        truth: Option<&dyn Image>,
+        config: &Config,
+        purpose: Purpose,
+    ) -> Result<(), MethodError> {
+        self.add_lessons(true, pair, truth, config, purpose)
+    }
+
+    /// Adds the windows of a pair at its own resolution alone, whose truth is known.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub fn add_known(
+        &mut self,
+        pair: (&Scene<'_>, &Survey, &Scale),
+        truth: &dyn Image,
+        config: &Config,
+        purpose: Purpose,
+    ) -> Result<(), MethodError> {
+        self.add_lessons(false, pair, Some(truth), config, purpose)
+    }
+
+    /// At its own resolution, and if asked for one lower.
+    fn add_lessons(
+        &mut self,
+        at_lower: bool,
         (scene, survey, scale): (&Scene<'_>, &Survey, &Scale),
         truth: Option<&dyn Image>,
         config: &Config,
@@ -106,7 +132,9 @@ impl Corpus {
             }
         }
         for (sample, place) in set.samples.iter().zip(&set.windows) {
-            self.put(purpose, &lower(sample, &set))?;
+            if at_lower {
+                self.put(purpose, &lower(sample, &set))?;
+            }
             if let Some(truth) = truth {
                 self.put(purpose, &known(sample, &set, *place, truth)?)?;
             }

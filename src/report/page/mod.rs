@@ -4,7 +4,7 @@
 
 mod facts;
 mod images;
-mod numbers;
+pub(super) mod numbers;
 
 use std::path::Path;
 
@@ -14,9 +14,10 @@ use super::Report;
 use super::chart::number;
 use crate::tiff::visible;
 
-const STYLE: &str = include_str!("style.css");
+pub(super) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+pub(super) const POLICY: &str =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// The whole page.
 pub fn page(report: &Report) -> String {
