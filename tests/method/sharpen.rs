@@ -39,7 +39,14 @@ fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -
 
 /// What a network takes from a whole image.
 fn statistics(shape: FusionShape) -> Vec<Vec<f32>> {
-    let wave = |(k, (_, channels)): (usize, (String, usize))| image(channels, k as f32);
+    let wave = |(k, (name, shape)): (usize, (String, Shape))| {
+        let mut values = image(shape.len(), k as f32);
+        if name.ends_with("clusters") {
+            // Each row ends with its number.
+            values.chunks_exact_mut(shape.c()).enumerate().for_each(|(k, row)| row[shape.c() - 1] = k as f32);
+        }
+        values
+    };
     shape.statistics().into_iter().enumerate().map(wave).collect()
 }
 
@@ -96,7 +103,7 @@ fn any_tile_size_gives_the_same_bytes() {
 #[test]
 fn any_tile_size_gives_the_same_bytes_by_any_backbone() {
     let cpu = Device::cpu(2);
-    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
         for dims in [dims(40, 47, 3, 4, 1.5, 0), dims(70, 81, 2, 2, 0.0, 1)] {
             let run = |tile| sharpen_by(backbone, &cpu, &dims, Upsample::Cubic, tile);
             let (whole, _) = run([4096; 2]);
@@ -113,7 +120,7 @@ fn any_tile_size_gives_the_same_bytes_by_any_backbone() {
 fn any_tile_size_gives_the_same_bytes_on_the_gpu() {
     let gpu = Device::Gpu(software().clone());
     let dims = dims(36, 29, 2, 4, 1.5, 0);
-    for backbone in [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet] {
+    for backbone in [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
         let [whole, tiles] =
             [[4096; 2], [112, 104]].map(|tile| sharpen_by(backbone, &gpu, &dims, Upsample::Cubic, tile).0);
         assert!(whole == tiles, "{backbone}: tiles give other bytes");
@@ -131,7 +138,7 @@ fn bits<'a>(image: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
 fn a_part_has_the_bytes_of_the_whole() {
     let (cpu, dims) = (Device::cpu(2), dims(52, 67, 2, 4, 1.5, 3));
     let [height, width] = [dims.rows.fine, dims.columns.fine];
-    let others = [Backbone::LagNet, Backbone::LgpNet].map(|backbone| Simulated::by(backbone, &dims));
+    let others = [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet].map(|backbone| Simulated::by(backbone, &dims));
     for scene in [Simulated::of(&dims), Simulated::preset(&dims)].into_iter().chain(others) {
         let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
         for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
@@ -282,7 +289,7 @@ fn networks_come_back_from_their_file() {
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
     assert_eq!(Model::load(&other).expect("our own file"), preset);
-    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
         let model = Simulated::by(backbone, &dims).model;
         let path = dir.path().join(backbone.name());
         model.save(&path, false).expect("a new file");

@@ -46,7 +46,9 @@ fn cases() -> Vec<Case> {
 
 fn other_backbones() -> impl Iterator<Item = Case> {
     let golden = data("golden_backbones.json");
-    [Backbone::LagNet, Backbone::LgpNet].into_iter().flat_map(move |of| cases_of(&golden[of.name()], of))
+    [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet]
+        .into_iter()
+        .flat_map(move |of| cases_of(&golden[of.name()], of))
 }
 
 /// The cases of the faithful method, then those of the default preset, with the numbers of the golden file:
@@ -410,7 +412,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
             assert!(one == other, "{profile:?}: {threads} threads differ from one");
         }
     }
-    for backbone in [Backbone::LagNet, Backbone::LgpNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
         let [one, other] = [1, 3].map(|threads| short_of(backbone, Profile::Trapan, on_cpu(threads)));
         assert!(one == other, "{backbone}: three threads differ from one");
     }
