@@ -7,7 +7,7 @@ use trapan::kernels::turn::{self, TURNS};
 use trapan::net::{self, Backbone, Fusion, FusionShape, Layer};
 
 use crate::support::Report;
-use crate::support::formula::{backbone_weights, wave};
+use crate::support::formula::backbone_weights;
 use crate::support::session::layers;
 
 fn shapes() -> [FusionShape; 4] {
@@ -79,7 +79,9 @@ fn turning(shape: FusionShape, report: &mut Report) {
     let upright = layers(&backbone_weights(shape));
     // CANNet pads odd sides at one end.
     let size = if shape.backbone == Backbone::CanNet { [12, 20] } else { [13, 22] };
-    let d: Vec<f32> = wave(size[0] * size[1] * shape.inputs(), 0.7, 0.1, 1.0).iter().map(|v| *v as f32).collect();
+    // Bent, so that no two pixels are alike.
+    let value = |k: usize| (0.7 * k as f64 + 0.013 * (k as f64).powf(1.5)).sin() as f32;
+    let d: Vec<f32> = (0..size[0] * size[1] * shape.inputs()).map(value).collect();
     let plain = details(shape, &upright, size, &d);
     for which in 0..TURNS {
         let found = details(shape, &net::turned(shape, &upright, which), size, &d);

@@ -57,7 +57,7 @@ settings! {
         /// upsampled MS as the paper has it (none).
         base: Base { "NAME" } = by_profile(Base::Auto, Base::None, Base::None);
         /// Which network fuses. All but FusionNet have sizes of their own, and see MS and PAN.
-        /// CANNet takes several times as long.
+        /// CANNet takes six times as long.
         #[serde(default, skip_serializing_if = "is_usual")]
         backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
         /// Whether FusionNet sees MS beside its difference to PAN.
