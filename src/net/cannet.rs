@@ -25,7 +25,7 @@ pub(super) static CANNET: Description = Description {
     statistics,
     // Clusters of two images have nothing to do with each other.
     averages: false,
-    // 36 pixels, and the rounding of the first and the last convolution by blocks of 4.
+    // 34 pixels, and the rounding of the first and the last convolution by blocks of 4.
     rim: |_| 48,
     live: |_| 8 * WIDTH,
     ends_in_bands: true,
