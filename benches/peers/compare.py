@@ -1,6 +1,6 @@
 """Runs our training steps and PyTorch's alternately on one machine and prints the ratios.
 
-    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--backbone fusionnet|lagnet|lgpnet] [--kernels]
+    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--backbone fusionnet|lagnet|lgpnet|cannet] [--kernels]
 
 Each round is one run of `trapan bench` and one of torch_step.py beside this file, with
 --kernels of torch_kernels.py, too, in turn, so that a machine whose speed drifts treats both
@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet"], default="fusionnet")
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet"], default="fusionnet")
     parser.add_argument("--kernels", action="store_true", help="single kernels, too")
     args = parser.parse_args()
     rounds = [(ours(args), theirs(args)) for _ in range(args.rounds)]

@@ -1,7 +1,7 @@
 """Times the training steps in PyTorch, as a peer of our own: prints JSON.
 
     torch_step.py [--device cpu|cuda] [--threads 2] [--repeats 5] [--size 512] [--bands 8]
-                  [--backbone fusionnet|lagnet|lgpnet]
+                  [--backbone fusionnet|lagnet|lgpnet|cannet]
 
 Per memory layout and kind of step: seconds, the least and the median of the repeats
 after one step to warm up. The reduced step takes 8 crops, the DAM step one crop.
@@ -66,7 +66,7 @@ def arguments(doc, repeats):
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
     parser.add_argument("--bands", type=int, default=8)
-    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet"], default="fusionnet")
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet"], default="fusionnet")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

@@ -3,11 +3,13 @@
 use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
+use crate::kernels::clustered::{self, Tables};
 use crate::kernels::loss::{Compared, Measure};
 use crate::kernels::modulated::TAPS;
 use crate::kernels::pointwise::Act;
 use crate::kernels::resample::{Axis, Table, resample};
-use crate::kernels::{ceiling, conv2d, depthwise, harmonic, image, loss, mlp, modulated, pointwise, turn};
+use crate::kernels::segment::{self, rows_shape};
+use crate::kernels::{ceiling, cluster, conv2d, depthwise, harmonic, image, loss, mlp, modulated, pointwise, turn};
 use crate::method::crops::crop_size;
 
 /// Hidden channels of both networks.
@@ -137,6 +139,44 @@ impl List {
         });
     }
 
+    /// A layer with a kernel for each cluster, and the clusters.
+    fn clustered(&mut self, images: Shape, ci: usize, co: usize) {
+        let (x, e, len) = (images.with_c(ci), images.with_c(co), Shape::flat(clustered::weight_len(ci, co)));
+        let tables = move |p: &mut PlanBuilder<'_>| Tables {
+            alpha: input(p, "alpha", rows_shape(images.n(), TAPS)),
+            gamma: input(p, "gamma", rows_shape(images.n(), ci)),
+            index: input(p, "index", images.with_c(1)),
+        };
+        self.add("clustered", format!("{ci}→{co} forward"), move |p| {
+            let (tables, x, w, v) = (tables(p), input(p, "x", x), input(p, "w", len), output(p, "v", e));
+            clustered::forward(p, x, w, tables, v);
+        });
+        self.add("clustered", format!("{ci}→{co} grad_input"), move |p| {
+            let (tables, e, w, dx) = (tables(p), input(p, "e", e), input(p, "w", len), output(p, "dx", x));
+            let share = input(p, "share", rows_shape(images.n(), TAPS * ci));
+            clustered::grad_input(p, e, w, tables, (share, None), dx);
+        });
+        self.add("clustered", format!("{ci}→{co} grad_factors"), move |p| {
+            let (tables, xs, e, w) = (tables(p), input(p, "x", x), input(p, "e", e), input(p, "w", len));
+            let d = output(p, "d", x.with_c(ci + TAPS));
+            clustered::grad_factors(p, xs, w, tables, e, d);
+        });
+        self.add("clustered", format!("{ci}→{co} grad_weight"), move |p| {
+            let (tables, x, e, dw) = (tables(p), input(p, "x", x), input(p, "e", e), output(p, "dw", len));
+            clustered::grad_weight(p, x, tables, e, "part", dw);
+        });
+        self.add("clustered", format!("{ci} centroids"), move |p| {
+            let (xs, index) = (input(p, "x", x), input(p, "index", images.with_c(1)));
+            let rows = output(p, "rows", rows_shape(images.n(), TAPS * ci));
+            let part = segment::sums(p, xs, index, TAPS, "part");
+            segment::means(p, x, part, rows);
+        });
+        self.add("clustered", format!("{ci} clusters"), move |p| {
+            let (f, table) = (input(p, "f", x), output(p, "table", cluster::table_shape(x)));
+            cluster::table(p, f, "clusters", table);
+        });
+    }
+
     /// The degradation network on the whole image; its weights are trained on one crop.
     fn mlp(&mut self, full: Shape, crop: Shape) {
         let len = Shape::flat(mlp::weight_len(BANDS, WIDTH));
@@ -241,11 +281,12 @@ pub fn workloads(side: usize) -> Vec<Workload> {
             all.conv2d(group, images, ci, co);
         }
     }
-    // A hidden layer of LAGNet, its gates' first, and layers of LGPNet.
+    // A hidden layer of LAGNet, its gates' first, one of CANNet, and layers of LGPNet.
     let hidden = full.with_c(WIDTH);
     all.conv2d("conv2d full", full, WIDTH, TAPS);
     all.pointwise(full, TAPS, TAPS, Act::Sigmoid);
     all.modulated(full, WIDTH, WIDTH);
+    all.clustered(full, WIDTH, WIDTH);
     all.pointwise(full, WIDTH, WIDTH, Act::None);
     all.depthwise(hidden);
     all.mlp(full, Shape([1, crop_h, crop_w, BANDS]));

@@ -6,18 +6,23 @@
 
 pub mod adam;
 pub mod ceiling;
+pub mod cluster;
+pub mod clustered;
 pub mod conv2d;
 pub mod depthwise;
 mod floats;
+pub mod halves;
 pub mod harmonic;
 pub mod image;
 mod isa;
+pub mod leaky;
 pub mod loss;
 mod matrix;
 pub mod mlp;
 pub mod modulated;
 pub mod pointwise;
 pub mod resample;
+pub mod segment;
 mod sigmoid;
 mod step;
 mod tile;
@@ -48,6 +53,24 @@ pub static ALL: &[&Kernel] = &[
     &harmonic::HARMONIC,
     &harmonic::HARMONIC_GRAD_INPUT,
     &harmonic::HARMONIC_GRAD_WEIGHT,
+    &cluster::BOX_MEAN,
+    &cluster::CLUSTER_START,
+    &cluster::CLUSTER_INDEX,
+    &cluster::CLUSTER_CENTRES,
+    &segment::SEGMENT_SUMS,
+    &segment::SEGMENT_MEANS,
+    &segment::SEGMENT_TOTALS,
+    &segment::SEGMENT_SPREAD,
+    &clustered::CLUSTERED,
+    &clustered::CLUSTERED_GRAD_INPUT,
+    &clustered::CLUSTERED_GRAD_FACTORS,
+    &clustered::CLUSTERED_GRAD_WEIGHT,
+    &clustered::SCALED,
+    &clustered::SCALED_GRAD,
+    &halves::FOLD,
+    &halves::UNFOLD,
+    &leaky::LEAKY,
+    &leaky::LEAKY_GRAD,
     &mlp::MLP,
     &mlp::MLP_GRAD_INPUT,
     &mlp::MLP_GRAD_WEIGHT,

@@ -10,6 +10,7 @@ use super::view::View;
 use super::weights_file::{self, WeightsError};
 use super::{Config, MethodError, pan_unit};
 use crate::classical::{self, Method};
+use crate::graph::Shape;
 use crate::kernels::mlp;
 use crate::kernels::turn::TURNS;
 use crate::net::{self, FusionShape, Layer, NamedTensor};
@@ -263,8 +264,8 @@ impl Model {
 
     /// What the fusion network takes from a whole image, as the biases that its layers have for each image.
     fn named_statistics(&self) -> Vec<NamedTensor> {
-        let tensor = |((name, channels), values): ((String, usize), &Vec<f32>)| {
-            (statistic(&name), vec![channels], values.clone())
+        let tensor = |((name, shape), values): ((String, Shape), &Vec<f32>)| {
+            (statistic(&name), vec![shape.len()], values.clone())
         };
         self.shape().statistics().into_iter().zip(&self.statistics).map(tensor).collect()
     }
@@ -307,7 +308,7 @@ impl Model {
         };
         let fusion = fill("fusion", net::layers_of_fusion(shape)).map_err(bad)?;
         let dam = fill("dam", net::layers_of_dam(bands, config.dam_width)).map_err(bad)?;
-        let find = |(name, channels): (String, usize)| found(&statistic(&name), &[channels], &tensors).cloned();
+        let find = |(name, shape): (String, Shape)| found(&statistic(&name), &[shape.len()], &tensors).cloned();
         let statistics = shape.statistics().into_iter().map(find).collect::<Result<Vec<_>, _>>().map_err(bad)?;
         Ok(Self { config, bands, ratio, scale, means, fusion, statistics, dam, start, judgement, sides, nu })
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{fusionnet, lagnet, lgpnet};
+use super::{cannet, fusionnet, lagnet, lgpnet};
 use crate::graph::{PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 
 /// Which network fuses.
@@ -19,19 +19,22 @@ pub enum Backbone {
     LagNet,
     /// Residual blocks of factored convolutions.
     LgpNet,
+    /// A U-net of convolutions with a kernel for each cluster of like pixels.
+    CanNet,
 }
 
 impl Backbone {
     /// All, in the order of their names.
-    const ALL: [Self; 3] = [Self::FusionNet, Self::LagNet, Self::LgpNet];
+    const ALL: [Self; 4] = [Self::FusionNet, Self::LagNet, Self::LgpNet, Self::CanNet];
     /// The names of all, in order.
-    pub const NAMES: &[&str] = &["fusionnet", "lagnet", "lgpnet"];
+    pub const NAMES: &[&str] = &["fusionnet", "lagnet", "lgpnet", "cannet"];
 
     fn description(self) -> &'static Description {
         match self {
             Self::FusionNet => &fusionnet::FUSIONNET,
             Self::LagNet => &lagnet::LAGNET,
             Self::LgpNet => &lgpnet::LGPNET,
+            Self::CanNet => &cannet::CANNET,
         }
     }
 
@@ -64,8 +67,10 @@ pub(super) struct Description {
     pub forward: fn(&Fusion, &mut PlanBuilder<'_>, Ends, Statistics<'_>) -> Acts,
     /// Adds the gradients of all weights, from the one at `hrms`.
     pub backward: fn(&Fusion, &mut PlanBuilder<'_>, Acts, Tensor, &Fusion),
-    /// What it takes from a whole image instead of from a pixel's surroundings: names of layers, and channels.
-    pub statistics: fn(FusionShape) -> Vec<(String, usize)>,
+    /// What it takes from a whole image instead of from a pixel's surroundings: names, and shapes of one image.
+    pub statistics: fn(FusionShape) -> Vec<(String, Shape)>,
+    /// Whether their mean over several images is taken; else those of the first.
+    pub averages: bool,
     /// Pixels at the rim of an image that change when the image is cut, rounding included.
     pub rim: fn(FusionShape) -> usize,
     /// Channels of activations that live at the same time when it is applied.
@@ -88,12 +93,14 @@ pub(super) struct LayerPlan {
     pub gates: bool,
     /// Whether it starts from zeros where the network shall begin by adding nothing.
     pub silent: bool,
+    /// Pixels of the image for each that it is applied to.
+    pub pixels: usize,
 }
 
 impl LayerPlan {
     /// A layer with biases that makes no gates.
     pub(super) fn new(name: impl Into<String>, shape: [usize; 4], init: Init) -> Self {
-        Self { name: name.into(), shape, bias: true, init, gates: false, silent: false }
+        Self { name: name.into(), shape, bias: true, init, gates: false, silent: false, pixels: 1 }
     }
 }
 
@@ -106,6 +113,8 @@ pub(super) enum Init {
     Uniform,
     /// Normal of this deviation, biases 0.
     Normal(f64),
+    /// Weights uniform in ± this.
+    Within(f64),
 }
 
 /// Where a pass begins and ends.
@@ -126,7 +135,7 @@ pub enum Statistics<'a> {
     Taken,
     /// From the images of the pass, and written here.
     Kept(&'a [Tensor]),
-    /// Given here, `[1,1,1,channels]`: the images are parts of a larger one.
+    /// Given here: the images are parts of a larger one.
     Given(&'a [Tensor]),
 }
 
@@ -156,10 +165,14 @@ impl FusionShape {
         (self.backbone.description().layers)(self)
     }
 
-    /// What it takes from a whole image: names of layers, and channels. Given to tiles, they make the same of a scene
-    /// as of the whole.
-    pub fn statistics(self) -> Vec<(String, usize)> {
+    /// What it takes from a whole image: names and shapes. Given to tiles, they make the same of a scene as of the whole.
+    pub fn statistics(self) -> Vec<(String, Shape)> {
         (self.backbone.description().statistics)(self)
+    }
+
+    /// Whether the mean of the statistics of several images is taken; else those of the first.
+    pub fn averages(self) -> bool {
+        self.backbone.description().averages
     }
 
     /// Pixels at the rim of an image that change when the image is cut, rounding included.
@@ -194,7 +207,7 @@ impl FusionShape {
 
     /// Floating-point operations of a forward pass, per pixel: all layers as direct sums.
     pub fn flops(self) -> usize {
-        self.layers().iter().map(|layer| 2 * layer.shape.iter().product::<usize>()).sum()
+        self.layers().iter().map(|layer| 2 * layer.shape.iter().product::<usize>() / layer.pixels).sum()
     }
 }
 
@@ -283,6 +296,7 @@ mod tests {
         assert_eq!(sizes(Backbone::FusionNet), [76_324, 78_632]);
         assert_eq!(sizes(Backbone::LagNet), [148_457, 151_397]);
         assert_eq!(sizes(Backbone::LgpNet), [26_068, 26_516]);
+        assert_eq!(sizes(Backbone::CanNet), [785_118, 787_426]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) static FUSIONNET: Description = Description {
     forward,
     backward,
     statistics: |_| Vec::new(),
+    averages: true,
     // Each convolution, one before the first block, two in each and one after, looks one pixel further, and rounds by
     // blocks of 4.
     rim: |shape| 4 * (2 * shape.blocks + 2),

@@ -43,6 +43,9 @@ pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng
                 layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
             }
             Init::Uniform => uniform_layer(layer, rng),
+            Init::Within(bound) => {
+                layer.weight.iter_mut().for_each(|w| *w = ((2.0 * uniform(rng) - 1.0) * bound) as f32);
+            }
             Init::Normal(deviation) => {
                 layer.weight.iter_mut().for_each(|w| *w = (normal(rng) * deviation) as f32);
             }

@@ -17,7 +17,8 @@ pub(super) static LAGNET: Description = Description {
     layers: |shape| convolutions(shape).iter().flat_map(Convolution::layers).collect(),
     forward,
     backward,
-    statistics: |shape| convolutions(shape).into_iter().map(|c| (c.name, c.co)).collect(),
+    statistics: |shape| convolutions(shape).into_iter().map(|c| (c.name, Shape::flat(c.co))).collect(),
+    averages: true,
     // Each convolution looks one pixel further, and the first of its gates' rounds by blocks of 4.
     rim: |_| 4 * (2 * BLOCKS + 2),
     live: |_| 3 * WIDTH + 3 * TAPS,

@@ -22,6 +22,7 @@ pub(super) static LGPNET: Description = Description {
     forward,
     backward,
     statistics: |_| Vec::new(),
+    averages: true,
     // Two depthwise filters in each of thirteen convolutions; each pixel is summed in one order wherever it lies.
     rim: |_| 2 * (2 + 2 * BLOCKS + 3),
     live: |_| 5 * WIDTH,

@@ -4,6 +4,8 @@
 //! the same list read bottom to top.
 
 mod backbone;
+mod canconv;
+mod cannet;
 mod dam;
 mod fusionnet;
 mod init;

@@ -60,11 +60,12 @@ impl Layer {
         which: usize,
         gates: bool,
     ) -> (impl Fn(usize) -> usize + use<>, impl Fn(usize) -> usize + use<>) {
-        let (inputs, turns) = (self.fan_in(), self.shape[2..] == [3, 3]);
-        let output = move |o: usize| if gates { turn::place(which, o) } else { o };
+        let (inputs, side) = (self.fan_in(), self.shape.get(2).copied().unwrap_or(1));
+        let taps = side * side;
+        let output = move |o: usize| if gates { turn::place(which, o, 3) } else { o };
         let weight = move |i: usize| {
             let i = output(i / inputs) * inputs + i % inputs;
-            if turns { i - i % 9 + turn::place(which, i % 9) } else { i }
+            i - i % taps + turn::place(which, i % taps, side)
         };
         (weight, output)
     }

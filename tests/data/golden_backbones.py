@@ -1,4 +1,4 @@
-"""Writes golden_backbones.json: ten steps of PyTorch with LAGNet and LGPNet in FusionNet's place.
+"""Writes golden_backbones.json: ten steps of PyTorch with other networks in FusionNet's place.
 `golden_backbones.py [OUT]`. As golden.py, whose cases these are."""
 
 import functools
@@ -37,9 +37,33 @@ def lgpnet_layers(c):
     return layers | lgp_layers("tail0", 32, 16) | lgp_layers("tail1", 16, c) | lgp_layers("tail2", c, c)
 
 
-def biased(name):
-    """Those of the taps, and of LGPNet's perturbation, have none."""
-    return name.rsplit(".", 1)[-1] in ("att0", "att1", "att2", "gh0", "gh1", "pw", "dw")
+def can_layers(name, c):
+    return {f"{name}.k0": (16, c, 3, 3), f"{name}.k1": (16, 16, 1, 1), f"{name}.ka": (9, 16, 1, 1),
+            f"{name}.ki": (c, 16, 1, 1), f"{name}.ko": (c, 16, 1, 1), name: (c, c, 3, 3),
+            f"{name}.b0": (16, c, 3, 3), f"{name}.b1": (16, 16, 1, 1), f"{name}.b2": (c, 16, 1, 1)}
+
+
+def cannet_layers(c):
+    def block(name, m):
+        return can_layers(f"{name}.a", m) | can_layers(f"{name}.b", m)
+
+    def down(name, m):
+        return {f"{name}.s": (m, m, 2, 2), f"{name}.d": (m, 1, 3, 3), f"{name}.p": (2 * m, m, 1, 1)}
+
+    def up(name, m):
+        return {f"{name}.t": (2 * m, m, 2, 2), f"{name}.shift": (m, 1, 1, 1), f"{name}.d": (m, 1, 3, 3),
+                f"{name}.p": (m, m, 1, 1)}
+    return ({"head": (32, c + 1, 3, 3)} | block("rb1", 32) | down("down1", 32) | block("rb2", 64) | down("down2", 64)
+            | block("rb3", 128) | up("up1", 64) | block("rb4", 64) | up("up2", 32) | block("rb5", 32)
+            | {"tail": (c, 32, 3, 3)})
+
+
+def biased(name, layers):
+    """Those of the taps, of LGPNet's perturbation, and of CANNet's filters and what its clusters share have none."""
+    part = name.rsplit(".", 1)[-1]
+    if "down1.s" in layers:
+        return part not in ("a", "b", "t", "shift", "d")
+    return part in ("att0", "att1", "att2", "gh0", "gh1", "pw", "dw")
 
 
 def formula_weights(layers):
@@ -51,7 +75,7 @@ def formula_weights(layers):
         k = np.arange(math.prod(shape))
         weights[f"fusion.{name}.weight"] = torch.from_numpy((np.sin(0.7 * k + 0.013 * k**1.5 + t) / math.sqrt(math.prod(shape[1:]))).reshape(shape))
         t += 1
-        if biased(name):
+        if biased(name, layers):
             weights[f"fusion.{name}.bias"] = torch.from_numpy(0.05 * np.cos(0.3 * np.arange(shape[0]) + t))
             t += 1
     return weights
@@ -59,7 +83,7 @@ def formula_weights(layers):
 
 def weights_of(name, c):
     """All weights of a training with this backbone."""
-    layers = {"lagnet": lagnet_layers, "lgpnet": lgpnet_layers}[name](c)
+    layers = {"lagnet": lagnet_layers, "lgpnet": lgpnet_layers, "cannet": cannet_layers}[name](c)
     dam = {key: w for key, w in golden.formula_weights(c).items() if key.startswith("dam.")}
     return formula_weights(layers) | dam
 
@@ -67,12 +91,14 @@ def weights_of(name, c):
 def main():
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("golden_backbones.json")
     values = {}
-    for name, size in ("lagnet", 148_457), ("lgpnet", 26_068):
+    for name, size in ("lagnet", 148_457), ("lgpnet", 26_068), ("cannet", 785_118):
         weights = functools.partial(weights_of, name)
         assert sum(w.numel() for key, w in weights(4).items() if key.startswith("fusion.")) == size
         values[name] = {
             "steps": [golden.steps_case(48, 32, 4, 4, golden.QB, golden.QB_PAN, weights)],
-            "preset": [golden.preset_case(36, 44, 8, 2, [0.35] * 7 + [0.27], 0.11, weights)],
+            # CANNet seen from another side is the same where no side is odd at any of its levels.
+            "preset": [golden.preset_case(*((32, 48) if name == "cannet" else (36, 44)), 8, 2, [0.35] * 7 + [0.27], 0.11,
+                                          weights)],
         }
     for runs in (run for cases in values.values() for case in cases["steps"] + cases["preset"] for run in case.values()):
         if isinstance(runs, dict):

@@ -143,12 +143,92 @@ def lgpnet(w, x):
     return h
 
 
+def can_lattice(h, w):
+    """Pixels in the middle of the cells of a lattice of 6×6, without its corners, the same ones from every side."""
+    def middles(n):
+        first = [-(-(2 * i + 1) * n // 12) - 1 for i in range(3)]
+        return first + [n - 1 - i for i in reversed(first)]
+    edges = (0, 5)
+    return [a * w + b for i, a in enumerate(middles(h)) for j, b in enumerate(middles(w)) if not (i in edges and j in edges)]
+
+
+def can_clusters(x):
+    """Ten rounds of k-means of the 3×3 means of each image; pixels of clusters that end with at most one in two hundred
+    get number 32. [N,C,H,W] → [N,H·W]."""
+    k, numbers = 32, []
+    for f in F.avg_pool2d(x.detach(), 3, 1, 1).flatten(2).transpose(1, 2).numpy():
+        def nearest(centres, alive):
+            distance = ((f[:, None] - centres) ** 2).sum(2)
+            return np.where(alive, distance, np.inf).argmin(1)
+        centres, alive = f[can_lattice(*x.shape[2:])], np.ones(k, dtype=bool)
+        for _ in range(10):
+            index = nearest(centres, alive)
+            count = np.bincount(index, minlength=k)
+            alive = count > 0
+            centres = np.stack([f[index == j].mean(0) if alive[j] else centres[j] for j in range(k)])
+        index = nearest(centres, alive)
+        numbers.append(np.where(count[index] <= len(f) // 200, k, index))
+    return torch.from_numpy(np.stack(numbers))
+
+
+def can_convolution(w, name, x, index):
+    """A 3×3 convolution by a kernel for each cluster, made of the mean of its pixels' neighbourhoods; the last one of
+    all of them."""
+    def linear(c, part):
+        weight = w[f"fusion.{name}.{part}.weight"].flatten(1)
+        return c @ weight.T + w[f"fusion.{name}.{part}.bias"]
+    n, c, height, width = x.shape
+    patches = F.unfold(x, 3, padding=1).transpose(1, 2)  # [N, H·W, 9C], taps fastest
+    hot = F.one_hot(index, 33).to(x.dtype)
+    centroids = hot.transpose(1, 2) @ patches / hot.sum(1).clamp(min=1)[:, :, None]
+    centroids = torch.cat([centroids[:, :32], patches.mean(1, keepdim=True)], 1)
+    q = F.relu(linear(F.relu(linear(centroids, "k0")), "k1"))
+    alpha, gamma, omega = (torch.sigmoid(linear(q, part)) for part in ("ka", "ki", "ko"))
+    beta = linear(F.relu(linear(F.relu(linear(centroids, "b0")), "b1")), "b2")
+    alpha, gamma, omega, beta = (hot @ table for table in (alpha, gamma, omega, beta))
+    weighed = patches.view(n, -1, c, 9) * gamma[:, :, :, None] * alpha[:, :, None]
+    y = beta + omega * (weighed.flatten(2) @ w[f"fusion.{name}.weight"].flatten(1).T)
+    return y.transpose(1, 2).reshape(n, -1, height, width)
+
+
+def cannet(w, x):
+    def conv(x, name, **how):
+        return F.conv2d(x, w[f"fusion.{name}.weight"], w.get(f"fusion.{name}.bias"), **how)
+
+    def leaky(x):
+        return F.leaky_relu(x, 0.01)
+
+    def block(x, name, index):
+        return x + can_convolution(w, f"{name}.b", leaky(can_convolution(w, f"{name}.a", x, index)), index)
+
+    def down(x, name):
+        x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+        x = leaky(conv(x, f"{name}.s", stride=2))
+        return conv(conv(x, f"{name}.d", padding=1, groups=x.shape[1]), f"{name}.p")
+
+    def up(x, y, name):
+        x = F.conv_transpose2d(x, w[f"fusion.{name}.t.weight"], w[f"fusion.{name}.shift.weight"].flatten(), stride=2)
+        x = leaky(x[:, :, :y.shape[2], :y.shape[3]]) + y
+        return leaky(conv(conv(x, f"{name}.d", padding=1, groups=x.shape[1]), f"{name}.p"))
+
+    x1 = conv(x, "head", padding=1)
+    index1 = can_clusters(x1)
+    x1 = block(x1, "rb1", index1)
+    x2 = down(x1, "down1")
+    index2 = can_clusters(x2)
+    x2 = block(x2, "rb2", index2)
+    x3 = down(x2, "down2")
+    x3 = block(x3, "rb3", can_clusters(x3))
+    x4 = block(up(x3, x2, "up1"), "rb4", index2)
+    return conv(block(up(x4, x1, "up2"), "rb5", index1), "tail", padding=1)
+
+
 def fusion(w, lms, pan, base=None, turn=0):
     """Ĥ = base + details(pan − lms), or of [pan − lms, lms] if the first layer takes twice the bands, or of [pan, lms]
-    with the weights of LAGNet or LGPNet; the base is lms unless it is given. The details are those of the pair seen
+    with the weights of another network; the base is lms unless it is given. The details are those of the pair seen
     from another side."""
     base = lms if base is None else base
-    for network, layer in ((lagnet, "head.att0"), (lgpnet, "head0.pw")):
+    for network, layer in ((lagnet, "head.att0"), (lgpnet, "head0.pw"), (cannet, "head")):
         if f"fusion.{layer}.weight" in w:
             return base + turned_back(network(w, turned(torch.cat([pan, lms], 1), turn)), turn)
 

@@ -179,7 +179,7 @@ fn turned_weights() {
         let [h, w, ci, co] = case(wanted);
         let which = float(&wanted["turn"]) as usize;
         let weight = wave(co * ci * 9, 0.9, 0.2, 1.0);
-        let turned: Vec<f64> = (0..weight.len()).map(|i| weight[i - i % 9 + turn::place(which, i % 9)]).collect();
+        let turned: Vec<f64> = (0..weight.len()).map(|i| weight[i - i % 9 + turn::place(which, i % 9, 3)]).collect();
         let x = formula::array([1, ci, h, w], wave(ci * h * w, 0.7, 0.1, 1.0)).permuted_axes([0, 2, 3, 1]);
         let kernel = textbook::to_kernel_layout(&[co, ci, 3, 3], &turned);
         let y = conv2d(x.view(), kernel.view(), &vec![0.0; co]).permuted_axes([0, 3, 1, 2]);

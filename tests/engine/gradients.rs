@@ -14,7 +14,10 @@ use trapan::kernels::resample::{Axis, Table};
 use trapan::kernels::{loss, mlp, resample};
 
 use crate::support::Report;
-use crate::support::backbones::{lag_backward, lag_forward, lag_lengths, lgp_backward, lgp_forward, lgp_lengths};
+use crate::support::backbones::{
+    can_backward, can_forward, can_lengths, lag_backward, lag_forward, lag_lengths, lgp_backward, lgp_forward,
+    lgp_lengths,
+};
 use crate::support::formula::{image, wave};
 use crate::support::oracle::Oracle;
 use crate::support::textbook::{self, Degradation};
@@ -219,6 +222,34 @@ fn convolution_of_lgpnet() {
             let (dy, loss) = r.loss(y);
             let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
             lgp_backward(&mut r.plan, x, &w, kept, dy, (&dw, dx));
+            loss
+        });
+        case.check(&mut report);
+    }
+    report.finish();
+}
+
+/// A convolution of CANNet, plus its input, by segments of which some are empty.
+#[test]
+fn convolution_of_cannet() {
+    let mut report = Report::default();
+    for (x, co) in [([2, 5, 6, 3], 3), ([1, 1, 4, 2], 5), ([1, 6, 2, 8], 4)] {
+        let shape = Shape(x);
+        let case = Case::new(format!("CAN {shape:?}→{co}"), |r| {
+            let x = r.input("x", shape, 1.0);
+            let index = (0..shape.pixels()).map(|i| if i % 5 == 3 { 32.0 } else { (i * 7 % 4) as f64 }).collect();
+            let index = r.given("index", shape.with_c(1), index);
+            let mut k = 0;
+            let w = can_lengths(shape.c(), co).map(|len| {
+                k += 1;
+                r.input(&format!("w{k}"), Shape::flat(len), 0.5)
+            });
+            let add = (co == shape.c()).then_some(x);
+            let y = r.plan.activation("y", shape.with_c(co));
+            let can = can_forward(&mut r.plan, (x, index), &w, 0.2, add, y);
+            let (dy, loss) = r.loss(y);
+            let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
+            can_backward(&mut r.plan, x, &w, &can, dy, add.map(|_| dy), (&dw, dx));
             loss
         });
         case.check(&mut report);

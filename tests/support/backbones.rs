@@ -1,8 +1,10 @@
 //! Convolutions of the backbones put together from kernels, and values that layers of any backbone are given.
 
 use trapan::graph::{PlanBuilder, Role, Shape, Tensor};
+use trapan::kernels::clustered::{self, Scale, TAPS, Tables};
 use trapan::kernels::harmonic::{self, Sums};
 use trapan::kernels::pointwise::{self, Act};
+use trapan::kernels::segment::{self, rows_shape};
 use trapan::kernels::{conv2d, depthwise, modulated};
 use trapan::net::{self, FusionShape, Layer};
 
@@ -93,6 +95,120 @@ pub fn lgp_backward(
     depthwise::grad_input(p, dt, w[1], None, du);
     pointwise::grad_weight(p, x, du, "part0", dw[0]);
     pointwise::grad_input(p, du, w[0], None, None, dx);
+}
+
+/// Hidden numbers of a cluster of CANNet.
+const HIDDEN: usize = 16;
+
+/// Elements of CANNet's layers for a convolution: five of the factors, the weights, three of the biases.
+pub fn can_lengths(ci: usize, co: usize) -> [usize; 9] {
+    let layer = |ci, co| pointwise::weight_len(ci, co, true);
+    let (first, second) = (layer(TAPS * ci, HIDDEN), layer(HIDDEN, HIDDEN));
+    let [alpha, gamma, omega] = [TAPS, ci, co].map(|c| layer(HIDDEN, c));
+    [first, second, alpha, gamma, omega, clustered::weight_len(ci, co), first, second, omega]
+}
+
+/// What a convolution of CANNet keeps.
+pub struct Can {
+    centroids: Tensor,
+    hidden: [Tensor; 4],
+    tables: Tables,
+    scale: Scale,
+    v: Tensor,
+}
+
+/// Adds a convolution of CANNet by the segments of an index.
+pub fn can_forward(
+    p: &mut PlanBuilder<'_>,
+    (x, index): (Tensor, Tensor),
+    w: &[Tensor; 9],
+    slope: f32,
+    add: Option<Tensor>,
+    y: Tensor,
+) -> Can {
+    let n = x.shape().n();
+    let (ci, co) = (x.shape().c(), y.shape().c());
+    let part = segment::sums(p, x, index, TAPS, "part");
+    let mut rows = |name: &str, c| p.activation(name, rows_shape(n, c));
+    let centroids = rows("centroids", TAPS * ci);
+    let hidden = ["q0", "q", "r0", "r"].map(|name| rows(name, HIDDEN));
+    let [alpha, gamma, omega, beta] =
+        [("alpha", TAPS), ("gamma", ci), ("omega", co), ("beta", co)].map(|(name, c)| rows(name, c));
+    segment::means(p, x.shape(), part, centroids);
+    let [q0, q, r0, r] = hidden;
+    for (x, w, act, y) in [
+        (centroids, w[0], Act::Relu, q0),
+        (q0, w[1], Act::Relu, q),
+        (q, w[2], Act::Sigmoid, alpha),
+        (q, w[3], Act::Sigmoid, gamma),
+        (q, w[4], Act::Sigmoid, omega),
+        (centroids, w[6], Act::Relu, r0),
+        (r0, w[7], Act::Relu, r),
+        (r, w[8], Act::None, beta),
+    ] {
+        pointwise::forward(p, x, w, (None, None), act, y);
+    }
+    let (tables, scale) = (Tables { alpha, gamma, index }, Scale { omega, beta, index, slope });
+    let v = p.activation("v", y.shape());
+    clustered::forward(p, x, w[5], tables, v);
+    clustered::scaled(p, v, scale, add, y);
+    Can { centroids, hidden, tables, scale, v }
+}
+
+/// Adds its gradients.
+pub fn can_backward(
+    p: &mut PlanBuilder<'_>,
+    x: Tensor,
+    w: &[Tensor; 9],
+    can: &Can,
+    dy: Tensor,
+    add: Option<Tensor>,
+    (dw, dx): (&[Tensor; 9], Tensor),
+) {
+    let (n, ci, co) = (x.shape().n(), x.shape().c(), dy.shape().c());
+    let Can { centroids, hidden: [q0, q, r0, r], tables, scale, v } = *can;
+    let (e, at_output) = (p.activation("e", dy.shape()), p.activation("at_output", dy.shape().with_c(2 * co)));
+    let at_input = p.activation("at_input", x.shape().with_c(ci + TAPS));
+    let mut rows = |name: &str, c| p.activation(name, rows_shape(n, c));
+    let [dalpha, dgamma, domega, dbeta] =
+        [("dalpha", TAPS), ("dgamma", ci), ("domega", co), ("dbeta", co)].map(|(name, c)| rows(name, c));
+    let [a, b, dq, dq0, dr, dr0] = ["a", "b", "dq", "dq0", "dr", "dr0"].map(|name| rows(name, HIDDEN));
+    let [some, all, share] = ["some", "all", "share"].map(|name| rows(name, TAPS * ci));
+    clustered::scaled_grad(p, dy, v, scale, (e, at_output));
+    clustered::grad_factors(p, x, w[5], tables, e, at_input);
+    clustered::grad_weight(p, x, tables, e, "part5", dw[5]);
+    let outputs = segment::sums(p, at_output, tables.index, 1, "outputs");
+    let inputs = segment::sums(p, at_input, tables.index, 1, "inputs");
+    segment::totals(p, outputs, 0, Some(scale.omega), domega);
+    segment::totals(p, outputs, co, None, dbeta);
+    segment::totals(p, inputs, 0, Some(tables.gamma), dgamma);
+    segment::totals(p, inputs, ci, Some(tables.alpha), dalpha);
+    for (k, dy, add, mask, dx) in [
+        (2, dalpha, None, None, a),
+        (3, dgamma, Some(a), None, b),
+        (4, domega, Some(b), Some(q), dq),
+        (1, dq, None, Some(q0), dq0),
+        (0, dq0, None, None, some),
+        (8, dbeta, None, Some(r), dr),
+        (7, dr, None, Some(r0), dr0),
+        (6, dr0, Some(some), None, all),
+    ] {
+        pointwise::grad_input(p, dy, w[k], add, mask, dx);
+    }
+    for (k, x, dy) in [
+        (0, centroids, dq0),
+        (1, q0, dq),
+        (2, q, dalpha),
+        (3, q, dgamma),
+        (4, q, domega),
+        (6, centroids, dr0),
+        (7, r0, dr),
+        (8, r, dbeta),
+    ] {
+        pointwise::grad_weight(p, x, dy, &format!("part{k}"), dw[k]);
+    }
+    segment::spread(p, x.shape(), all, outputs, share);
+    clustered::grad_input(p, e, w[5], tables, (share, add), dx);
 }
 
 /// Inputs, or outputs, one for each layer.

@@ -6,6 +6,7 @@ use super::{AtScale, Curves, Recipe, Rung, Scores, TruthScores, commutation, hal
 use crate::compare::{CompareError, Contest, Fuser};
 use crate::engine::{Device, Options};
 use crate::method::apply::{Application, Sink, apply};
+use crate::method::config::Init;
 use crate::method::prior::{Corpus, Course, Purpose, study};
 use crate::method::{self, Config, Contender, Job, MethodError, Prior, Run, Watch};
 use crate::quality::{self, Convention, Reference};
@@ -99,6 +100,8 @@ impl Trial<'_> {
             corpus.add_known((scene, &survey, self.scale), truth, settings, Purpose::Train)?;
         }
         let device = (self.device, Options::default());
+        // What comes with the program knows the pair's own scale already.
+        let settings = &Config { init: Init::Random, ..settings.clone() };
         // No row is fused yet; who watches may break off all the same.
         study(&corpus, course, settings, device, None, &mut |_| watch.rows(0))
     }

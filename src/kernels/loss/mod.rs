@@ -75,12 +75,8 @@ pub(super) static SUM_ROWS: Kernel = Kernel {
     family: "loss",
     shader: Shader::new(wgsl!("loss.wgsl"), "sum_rows", |s| groups(s.get(1).len().div_ceil(32))),
     args: &[Arg::read(4, "rows"), Arg::write(5, "out")],
-    shapes: |s| {
-        let rows = s.get(0);
-        same("rows", rows, Shape([rows.n(), 1, 1, rows.c()]))?;
-        same("out", s.get(1), Shape::flat(rows.c()))
-    },
-    terms: |s| s.get(0).n(),
+    shapes: |s| same("out", s.get(1), Shape::flat(s.get(0).c())),
+    terms: |s| s.get(0).pixels(),
     flops: |s| s.get(0).len(),
     reference: reference!(reference::sum_rows_args),
     cpu: Some(cpu::sum_rows),
@@ -155,12 +151,12 @@ fn partial(
     p.call(kernel, &[Some(y), Some(target), weight, Some(dy), Some(part)], &params);
 }
 
-/// Adds `out = scale · Σ rows`. `rows [R,1,1,n]`, `out [n]`.
+/// Adds `out = scale · Σ rows`. `rows [..,n]`, `out [n]`.
 #[track_caller]
 pub fn sum_rows(p: &mut PlanBuilder<'_>, rows: Tensor, scale: f32, out: Tensor) {
     let params = Params {
         len: rows.shape().c() as u32,
-        count: rows.shape().n() as u32,
+        count: rows.shape().pixels() as u32,
         scale,
         channels: 0,
         bend: 0.0,

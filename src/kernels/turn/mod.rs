@@ -61,20 +61,20 @@ pub const fn inverse(turn: usize) -> usize {
     }
 }
 
-/// The tap (of 3×3, row by row) of the upright kernel that stands at `tap` of the turned one. Symmetries are
+/// The tap (of `side × side`, row by row) of the upright kernel that stands at `tap` of the turned one. Symmetries are
 /// numbered by bits: 1 mirrors columns, 2 mirrors rows, 4 transposes before that.
-pub const fn place(turn: usize, tap: usize) -> usize {
-    let (mut row, mut column) = (tap / 3, tap % 3);
+pub const fn place(turn: usize, tap: usize, side: usize) -> usize {
+    let (mut row, mut column) = (tap / side, tap % side);
     if turn & 4 != 0 {
         (row, column) = (column, row);
     }
     if turn & 2 != 0 {
-        row = 2 - row;
+        row = side - 1 - row;
     }
     if turn & 1 != 0 {
-        column = 2 - column;
+        column = side - 1 - column;
     }
-    3 * row + column
+    side * row + column
 }
 
 fn cases() -> Vec<Case> {
@@ -100,10 +100,10 @@ mod tests {
     fn symmetries_undo_each_other() {
         for turn in 0..TURNS {
             for tap in 0..9 {
-                assert_eq!(place(inverse(turn), place(turn, tap)), tap, "turn {turn}, tap {tap}");
+                assert_eq!(place(inverse(turn), place(turn, tap, 3), 3), tap, "turn {turn}, tap {tap}");
             }
             for other in 0..turn {
-                assert!((0..9).any(|tap| place(turn, tap) != place(other, tap)), "{turn} and {other} are one");
+                assert!((0..9).any(|tap| place(turn, tap, 3) != place(other, tap, 3)), "{turn} and {other} are one");
             }
         }
     }

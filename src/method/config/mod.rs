@@ -56,7 +56,8 @@ settings! {
         /// What the network adds to: the closed form that is best on withheld ground (auto), this one, or
         /// upsampled MS as the paper has it (none).
         base: Base { "NAME" } = by_profile(Base::Auto, Base::None, Base::None);
-        /// Which network fuses. LAGNet and LGPNet have sizes of their own, and see MS and PAN.
+        /// Which network fuses. All but FusionNet have sizes of their own, and see MS and PAN.
+        /// CANNet takes six times as long.
         #[serde(default, skip_serializing_if = "is_usual")]
         backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
         /// What the fusion network starts from: the network that comes with the program, which has learnt from simulated

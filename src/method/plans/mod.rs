@@ -118,7 +118,7 @@ pub struct Judged {
 ///
 /// [`FusionShape::statistics`]: crate::net::FusionShape::statistics
 pub struct Frozen {
-    /// `[1, 1, 1, channels]` each.
+    /// As the network has them for one image.
     pub statistics: Vec<Tensor>,
     /// The plan.
     pub plan: PlanId,
@@ -364,7 +364,7 @@ impl Plans {
             let output =
                 |p: &mut PlanBuilder<'_>, name: &str, shape| p.tensor(format!("frozen.{name}"), shape, Role::Output);
             let hrms = output(&mut p, "hrms", full.with_c(bands));
-            let vectors = statistics.iter().map(|(name, channels)| output(&mut p, name, Shape::flat(*channels)));
+            let vectors = statistics.iter().map(|(name, shape)| output(&mut p, name, *shape));
             let statistics: Vec<Tensor> = vectors.collect();
             sides.upright.forward_with(&mut p, images.d, base, hrms, Statistics::Kept(&statistics));
             let plan = p.finish();

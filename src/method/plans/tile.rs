@@ -23,7 +23,7 @@ pub struct Tile {
     pub hrms: Tensor,
     /// Weights of the fusion network.
     pub fusion: Fusion,
-    /// What it takes from a whole image, `[1, 1, 1, channels]` each.
+    /// What it takes from a whole image.
     pub statistics: Vec<Tensor>,
     /// Taps and places of the upsampling, along y and along x.
     up: [Tensor; 4],
@@ -48,7 +48,7 @@ impl Tile {
         let (lms, hrms) = (b.tensor("lms", full, Role::Output), b.tensor("hrms", full, Role::Output));
         let base = base.then(|| b.tensor("base", full, Role::Input));
         let vectors = shape.statistics().into_iter();
-        let vectors = vectors.map(|(name, c)| b.tensor(format!("statistics.{name}"), Shape::flat(c), Role::Input));
+        let vectors = vectors.map(|(name, shape)| b.tensor(format!("statistics.{name}"), shape, Role::Input));
         let statistics: Vec<Tensor> = vectors.collect();
         let mut p = b.plan("tile");
         let d = p.activation("d", full.with_c(shape.inputs()));

@@ -227,12 +227,14 @@ struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    /// What the fusion network on the engine takes from the samples as wholes: the means over them.
+    /// What the fusion network on the engine takes from the samples as wholes: the means over them, or that of the first.
     fn frozen(&mut self) -> Result<Vec<Vec<f32>>, MethodError> {
         let Some(frozen) = &self.plans.frozen else { return Ok(Vec::new()) };
         let calls = 0..self.plans.program.plan(frozen.plan).calls.len();
         let mut sums: Vec<Vec<f64>> = frozen.statistics.iter().map(|t| vec![0.0; t.shape().len()]).collect();
-        for sample in 0..self.samples.len() {
+        let shape = self.plans.fusion.shape();
+        let samples = if shape.averages() { self.samples.len() } else { 1 };
+        for sample in 0..samples {
             self.show(sample, true)?;
             self.engine.run(frozen.plan, calls.clone(), &Step::default())?;
             for (sums, tensor) in sums.iter_mut().zip(&frozen.statistics) {
@@ -240,7 +242,7 @@ impl Trainer<'_> {
                 sums.iter_mut().zip(values).for_each(|(sum, v)| *sum += f64::from(v));
             }
         }
-        let share = 1.0 / self.samples.len() as f64;
+        let share = 1.0 / samples as f64;
         Ok(sums.into_iter().map(|sums| sums.into_iter().map(|sum| (sum * share) as f32).collect()).collect())
     }
 
