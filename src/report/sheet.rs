@@ -9,6 +9,9 @@ use super::page::{POLICY, STYLE, numbers};
 use super::{Table, save};
 use crate::tiff::{TiffError, visible};
 
+/// Colours of many lines, beside those of a report.
+const HUES: &str = include_str!("sheet.css");
+
 /// A page of tables and charts.
 pub struct Sheet {
     /// Heading.
@@ -47,7 +50,7 @@ impl Sheet {
                     meta name="color-scheme" content="light dark";
                     title { (visible(&self.title)) }
                     link rel="icon" href="data:,";
-                    style { (PreEscaped(STYLE)) }
+                    style { (PreEscaped(STYLE)) (PreEscaped(HUES)) }
                 }
                 body {
                     header { h1 { (visible(&self.title)) } p.lead { (visible(&self.lead)) } }

@@ -120,6 +120,7 @@ fn the_whole_experiment() {
     ok(&["experiment", "-o", &changed, "--page", &other]);
     let other = fs::read_to_string(&other).expect("a page");
     assert_eq!(cells(&other, "Table 1: methods", "bdsd-pc")[2], "0.4321");
+    assert_eq!(trapan(&["experiment", "-o", &path("none.jsonl"), "--page", &path("none.html")]).status.code(), Some(3));
     assert_eq!(
         trapan(&["experiment", "-o", &changed, "--page", &page]).status.code(),
         Some(8),

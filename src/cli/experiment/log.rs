@@ -33,7 +33,7 @@ impl Log {
         })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let whole = whole(&text);
         if whole < text.len() {
             file.set_len(whole as u64).map_err(failed)?;
         }
@@ -61,7 +61,12 @@ impl Log {
 pub fn read(path: &Path) -> Result<Vec<Line>, CliError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
-    parse(path, &text)
+    parse(path, &text[..whole(&text)])
+}
+
+/// Where the last whole line ends.
+fn whole(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |end| end + 1)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Line>, CliError> {

@@ -116,18 +116,20 @@ pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     for given in &given {
         given.check(&args)?;
     }
-    let mut log = Log::open(&args.output)?;
-    let (mut device, mut shown) = (None, Vec::new());
-    for given in &given {
-        let files = given.input.open(None, talk)?;
-        let place = Place::new(given, &files, &args, &networks, talk)?;
-        shown.extend(place.run(&studies, (&args, &networks), &mut log, &mut device, talk)?);
-    }
-    if !given.is_empty() {
+    let mut lines = if given.is_empty() {
+        log::read(&args.output)?
+    } else {
+        let mut log = Log::open(&args.output)?;
+        let (mut device, mut shown) = (None, Vec::new());
+        for given in &given {
+            let files = given.input.open(None, talk)?;
+            let place = Place::new(given, &files, &args, &networks, talk)?;
+            shown.extend(place.run(&studies, (&args, &networks), &mut log, &mut device, talk)?);
+        }
         show(&studies, &shown, args.json);
-    }
+        log.lines
+    };
     if let Some(path) = &args.page {
-        let mut lines = log.lines;
         let mut known: HashSet<String> = lines.iter().map(|line| line.key.text()).collect();
         for other in &args.logs {
             lines.extend(log::read(other)?.into_iter().filter(|line| known.insert(line.key.text())));
@@ -152,7 +154,7 @@ fn show(studies: &[Study], lines: &[Line], json: bool) {
     let tables: Vec<_> = tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if json {
         let table = |(study, rows): &(Study, Vec<Row<'_>>)| {
-            let rows: Vec<Numbers> = rows.iter().map(Numbers::of).collect();
+            let rows: Vec<Numbers> = rows.iter().map(|row| Numbers::of(*study, row)).collect();
             serde_json::json!({ "study": study, "title": study.title(), "rows": rows })
         };
         terminal::json(&serde_json::json!(tables.iter().map(table).collect::<Vec<_>>()));

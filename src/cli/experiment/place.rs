@@ -163,10 +163,10 @@ impl<'a> Place<'a> {
         let all = self.wanted(&Study::ALL, args.seeds);
         let labels = |key: &Key| all.iter().filter(|(_, other)| other == key).map(|(label, _)| label.clone()).collect();
         for (i, key) in missing.iter().enumerate() {
-            talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             if device.is_none() {
                 *device = Some(args.device.open(talk)?);
             }
+            talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             let Some(device) = device.as_ref() else { continue };
             let line = Line { rows: labels(key), ..self.line(key, networks, device, talk)? };
             log.add(line)?;

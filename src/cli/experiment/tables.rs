@@ -222,7 +222,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    pub fn of(row: &Row<'_>) -> Self {
+    pub fn of(study: Study, row: &Row<'_>) -> Self {
         let spread = |value: fn(&Scores) -> f64| row.runs.spread(|line| line.scores.as_ref().map(value));
         let indices = INDICES.iter().map(|(name, .., value)| (name.to_lowercase(), *value));
         let truth = |value: fn(&TruthScores) -> f64| row.runs.spread(|l| l.scores?.truth.as_ref().map(value));
@@ -231,8 +231,9 @@ impl Numbers {
         let at = scales.iter().flat_map(|scale| {
             indices.clone().map(move |(name, value)| (format!("{name}_at_{scale}"), at_scale(row, *scale, value)))
         });
-        let apart = ("commutation".to_owned(), row.runs.spread(|line| line.scores?.commutation));
-        let more = own.chain(at).chain([apart]).filter_map(|(name, spread)| Some((name, spread?)));
+        let apart = (study == Study::Commutation).then(|| row.runs.spread(|line| line.scores?.commutation));
+        let apart = apart.map(|spread| ("commutation".to_owned(), spread));
+        let more = own.chain(at).chain(apart).filter_map(|(name, spread)| Some((name, spread?)));
         Self {
             name: row.name.clone(),
             d_lambda: spread(|s| s.d_lambda),
