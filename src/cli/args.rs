@@ -89,7 +89,7 @@ impl OutputArgs {
     }
 }
 
-/// Bytes that tiles and strips may take if nobody says so: a quarter of the machine's, at most [`DEFAULT_MEMORY`].
+/// Bytes that tiles and strips may take if nobody says so: a quarter of the machine's, at most 1.2 GB.
 pub fn usual_memory() -> u64 {
     let refresh = sysinfo::MemoryRefreshKind::nothing().with_ram();
     let system = sysinfo::System::new_with_specifics(sysinfo::RefreshKind::nothing().with_memory(refresh));
