@@ -183,8 +183,9 @@ fn ten_steps_of_each_phase_agree_with_pytorch_on_the_cpu() {
 #[test]
 fn ten_steps_of_each_phase_agree_with_pytorch_on_the_gpu() {
     let mut report = Report::default();
-    for case in cases() {
-        case.compare("gpu", &|| Box::new(case.gpu()), case.steps(false), &mut report);
+    // CANNet takes a software driver minutes: its calls are compared one by one, and its network as a whole.
+    for case in cases().into_iter().filter(|case| case.config.backbone != Backbone::CanNet) {
+        case.compare("gpu", &|| Box::new(case.gpu()), 10, &mut report);
     }
     report.finish();
 }
