@@ -23,6 +23,7 @@ METHODS = [
     *[(name, ["--method", name], False) for name in CLOSED],
     *[(f"{name} + step", ["--method", name, "--consistency", "auto"], False) for name in CLOSED[3:6]],
     ("fast", ["--effort", "fast"], False),
+    ("quick", ["--effort", "quick"], True),
     ("default", [], True),
     ("best", ["--effort", "best"], True),
     ("faithful", ["--preset", "faithful"], True),
@@ -101,7 +102,7 @@ def picture(rows, title):
     for name, seconds, ergas, *_ in sorted(rows, key=lambda row: -row[2]):
         # Labels from top to bottom, none over another.
         label = max(y(ergas) + 4, label + 13)
-        kind = "trained" if name in ("fast", "default", "best") else "closed"
+        kind = "trained" if name in ("fast", "quick", "default", "best") else "closed"
         yield f'<circle class="{kind}" cx="{x(seconds):.1f}" cy="{y(ergas):.1f}" r="4"/>'
         yield f'<text x="{x(seconds) + 7:.1f}" y="{label:.1f}">{name}</text>'
     yield f'<text x="{LEFT}" y="{HEIGHT - 10}">ERGAS (lower is better) against seconds for the degraded pair</text></svg>'

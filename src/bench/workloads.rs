@@ -3,13 +3,15 @@
 use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
-use crate::kernels::clustered::{self, Tables};
+use crate::kernels::clustered::{self, Scale, Tables};
 use crate::kernels::loss::{Compared, Measure};
 use crate::kernels::modulated::TAPS;
 use crate::kernels::pointwise::Act;
 use crate::kernels::resample::{Axis, Table, resample};
 use crate::kernels::segment::{self, rows_shape};
-use crate::kernels::{ceiling, cluster, conv2d, depthwise, harmonic, image, loss, mlp, modulated, pointwise, turn};
+use crate::kernels::{
+    ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, pointwise, turn,
+};
 use crate::method::crops::crop_size;
 
 /// Hidden channels of both networks.
@@ -175,6 +177,53 @@ impl List {
             let (f, table) = (input(p, "f", x), output(p, "table", cluster::table_shape(x)));
             cluster::table(p, f, "clusters", table);
         });
+        self.add("clustered", format!("{ci} features"), move |p| {
+            let (xs, f) = (input(p, "x", x), output(p, "f", x));
+            cluster::features(p, xs, f);
+        });
+        self.add("clustered", format!("{ci} centroids backward"), move |p| {
+            let (xs, index) = (input(p, "x", x), input(p, "index", images.with_c(1)));
+            let (rows, share) = (rows_shape(images.n(), TAPS * ci), rows_shape(images.n(), TAPS * ci));
+            let (drows, share) = (input(p, "drows", rows), output(p, "share", share));
+            let part = segment::sums(p, xs, index, TAPS, "part");
+            segment::spread(p, x, drows, part, share);
+        });
+        let scale = move |p: &mut PlanBuilder<'_>| {
+            let [omega, beta] = ["omega", "beta"].map(|name| input(p, name, rows_shape(images.n(), co)));
+            Scale { omega, beta, index: input(p, "index", images.with_c(1)), slope: 0.01 }
+        };
+        self.add("clustered", format!("{co} scaled"), move |p| {
+            let (scale, v, y) = (scale(p), input(p, "v", e), output(p, "y", e));
+            clustered::scaled(p, v, scale, None, y);
+        });
+        self.add("clustered", format!("{co} scaled backward"), move |p| {
+            let (scale, dy, v, de) = (scale(p), input(p, "dy", e), input(p, "v", e), output(p, "de", e));
+            let of_output = p.activation("dtable", e.with_c(2 * co));
+            clustered::scaled_grad(p, dy, v, scale, (de, of_output));
+            let part = segment::sums(p, of_output, scale.index, 1, "part");
+            let domega = output(p, "domega", rows_shape(images.n(), co));
+            segment::totals(p, part, 0, None, domega);
+        });
+    }
+
+    /// Leaky ReLU, and images of half the size.
+    fn between(&mut self, hidden: Shape) {
+        self.add("leaky", "forward", move |p| {
+            let (x, y) = (input(p, "x", hidden), output(p, "y", hidden));
+            leaky::forward(p, x, None, 0.01, None, y);
+        });
+        self.add("leaky", "backward", move |p| {
+            let (dy, x, dx) = (input(p, "dy", hidden), input(p, "x", hidden), output(p, "dx", hidden));
+            leaky::grad(p, dy, x, None, 0.01, dx);
+        });
+        self.add("halves", "fold", move |p| {
+            let (x, y) = (input(p, "x", hidden), output(p, "y", halves::folded(hidden)));
+            halves::fold(p, x, y);
+        });
+        self.add("halves", "unfold", move |p| {
+            let (quads, x) = (input(p, "quads", halves::folded(hidden)), output(p, "x", hidden));
+            halves::unfold(p, quads, None, x);
+        });
     }
 
     /// The degradation network on the whole image; its weights are trained on one crop.
@@ -287,6 +336,7 @@ pub fn workloads(side: usize) -> Vec<Workload> {
     all.pointwise(full, TAPS, TAPS, Act::Sigmoid);
     all.modulated(full, WIDTH, WIDTH);
     all.clustered(full, WIDTH, WIDTH);
+    all.between(hidden);
     all.pointwise(full, WIDTH, WIDTH, Act::None);
     all.depthwise(hidden);
     all.mlp(full, Shape([1, crop_h, crop_w, BANDS]));

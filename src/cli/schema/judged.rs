@@ -122,9 +122,29 @@ pub const EXPERIMENT: Type = List(&Object(&[
 const KEY: &[Field] = &[
     ("version", Text, "of the program"),
     ("pair", Several(2, &Text), "SHA-256 of PAN and MS"),
+    ("truth", Perhaps(&Text), "SHA-256 of the truth"),
     ("geometry", Text, "how they lie on each other"),
     ("settings", Settings, "settings of the run"),
+    ("network", Perhaps(&Text), "SHA-256 of a network that is applied as it is"),
+    ("scale", Perhaps(&Whole), "how often degraded what is learnt from is, from 1"),
+    ("course", Perhaps(&COURSE), "how the truth there is learnt from"),
 ];
+
+const COURSE: Type = Object(&[
+    ("patch", Whole, "pixels of a patch's side"),
+    ("patches", Whole, "patches in a step"),
+    ("steps", Whole, "steps"),
+    ("every", Whole, "steps between two looks at pairs that judge"),
+]);
+
+const BY_TRUTH: &[Field] = &[
+    ("q2n", Number, "Q2n, 1 is best"),
+    ("sam", Number, "mean spectral angle in degrees, 0 is best"),
+    ("ergas", Number, "relative error over all bands, 0 is best"),
+    ("psnr", Number, "peak signal to noise in dB"),
+];
+
+const CURVE: Type = List(&Several(2, &Number));
 
 const RESULT: &[Field] = &[
     (
@@ -134,11 +154,27 @@ const RESULT: &[Field] = &[
             ("d_s", Measure, "spatial distortion"),
             ("hqnr", Measure, "(1 - d_lambda) (1 - d_s)"),
             ("consistency_ergas", Measure, "ERGAS of the result, degraded again"),
+            ("truth", Perhaps(&Object(BY_TRUTH)), "by the truth"),
+            ("commutation", Perhaps(&Number), "how far the two degradations are from commuting"),
         ])),
         "null of a run that diverged",
     ),
     ("seconds", Number, "time"),
+    ("place", Text, "file of PAN"),
+    ("under", Text, "what was asked for, in words"),
+    ("rows", List(&ROW), "rows of studies that it is"),
+    ("scales", Perhaps(&List(&Joined(&[AT_SCALE, BY_TRUTH]))), "by the truth at several scales"),
+    (
+        "losses",
+        Perhaps(&Object(&[("reduced", CURVE, "of reduced steps"), ("full", CURVE, "of full steps")])),
+        "means of epochs: [epoch, loss]",
+    ),
 ];
+
+const ROW: Type =
+    Object(&[("study", Text, "its name"), ("row", Text, "name of the row"), ("at", Whole, "which it is, from 0")]);
+
+const AT_SCALE: &[Field] = &[("scale", Whole, "from 1, the pair's own")];
 
 /// A finished run of an experiment.
 pub const EXPERIMENT_RUN: Type = Joined(&[KEY, RESULT]);
