@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use trapan::cli::usual_memory;
 use trapan::engine::Device;
 use trapan::method::apply::Fused as Rows;
-use trapan::method::config::Sensor;
+use trapan::method::config::{Init, Sensor};
 use trapan::method::{self, Job, Prior, Request, Run};
 use trapan::remedy::Note;
 use trapan::scene::{Alignment, Extent, GeometryOptions, Scene};
@@ -239,7 +239,7 @@ impl Fused {
 
 /// Fuses PAN and MS.
 #[pyfunction]
-#[pyo3(signature = (pan, ms, sensor, options, place, aligned, extent, target, init=None, callback=None))]
+#[pyo3(signature = (pan, ms, sensor, options, place, aligned, extent, target, callback=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's side gives them names")]
 pub fn fuse(
     py: Python<'_>,
@@ -251,29 +251,26 @@ pub fn fuse(
     aligned: Option<&str>,
     extent: &str,
     target: Target,
-    init: Option<PathBuf>,
     callback: Option<Py<PyAny>>,
 ) -> PyResult<Fused> {
     let watcher = Watcher::new(callback);
     Ok(py.detach(|| -> Result<Fused> {
         let (request, geometry) = (request(&options)?, geometry(aligned, extent)?);
-        let prior = init.as_deref().map(Prior::load).transpose()?;
         let images = [&*pan.image, &*ms.image];
         let scene = Scene::of(images[0], images[1], &geometry)?;
         let config = request.config(sensor_named(sensor)?, scene.ms().bands)?;
         if config.trains() {
             config.check_grids(&scene.rows, &scene.columns)?;
+            Prior::asked_for(&config, scene.ms().bands, scene.ratio())?;
         }
-        if let Some(prior) = &prior {
-            prior.check(&config, scene.ms().bands, scene.ratio())?;
-        }
-        let inputs: Vec<PathBuf> = pan.files.iter().chain(&ms.files).chain(&init).cloned().collect();
+        let init = if let Init::File(path) = &config.init { Some(path) } else { None };
+        let inputs: Vec<PathBuf> = pan.files.iter().chain(&ms.files).chain(init).cloned().collect();
         target.check(&inputs, &scene)?;
         let ready = request.prepare(images, &geometry, config)?;
         let device = if ready.config.trains() { place.open()? } else { Device::cpu(place.threads) };
         let part = [0..ready.scene.rows.fine, 0..ready.scene.columns.fine];
         let mut to = Destination::new(&target, &ready.scene, &part, ready.scale.range)?;
-        let job = Job { prior: prior.as_ref(), memory: place.memory(), ..ready.job(&device) };
+        let job = Job { memory: place.memory(), ..ready.job(&device) };
         let mut watch = watcher.of_rows(ready.scene.rows.fine);
         let run = watcher.end(method::run(job, &mut |rows| to.take(rows), &mut watch))?;
         let offset = ready.scene.in_file(false, [0, 0]);

@@ -54,7 +54,7 @@ def fuse(
         sensor: ``qb``, ``ikonos``, ``ge1``, ``wv2``, ``wv3``, ``wv4``, ``gf2`` or ``generic``; None: that of a product,
             else generic.
         method: ``trapan`` trains; a closed form as ``mtf-glp-fs`` does not.
-        effort: ``fast`` (no training), ``default`` or ``best``.
+        effort: ``fast`` (no training), ``quick``, ``default`` or ``best``.
         axis: which axis of arrays is that of bands, 0 or -1; the result has the same.
         transform, ms_transform, crs: georeference of arrays, as rasterio's; datasets and files bring theirs.
         nodata: value of pixels without data, or two: of PAN, of MS.
@@ -62,7 +62,8 @@ def fuse(
         assume_aligned: ``area`` or ``centre`` for images without georeference: what the first pixels share. Arrays
             without a transform are taken as ``area``.
         extent: ``intersection``, or ``pan`` with nodata where there is no MS.
-        init: a network that ``trapan train`` wrote, or ``Model.save``, to start from.
+        init: a network that ``trapan train`` wrote, or ``Model.save``, to start from; ``random``: from random weights;
+            None: from the network that comes with the program, if there is one of the kind.
         device: ``auto``, ``gpu``, ``gpu:N``, ``cpu`` …
         threads: of the CPU, 0: all cores.
         max_memory: bytes for tiles and strips.
@@ -87,6 +88,8 @@ def fuse(
     options = _options({**settings, "method": method, "effort": effort})
     if sensor is not None:
         options.append(("sensor", sensor))
+    if init is not None:
+        options.append(("init", os.fspath(init)))
     with _Told(progress) as told:
         result = _trapan.fuse(
             pan_input.image,
@@ -97,7 +100,6 @@ def fuse(
             aligned,
             extent,
             _target(output, overwrite, creation, out_bands, exact),
-            init,
             told,
         )
     return _fused(result, axis, pan_input.crs or ms_input.crs)

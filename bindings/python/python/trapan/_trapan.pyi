@@ -98,7 +98,6 @@ def fuse(
     aligned: Optional[str],
     extent: str,
     target: Dict[str, Any],
-    init: Any = None,
     callback: Callback = None,
 ) -> Fused: ...
 def assess(
