@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use trapan::compare::Contest;
 use trapan::engine::{Device, Options};
-use trapan::method::config::Init;
 use trapan::method::{
     self, Checkpoints, Config, Contender, Job, Log, MethodError, Preparation, Prior, Request, Run, Timings,
 };
@@ -141,8 +140,7 @@ impl FuseArgs {
             config.check_grids(&scene.rows, &scene.columns)?;
             prior = Prior::asked_for(&config, bands, scene.ratio())?;
         }
-        let init = if let Init::File(path) = &config.init { Some(path.clone()) } else { None };
-        let inputs = [&files.paths[..], init.as_slice()].concat();
+        let inputs: Vec<PathBuf> = files.paths.iter().cloned().chain(config.init.file().map(Into::into)).collect();
         tiff::check_outputs(&inputs, &self.outputs())?;
         self.output.check(&self.output.creation()?, scene.ms())?;
         self.reports.check(bands, overwrite)?;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use trapan::engine::Options;
-use trapan::method::Contender;
 use trapan::method::prior::{Corpus, Course, Lap, Purpose, study};
+use trapan::method::{Contender, Prior};
 use trapan::scene::{Image, Scale, Scene, Survey};
 use trapan::tiff::{Format, Output, Source, check_output, check_outputs};
 
@@ -66,15 +66,6 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
     course.check()?;
     let entries = entries(&args.pairs)?;
     let Some(first) = entries.first() else { return Err(CliError::NoPairs { path: args.pairs.clone() }) };
-    let inputs: Vec<PathBuf> =
-        entries.iter().flat_map(|e| [&e.pan].into_iter().chain(e.ms()).chain(&e.truth).cloned()).collect();
-    let mut checkpoint = args.output.as_os_str().to_owned();
-    checkpoint.push(".checkpoint");
-    let checkpoint = args.resume.then(|| PathBuf::from(checkpoint));
-    let outputs = [Some(&args.output), checkpoint.as_ref()].into_iter().flatten();
-    check_outputs(&inputs, &outputs.map(|path| Output::new(path, Format::Safetensors)).collect::<Vec<_>>())?;
-    check_output(&args.output, args.overwrite)?;
-
     let options = args.geometry.options();
     let open = |entry: &Entry| Scene::open(&entry.pan, entry.ms(), &options);
     let scene = open(first)?;
@@ -83,6 +74,15 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
         request.settings.push(("init", "random".to_owned()));
     }
     let config = request.config(first.sensor, scene.ms().bands)?;
+    Prior::asked_for(&config, scene.ms().bands, scene.ratio())?;
+    let inputs = entries.iter().flat_map(|e| [&e.pan].into_iter().chain(e.ms()).chain(&e.truth).cloned());
+    let inputs: Vec<PathBuf> = inputs.chain(config.init.file().map(Into::into)).collect();
+    let mut checkpoint = args.output.as_os_str().to_owned();
+    checkpoint.push(".checkpoint");
+    let checkpoint = args.resume.then(|| PathBuf::from(checkpoint));
+    let outputs = [Some(&args.output), checkpoint.as_ref()].into_iter().flatten();
+    check_outputs(&inputs, &outputs.map(|path| Output::new(path, Format::Safetensors)).collect::<Vec<_>>())?;
+    check_output(&args.output, args.overwrite)?;
     let mut corpus = Corpus::new(scene.ms().bands, scene.ratio())?;
     let told = entries.iter().any(|entry| entry.validation);
     let mut judging = 0;

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use trapan::cli::usual_memory;
 use trapan::engine::Device;
 use trapan::method::apply::Fused as Rows;
-use trapan::method::config::{Init, Sensor};
+use trapan::method::config::Sensor;
 use trapan::method::{self, Job, Prior, Request, Run};
 use trapan::remedy::Note;
 use trapan::scene::{Alignment, Extent, GeometryOptions, Scene};
@@ -263,8 +263,7 @@ pub fn fuse(
             config.check_grids(&scene.rows, &scene.columns)?;
             Prior::asked_for(&config, scene.ms().bands, scene.ratio())?;
         }
-        let init = if let Init::File(path) = &config.init { Some(path) } else { None };
-        let inputs: Vec<PathBuf> = pan.files.iter().chain(&ms.files).chain(init).cloned().collect();
+        let inputs: Vec<PathBuf> = pan.files.iter().chain(&ms.files).cloned().chain(config.init.file().map(Into::into)).collect();
         target.check(&inputs, &scene)?;
         let ready = request.prepare(images, &geometry, config)?;
         let device = if ready.config.trains() { place.open()? } else { Device::cpu(place.threads) };

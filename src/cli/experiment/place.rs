@@ -99,6 +99,7 @@ impl<'a> Place<'a> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pair: [sha256(&scene.pan().path)?, sha256(&scene.ms().path)?],
             truth: given.truth.as_ref().map(|path| sha256(path)).transpose()?,
+            init: config.init.file().map(sha256).transpose()?,
             geometry: format!("{:?} {:?} {scale:?}", scene.rows, scene.columns),
             recipe: config.clone().into(),
         };

@@ -123,6 +123,7 @@ const KEY: &[Field] = &[
     ("version", Text, "of the program"),
     ("pair", Several(2, &Text), "SHA-256 of PAN and MS"),
     ("truth", Perhaps(&Text), "SHA-256 of the truth"),
+    ("init", Perhaps(&Text), "SHA-256 of the file that trainings start from"),
     ("geometry", Text, "how they lie on each other"),
     ("settings", Settings, "settings of the run"),
     ("network", Perhaps(&Text), "SHA-256 of a network that is applied as it is"),

@@ -17,6 +17,9 @@ pub struct Key {
     /// SHA-256 of the truth, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth: Option<String>,
+    /// SHA-256 of the file that trainings start from, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
     /// Grids and unit.
     pub geometry: String,
     /// What is done.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Study;
 use crate::method::Config;
-use crate::method::config::{Backbone, Keep, Order, Paradigm, Sampling, WarmUp};
+use crate::method::config::{Backbone, Init, Keep, Order, Paradigm, Sampling, WarmUp};
 use crate::method::prior::Course;
 use crate::method::schedule;
 
@@ -131,7 +131,13 @@ impl Plan {
                 .into(),
             Study::Backbones => Backbone::NAMES
                 .iter()
-                .map(|name| with(name, &|c| c.set("backbone", name).expect("a backbone has its name")))
+                .map(|name| {
+                    with(name, &|c| {
+                        c.set("backbone", name).expect("a backbone has its name");
+                        // Only one of them comes with a network that has learnt.
+                        c.init = Init::Random;
+                    })
+                })
                 .collect(),
             Study::Scales => {
                 let steps = STEPS_PER_EPOCH * base.epochs;

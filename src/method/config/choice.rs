@@ -1,6 +1,6 @@
 //! Settings that are one of a few.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,16 @@ pub enum Init {
     /// A file that [`Prior::load`](crate::method::Prior::load) reads.
     #[serde(untagged)]
     File(PathBuf),
+}
+
+impl Init {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Random | Self::Auto => None,
+        }
+    }
 }
 
 /// How far the consistency step goes: see [`consistency`](crate::consistency).
