@@ -13,7 +13,7 @@ pub(crate) struct Cholesky {
 impl Cholesky {
     /// Of the `n × n` matrix `at(i, j)`, `j ≤ i`. To each diagonal entry the share `ridge` of it is added. A column
     /// of whose square those before it leave no more than the share `rank` carries no direction of its own.
-    pub fn new(n: usize, at: impl Fn(usize, usize) -> f64, ridge: f64, rank: f64) -> Self {
+    pub(crate) fn new(n: usize, at: impl Fn(usize, usize) -> f64, ridge: f64, rank: f64) -> Self {
         let mut l = vec![0.0; n * n];
         for i in 0..n {
             for j in 0..i {
@@ -42,7 +42,7 @@ impl Cholesky {
     }
 
     /// Solves `L y = b`; 0 where a column is not independent.
-    pub fn forward(&self, mut b: Vec<f64>) -> Vec<f64> {
+    pub(crate) fn forward(&self, mut b: Vec<f64>) -> Vec<f64> {
         let n = self.n;
         for i in 0..n {
             let dot: f64 = (0..i).map(|k| self.l[i * n + k] * b[k]).sum();
@@ -52,7 +52,7 @@ impl Cholesky {
     }
 
     /// Solves `Lᵀ x = y`; 0 where a column is not independent.
-    pub fn backward(&self, mut y: Vec<f64>) -> Vec<f64> {
+    pub(crate) fn backward(&self, mut y: Vec<f64>) -> Vec<f64> {
         let n = self.n;
         for i in (0..n).rev() {
             let dot: f64 = (i + 1..n).map(|k| self.l[k * n + i] * y[k]).sum();
@@ -62,7 +62,7 @@ impl Cholesky {
     }
 
     /// Solves `A x = b`.
-    pub fn solve(&self, b: Vec<f64>) -> Vec<f64> {
+    pub(crate) fn solve(&self, b: Vec<f64>) -> Vec<f64> {
         self.backward(self.forward(b))
     }
 }

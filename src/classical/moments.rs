@@ -12,7 +12,7 @@ const PART: usize = 4096;
 
 /// Sums over the trusted pixels of some planes.
 #[derive(Clone)]
-pub struct Moments {
+pub(super) struct Moments {
     count: f64,
     means: Vec<f64>,
     /// Sums of products of the deviations from the means.
@@ -26,7 +26,7 @@ impl Moments {
     }
 
     /// Of planes of one size.
-    pub fn of(planes: &[&Plane], valid: &Valid) -> Self {
+    pub(super) fn of(planes: &[&Plane], valid: &Valid) -> Self {
         let len = planes[0].len();
         let part = |k: usize| Self::of_part(planes, valid, k * PART..((k + 1) * PART).min(len));
         let parts: Vec<Self> = (0..len.div_ceil(PART)).into_par_iter().map(part).collect();
@@ -56,7 +56,7 @@ impl Moments {
     }
 
     /// Together with those of other pixels (Chan, Golub and LeVeque 1979).
-    pub fn with(mut self, other: &Self) -> Self {
+    pub(super) fn with(mut self, other: &Self) -> Self {
         let count = self.count + other.count;
         if other.count == 0.0 {
             return self;
@@ -71,17 +71,17 @@ impl Moments {
         self
     }
 
-    pub fn mean(&self, plane: usize) -> f64 {
+    pub(super) fn mean(&self, plane: usize) -> f64 {
         self.means[plane]
     }
 
     /// Mean of the product.
-    pub fn product(&self, i: usize, j: usize) -> f64 {
+    pub(super) fn product(&self, i: usize, j: usize) -> f64 {
         self.products[[i, j]] / self.count.max(1.0) + self.means[i] * self.means[j]
     }
 
     /// [`Valid::covariance`], up to rounding.
-    pub fn covariance(&self, i: usize, j: usize) -> f64 {
+    pub(super) fn covariance(&self, i: usize, j: usize) -> f64 {
         let flat = self.is_flat(i) || self.is_flat(j);
         if flat || self.count < 2.0 { 0.0 } else { self.products[[i, j]] / (self.count - 1.0) }
     }

@@ -7,10 +7,10 @@ use super::{ClassicalError, Inputs};
 use crate::filter::{self, Banded, Grid, Terms, Upsample};
 
 /// One band `[H, W]` or `[h, w]`.
-pub type Plane = Vec<f64>;
+pub(super) type Plane = Vec<f64>;
 
 /// A checked pair.
-pub struct Scene<'a> {
+pub(super) struct Scene<'a> {
     pub inputs: &'a Inputs<'a>,
     pub pan: Plane,
     /// MS, `[h, w]` per band.
@@ -24,7 +24,7 @@ pub struct Scene<'a> {
 }
 
 /// A pair one resolution lower, `[h, w]` per band, with its truth.
-pub struct Reduced {
+pub(super) struct Reduced {
     /// PAN through its MTF.
     pub pan: Plane,
     /// The bands.
@@ -37,7 +37,7 @@ pub struct Reduced {
 }
 
 impl<'a> Scene<'a> {
-    pub fn new(inputs: &'a Inputs<'a>) -> Result<Self, ClassicalError> {
+    pub(super) fn new(inputs: &'a Inputs<'a>) -> Result<Self, ClassicalError> {
         check(inputs)?;
         let Inputs { rows, columns, .. } = *inputs;
         let bands = inputs.ms_gains.len();
@@ -54,7 +54,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Grids of a low-resolution PAN sampled at `ratio · k + ratio / 2`, where interp23 puts its samples.
-    pub fn sampled(&self) -> [Grid; 2] {
+    pub(super) fn sampled(&self) -> [Grid; 2] {
         [self.inputs.rows, self.inputs.columns].map(|grid| Grid::aligned(grid.fine, grid.ratio))
     }
 
@@ -84,7 +84,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The pair one resolution lower, where the truth is known.
-    pub fn reduced(&self) -> Reduced {
+    pub(super) fn reduced(&self) -> Reduced {
         let Inputs { rows, columns, ms_gains, pan_gain, upsample, valid, .. } = *self.inputs;
         if upsample == Upsample::Spline {
             let [small_rows, small_columns] = [rows, columns].map(|grid| grid.coarser());
@@ -113,7 +113,7 @@ impl<'a> Scene<'a> {
     }
 
     /// MTF blur and decimation onto the MS grid.
-    pub fn degradation(&self, gain: f64) -> Terms {
+    pub(super) fn degradation(&self, gain: f64) -> Terms {
         filter::degrade(gain, self.inputs.rows, self.inputs.columns)
     }
 }
@@ -137,7 +137,7 @@ fn sampled_up(grid: Grid) -> Banded {
 }
 
 /// The gains that differ, in ascending order, and the place of each band's among them.
-pub fn different(gains: &[f64]) -> (Vec<f64>, Vec<usize>) {
+pub(super) fn different(gains: &[f64]) -> (Vec<f64>, Vec<usize>) {
     let mut different = gains.to_vec();
     different.sort_by(f64::total_cmp);
     different.dedup();
@@ -147,7 +147,7 @@ pub fn different(gains: &[f64]) -> (Vec<f64>, Vec<usize>) {
 
 /// Correlation with a kernel, replicate border, of a plane of the given width, only where asked for:
 /// output (i, j) lies at row `at[0](i)`, column `at[1](j)`.
-pub fn blur(
+pub(super) fn blur(
     x: &[f64],
     width: usize,
     kernel: &ndarray::Array2<f64>,
@@ -181,7 +181,7 @@ pub fn blur(
 }
 
 /// Whether grids can be used.
-pub fn usable(rows: Grid, columns: Grid, upsample: Upsample) -> Result<(), ClassicalError> {
+pub(super) fn usable(rows: Grid, columns: Grid, upsample: Upsample) -> Result<(), ClassicalError> {
     let usable = |g: Grid| {
         let possible = upsample != Upsample::Interp23 || (g.ratio.is_power_of_two() && g.ratio * g.coarse >= g.fine);
         g.fine > 0 && g.coarse > 0 && g.ratio > 1 && possible

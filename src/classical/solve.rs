@@ -10,18 +10,18 @@ const RANK_TOLERANCE: f64 = 1e-12;
 const MOST_ROUNDS: usize = 200;
 
 /// `AᵀA` and `Aᵀy` of a tall problem, gathered row by row.
-pub struct Normal {
+pub(super) struct Normal {
     gram: Array2<f64>,
     right: Array1<f64>,
 }
 
 impl Normal {
-    pub fn new(columns: usize) -> Self {
+    pub(super) fn new(columns: usize) -> Self {
         Self { gram: Array2::zeros((columns, columns)), right: Array1::zeros(columns) }
     }
 
     /// From the entries of `AᵀA` and `Aᵀy`.
-    pub fn of(columns: usize, gram: impl Fn(usize, usize) -> f64, right: impl Fn(usize) -> f64) -> Self {
+    pub(super) fn of(columns: usize, gram: impl Fn(usize, usize) -> f64, right: impl Fn(usize) -> f64) -> Self {
         Self {
             gram: Array2::from_shape_fn((columns, columns), |(i, j)| gram(i, j)),
             right: Array1::from_shape_fn(columns, right),
@@ -29,7 +29,7 @@ impl Normal {
     }
 
     /// One equation `row · x = y`.
-    pub fn add(&mut self, row: &[f64], y: f64) {
+    pub(super) fn add(&mut self, row: &[f64], y: f64) {
         for (i, a) in row.iter().enumerate() {
             self.right[i] += a * y;
             for (j, b) in row.iter().enumerate() {
@@ -49,7 +49,7 @@ impl Normal {
     }
 
     /// The least-squares solution; columns that depend on those before them get 0.
-    pub fn solve(&self) -> Vec<f64> {
+    pub(super) fn solve(&self) -> Vec<f64> {
         let all: Vec<usize> = (0..self.right.len()).collect();
         self.solve_for(&all)
     }

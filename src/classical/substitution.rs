@@ -8,7 +8,7 @@ use super::stats::divide;
 const NOTHING: f64 = 1e-20;
 
 /// `F_b = L_b · P' / I`, where I is the mean of the bands and P' PAN with I's mean and deviation.
-pub fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
+pub(super) fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { lms, pan, valid, .. } = scene;
     let intensity: Plane = (0..pan.len()).map(|i| lms.iter().map(|l| l[i]).sum::<f64>() / lms.len() as f64).collect();
     let (mean_pan, mean) = (valid.mean(pan), valid.mean(&intensity));
@@ -20,7 +20,7 @@ pub fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
 
 /// `F_b = L_b + g_b (P₀ − I₀)`: the intensity is the combination of bands closest to PAN at MS
 /// resolution, `g_b = cov(I₀, L_b) / var(I₀)`.
-pub fn gsa(scene: &Scene<'_>) -> Vec<Plane> {
+pub(super) fn gsa(scene: &Scene<'_>) -> Vec<Plane> {
     let Scene { ms, lms, pan, valid, ms_valid, .. } = scene;
     let mean_pan = valid.mean(pan);
     let means: Vec<f64> = ms.iter().map(|m| ms_valid.mean(m)).collect();

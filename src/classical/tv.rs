@@ -23,7 +23,7 @@ const SAFETY: f64 = 1.02;
 /// Weight of equal shares of the bands in PAN, relative to the mean square of a band.
 const PULL: f64 = 1e-2;
 
-pub fn tv(scene: &Scene<'_>, settings: &TvSettings) -> Vec<Plane> {
+pub(super) fn tv(scene: &Scene<'_>, settings: &TvSettings) -> Vec<Plane> {
     let weights = weights(scene, settings.weights.as_deref());
     let md: Vec<Terms> = scene.inputs.ms_gains.iter().map(|gain| scene.degradation(*gain)).collect();
     let adjoint: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();

@@ -15,7 +15,7 @@ use trapan::tiff::{Creation, Format, Header, Output, TiffError, check_output};
 use super::{CliError, Talk};
 
 /// Parser of an enum by its serde names, which it lists in help and errors.
-pub fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+pub(super) fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
     names: &'static [&'static str],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(names)
@@ -24,7 +24,7 @@ pub fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
 
 /// Where the result goes.
 #[derive(Args)]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Fused GeoTIFF to write; a symbolic link is followed
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -46,24 +46,24 @@ pub struct OutputArgs {
 
 impl OutputArgs {
     /// A file that may be written over, with the defaults.
-    pub fn over(output: PathBuf) -> Self {
+    pub(super) fn over(output: PathBuf) -> Self {
         Self { output, overwrite: true, out_bands: Vec::new(), creation: Vec::new(), max_memory: None }
     }
 
     /// The creation options.
-    pub fn creation(&self) -> Result<Creation, CliError> {
+    pub(super) fn creation(&self) -> Result<Creation, CliError> {
         Ok(Creation::parse(&self.creation).map_err(TiffError::from)?)
     }
 
     /// Finds out, before a long computation, whether the file can be written in the type of MS.
-    pub fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
+    pub(super) fn check(&self, creation: &Creation, ms: &Header) -> Result<(), CliError> {
         creation.check(ms.sample).map_err(TiffError::from)?;
         self.bands(ms.bands)?;
         Ok(check_output(&self.output, self.overwrite)?)
     }
 
     /// The bands to write, from 0.
-    pub fn bands(&self, bands: usize) -> Result<Vec<usize>, CliError> {
+    pub(super) fn bands(&self, bands: usize) -> Result<Vec<usize>, CliError> {
         if let Some(&band) = self.out_bands.iter().find(|band| !(1..=bands).contains(band)) {
             return Err(CliError::OutBand { band, bands });
         }
@@ -72,19 +72,19 @@ impl OutputArgs {
     }
 
     /// The file that is written.
-    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = Output> {
         [Output::new(&self.output, Format::GeoTiff)].into_iter()
     }
 
     /// The checkpoint beside the output.
-    pub fn checkpoint(&self) -> PathBuf {
+    pub(super) fn checkpoint(&self) -> PathBuf {
         let mut name = self.output.as_os_str().to_owned();
         name.push(".checkpoint");
         name.into()
     }
 
     /// Bytes that tiles and strips may take.
-    pub fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         self.max_memory.unwrap_or_else(usual_memory)
     }
 }
@@ -117,13 +117,13 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Threads that this machine runs at once.
-pub fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
 /// Which device.
 #[derive(Args)]
-pub struct DeviceArgs {
+pub(super) struct DeviceArgs {
     /// auto (a real GPU, else the CPU), gpu, gpu:N (see `trapan devices`), cpu, cpu:avx512, cpu:avx2,
     /// cpu:portable (at most this instruction set, to compare), or software
     /// (a Vulkan driver on the CPU: slow, for checking)
@@ -148,7 +148,7 @@ pub struct DeviceArgs {
 
 impl DeviceArgs {
     /// [`open_fresh`](Self::open_fresh), with the kernels compiled by earlier runs.
-    pub fn open(&self, talk: Talk) -> Result<Device, CliError> {
+    pub(super) fn open(&self, talk: Talk) -> Result<Device, CliError> {
         let device = self.open_fresh(talk)?;
         // Without a home there is no cache folder, and nothing is kept.
         match choose_native_strategy() {
@@ -158,7 +158,7 @@ impl DeviceArgs {
     }
 
     /// Opens the device and says which one and why.
-    pub fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
+    pub(super) fn open_fresh(&self, talk: Talk) -> Result<Device, CliError> {
         let start = Instant::now();
         let (cores, mut threads) = (cores(), self.threads);
         if threads > cores {

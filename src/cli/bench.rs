@@ -19,7 +19,7 @@ const SCHEMA: u32 = 1;
 
 /// Arguments of `bench`.
 #[derive(Args)]
-pub struct BenchArgs {
+pub(super) struct BenchArgs {
     #[command(flatten)]
     device: DeviceArgs,
     /// Print JSON instead of tables
@@ -97,7 +97,7 @@ least time that the ceilings allow for them. More than 100 % is no mistake: Wino
 Measure on an idle machine: the ceilings and the rest are not measured at one time.";
 
 /// Runs `bench`.
-pub fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let (side, effort) = match (args.quick, device.is_software()) {
         (true, _) => (64, Effort { samples: 1, least: Duration::ZERO }),

@@ -15,7 +15,7 @@ use super::{CliError, Talk, progress, table, terminal};
 
 /// Arguments of `compare`.
 #[derive(Args)]
-pub struct CompareArgs {
+pub(super) struct CompareArgs {
     #[command(flatten)]
     input: InputArgs,
     /// Methods to compare [default: all but zs-pan; those that train do it twice]
@@ -36,7 +36,7 @@ pub struct CompareArgs {
 }
 
 /// Runs `compare`.
-pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     let files = args.input.open(None, talk)?;
     let scene = args.input.scene(&files)?;
@@ -73,13 +73,13 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
 }
 
 /// Prints a comparison.
-pub fn print(table: &Table) {
+pub(super) fn print(table: &Table) {
     terminal::lines(table::text(table));
     terminal::lines(format_args!("\n{}", table.note));
 }
 
 /// The comparison as a table, for a terminal and for the report.
-pub fn table(lines: &Comparison, phase: Convention) -> Table {
+pub(super) fn table(lines: &Comparison, phase: Convention) -> Table {
     use Better::{Higher, Lower, Neither};
     let columns = [
         ("HQNR", "", Higher, 4),
@@ -132,7 +132,7 @@ pub fn table(lines: &Comparison, phase: Convention) -> Table {
 }
 
 /// Where the methods err and distort, as maps for the report.
-pub fn maps(Comparison { methods: lines, .. }: &Comparison) -> Vec<Map> {
+pub(super) fn maps(Comparison { methods: lines, .. }: &Comparison) -> Vec<Map> {
     let error = kind(
         ["Error by Wald's protocol", "DN"],
         "The pair degraded by its ratio, fused, and compared with MS: root mean square over the bands, without the \

@@ -13,7 +13,7 @@ use super::{CliError, Talk};
 
 /// Arguments of `degrade`.
 #[derive(Args)]
-pub struct DegradeArgs {
+pub(super) struct DegradeArgs {
     #[command(flatten)]
     input: InputArgs,
     /// Folder for pan.tif and ms.tif
@@ -27,7 +27,7 @@ pub struct DegradeArgs {
 }
 
 /// Runs `degrade`.
-pub fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let files = args.input.open(None, talk)?;
     let scene = args.input.scene(&files)?;
     let names = ["pan.tif", "ms.tif"].map(|name| args.output.join(name));

@@ -22,7 +22,7 @@ use super::{CliError, Talk};
 
 /// Arguments of `demo`.
 #[derive(Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Folder for the pair, the fused image and the pictures
     #[arg(short, long, default_value = "trapan-demo", value_name = "DIR")]
     output: PathBuf,
@@ -35,7 +35,7 @@ pub struct DemoArgs {
 }
 
 /// Runs `demo`. Its own folder is written over.
-pub fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let simulated = simulate(&args.scene.spec(args.method.sensor(), args.method.seed()))?;

@@ -8,7 +8,7 @@ use super::args::cores;
 use super::terminal::out;
 
 /// Lists what programs can run on.
-pub fn run() -> Result<(), CliError> {
+pub(super) fn run() -> Result<(), CliError> {
     out!("cpu    CPU engine, {} threads, {:?}", cores(), Isa::best());
     for (i, adapter) in adapters().iter().enumerate() {
         let mib = |bytes: u64| bytes >> 20;

@@ -27,7 +27,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `fuse`.
 #[derive(Args)]
-pub struct FuseArgs {
+pub(super) struct FuseArgs {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
@@ -100,7 +100,7 @@ impl FuseArgs {
 }
 
 /// Runs `fuse`.
-pub fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let files = args.input.open(Some(args.output.memory()), talk)?;
@@ -252,7 +252,7 @@ fn judge(
 }
 
 /// Says what is fused, and how.
-pub fn describe(ready: &Preparation<'_>, talk: Talk) {
+pub(super) fn describe(ready: &Preparation<'_>, talk: Talk) {
     let Preparation { scene, scale, config, .. } = ready;
     let [pan, ms] = [scene.pan(), scene.ms()].map(|r| format!("{}x{}x{} {}", r.width, r.height, r.bands, r.sample));
     talk.say(format_args!("pan {pan}, ms {ms}, ratio {}, {scale}, sensor {}", scene.ratio(), config.sensor));

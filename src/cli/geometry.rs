@@ -6,7 +6,7 @@ use trapan::scene::{Alignment, Extent, GeometryOptions};
 /// How PAN and MS lie on each other.
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Geometry")]
-pub struct GeometryArgs {
+pub(super) struct GeometryArgs {
     /// Take images without georeference to be aligned: by the outer corner of the first pixels
     /// (area), or by their centre (centre: Landsat)
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "area")]
@@ -32,7 +32,7 @@ enum ExtentArg {
 
 impl GeometryArgs {
     /// The library's options.
-    pub fn options(&self) -> GeometryOptions {
+    pub(super) fn options(&self) -> GeometryOptions {
         GeometryOptions {
             assume_aligned: self.assume_aligned.map(|how| match how {
                 AlignmentArg::Area => Alignment::Area,

@@ -18,7 +18,7 @@ use super::{CliError, Talk};
 
 /// Arguments of `infer`.
 #[derive(Args)]
-pub struct InferArgs {
+pub(super) struct InferArgs {
     /// Networks that `trapan fuse --save-model` wrote, on this pair or another of the sensor; or what `trapan train` did
     #[arg(long, value_name = "FILE.safetensors")]
     model: PathBuf,
@@ -50,7 +50,7 @@ enum Networks {
 }
 
 /// Runs `infer`.
-pub fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let creation = args.output.creation()?;

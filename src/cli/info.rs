@@ -24,7 +24,7 @@ const SCHEMA: u32 = 1;
 
 /// Arguments of `info`.
 #[derive(Args)]
-pub struct InfoArgs {
+pub(super) struct InfoArgs {
     #[command(flatten)]
     pair: PairArgs,
     /// Print JSON instead of text
@@ -34,7 +34,7 @@ pub struct InfoArgs {
 
 /// Runs `info`. A pair that cannot be fused as it is ends with the error that says so, after everything that can be
 /// said of it.
-pub fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &InfoArgs, _talk: Talk) -> Result<(), CliError> {
     let files = args.pair.open()?;
     let info = Info::of(files.images(), files.sensor, &args.pair.geometry.options())?;
     match args.json {

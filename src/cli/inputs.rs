@@ -16,7 +16,7 @@ use super::{CliError, Talk};
 
 /// Which files, and how they lie on each other.
 #[derive(Args, Clone)]
-pub struct PairArgs {
+pub(super) struct PairArgs {
     /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
     /// *_MUL) or GF-1/2; or the PAN file and the MS file or files, as with --pan and --ms
     #[arg(value_name = "PRODUCT_DIR | PAN MS", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
@@ -40,7 +40,7 @@ pub struct PairArgs {
 }
 
 /// The two images, opened.
-pub struct Files {
+pub(super) struct Files {
     pub pan: Source,
     pub ms: Source,
     /// The preset of a product's sensor, if there is one.
@@ -51,14 +51,14 @@ pub struct Files {
 
 impl Files {
     /// PAN and MS.
-    pub fn images(&self) -> [&dyn Image; 2] {
+    pub(super) fn images(&self) -> [&dyn Image; 2] {
         [&self.pan, &self.ms]
     }
 }
 
 impl PairArgs {
     /// Opens the files, or those of the product.
-    pub fn open(&self) -> Result<Files, CliError> {
+    pub(super) fn open(&self) -> Result<Files, CliError> {
         let (pan, mut ms, product) = match &self.files[..] {
             [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
             [folder] => {
@@ -104,7 +104,7 @@ fn nodata(text: &str) -> Result<[Option<f64>; 2], String> {
 
 /// The pair to work on.
 #[derive(Args, Clone)]
-pub struct InputArgs {
+pub(super) struct InputArgs {
     #[command(flatten)]
     pair: PairArgs,
     /// Measure by how much PAN lies off MS and correct it: where one shift explains it and the degraded pair is
@@ -128,19 +128,19 @@ fn shift(text: &str) -> Result<Shift, String> {
 
 impl InputArgs {
     /// The same questions to other files.
-    pub fn of(&self, pan: &Path, ms: &[PathBuf]) -> Self {
+    pub(super) fn of(&self, pan: &Path, ms: &[PathBuf]) -> Self {
         let (files, pan, ms) = (Vec::new(), Some(pan.to_owned()), ms.to_vec());
         Self { pair: PairArgs { files, pan, ms, ..self.pair.clone() }, ..self.clone() }
     }
 
     /// Whether a pair is named.
-    pub fn is_named(&self) -> bool {
+    pub(super) fn is_named(&self) -> bool {
         let PairArgs { files, pan, ms, .. } = &self.pair;
         !(files.is_empty() && pan.is_none() && ms.is_empty())
     }
 
     /// Opens the files, or those of a product; each of the two images holds about this many bytes of decoded pixels.
-    pub fn open(&self, memory: Option<u64>, talk: Talk) -> Result<Files, CliError> {
+    pub(super) fn open(&self, memory: Option<u64>, talk: Talk) -> Result<Files, CliError> {
         let mut files = self.pair.open()?;
         if let Some(bytes) = memory {
             [&mut files.pan, &mut files.ms].into_iter().for_each(|image| image.limit_memory(bytes));
@@ -152,12 +152,12 @@ impl InputArgs {
     }
 
     /// Lays the images on each other by what the files say, without reading a pixel.
-    pub fn scene<'a>(&self, files: &'a Files) -> Result<Scene<'a>, CliError> {
+    pub(super) fn scene<'a>(&self, files: &'a Files) -> Result<Scene<'a>, CliError> {
         Ok(Scene::of(&files.pan, &files.ms, &self.pair.geometry.options())?)
     }
 
     /// Registers the images as asked for, or as `config`'s preset has it, and says what was found.
-    pub fn register<'a>(
+    pub(super) fn register<'a>(
         &self,
         files: &'a Files,
         request: &Request,
@@ -170,7 +170,7 @@ impl InputArgs {
     }
 
     /// Everything that is settled before a run; says what was found.
-    pub fn prepare<'a>(
+    pub(super) fn prepare<'a>(
         &self,
         files: &'a Files,
         request: &Request,

@@ -12,13 +12,13 @@ use super::progress::Bar;
 use super::{CliError, Talk};
 
 /// A way to fuse, by its name.
-pub fn contender() -> impl TypedValueParser<Value = Contender> {
+pub(super) fn contender() -> impl TypedValueParser<Value = Contender> {
     PossibleValuesParser::new(Contender::all().map(Contender::name))
         .map(|name| Contender::all().find(|c| c.name() == name).expect("every listed name is a method"))
 }
 
 /// A scene without gaps and how it is fused and judged.
-pub struct Judge<'a> {
+pub(super) struct Judge<'a> {
     pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
     /// Of the run.
@@ -32,19 +32,19 @@ pub struct Judge<'a> {
 
 impl Judge<'_> {
     /// All methods but ZS-Pan; the paper's once, if the run has its settings.
-    pub fn contenders(&self) -> impl Iterator<Item = Contender> {
+    pub(super) fn contenders(&self) -> impl Iterator<Item = Contender> {
         let own = self.config.profile == Profile::Faithful;
         Contender::all()
             .filter(move |contender| *contender != Contender::ZsPan && !(own && *contender == Contender::Faithful))
     }
 
     /// The closed-form methods and what was trained: enough for [`gate`].
-    pub fn for_gate() -> impl Iterator<Item = Contender> {
+    pub(super) fn for_gate() -> impl Iterator<Item = Contender> {
         CLOSED_FORM.into_iter().map(Contender::Classical).chain([Contender::Trapan])
     }
 
     /// Fuses by some methods and judges the results.
-    pub fn compare(&self, contenders: impl IntoIterator<Item = Contender>) -> Result<Comparison, CliError> {
+    pub(super) fn compare(&self, contenders: impl IntoIterator<Item = Contender>) -> Result<Comparison, CliError> {
         let learnt = self.run.map(|run| (self.scene, run));
         let fuser = |contender| fuser(contender, (self.scene, self.scale), self.config, self.device, learnt);
         let fusers: Vec<_> = contenders.into_iter().map(fuser).collect();
@@ -70,7 +70,7 @@ impl Audience for Heard {
 }
 
 /// Fails if a closed-form method is better than what was trained.
-pub fn gate(comparison: &Comparison, talk: Talk) -> Result<(), CliError> {
+pub(super) fn gate(comparison: &Comparison, talk: Talk) -> Result<(), CliError> {
     match better_than(comparison) {
         None => Ok(()),
         Some((names, Some(Better { method, own, other }))) => Err(CliError::Gate { method, names, own, other }),

@@ -17,14 +17,14 @@ use super::{Cli, CliError, terminal};
 
 /// Arguments of `config`.
 #[derive(Args)]
-pub struct ConfigArgs {
+pub(super) struct ConfigArgs {
     /// A command with its arguments, as it would be run
     #[arg(value_name = "COMMAND", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
 }
 
 /// Prints the options that a command would run with, in the form that `--config` reads.
-pub fn show(args: &ConfigArgs, config: Option<&Path>) -> Result<(), CliError> {
+pub(super) fn show(args: &ConfigArgs, config: Option<&Path>) -> Result<(), CliError> {
     let file = config.into_iter().flat_map(|path| [OsString::from("--config"), path.into()]);
     let line: Vec<OsString> =
         std::iter::once("trapan".into()).chain(file).chain(args.command.iter().cloned()).collect();
@@ -52,7 +52,7 @@ pub fn show(args: &ConfigArgs, config: Option<&Path>) -> Result<(), CliError> {
 }
 
 /// The arguments with those of the file that `--config` names, if it does, right behind the command.
-pub fn with_file(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
+pub(super) fn with_file(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
     // What is missing may stand in the file; what is wrong is found when all is parsed.
     let Ok(matches) = Cli::command().ignore_errors(true).try_get_matches_from(&args) else { return Ok(args) };
     let (Some(path), Some((name, given))) = (matches.get_one::<PathBuf>("config"), matches.subcommand()) else {

@@ -11,7 +11,7 @@ use super::CliError;
 use super::args::OutputArgs;
 
 /// The file that fused rows go into; it is opened with the first of them.
-pub struct OutputFile<'a> {
+pub(super) struct OutputFile<'a> {
     scene: &'a Scene<'a>,
     args: &'a OutputArgs,
     creation: &'a Creation,
@@ -25,7 +25,7 @@ pub struct OutputFile<'a> {
 
 impl<'a> OutputFile<'a> {
     /// For rows and columns of a scene, their values within `range`; with `pictures`, what these need is kept.
-    pub fn new(
+    pub(super) fn new(
         scene: &'a Scene<'a>,
         part: [Range<usize>; 2],
         range: [f32; 2],
@@ -43,7 +43,7 @@ impl<'a> OutputFile<'a> {
     }
 
     /// Takes the next rows.
-    pub fn take(&mut self, rows: &Fused) -> Result<(), TiffError> {
+    pub(super) fn take(&mut self, rows: &Fused) -> Result<(), TiffError> {
         if let Some(collector) = &mut self.collector {
             collector.take(self.scene, rows)?;
         }
@@ -62,7 +62,7 @@ impl<'a> OutputFile<'a> {
     }
 
     /// Publishes the file once all rows are there, and gives what pictures need.
-    pub fn finish(self) -> Result<Option<Collector>, CliError> {
+    pub(super) fn finish(self) -> Result<Option<Collector>, CliError> {
         self.writer.map_or(Ok(()), CogWriter::finish)?;
         Ok(self.collector)
     }

@@ -12,7 +12,7 @@ use super::CliError;
 /// A pair of the list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub(super) struct Entry {
     pub pan: PathBuf,
     pub ms: Files,
     pub truth: Option<PathBuf>,
@@ -24,14 +24,14 @@ pub struct Entry {
 /// One file, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Files {
+pub(super) enum Files {
     One(PathBuf),
     Several(Vec<PathBuf>),
 }
 
 impl Entry {
     /// The files of MS.
-    pub fn ms(&self) -> &[PathBuf] {
+    pub(super) fn ms(&self) -> &[PathBuf] {
         match &self.ms {
             Files::One(path) => std::slice::from_ref(path),
             Files::Several(paths) => paths,
@@ -52,7 +52,7 @@ impl Entry {
 }
 
 /// The pairs of a folder, or of a list.
-pub fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
+pub(super) fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
     let failed = |source| TiffError::Unreadable { path: pairs.to_owned(), source };
     if !pairs.is_dir() {
         let text = fs::read_to_string(pairs).map_err(failed)?;

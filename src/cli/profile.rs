@@ -8,7 +8,7 @@ use trapan::method::Run;
 use super::Talk;
 
 /// Prints the time per kernel, with `-v` per call, and the sums against wall time.
-pub fn show(run: &Run, talk: Talk) {
+pub(super) fn show(run: &Run, talk: Talk) {
     let (timings, Some(log)) = (&run.timings.calls, &run.log) else { return };
     if timings.is_empty() {
         talk.say(format_args!("profile: time per kernel is not supported by this adapter, {}", run.timings.device));

@@ -16,7 +16,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handler: the first signal ends the training after its step, the
 /// second ends the program; neither leaves a temporary file.
-pub fn watch_signals() {
+pub(super) fn watch_signals() {
     let handler = || {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             trapan::tiff::remove_temporary_files();
@@ -33,13 +33,13 @@ fn go_on() -> ControlFlow<()> {
 }
 
 /// The error of a user who wants to stop, if so.
-pub fn interrupted() -> Result<(), MethodError> {
+pub(super) fn interrupted() -> Result<(), MethodError> {
     if go_on().is_break() { Err(MethodError::Interrupted) } else { Ok(()) }
 }
 
 /// A bar on stderr: phase, epoch, losses and time left, then rows; silent when stderr is no terminal. Honours the
 /// user's wish to stop.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     phase: Option<bool>,
     /// Rows there will be.
@@ -48,12 +48,12 @@ pub struct Bar {
 
 impl Bar {
     /// A bar that shows nothing yet, of a run that gives `height` rows.
-    pub fn new(height: usize, talk: Talk) -> Self {
+    pub(super) fn new(height: usize, talk: Talk) -> Self {
         Self { bar: empty(talk), phase: None, height }
     }
 
     /// A bar of rows only.
-    pub fn of_rows(height: usize, talk: Talk) -> Self {
+    pub(super) fn of_rows(height: usize, talk: Talk) -> Self {
         let bar = Self::new(height, talk);
         bar.turns_to_rows();
         bar
@@ -77,11 +77,11 @@ fn empty(talk: Talk) -> ProgressBar {
 }
 
 /// A bar over the steps of a course.
-pub struct Steps(ProgressBar);
+pub(super) struct Steps(ProgressBar);
 
 impl Steps {
     /// A bar that shows nothing yet.
-    pub fn new(steps: u32, talk: Talk) -> Self {
+    pub(super) fn new(steps: u32, talk: Talk) -> Self {
         let bar = empty(talk);
         bar.set_length(u64::from(steps));
         bar.set_prefix("training");
@@ -89,7 +89,7 @@ impl Steps {
     }
 
     /// Shows where the course stands, and whether the user wants to stop.
-    pub fn lap(&mut self, lap: &Lap) -> ControlFlow<()> {
+    pub(super) fn lap(&mut self, lap: &Lap) -> ControlFlow<()> {
         let judged = lap.judged.map_or(String::new(), |loss| format!(" others {loss:.6}"));
         self.0.set_position(u64::from(lap.step));
         self.0.set_message(format!("loss {:.6}{judged}", lap.loss));
@@ -142,7 +142,7 @@ impl Watch for Bar {
 }
 
 /// A bar that also says what there is to say of the model, and saves it, before it is applied.
-pub struct Show<'a> {
+pub(super) struct Show<'a> {
     pub bar: Bar,
     pub talk: Talk,
     /// Whether to say what makes the result.

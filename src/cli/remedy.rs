@@ -7,7 +7,7 @@ use trapan::remedy::{Note, Remedy, digits};
 use super::settings::flag;
 
 /// A text of the library with its remedy in words of the command line.
-pub fn in_flags(text: &dyn Display, remedy: Option<Remedy>) -> String {
+pub(super) fn in_flags(text: &dyn Display, remedy: Option<Remedy>) -> String {
     let mut text = text.to_string();
     if let Some(remedy) = remedy {
         let words = remedy.to_string();
@@ -27,7 +27,7 @@ pub fn in_flags(text: &dyn Display, remedy: Option<Remedy>) -> String {
 }
 
 /// A note likewise.
-pub fn noted(note: &Note) -> String {
+pub(super) fn noted(note: &Note) -> String {
     in_flags(note, note.remedy.clone())
 }
 

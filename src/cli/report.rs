@@ -16,7 +16,7 @@ use super::{CliError, Talk};
 /// What to write for people to look at, and for programs to read.
 #[derive(Args)]
 #[command(next_help_heading = "Report")]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Write a report: FILE.html, a page to look at (pictures, losses, spectra, timings); any other
     /// name, the same as JSON; repeatable
     #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ pub struct ReportArgs {
 }
 
 /// A run at its end.
-pub struct Ended<'a> {
+pub(super) struct Ended<'a> {
     pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
     pub method: &'a str,
@@ -41,7 +41,7 @@ pub struct Ended<'a> {
 }
 
 /// Seconds per part of a run that trained, its files read and all in all.
-pub fn seconds(run: &Run, read: Duration, total: Duration) -> Vec<(&'static str, Duration)> {
+pub(super) fn seconds(run: &Run, read: Duration, total: Duration) -> Vec<(&'static str, Duration)> {
     let [dam, fusion] = run.log.as_ref().map_or([Duration::ZERO; 2], |log| [log.dam_time, log.fusion_time]);
     vec![
         ("read", read),
@@ -55,23 +55,23 @@ pub fn seconds(run: &Run, read: Duration, total: Duration) -> Vec<(&'static str,
 
 impl ReportArgs {
     /// Whether pictures will be needed.
-    pub fn wanted(&self) -> bool {
+    pub(super) fn wanted(&self) -> bool {
         !self.report.is_empty() || self.quicklook.is_some()
     }
 
     /// One report and nothing else.
-    pub fn only(report: PathBuf) -> Self {
+    pub(super) fn only(report: PathBuf) -> Self {
         Self { report: vec![report], quicklook: None, rgb: None }
     }
 
     /// The files that may be written.
-    pub fn outputs(&self) -> impl Iterator<Item = Output> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = Output> {
         let reports = self.report.iter().map(|path| Output::new(path, Report::format(path)));
         reports.chain(self.quicklook.iter().flat_map(|dir| quicklook_outputs(dir)))
     }
 
     /// Finds out, before a long computation, whether everything can be written.
-    pub fn check(&self, bands: usize, overwrite: bool) -> Result<(), CliError> {
+    pub(super) fn check(&self, bands: usize, overwrite: bool) -> Result<(), CliError> {
         if let Some(rgb) = &self.rgb
             && (!(3..=4).contains(&rgb.len()) || rgb.iter().any(|b| !(1..=bands).contains(b)))
         {
@@ -83,7 +83,7 @@ impl ReportArgs {
     }
 
     /// Writes the quicklooks that were asked for, and gathers the report if one was.
-    pub fn gather(
+    pub(super) fn gather(
         &self,
         ended: Ended<'_>,
         collected: Option<&Collector>,
@@ -124,7 +124,7 @@ impl ReportArgs {
     }
 
     /// Writes a report under every name that was given, and says so.
-    pub fn write(&self, report: &Report, overwrite: bool, talk: Talk) -> Result<(), CliError> {
+    pub(super) fn write(&self, report: &Report, overwrite: bool, talk: Talk) -> Result<(), CliError> {
         for path in &self.report {
             report.write(path, overwrite)?;
             talk.say(format_args!("wrote {}", path.display()));

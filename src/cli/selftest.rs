@@ -11,13 +11,13 @@ use super::{CliError, Talk};
 
 /// Arguments of `selftest`.
 #[derive(Args)]
-pub struct SelftestArgs {
+pub(super) struct SelftestArgs {
     #[command(flatten)]
     device: DeviceArgs,
 }
 
 /// Runs every case of every kernel and prints one line per kernel and per failure.
-pub fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let options = Options { poison: true, ..Options::default() };
     let mut outcomes: Vec<suite::Outcome> = Vec::new();

@@ -10,7 +10,7 @@ use trapan::method::{Contender, Gains, Request};
 use super::args::named;
 
 /// The flag of a setting, but for its dashes.
-pub fn flag(setting: &str) -> String {
+pub(super) fn flag(setting: &str) -> String {
     match setting {
         "ms_gains" => "mtf-gains".into(),
         "profile" => "preset".into(),
@@ -21,7 +21,7 @@ pub fn flag(setting: &str) -> String {
 /// The method's numbers; each default is the method's.
 #[derive(Args)]
 #[command(next_help_heading = "Method")]
-pub struct MethodArgs {
+pub(super) struct MethodArgs {
     /// Sensor: MTF gains and schedule
     /// [default: that of a product folder, else generic]
     #[arg(long, value_parser = named::<Sensor>(Sensor::NAMES))]
@@ -92,7 +92,7 @@ fn arg(setting: &'static Setting) -> Arg {
 
 impl MethodArgs {
     /// What is asked for of a way to fuse.
-    pub fn request(&self, method: Contender) -> Request {
+    pub(super) fn request(&self, method: Contender) -> Request {
         Request {
             method,
             sensor: self.sensor,
@@ -106,23 +106,23 @@ impl MethodArgs {
     }
 
     /// The sensor asked for, else generic.
-    pub fn sensor(&self) -> Sensor {
+    pub(super) fn sensor(&self) -> Sensor {
         self.sensor.unwrap_or(Sensor::Generic)
     }
 
     /// The seed.
-    pub fn seed(&self) -> u64 {
+    pub(super) fn seed(&self) -> u64 {
         let given = self.given.0.iter().find(|(name, _)| *name == "seed");
         given.and_then(|(_, text)| text.parse().ok()).unwrap_or_default()
     }
 
     /// Whether this setting was given.
-    pub fn gives(&self, setting: &str) -> bool {
+    pub(super) fn gives(&self, setting: &str) -> bool {
         self.given.0.iter().any(|(name, _)| *name == setting)
     }
 
     /// What was asked for beside the sensor and the seed, in words.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let gains = self.mtf_gains.as_ref().map(|gains| format!("{gains:?}"));
         let flags = [("effort", Some(self.effort.to_string())), ("mtf-gains", gains)];
         let usual = Effort::Default.name();
@@ -135,7 +135,7 @@ impl MethodArgs {
     }
 
     /// Takes this preset if none was asked for.
-    pub fn by_default(&mut self, preset: Profile) {
+    pub(super) fn by_default(&mut self, preset: Profile) {
         self.preset.get_or_insert(preset);
     }
 }

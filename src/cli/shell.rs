@@ -13,14 +13,14 @@ use super::{Cli, CliError, Talk, terminal};
 
 /// Arguments of `completions`.
 #[derive(Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// Shell to complete commands and flags in
     #[arg(value_name = "SHELL", value_parser = PossibleValuesParser::new(["bash", "zsh", "fish", "powershell"]))]
     shell: String,
 }
 
 /// Prints a script of completions.
-pub fn completions(args: &CompletionsArgs) {
+pub(super) fn completions(args: &CompletionsArgs) {
     let shell: Shell = args.shell.parse().expect("every listed name is a shell");
     let mut command = Cli::command();
     command.set_bin_name("trapan");
@@ -32,7 +32,7 @@ pub fn completions(args: &CompletionsArgs) {
 
 /// Arguments of `man`.
 #[derive(Args)]
-pub struct ManArgs {
+pub(super) struct ManArgs {
     /// Command to print the page of [default: that of trapan itself]
     #[arg(value_name = "COMMAND", conflicts_with = "output")]
     command: Option<String>,
@@ -45,7 +45,7 @@ pub struct ManArgs {
 }
 
 /// Prints a page of the manual, or writes all.
-pub fn man(args: &ManArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn man(args: &ManArgs, talk: Talk) -> Result<(), CliError> {
     let pages = pages();
     if let Some(folder) = &args.output {
         return write(&pages, folder, args.overwrite, talk);

@@ -13,7 +13,7 @@ use super::{CliError, Talk};
 
 /// Arguments of `simulate`.
 #[derive(Args)]
-pub struct SimulateArgs {
+pub(super) struct SimulateArgs {
     /// Folder for pan.tif, ms.tif and truth.tif
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -39,7 +39,7 @@ pub struct SimulateArgs {
 
 /// What place to simulate.
 #[derive(Args)]
-pub struct SceneArgs {
+pub(super) struct SceneArgs {
     /// Columns and rows of PAN
     #[arg(long, default_value_t = 256, value_name = "PIXELS")]
     size: usize,
@@ -57,14 +57,14 @@ pub struct SceneArgs {
 
 impl SceneArgs {
     /// The whole specification.
-    pub fn spec(&self, sensor: Sensor, seed: u64) -> Spec {
+    pub(super) fn spec(&self, sensor: Sensor, seed: u64) -> Spec {
         let size = [self.size, self.height.unwrap_or(self.size)];
         Spec { size, bands: self.bands, ratio: self.ratio, sensor, seed }
     }
 }
 
 /// Runs `simulate`.
-pub fn run(args: &SimulateArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &SimulateArgs, talk: Talk) -> Result<(), CliError> {
     let Some(count) = args.count else {
         one(args, args.sensor, args.seed, &args.output)?;
         talk.say(format_args!("wrote pan.tif, ms.tif and truth.tif into {}", args.output.display()));

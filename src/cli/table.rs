@@ -4,7 +4,7 @@ use trapan::report::Table;
 use trapan::tiff::visible;
 
 /// A table as lines of text; the best values of a column have a star.
-pub fn text(table: &Table) -> String {
+pub(super) fn text(table: &Table) -> String {
     let pad = |text: &str, width: usize| " ".repeat(width - text.chars().count());
     let widest = |texts: &[String]| texts.iter().map(|t| t.chars().count()).max().unwrap_or(0);
     let mut names = vec![table.rows_are.clone()];

@@ -16,12 +16,12 @@ static ONLY_PRINTS: AtomicBool = AtomicBool::new(false);
 static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Says that the run is for nothing once nobody reads it.
-pub fn only_prints() {
+pub(super) fn only_prints() {
     ONLY_PRINTS.store(true, Ordering::Relaxed);
 }
 
 /// A line on stdout.
-pub fn line(text: impl Display) {
+pub(super) fn line(text: impl Display) {
     raw(&visible(&text.to_string()));
 }
 
@@ -32,28 +32,28 @@ macro_rules! out {
 pub(super) use out;
 
 /// Lines of ours on stdout.
-pub fn lines(text: impl Display) {
+pub(super) fn lines(text: impl Display) {
     text.to_string().lines().for_each(line);
 }
 
 /// A text of ours alone, with no name from outside in it, as it is.
-pub fn ours(text: &str) {
+pub(super) fn ours(text: &str) {
     raw(text.trim_end());
 }
 
 /// JSON on stdout.
-pub fn json(value: &Value) {
+pub(super) fn json(value: &Value) {
     raw(&visible_json(&format!("{value:#}")));
 }
 
 /// A line on stderr.
-pub fn note(text: impl Display) {
+pub(super) fn note(text: impl Display) {
     // If that fails there is nobody to tell.
     let _ = writeln!(io::stderr(), "{}", visible(&text.to_string()));
 }
 
 /// What stdout has refused, unless its reader has simply gone.
-pub fn finish() -> io::Result<()> {
+pub(super) fn finish() -> io::Result<()> {
     match FAILED.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),

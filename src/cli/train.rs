@@ -20,7 +20,7 @@ use super::{CliError, Talk};
 
 /// Arguments of `train`.
 #[derive(Args)]
-pub struct TrainArgs {
+pub(super) struct TrainArgs {
     /// Folder whose subfolders hold pan.tif, ms.tif and perhaps truth.tif each, as `simulate --count` writes them; or a
     /// file of JSON lines: {"pan": FILE, "ms": FILE or [FILE, …], "truth": FILE, "sensor": NAME, "validation": true}, the
     /// last three if there is something to say, files beside it
@@ -59,7 +59,7 @@ pub struct TrainArgs {
 }
 
 /// Runs `train`.
-pub fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let course = Course { patch: args.patch, patches: args.patches, steps: args.steps, every: args.every };

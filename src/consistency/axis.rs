@@ -20,20 +20,20 @@ const SAME: f64 = 1e-12;
 
 /// A block of MS along one axis, and the window that it is solved on.
 #[derive(Clone, Debug)]
-pub struct Cut {
+pub(super) struct Cut {
     pub block: Range<usize>,
     pub window: Range<usize>,
 }
 
 impl Cut {
     /// Where the block lies in the window.
-    pub fn given(&self) -> Range<usize> {
+    pub(super) fn given(&self) -> Range<usize> {
         self.block.start - self.window.start..self.block.end - self.window.start
     }
 }
 
 /// Blocks along y and along x.
-pub fn cut(rows: Grid, columns: Grid) -> [Vec<Cut>; 2] {
+pub(super) fn cut(rows: Grid, columns: Grid) -> [Vec<Cut>; 2] {
     let whole = rows.coarse.max(columns.coarse) <= WHOLE;
     [rows, columns].map(|grid| {
         let block = if whole { WHOLE } else { (BLOCK / grid.ratio).clamp(8, 64) };
@@ -48,7 +48,7 @@ pub fn cut(rows: Grid, columns: Grid) -> [Vec<Cut>; 2] {
 
 /// The taps of one MS pixel on the fine line.
 #[derive(Clone, Debug)]
-pub struct Taps {
+pub(super) struct Taps {
     pub start: usize,
     pub taps: Vec<f64>,
     /// The same for the way back, which carries small differences only.
@@ -57,17 +57,17 @@ pub struct Taps {
 
 /// `G = D Dᵀ` of a window.
 #[derive(Clone, Debug)]
-pub struct Spectrum {
+pub(super) struct Spectrum {
     /// `[n, n]`.
-    pub gram: Array2<f64>,
+    pub(crate) gram: Array2<f64>,
     /// `[n, n]`, one eigenvector per column.
-    pub vectors: Array2<f64>,
+    pub(crate) vectors: Array2<f64>,
     pub values: Vec<f64>,
 }
 
 /// One axis of D for one gain.
 #[derive(Clone, Debug)]
-pub struct Axis {
+pub(super) struct Axis {
     pub rows: Vec<Taps>,
     spectra: Vec<Spectrum>,
     /// Spectrum of each window.
@@ -75,7 +75,7 @@ pub struct Axis {
 }
 
 impl Axis {
-    pub fn new(table: &Banded, cuts: &[Cut]) -> Self {
+    pub(super) fn new(table: &Banded, cuts: &[Cut]) -> Self {
         let taps = |k: usize| {
             let (start, taps) = table.row(k);
             Taps { start, taps: taps.to_vec(), short: taps.iter().map(|tap| *tap as f32).collect() }
@@ -110,7 +110,7 @@ impl Axis {
     }
 
     /// Fine pixels that an MS pixel is made of.
-    pub fn support(&self, k: usize) -> Range<usize> {
+    pub(super) fn support(&self, k: usize) -> Range<usize> {
         self.rows[k].start..self.rows[k].start + self.rows[k].taps.len()
     }
 }

@@ -3,7 +3,7 @@
 use super::axis::{Axis, Taps};
 
 /// One row of one band of the image, and which of its pixels are valid, if not all.
-pub type Row<'a> = (&'a [f32], Option<&'a [bool]>);
+pub(super) type Row<'a> = (&'a [f32], Option<&'a [bool]>);
 
 /// `Σ_t taps[t] · row(start + t)` into `sum [W]`, invalid pixels counted as 0.
 pub(crate) fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> Row<'a>, sum: &mut [f64]) {

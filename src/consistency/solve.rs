@@ -12,7 +12,7 @@ const TOLERANCE: f64 = 1e-7;
 const MOST_ROUNDS: usize = 200;
 
 /// A window's system.
-pub struct System<'a> {
+pub(super) struct System<'a> {
     pub y: &'a Spectrum,
     pub x: &'a Spectrum,
     /// ν'.
@@ -21,7 +21,12 @@ pub struct System<'a> {
 
 impl System<'_> {
     /// Rows and columns `given` of z. Unused pixels must be 0 in `residual [ny, nx]`, and are 0 in z.
-    pub fn solve(&self, residual: &Array2<f64>, used: Option<&Array2<bool>>, given: [Range<usize>; 2]) -> Array2<f64> {
+    pub(super) fn solve(
+        &self,
+        residual: &Array2<f64>,
+        used: Option<&Array2<bool>>,
+        given: [Range<usize>; 2],
+    ) -> Array2<f64> {
         let [y, x] = given;
         match used {
             None => self.inverse(residual.view(), [y, x]),

@@ -19,7 +19,7 @@ pub struct Shader {
     /// WGSL entry point.
     pub entry: &'static str,
     /// Constants and grid of a call.
-    pub launch: fn(&Shapes<'_>) -> Launch,
+    pub(crate) launch: fn(&Shapes<'_>) -> Launch,
     /// What a device runs instead: the first that it takes and that fits the call.
     pub forms: &'static [Form],
 }
@@ -45,7 +45,7 @@ pub struct Form {
     /// WGSL entry point.
     pub entry: &'static str,
     /// Constants and grid of a call; `None` if the form does not fit its shapes.
-    pub launch: fn(&Shapes<'_>) -> Option<Launch>,
+    pub(crate) launch: fn(&Shapes<'_>) -> Option<Launch>,
     /// What a device must have.
     pub needs: Needs,
     /// When a device takes it.

@@ -29,7 +29,7 @@ pub(super) struct Lower {
 
 impl Lower {
     /// PAN through its MTF onto the grid of MS, MS through its own onto the next.
-    pub fn of(sample: &Example, dims: &Dims, config: &Config) -> Self {
+    pub(super) fn of(sample: &Example, dims: &Dims, config: &Config) -> Self {
         let [rows, columns] = [dims.rows.coarser(), dims.columns.coarser()];
         let pan = [filter::degrade(config.pan_gain, dims.rows, dims.columns)];
         let ms: Vec<_> = config.ms_gains.iter().map(|gain| filter::degrade(*gain, rows, columns)).collect();

@@ -25,13 +25,13 @@ pub(super) struct Position {
     /// Epochs of the degradation network done.
     pub dam_epochs: u32,
     /// Steps of the alternating stage done.
-    pub planned: usize,
+    pub(crate) planned: usize,
     /// Epoch and loss of the weights kept: of the degradation network, of the fusion network.
     pub kept: [Option<(u32, f64)>; 2],
     /// Latest losses that decide on keeping.
-    pub recent: Vec<f64>,
+    pub(crate) recent: Vec<f64>,
     /// Epochs in the mean of the weights.
-    pub averaged: u32,
+    pub(crate) averaged: u32,
     /// What withheld ground says of the weights kept.
     pub judgement: Option<Judgement>,
     /// All steps so far.

@@ -77,7 +77,7 @@ pub fn estimate_gains(scene: &Scene<'_>, config: &Config) -> Result<Vec<Gain>, M
 }
 
 /// Whether the pair says beyond doubt that MS is much sharper than the given gains make it.
-pub fn far_above(gains: &[Gain]) -> bool {
+pub(crate) fn far_above(gains: &[Gain]) -> bool {
     gains.iter().all(|gain| gain.found == Some(gain.used) && gain.used > gain.given + FAR)
 }
 

@@ -122,7 +122,12 @@ pub(super) fn training_set(
 ///
 /// # Errors
 /// What reading reports.
-pub fn pan_unit(scene: &Scene<'_>, survey: &Survey, scale: &Scale, config: &Config) -> Result<[f64; 2], MethodError> {
+pub(crate) fn pan_unit(
+    scene: &Scene<'_>,
+    survey: &Survey,
+    scale: &Scale,
+    config: &Config,
+) -> Result<[f64; 2], MethodError> {
     let dims = windows::window_dims(scene, config);
     let windows = windows::choose(scene, &survey.cells, &dims, config);
     let view = View { scene, scale, means: &survey.means, near: true, trusting: false };

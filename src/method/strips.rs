@@ -12,7 +12,7 @@ use crate::tiff::TiffError;
 ///
 /// # Errors
 /// What reading, computing or the sink reports; [`MethodError::Interrupted`].
-pub fn pass<S: Send, T: Send>(
+pub(super) fn pass<S: Send, T: Send>(
     strips: Vec<S>,
     read: impl Fn(S) -> Result<T, TiffError> + Send,
     mut compute: impl FnMut(T) -> Result<(usize, Fused), MethodError>,

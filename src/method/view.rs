@@ -121,11 +121,11 @@ impl View<'_> {
 }
 
 /// A pixel of MS beyond the values that nearly all have.
-pub struct Hot {
+pub(crate) struct Hot {
     /// Row and column.
     pub at: [usize; 2],
     /// What was taken off each band, in DN.
-    pub excess: Vec<f32>,
+    pub(crate) excess: Vec<f32>,
 }
 
 /// An image as it is read.

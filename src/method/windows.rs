@@ -138,7 +138,7 @@ impl Window {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn whole(scene: &Scene<'_>) -> Result<Self, TiffError> {
+    pub(super) fn whole(scene: &Scene<'_>) -> Result<Self, TiffError> {
         let (rows, columns, bands) = (scene.rows, scene.columns, scene.ms().bands);
         let pan = scene.read_pan(0..rows.fine, 0..columns.fine)?;
         let ms = scene.read_ms(0..rows.coarse, 0..columns.coarse)?;
@@ -149,7 +149,7 @@ impl Window {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn read(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Self, TiffError> {
+    pub(super) fn read(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Self, TiffError> {
         let filled = |block: Block, width: usize, means: &[f32]| {
             let Block { mut data, valid } = block;
             if let Some(valid) = &valid {
@@ -167,7 +167,7 @@ impl Window {
     }
 
     /// `[H, W]` of PAN: where both images are valid; `None`: everywhere.
-    pub fn valid(&self) -> Option<Vec<bool>> {
+    pub(super) fn valid(&self) -> Option<Vec<bool>> {
         let grids = [self.dims.rows, self.dims.columns];
         valid(grids, 0..grids[0].fine, self.pan.valid.as_deref(), 0, self.ms.valid.as_deref())
     }

@@ -44,7 +44,7 @@ impl Backbone {
     }
 
     /// Whether it is what a run takes unless told otherwise.
-    pub fn is_usual(&self) -> bool {
+    pub(crate) fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -70,11 +70,11 @@ pub(super) struct Description {
     /// What it takes from a whole image instead of from a pixel's surroundings: names, and shapes of one image.
     pub statistics: fn(FusionShape) -> Vec<(String, Shape)>,
     /// Whether their mean over several images is taken; else those of the first.
-    pub averages: bool,
+    pub(crate) averages: bool,
     /// Pixels at the rim of an image that change when the image is cut, rounding included.
     pub rim: fn(FusionShape) -> usize,
     /// Channels of activations that live at the same time when it is applied.
-    pub live: fn(FusionShape) -> usize,
+    pub(crate) live: fn(FusionShape) -> usize,
     /// Whether its last layer makes each band by weights of the band's own, as rows of its first axis.
     pub ends_in_bands: bool,
 }
@@ -171,7 +171,7 @@ impl FusionShape {
     }
 
     /// Whether the mean of the statistics of several images is taken; else those of the first.
-    pub fn averages(self) -> bool {
+    pub(crate) fn averages(self) -> bool {
         self.backbone.description().averages
     }
 
@@ -181,7 +181,7 @@ impl FusionShape {
     }
 
     /// Channels of activations that live at the same time when it is applied.
-    pub fn live_channels(self) -> usize {
+    pub(crate) fn live_channels(self) -> usize {
         (self.backbone.description().live)(self)
     }
 
@@ -260,7 +260,7 @@ impl Fusion {
     }
 
     /// [`forward`](Self::forward) with a say in what is taken from whole images.
-    pub fn forward_with(
+    pub(crate) fn forward_with(
         &self,
         p: &mut PlanBuilder<'_>,
         d: Tensor,

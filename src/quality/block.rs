@@ -16,7 +16,7 @@ pub(super) struct Centred {
 impl Centred {
     /// One band of the block whose first pixel is at row `y`, column `x` of an image of this height;
     /// beyond the image it is mirrored. `None` if the block contains an invalid pixel.
-    pub fn of(planes: &Planes, band: usize, [y, x]: [usize; 2], height: usize) -> Option<Self> {
+    pub(super) fn of(planes: &Planes, band: usize, [y, x]: [usize; 2], height: usize) -> Option<Self> {
         let mirror = |at: usize, len: usize| if at < len { at } else { 2 * len - 1 - at };
         let mut rest = Vec::with_capacity(PIXELS);
         for y in y..y + BLOCK {
@@ -34,7 +34,7 @@ impl Centred {
     }
 
     /// Covariance with the divisor n − 1.
-    pub fn covariance(&self, other: &Self) -> f64 {
+    pub(super) fn covariance(&self, other: &Self) -> f64 {
         self.rest.iter().zip(&other.rest).map(|(a, b)| a * b).sum::<f64>() / (PIXELS - 1) as f64
     }
 }
@@ -51,14 +51,14 @@ pub(super) fn uqi(x: &Centred, y: &Centred) -> f64 {
 /// doubles them: `e_a ∘ conj(e_b) = sign · e_(a xor b)`.
 pub(super) struct Hypercomplex {
     /// A power of two.
-    pub dimension: usize,
+    pub(crate) dimension: usize,
     /// `[a][b]`.
     signs: Vec<f64>,
 }
 
 impl Hypercomplex {
     /// The algebra that holds so many bands.
-    pub fn new(bands: usize) -> Self {
+    pub(super) fn new(bands: usize) -> Self {
         let dimension = bands.next_power_of_two();
         let unit = |i: usize, sign: f64| (0..dimension).map(|k| if k == i { sign } else { 0.0 }).collect::<Vec<_>>();
         let sign = |i: usize| {
@@ -74,7 +74,7 @@ impl Hypercomplex {
     /// added ones are 1 everywhere, as the toolbox's zeros are after its normalisation. A constant band of
     /// the reference has deviation 0, in the toolbox eps: any error there brings Q2n to 0. Here errors of
     /// rounding do not.
-    pub fn q2n(&self, reference: &[Centred], image: &[Centred]) -> f64 {
+    pub(super) fn q2n(&self, reference: &[Centred], image: &[Centred]) -> f64 {
         /// Share of the mean that rounding may leave as the deviation of a constant band.
         const ROUNDING: f64 = 1e-12;
         let deviation = |x: &Centred| x.covariance(x).sqrt().max(ROUNDING * x.mean.abs()).max(f64::EPSILON);

@@ -22,13 +22,13 @@ pub(super) struct Gram {
 
 impl Gram {
     /// No pixels yet.
-    pub fn new(bands: usize, intercept: bool) -> Self {
+    pub(super) fn new(bands: usize, intercept: bool) -> Self {
         let regressors = bands + usize::from(intercept);
         Self { regressors, intercept, products: vec![0.0; (regressors + 1).pow(2)], sum: 0.0, count: 0 }
     }
 
     /// Adds the pixels of some rows where both images are valid, row by row.
-    pub fn add(&mut self, bands: &Planes, target: &Planes, rows: Range<usize>) {
+    pub(super) fn add(&mut self, bands: &Planes, target: &Planes, rows: Range<usize>) {
         let (n, count) = (self.regressors, self.regressors - usize::from(self.intercept));
         let of_row = |y: usize| {
             let wanted = target.row(0, y);
@@ -59,7 +59,7 @@ impl Gram {
 
     /// Coefficients of least squares. A regressor that depends on the ones before it (an equal band,
     /// a constant one beside the intercept) gets 0, which changes no prediction.
-    pub fn solve(&self) -> Vec<f64> {
+    pub(super) fn solve(&self) -> Vec<f64> {
         /// Share of a regressor's squares that the others must leave unexplained.
         const INDEPENDENT: f64 = 1e-12;
         let n = self.regressors;

@@ -26,12 +26,12 @@ pub(super) struct Spectral {
     /// Blocks counted, and all.
     pub blocks: [usize; 2],
     /// Q2n of each block, NaN where it contains an invalid pixel.
-    pub q2n_map: Vec<f32>,
+    pub(crate) q2n_map: Vec<f32>,
 }
 
 impl Spectral {
     /// `100 / ratio · √mean(MSE / mean²)`; infinite if a band that is 0 in the mean has errors.
-    pub fn ergas(&self, ratio: usize) -> f64 {
+    pub(super) fn ergas(&self, ratio: usize) -> f64 {
         let relative = |(mse, mean): (&f64, &f64)| if *mse == 0.0 { 0.0 } else { mse / (mean * mean) };
         let sum: f64 = self.mse.iter().zip(&self.mean).map(relative).sum();
         100.0 / ratio as f64 * (sum / self.mse.len() as f64).sqrt()

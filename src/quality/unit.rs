@@ -17,7 +17,7 @@ pub(super) struct Level {
 
 impl Level {
     /// Adds some rows, row by row.
-    pub fn add(&mut self, planes: &Planes, rows: Range<usize>) {
+    pub(super) fn add(&mut self, planes: &Planes, rows: Range<usize>) {
         for band in 0..planes.bands() {
             for y in rows.clone() {
                 let valid = planes.row(band, y).iter().filter(|v| v.is_finite());

@@ -15,7 +15,7 @@ struct Sums {
 }
 
 /// Names of the bands as they are shown: the file's, else numbers from 1.
-pub fn names(given: &[Option<String>], bands: usize) -> Vec<String> {
+pub(super) fn names(given: &[Option<String>], bands: usize) -> Vec<String> {
     let name = |band: usize| match given.get(band).and_then(Option::as_deref) {
         Some(name) => visible(name).into_owned(),
         None => format!("band {}", band + 1),
@@ -25,7 +25,7 @@ pub fn names(given: &[Option<String>], bands: usize) -> Vec<String> {
 
 /// Per band: mean and standard deviation, and correlation with PAN, of the upsampled and the fused image, over the
 /// valid pixels.
-pub fn table(names: &[String], images: &Images) -> Table {
+pub(super) fn table(names: &[String], images: &Images) -> Table {
     let bands = images.bands;
     // Deviations from the first pixel's values: sums of squares of the values themselves would lose digits.
     let origin = |data: &[f32]| data[..bands].iter().map(|v| f64::from(*v)).collect::<Vec<_>>();

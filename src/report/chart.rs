@@ -177,7 +177,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// A number as people write it: up to four significant digits, powers of ten if it is very small or large.
-pub fn number(v: f64) -> String {
+pub(super) fn number(v: f64) -> String {
     if !v.is_finite() {
         return "–".into();
     }

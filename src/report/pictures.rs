@@ -60,7 +60,7 @@ impl Shown {
 }
 
 /// All pictures of a view.
-pub fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, PictureError> {
+pub(super) fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, PictureError> {
     let (width, height, valid) = (view.width, view.height, view.valid.as_deref());
     let [low, high] = colours.pan.map(|v| [v; 3]);
     let pan = Picture::grey(&view.pan, width, height, &Stretch { low, high })?;

@@ -33,7 +33,7 @@ pub struct Spectrum {
 
 /// Spectra of places as different as the pair has them: in the smoother half of the upsampled image (an edge has no
 /// spectrum of its own) the one nearest to the mean spectrum, then always the one farthest from all before.
-pub fn sample(images: &Images, colours: &Colours) -> Vec<Spectrum> {
+pub(super) fn sample(images: &Images, colours: &Colours) -> Vec<Spectrum> {
     let (width, height, bands) = (images.width, images.height, images.bands);
     let value = |at: usize, band: usize| {
         let [low, high] = colours.ms[band];

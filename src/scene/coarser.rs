@@ -131,7 +131,7 @@ impl<'a> Scene<'a> {
 
     /// The scene as a sensor with pixels so many times as large would have seen it: both images through their MTF onto
     /// grids coarser by `by`, PAN and MS lying on each other as before. Pixels that make no whole one are left out.
-    pub fn shrunk<'s>(&'s self, by: usize, ms_gains: &[f64], pan_gain: f64) -> Scene<'s> {
+    pub(crate) fn shrunk<'s>(&'s self, by: usize, ms_gains: &[f64], pan_gain: f64) -> Scene<'s> {
         let [rows, columns] = [self.rows, self.columns].map(|grid| grid.shrunk(by));
         let pan_grids = [self.rows.fine, self.columns.fine].map(|fine| Grid::within(fine, by));
         let pan = Degraded::new(&*self.pan, Fusable(self), pan_grids, &[pan_gain]);
@@ -140,7 +140,7 @@ impl<'a> Scene<'a> {
 }
 
 /// An image through its MTF onto a grid coarser by `by`; pixels that make no whole one are left out.
-pub fn shrunk<'a>(image: &'a dyn Image, by: usize, gains: &[f64]) -> impl Image + 'a {
+pub(crate) fn shrunk<'a>(image: &'a dyn Image, by: usize, gains: &[f64]) -> impl Image + 'a {
     let Header { width, height, .. } = *image.header();
     Degraded::new(image, image, [height, width].map(|side| Grid::within(side, by)), gains)
 }

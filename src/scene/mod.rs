@@ -30,7 +30,7 @@ pub use scale::{Scale, peak};
 pub use stored::Stored;
 pub use survey::{Cells, Survey};
 
-pub use coarser::shrunk;
+pub(crate) use coarser::shrunk;
 use coarser::{Fusable, joint};
 use filled::Filled;
 
@@ -122,7 +122,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub(crate) fn read_pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.pan.block(rows, columns)
     }
 
@@ -130,7 +130,7 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// Those of [`Source::read`].
-    pub fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
+    pub(crate) fn read_ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
         self.ms.block(rows, columns)
     }
 

@@ -153,7 +153,7 @@ impl Scale {
 
     /// What to say where this is a model's and PAN of another scene has clearly another unit: by `own` factor and
     /// constant it is as MS there. A scene's own ground moves them, too.
-    pub fn other_unit_note(&self, own: [f64; 2], survey: &Survey) -> Option<Note> {
+    pub(crate) fn other_unit_note(&self, own: [f64; 2], survey: &Survey) -> Option<Note> {
         let [pan, ms] = survey.spreads.map(|ends| ends.map(f64::from));
         let unit = |[gain, constant]: [f64; 2], pan: f64| gain * pan + constant;
         let off = pan.map(|pan| (unit(self.pan, pan) - unit(own, pan)).abs()).into_iter().fold(0.0, f64::max);

@@ -30,7 +30,7 @@ impl Source {
     /// # Errors
     /// Those of [`open`](Self::open); [`TiffError::Stack`] if the files are no tiles of one image, and
     /// [`TiffError::Tiles`] if their places are absurd.
-    pub fn mosaic<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TiffError> {
+    pub(crate) fn mosaic<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TiffError> {
         let mut sources = paths.iter().map(|path| Self::open(&[path])).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = sources.first().map(|source| source.header().clone()) else {
             return Err(TiffError::Missing { path: "(no file given)".into() });

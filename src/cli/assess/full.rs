@@ -22,7 +22,7 @@ struct Findings {
     commutation: Commutation,
 }
 
-pub fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &AssessArgs, pan: &Path, talk: Talk) -> Result<(), CliError> {
     let (pan, mut ms, fused) = (Source::open(&[pan])?, Source::open(&args.ms)?, Source::open(&[&args.fused])?);
     let read: Vec<PathBuf> =
         [&pan, &ms, &fused].iter().flat_map(|s| s.header().files()).chain(&args.model).cloned().collect();

@@ -6,14 +6,19 @@ use trapan::quality::{PixelErrors, QualityError};
 use trapan::tiff::{self, CogWriter, Creation, Format, GeoTags, Layout, Output, Sample, TiffError};
 
 /// A folder for maps.
-pub struct Maps {
+pub(super) struct Maps {
     folder: PathBuf,
     overwrite: bool,
 }
 
 impl Maps {
     /// Makes the folder and finds out whether maps of these names can be expected to be written there.
-    pub fn create(folder: &Path, names: &[&str], inputs: &[PathBuf], overwrite: bool) -> Result<Self, TiffError> {
+    pub(super) fn create(
+        folder: &Path,
+        names: &[&str],
+        inputs: &[PathBuf],
+        overwrite: bool,
+    ) -> Result<Self, TiffError> {
         let maps = Self { folder: folder.to_owned(), overwrite };
         let paths = || names.iter().map(|name| maps.path(name));
         tiff::check_outputs(inputs, &paths().map(|path| Output::new(path, Format::GeoTiff)).collect::<Vec<_>>())?;
@@ -27,13 +32,13 @@ impl Maps {
     }
 
     /// Writes a whole map, `[rows, columns]`.
-    pub fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), TiffError> {
+    pub(super) fn write(&self, name: &str, size: [usize; 2], geo: GeoTags, values: &[f32]) -> Result<(), TiffError> {
         let (path, layout, valid) = (self.path(name), layout(name, size, geo), there(values));
         tiff::write(&path, &layout, values, valid.as_deref(), &Creation::default(), self.overwrite)
     }
 
     /// Maps of the errors of pixels, written as they come.
-    pub fn pixels(&self, prefix: &str, size: [usize; 2], geo: &GeoTags) -> Result<PixelMaps, TiffError> {
+    pub(super) fn pixels(&self, prefix: &str, size: [usize; 2], geo: &GeoTags) -> Result<PixelMaps, TiffError> {
         let file = |what: &str| {
             let name = format!("{prefix}{what}");
             CogWriter::create(
@@ -48,20 +53,20 @@ impl Maps {
 }
 
 /// Two files being written.
-pub struct PixelMaps {
+pub(super) struct PixelMaps {
     sam: CogWriter,
     error: CogWriter,
 }
 
 impl PixelMaps {
     /// Appends rows.
-    pub fn add(&mut self, rows: &PixelErrors) -> Result<(), QualityError> {
+    pub(super) fn add(&mut self, rows: &PixelErrors) -> Result<(), QualityError> {
         self.sam.write_rows(&rows.sam, there(&rows.sam).as_deref())?;
         Ok(self.error.write_rows(&rows.error, there(&rows.error).as_deref())?)
     }
 
     /// Ends the files.
-    pub fn finish(self) -> Result<(), TiffError> {
+    pub(super) fn finish(self) -> Result<(), TiffError> {
         self.sam.finish()?;
         self.error.finish()
     }

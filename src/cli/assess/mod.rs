@@ -27,7 +27,7 @@ pays for it. --phase true judges without it, too. What is degraded again is alwa
 /// Arguments of `assess`.
 #[derive(Args)]
 #[command(after_help = NOTE, group = ArgGroup::new("by").args(["pan", "truth"]).required(true))]
-pub struct AssessArgs {
+pub(super) struct AssessArgs {
     /// Fused GeoTIFF to judge
     #[arg(long, value_name = "FILE")]
     fused: PathBuf,
@@ -85,7 +85,7 @@ pub struct AssessArgs {
 }
 
 /// Runs `assess`.
-pub fn run(args: &AssessArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &AssessArgs, talk: Talk) -> Result<(), CliError> {
     match (&args.pan, &args.truth) {
         (Some(pan), _) => full::run(args, pan, talk),
         (_, Some(truth)) => reduced::run(args, truth, talk),

@@ -17,7 +17,7 @@ use crate::cli::{CliError, Talk};
 /// classical methods make of five real pairs lies between 0.94 and 1.02.
 const SAME_UNIT: RangeInclusive<f64> = 0.67..=1.5;
 
-pub fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), CliError> {
     let (truth, fused) = (Source::open(&[truth])?, Source::open(&[&args.fused])?);
     let mut warnings: Vec<String> = misplaced(fused.header(), truth.header(), [0; 2]).into_iter().collect();
     let ranges = quality::ranges(&truth)?;

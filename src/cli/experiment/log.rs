@@ -11,7 +11,7 @@ use trapan::tiff::TiffError;
 use crate::cli::CliError;
 
 /// The file, open for more runs, and what is in it.
-pub struct Log {
+pub(super) struct Log {
     path: PathBuf,
     file: File,
     /// In the order of the file.
@@ -22,7 +22,7 @@ pub struct Log {
 
 impl Log {
     /// Opens or creates the file. A last line that an interruption cut short is dropped.
-    pub fn open(path: &Path) -> Result<Self, CliError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let failed = |source| TiffError::Write { path: path.to_owned(), source };
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|source| match (source.kind(), path.parent()) {
@@ -43,12 +43,12 @@ impl Log {
     }
 
     /// A run that is finished.
-    pub fn find(&self, key: &Key) -> Option<&Line> {
+    pub(super) fn find(&self, key: &Key) -> Option<&Line> {
         self.done.get(&key.text()).map(|i| &self.lines[*i])
     }
 
     /// Adds a finished run, on the disk before this returns.
-    pub fn add(&mut self, line: Line) -> Result<(), TiffError> {
+    pub(super) fn add(&mut self, line: Line) -> Result<(), TiffError> {
         let text = serde_json::to_string(&line).expect("plain values") + "\n";
         self.done.insert(line.key.text(), self.lines.len());
         self.lines.push(line);
@@ -58,7 +58,7 @@ impl Log {
 }
 
 /// The runs of a log that is only read.
-pub fn read(path: &Path) -> Result<Vec<Line>, CliError> {
+pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
     parse(path, &text[..whole(&text)])

@@ -28,7 +28,7 @@ use tables::{Numbers, Row};
 #[command(mut_arg("files", |arg| arg.required_unless_present_any(["pairs", "page"])),
           mut_arg("pan", |arg| arg.required_unless_present_any(["pairs", "page"])),
           mut_arg("ms", |arg| arg.required_unless_present_any(["pairs", "page"])))]
-pub struct ExperimentArgs {
+pub(super) struct ExperimentArgs {
     #[command(flatten)]
     input: InputArgs,
     /// Pairs instead of one: a folder of folders with pan.tif, ms.tif and perhaps truth.tif, or a file of JSON lines, as
@@ -105,7 +105,7 @@ impl ExperimentArgs {
 }
 
 /// Runs `experiment`.
-pub fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
+pub(super) fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> {
     progress::watch_signals();
     // The paper's ablations are of the paper's method.
     args.method.by_default(Profile::Faithful);

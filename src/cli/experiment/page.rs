@@ -9,7 +9,7 @@ use trapan::report::{self, Axis, Better, Chart, Column, Part, Sheet, Table};
 use super::tables::{Row, across, at_scale, hqnr, rows, scales, table};
 
 /// Everything that some logs hold.
-pub fn sheet(lines: &[Line]) -> Sheet {
+pub(super) fn sheet(lines: &[Line]) -> Sheet {
     let mut groups: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
     for line in lines {
         groups.entry(&line.under).or_default().push(line);

@@ -19,7 +19,7 @@ use crate::cli::progress::Bar;
 use crate::cli::{CliError, Talk, fuse};
 
 /// A pair that is named.
-pub struct Given {
+pub(super) struct Given {
     pub input: InputArgs,
     pub truth: Option<PathBuf>,
     /// The sensor that a list says it is of.
@@ -28,7 +28,7 @@ pub struct Given {
 
 impl Given {
     /// Finds out, before anything is run, whether the pair can be judged and takes the settings.
-    pub fn check(&self, args: &ExperimentArgs) -> Result<(), CliError> {
+    pub(super) fn check(&self, args: &ExperimentArgs) -> Result<(), CliError> {
         let files = self.input.open(None, Talk::Quiet)?;
         let scene = self.input.scene(&files)?;
         let config = args.method.request(Contender::Trapan).config(self.sensor.or(files.sensor), scene.ms().bands)?;
@@ -50,14 +50,14 @@ impl Given {
 }
 
 /// A network that has learnt elsewhere.
-pub struct Network {
+pub(super) struct Network {
     name: String,
     checksum: String,
     prior: Prior,
 }
 
 /// Opens networks; each is named by its backbone, as the paper has it, and its file.
-pub fn networks(paths: &[PathBuf]) -> Result<Vec<Network>, CliError> {
+pub(super) fn networks(paths: &[PathBuf]) -> Result<Vec<Network>, CliError> {
     let open = |path: &PathBuf| {
         let (prior, checksum) = (Prior::load(path)?, sha256(path)?);
         let file = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -67,7 +67,7 @@ pub fn networks(paths: &[PathBuf]) -> Result<Vec<Network>, CliError> {
 }
 
 /// A pair, ready to run on.
-pub struct Place<'a> {
+pub(super) struct Place<'a> {
     ready: Preparation<'a>,
     filled: Scene<'static>,
     truth: Option<Source>,
@@ -80,7 +80,7 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub fn new(
+    pub(super) fn new(
         given: &Given,
         files: &'a Files,
         args: &ExperimentArgs,
@@ -141,7 +141,7 @@ impl<'a> Place<'a> {
     }
 
     /// Runs what is not in the log yet; gives the runs of the studies.
-    pub fn run(
+    pub(super) fn run(
         &self,
         studies: &[Study],
         (args, networks): (&ExperimentArgs, &[Network]),

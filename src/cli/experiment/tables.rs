@@ -8,13 +8,13 @@ use trapan::method::config::Sensor;
 use trapan::report::{self, Better, Column, Table};
 
 /// A row of a study: its runs over seeds and pairs.
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     pub name: String,
     pub runs: Sample<'a>,
 }
 
 /// The rows of a study that some runs are.
-pub fn rows<'a>(study: Study, lines: impl IntoIterator<Item = &'a Line>) -> Vec<Row<'a>> {
+pub(super) fn rows<'a>(study: Study, lines: impl IntoIterator<Item = &'a Line>) -> Vec<Row<'a>> {
     let mut rows: BTreeMap<(usize, String), Sample<'a>> = BTreeMap::new();
     for line in lines {
         for label in line.rows.iter().filter(|label| label.study == study) {
@@ -59,7 +59,7 @@ const INDICES: [Index; 4] = [
     ("PSNR", "dB", Better::Higher, 2, |s| s.psnr),
 ];
 
-pub fn hqnr(line: &Line) -> Option<f64> {
+pub(super) fn hqnr(line: &Line) -> Option<f64> {
     line.scores.as_ref().map(|scores| scores.hqnr)
 }
 
@@ -109,7 +109,7 @@ const PUBLISHED: usize = 3;
 
 /// Means and standard deviations, as the paper's tables have the means; on a page, with a sensor of the paper, its
 /// numbers beside them, and how far each row is from the method's own.
-pub fn table(study: Study, rows: &[Row<'_>], paper: Option<Sensor>) -> Table {
+pub(super) fn table(study: Study, rows: &[Row<'_>], paper: Option<Sensor>) -> Table {
     let of_page = paper.is_some();
     let own = rows.iter().find(|row| of_page && study.own() == Some(&row.name));
     // What the paper has, and nobody has run.
@@ -167,7 +167,7 @@ fn has(rows: &[Row<'_>], name: &str) -> bool {
 }
 
 /// Scores at each scale after a training at each: a table for each index; none without such runs.
-pub fn across(rows: &[Row<'_>]) -> Vec<Table> {
+pub(super) fn across(rows: &[Row<'_>]) -> Vec<Table> {
     let scales = scales(rows);
     let table = |(name, unit, better, decimals, value): Index| {
         let columns = scales.iter().flat_map(|scale| {
@@ -194,7 +194,7 @@ pub fn across(rows: &[Row<'_>]) -> Vec<Table> {
 }
 
 /// The scales at which there are scores.
-pub fn scales(rows: &[Row<'_>]) -> Vec<u32> {
+pub(super) fn scales(rows: &[Row<'_>]) -> Vec<u32> {
     let all = rows.iter().flat_map(|row| &row.runs.lines).flat_map(|line| &line.scales);
     let mut scales: Vec<u32> = all.map(|at| at.scale).collect();
     scales.sort_unstable();
@@ -203,13 +203,13 @@ pub fn scales(rows: &[Row<'_>]) -> Vec<u32> {
 }
 
 /// An index at a scale.
-pub fn at_scale(row: &Row<'_>, scale: u32, value: fn(&TruthScores) -> f64) -> Option<Spread> {
+pub(super) fn at_scale(row: &Row<'_>, scale: u32, value: fn(&TruthScores) -> f64) -> Option<Spread> {
     row.runs.spread(|line| line.scales.iter().find(|at| at.scale == scale).map(|at| value(&at.scores)))
 }
 
 /// A row as data.
 #[derive(Serialize)]
-pub struct Numbers {
+pub(super) struct Numbers {
     name: String,
     d_lambda: Option<Spread>,
     d_s: Option<Spread>,
@@ -222,7 +222,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    pub fn of(study: Study, row: &Row<'_>) -> Self {
+    pub(super) fn of(study: Study, row: &Row<'_>) -> Self {
         let spread = |value: fn(&Scores) -> f64| row.runs.spread(|line| line.scores.as_ref().map(value));
         let indices = INDICES.iter().map(|(name, .., value)| (name.to_lowercase(), *value));
         let truth = |value: fn(&TruthScores) -> f64| row.runs.spread(|l| l.scores?.truth.as_ref().map(value));

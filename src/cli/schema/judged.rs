@@ -44,7 +44,7 @@ const DISTORTION: Type = Object(&[
 ]);
 
 /// Of `assess` without a truth.
-pub const ASSESS: Type = Object(&[
+pub(super) const ASSESS: Type = Object(&[
     ("schema", Version(1), "version of this layout"),
     ("pan", Maybe(&Text), "PAN"),
     ("ms", List(&Text), "MS"),
@@ -70,7 +70,7 @@ pub const ASSESS: Type = Object(&[
 ]);
 
 /// Of `assess` by a truth.
-pub const ASSESS_TRUTH: Type = Object(&[
+pub(super) const ASSESS_TRUTH: Type = Object(&[
     ("schema", Version(1), "version of this layout"),
     ("truth", Text, "the truth"),
     ("fused", Text, "the image that is judged"),
@@ -82,7 +82,7 @@ pub const ASSESS_TRUTH: Type = Object(&[
 ]);
 
 /// Of `compare`.
-pub const COMPARE: Type = Object(&[
+pub(super) const COMPARE: Type = Object(&[
     (
         "methods",
         List(&Object(&[
@@ -101,7 +101,7 @@ const SPREAD: Type =
     Object(&[("mean", Number, "mean over the seeds"), ("deviation", Number, "standard deviation over the seeds")]);
 
 /// Of `experiment`.
-pub const EXPERIMENT: Type = List(&Object(&[
+pub(super) const EXPERIMENT: Type = List(&Object(&[
     ("study", Text, "name of the ablation"),
     ("title", Text, "the paper's table or figure"),
     (
@@ -178,4 +178,4 @@ const ROW: Type =
 const AT_SCALE: &[Field] = &[("scale", Whole, "from 1, the pair's own")];
 
 /// A finished run of an experiment.
-pub const EXPERIMENT_RUN: Type = Joined(&[KEY, RESULT]);
+pub(super) const EXPERIMENT_RUN: Type = Joined(&[KEY, RESULT]);

@@ -19,7 +19,7 @@ const ROW: &[Field] = &[
 const COUNT: &[Field] = &[("count", Whole, "how many a fusion takes")];
 
 /// Of `bench`.
-pub const BENCH: Type = Object(&[
+pub(super) const BENCH: Type = Object(&[
     ("schema", Version(1), "version of this layout"),
     ("trapan", Text, "version of the program"),
     ("device", Text, "what it ran on"),
@@ -51,7 +51,7 @@ pub const BENCH: Type = Object(&[
 ]);
 
 /// Of `bench --growth`.
-pub const GROWTH: Type = Object(&[
+pub(super) const GROWTH: Type = Object(&[
     ("schema", Version(1), "version of this layout"),
     ("trapan", Text, "version of the program"),
     ("device", Text, "what it ran on"),
@@ -72,7 +72,7 @@ const PLACE: &[Field] = &[("epoch", Whole, "from 1"), ("sample", Whole, "window,
 const TURN: &[Field] = &[("turn", Whole, "symmetry that the weights were turned by")];
 
 /// A step of a training.
-pub const STEP: Type = Either(&[
+pub(super) const STEP: Type = Either(&[
     Joined(&[
         &[("phase", Name(&["dam"]), "degradation network")],
         PLACE,

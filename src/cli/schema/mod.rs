@@ -32,14 +32,14 @@ const ALL: [(&str, &str, &Type); 11] = [
 
 /// Arguments of `schema`.
 #[derive(Args)]
-pub struct SchemaArgs {
+pub(super) struct SchemaArgs {
     /// What is written [default: list the names]
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(ALL.map(|(name, ..)| name)))]
     name: Option<String>,
 }
 
 /// Runs `schema`.
-pub fn run(args: &SchemaArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &SchemaArgs) -> Result<(), CliError> {
     let Some(name) = &args.name else {
         ALL.iter().for_each(|(name, by, _)| terminal::line(format_args!("{name:15} {by}")));
         return Ok(());

@@ -31,7 +31,7 @@ const AXIS: Type = Object(&[
 ]);
 
 /// Columns and rows of a part.
-pub const WINDOW: Type = Object(&[
+pub(super) const WINDOW: Type = Object(&[
     ("x", Whole, "first column"),
     ("y", Whole, "first row"),
     ("width", Whole, "columns"),
@@ -80,7 +80,7 @@ const ESTIMATE: Type = Object(&[
 ]);
 
 /// Of `info`. What begins with `ratio` is there where the images lie on each other.
-pub const INFO: Type = Object(&[
+pub(super) const INFO: Type = Object(&[
     ("schema", Version(1), "version of this layout"),
     ("pan", FILE, "PAN"),
     ("ms", FILE, "MS"),
@@ -122,7 +122,7 @@ const ENTRY: &[Field] = &[
 ];
 
 /// A pair of a list.
-pub const PAIR: Type = Object(ENTRY);
+pub(super) const PAIR: Type = Object(ENTRY);
 
 /// Any keys with text or numbers.
-pub const FACTS: Type = Keyed(&Either(&[Text, Number]));
+pub(super) const FACTS: Type = Keyed(&Either(&[Text, Number]));

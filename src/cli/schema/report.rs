@@ -96,7 +96,7 @@ const MAP: Type = Object(&[
 ]);
 
 /// The report of a run.
-pub const REPORT: Type = Object(&[
+pub(super) const REPORT: Type = Object(&[
     ("schema", Version(SCHEMA), "version of this layout"),
     ("versions", FACTS, "of the program and its target"),
     ("method", Text, "how it was fused"),

@@ -5,7 +5,7 @@ use crate::scene::{Image, Scene, Stored, shrunk};
 use crate::tiff::TiffError;
 
 /// Least side of an image that is learnt from and judged: a patch, and a block of the indices.
-pub const LEAST: usize = 32;
+pub(crate) const LEAST: usize = 32;
 
 /// Scales looked at: the pair's own, and after three degradations.
 const SCALES: u32 = 4;
@@ -60,7 +60,7 @@ pub fn supervised(scene: &Scene<'_>, with_truth: bool) -> Vec<u32> {
 ///
 /// # Errors
 /// Those of [`Scene::stored`].
-pub fn halved(scene: &Scene<'_>, config: &Config, scale: u32) -> Result<Scene<'static>, TiffError> {
+pub(crate) fn halved(scene: &Scene<'_>, config: &Config, scale: u32) -> Result<Scene<'static>, TiffError> {
     let mut scene = scene.stored()?;
     for _ in 1..scale {
         let next = scene.shrunk(2, &config.ms_gains, config.pan_gain).stored()?;

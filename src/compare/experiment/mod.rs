@@ -14,7 +14,8 @@ mod study;
 mod trial;
 
 pub use commutation::commutation;
-pub use ladder::{LEAST, Rung, halved, judged, ladder, supervised};
+use ladder::{LEAST, halved};
+pub use ladder::{Rung, judged, ladder, supervised};
 pub use line::{AtScale, Curves, Key, Label, Line, Scores, TruthScores};
 pub use plan::{Plan, Recipe};
 pub use statistics::{Sample, Spread};

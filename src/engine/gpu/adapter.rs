@@ -37,7 +37,7 @@ pub struct Adapter {
     /// Name of the device.
     pub name: String,
     /// Interface it is reached through: Vulkan, Metal, DX12.
-    pub backend: String,
+    pub(crate) backend: String,
     /// What sort of device it is.
     pub kind: Kind,
     /// Driver and its version.

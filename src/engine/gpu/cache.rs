@@ -24,7 +24,7 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Reads the file of these kernels, if there is a sound one.
-    pub fn open<'a>(gpu: &Gpu, folder: &Path, texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(super) fn open<'a>(gpu: &Gpu, folder: &Path, texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let adapter = gpu.adapter();
         let mut hash = Sha256::new();
         let about = [env!("CARGO_PKG_VERSION"), &adapter.name, &adapter.backend, &adapter.driver];
@@ -49,12 +49,12 @@ impl Cache {
     }
 
     /// What pipelines are created with.
-    pub fn handle(&self) -> &wgpu::PipelineCache {
+    pub(super) fn handle(&self) -> &wgpu::PipelineCache {
         &self.handle
     }
 
     /// Writes the file unless it was there; whether it was.
-    pub fn close(self) -> bool {
+    pub(super) fn close(self) -> bool {
         if !self.found {
             // Without it the next process compiles again: no reason to fail this one.
             let _ = self.write();

@@ -38,10 +38,10 @@ pub(super) struct Loaded {
     /// Places of the watched tensors, by plan.
     pub watched: Vec<Vec<(usize, u64, u64)>>,
     /// Parameters and step values.
-    pub uniforms: wgpu::BindGroup,
+    pub(crate) uniforms: wgpu::BindGroup,
     pub steps: wgpu::Buffer,
     pub log: wgpu::Buffer,
-    pub staging: wgpu::Buffer,
+    pub(crate) staging: wgpu::Buffer,
     pub loading: Loading,
 }
 

@@ -44,7 +44,7 @@ pub struct Chosen {
     /// WGSL entry point.
     pub entry: &'static str,
     /// Constants and grid.
-    pub launch: Launch,
+    pub(crate) launch: Launch,
     /// Size of the matrices it needs.
     matrices: Option<u32>,
 }

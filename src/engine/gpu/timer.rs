@@ -28,7 +28,7 @@ impl Timer {
     pub(crate) const CALLS: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
 
     /// A timer, if the adapter can do it.
-    pub fn new(gpu: &Gpu, program: &Program) -> Option<Self> {
+    pub(super) fn new(gpu: &Gpu, program: &Program) -> Option<Self> {
         let device = gpu.device();
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return None;
@@ -58,7 +58,7 @@ impl Timer {
     }
 
     /// Timestamps around the pass of one call.
-    pub fn around(&mut self, plan: PlanId, call: usize) -> wgpu::ComputePassTimestampWrites<'_> {
+    pub(super) fn around(&mut self, plan: PlanId, call: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * self.calls.len() as u32;
         self.calls.push((plan, call));
         wgpu::ComputePassTimestampWrites {

@@ -71,7 +71,7 @@ pub fn adam(p: &mut PlanBuilder<'_>, adam: Adam, w: Tensor, g: Tensor, m: Tensor
 
 /// Adds the same, but for the parameters before `first`, which stay as they are.
 #[track_caller]
-pub fn adam_from(p: &mut PlanBuilder<'_>, adam: Adam, first: usize, w: Tensor, g: Tensor, m: Tensor, v: Tensor) {
+pub(crate) fn adam_from(p: &mut PlanBuilder<'_>, adam: Adam, first: usize, w: Tensor, g: Tensor, m: Tensor, v: Tensor) {
     let params = Params {
         len: w.shape().len() as u32,
         beta1: adam.beta1 as f32,

@@ -6,7 +6,7 @@ use crate::kernels::Step;
 
 /// One update of weight, first and second moment with gradient `g`.
 #[inline]
-pub fn adam<T: Real>(p: &Params, rate: T, rescale: T, w: &mut T, g: T, m: &mut T, v: &mut T) {
+pub(super) fn adam<T: Real>(p: &Params, rate: T, rescale: T, w: &mut T, g: T, m: &mut T, v: &mut T) {
     let of = |x: f32| T::of(x.into());
     *m = of(p.beta1) * *m + of(p.one_minus_beta1) * g;
     *v = of(p.beta2) * *v + of(p.one_minus_beta2) * g * g;

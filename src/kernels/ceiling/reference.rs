@@ -4,7 +4,7 @@ use super::{PER_TURN, Params, SUMS};
 use crate::graph::{Args, Real};
 
 /// `y = x`.
-pub fn copy<T: Real>(x: &[T], y: &mut [T]) {
+pub(super) fn copy<T: Real>(x: &[T], y: &mut [T]) {
     for (x, y) in x.iter().zip(y) {
         *y = *x;
     }

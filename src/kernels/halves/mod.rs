@@ -33,7 +33,7 @@ impl Params {
 }
 
 /// Shape of folded images.
-pub fn folded(pixels: Shape) -> Shape {
+pub(crate) fn folded(pixels: Shape) -> Shape {
     let [n, h, w, c] = pixels.0;
     Shape([n, h.div_ceil(2), w.div_ceil(2), 4 * c])
 }

@@ -132,7 +132,7 @@ pub fn stacked(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
 
 /// Adds `d = dy` where `after > before`, else 0. All of one shape.
 #[track_caller]
-pub fn risen(p: &mut PlanBuilder<'_>, dy: Tensor, before: Tensor, after: Tensor, d: Tensor) {
+pub(crate) fn risen(p: &mut PlanBuilder<'_>, dy: Tensor, before: Tensor, after: Tensor, d: Tensor) {
     p.call(&RISEN, &[Some(dy), Some(before), Some(after), Some(d)], &per_pixel(dy.shape()));
 }
 

@@ -4,7 +4,7 @@ use super::Params;
 use crate::graph::{Args, Real};
 
 /// Sum of squared differences, and `scale · (y − target)` into `dy`, both times the element's weight.
-pub fn l2<T: Real>(y: &[T], target: &[T], weight: impl Fn(usize) -> T, scale: T, dy: &mut [T]) -> T {
+pub(super) fn l2<T: Real>(y: &[T], target: &[T], weight: impl Fn(usize) -> T, scale: T, dy: &mut [T]) -> T {
     let mut sum = T::zero();
     for (i, ((y, target), dy)) in y.iter().zip(target).zip(dy).enumerate() {
         let (w, difference) = (weight(i), *y - *target);
@@ -34,7 +34,7 @@ pub fn charbonnier<T: Real>(
 }
 
 /// `out[j] = scale · Σ_i rows[i, j]`.
-pub fn sum_rows<T: Real>(rows: &[T], scale: T, out: &mut [T]) {
+pub(super) fn sum_rows<T: Real>(rows: &[T], scale: T, out: &mut [T]) {
     out.fill(T::zero());
     for row in rows.chunks_exact(out.len()) {
         for (sum, value) in out.iter_mut().zip(row) {

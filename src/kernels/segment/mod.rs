@@ -17,7 +17,7 @@ use super::{groups, reference, same, same_if_present, wgsl};
 use crate::graph::{Arg, Case, Grain, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Clusters, and the pixels that belong to none.
-pub const SEGMENTS: usize = CLUSTERS + 1;
+pub(crate) const SEGMENTS: usize = CLUSTERS + 1;
 
 /// Parameters of the kernels; `struct Params` of `shaders/segment.wgsl`.
 #[repr(C)]

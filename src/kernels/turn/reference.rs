@@ -5,7 +5,7 @@ use crate::graph::{Args, Real};
 use crate::kernels::Step;
 
 /// `y[i] = x[places[i]]`.
-pub fn turn<T: Real>(x: &[T], places: &[T], y: &mut [T]) {
+pub(super) fn turn<T: Real>(x: &[T], places: &[T], y: &mut [T]) {
     for (y, place) in y.iter_mut().zip(places) {
         *y = x[place.to_usize().expect("places are whole numbers")];
     }

@@ -52,7 +52,7 @@ impl Config {
     /// The settings for training windows of these sizes. In small ones, of fewer than 512² pixels, each epoch sees less
     /// and takes less time: there are more of them, up to 1.6 times as many.
     #[must_use]
-    pub fn sized(&self, dims: &Dims) -> Self {
+    pub(crate) fn sized(&self, dims: &Dims) -> Self {
         let pixels = dims.rows.fine * dims.columns.fine;
         let more = (AMPLE as f64 / pixels as f64).sqrt().clamp(1.0, MOST);
         let epochs = if self.prolong { (f64::from(self.epochs) * more).round() as u32 } else { self.epochs };

@@ -17,7 +17,7 @@ pub struct Setting {
     /// The values, if they are a few with names.
     pub names: &'static [&'static str],
     /// The default in words, where no number or name tells it.
-    pub usually: Option<&'static str>,
+    pub(crate) usually: Option<&'static str>,
     pub(super) get: fn(&Config) -> String,
     pub(super) put: fn(&mut Config, &str) -> Result<(), String>,
     pub(super) range: Range<Config>,

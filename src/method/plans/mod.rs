@@ -79,7 +79,7 @@ pub struct Plans {
     /// Computes what the images alone decide: upsampled and degraded images.
     pub prepare: PlanId,
     /// Calls of [`Plans::prepare`] that the degradation network's steps need.
-    pub prepare_dam: Range<usize>,
+    pub(crate) prepare_dam: Range<usize>,
     /// One step of the degradation network on one crop; watches its loss and the weights after it.
     pub dam_step: PlanId,
     /// One reduced step; watches its loss, and the weights after it where these may be kept.

@@ -96,7 +96,7 @@ impl Corpus {
     ///
     /// # Errors
     /// Those of [`add`](Self::add).
-    pub fn add_known(
+    pub(crate) fn add_known(
         &mut self,
         pair: (&Scene<'_>, &Survey, &Scale),
         truth: &dyn Image,

@@ -9,7 +9,7 @@ use super::file_name;
 use crate::tiff::visible;
 
 /// Files, settings, timings.
-pub fn run(report: &Report) -> Markup {
+pub(super) fn run(report: &Report) -> Markup {
     html! {
         section {
             h2 { "The run" }

@@ -64,7 +64,7 @@ fn choice(name: &str, legend: &str, options: &[(&str, &str)]) -> Markup {
 }
 
 /// The whole pair in small, with the places of the detail and of the spectra.
-pub fn overview(report: &Report) -> Markup {
+pub(super) fn overview(report: &Report) -> Markup {
     let (pan, placed) = (&report.inputs.pan, &report.pictures);
     let size = [pan.width.div_ceil(placed.overview_step), pan.height.div_ceil(placed.overview_step)];
     let figure = |layer: Layer, text: &str, overlay: Markup| {
@@ -133,7 +133,7 @@ fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
 }
 
 /// Maps with their legends; those of one name side by side, with one legend.
-pub fn maps(report: &Report) -> Markup {
+pub(super) fn maps(report: &Report) -> Markup {
     html! {
         @if !report.maps.is_empty() {
             section {

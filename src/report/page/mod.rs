@@ -20,7 +20,7 @@ pub(super) const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// The whole page.
-pub fn page(report: &Report) -> String {
+pub(super) fn page(report: &Report) -> String {
     let title = format!("{}: {} report", file_name(&report.output), report.method);
     html! {
         (DOCTYPE)

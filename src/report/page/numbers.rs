@@ -9,7 +9,7 @@ use super::super::{Report, Spectrum};
 use crate::method::config::WarmUp;
 
 /// A table, the best of each column marked.
-pub fn table(table: &Table) -> Markup {
+pub(crate) fn table(table: &Table) -> Markup {
     let best: Vec<Vec<usize>> = (0..table.columns.len()).map(|column| table.best(column)).collect();
     html! {
         section {
@@ -57,7 +57,7 @@ fn head(column: &Column) -> Markup {
 }
 
 /// Spectra before and after.
-pub fn spectra(report: &Report) -> Markup {
+pub(crate) fn spectra(report: &Report) -> Markup {
     let one = |(i, s): (usize, &Spectrum)| {
         let chart = spectrum_chart(report, i + 1, s);
         html! { figure { (chart.svg()) figcaption { b { (i + 1) } ": column " (s.column) ", row " (s.row) } } }
@@ -98,7 +98,7 @@ fn spectrum_chart(report: &Report, place: usize, s: &Spectrum) -> Chart {
 }
 
 /// Losses of the three phases.
-pub fn losses(report: &Report, losses: &Losses) -> Markup {
+pub(crate) fn losses(report: &Report, losses: &Losses) -> Markup {
     let line = |name: &str, class, points| Line { name: name.into(), class, points, dots: false };
     let warm_up = report.settings.as_ref().filter(|s| s.warm_up != WarmUp::None && s.warm_up_epochs > 0);
     let warm_up = warm_up.map(|s| ([1.0, f64::from(s.warm_up_epochs.min(s.epochs))], "warm-up"));

@@ -40,11 +40,11 @@ pub(super) struct Street {
     /// The one through road, which also bridges the river.
     pub main: bool,
     /// Zebra crossings at its junctions; a dashed centre line.
-    pub zebra: bool,
-    pub lined: bool,
+    pub(crate) zebra: bool,
+    pub(crate) lined: bool,
     /// Age of the asphalt, 0..1.
-    pub wear: f32,
-    pub salt: u32,
+    pub(crate) wear: f32,
+    pub(crate) salt: u32,
 }
 
 /// Town coordinates: turned against the picture and gently bent.
@@ -56,12 +56,12 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Town coordinates (u, v) of a picture point.
-    pub fn town(&self, p: Vec2) -> Vec2 {
+    pub(super) fn town(&self, p: Vec2) -> Vec2 {
         let q = (p - self.centre).within(self.axis);
         q + self.bend(q)
     }
     /// Picture point of town coordinates: the bend is small and smooth, so a few fixed-point steps invert it.
-    pub fn picture(&self, t: Vec2) -> Vec2 {
+    pub(super) fn picture(&self, t: Vec2) -> Vec2 {
         let mut q = t;
         for _ in 0..5 {
             q = t - self.bend(q);
@@ -69,7 +69,7 @@ impl Frame {
         self.centre + q.out_of(self.axis)
     }
     /// Direction in the picture of the u axis at town coordinates.
-    pub fn direction(&self, t: Vec2) -> Vec2 {
+    pub(super) fn direction(&self, t: Vec2) -> Vec2 {
         (self.picture(t + vec2(4.0, 0.0)) - self.picture(t - vec2(4.0, 0.0))).unit()
     }
     fn bend(&self, q: Vec2) -> Vec2 {
@@ -83,13 +83,13 @@ pub(super) struct River {
     through: Vec2,
     half: f32,
     /// Typical width of mud and gravel beside the water, px.
-    pub shore: f32,
+    pub(crate) shore: f32,
     salt: u32,
 }
 
 impl River {
     /// Distance to the waterline, px; negative in the water.
-    pub fn distance(&self, p: Vec2) -> f32 {
+    pub(super) fn distance(&self, p: Vec2) -> f32 {
         let q = (p - self.through).within(self.along);
         let half = self.half * (1.0 + 0.2 * noise1(q.x, 70.0, self.salt ^ 1) + 0.1 * noise1(q.x, 21.0, self.salt ^ 2));
         (q.y - self.middle(q.x)).abs() - half
@@ -103,10 +103,10 @@ impl River {
         28.0 * noise1(s, 210.0, self.salt) + 6.0 * noise1(s, 64.0, self.salt ^ 4)
     }
     /// A point beside the water: `s` px along the river, `d` px from the middle.
-    pub fn beside(&self, s: f32, d: f32) -> Vec2 {
+    pub(super) fn beside(&self, s: f32, d: f32) -> Vec2 {
         self.through + vec2(s, d + self.middle(s)).out_of(self.along)
     }
-    pub fn half(&self) -> f32 {
+    pub(super) fn half(&self) -> f32 {
         self.half
     }
 }
@@ -117,19 +117,19 @@ pub(super) struct Plan {
     pub height: usize,
     pub frame: Frame,
     /// Streets at constant u and at constant v, ascending; blocks lie between consecutive ones.
-    pub u_streets: Vec<Street>,
-    pub v_streets: Vec<Street>,
+    pub(crate) u_streets: Vec<Street>,
+    pub(crate) v_streets: Vec<Street>,
     pub river: River,
     pub sun: Sun,
-    pub salt: u32,
+    pub(crate) salt: u32,
     /// What stands or lies on the ground, in painting order.
-    pub objects: Vec<Object>,
+    pub(crate) objects: Vec<Object>,
     kinds: Vec<BlockKind>,
 }
 
 impl Plan {
     /// The streets, the river and the use of every block; objects are still missing.
-    pub fn new(width: usize, height: usize, dice: &mut Dice) -> Plan {
+    pub(super) fn new(width: usize, height: usize, dice: &mut Dice) -> Plan {
         let size = vec2(width as f32, height as f32);
         let reach = 0.5 * size.length() + 60.0;
         // Turned by 5 to 25 degrees either way: no street follows the pixel rows.
@@ -156,7 +156,7 @@ impl Plan {
         (cell(&self.u_streets, t.x), cell(&self.v_streets, t.y))
     }
 
-    pub fn kind(&self, i: usize, j: usize) -> BlockKind {
+    pub(super) fn kind(&self, i: usize, j: usize) -> BlockKind {
         self.kinds[j * (self.u_streets.len() - 1) + i]
     }
 
@@ -177,7 +177,7 @@ impl Plan {
     }
 
     /// Corners, low and high in town coordinates, of the land of a block inside its pavements.
-    pub fn inner(&self, i: usize, j: usize) -> (Vec2, Vec2) {
+    pub(super) fn inner(&self, i: usize, j: usize) -> (Vec2, Vec2) {
         let edge = |s: &Street| s.half + s.walk;
         let (u0, u1) = (&self.u_streets[i], &self.u_streets[i + 1]);
         let (v0, v1) = (&self.v_streets[j], &self.v_streets[j + 1]);
@@ -191,7 +191,7 @@ impl Plan {
     }
 
     /// Every block, as (i, j).
-    pub fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (nu, nv) = (self.u_streets.len() - 1, self.v_streets.len() - 1);
         (0..nv).flat_map(move |j| (0..nu).map(move |i| (i, j)))
     }

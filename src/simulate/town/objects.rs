@@ -63,8 +63,8 @@ pub(super) struct Object {
     pub half: Vec2,
     pub kind: Kind,
     /// Brightness of the whole object.
-    pub tone: f32,
-    pub salt: u32,
+    pub(crate) tone: f32,
+    pub(crate) salt: u32,
 }
 
 impl Object {

@@ -19,14 +19,14 @@ pub(super) fn vec2(x: f32, y: f32) -> Vec2 {
 }
 
 impl Vec2 {
-    pub fn dot(self, o: Vec2) -> f32 {
+    pub(super) fn dot(self, o: Vec2) -> f32 {
         self.x * o.x + self.y * o.y
     }
-    pub fn length(self) -> f32 {
+    pub(super) fn length(self) -> f32 {
         self.dot(self).sqrt()
     }
     /// The unit vector of the same direction.
-    pub fn unit(self) -> Vec2 {
+    pub(super) fn unit(self) -> Vec2 {
         self * (1.0 / self.length())
     }
     /// Turned by a quarter.
@@ -34,7 +34,7 @@ impl Vec2 {
         vec2(-self.y, self.x)
     }
     /// Coordinates in the frame whose x axis is the unit vector `axis`.
-    pub fn within(self, axis: Vec2) -> Vec2 {
+    pub(super) fn within(self, axis: Vec2) -> Vec2 {
         vec2(self.dot(axis), self.dot(axis.perp()))
     }
     /// Inverse of [`Vec2::within`].
@@ -123,22 +123,22 @@ pub(super) fn rough(p: Vec2, scale: f32, salt: u32) -> f32 {
 pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    pub fn new(seed: u64) -> Dice {
+    pub(super) fn new(seed: u64) -> Dice {
         Dice(ChaCha8Rng::seed_from_u64(seed))
     }
     pub(crate) fn salt(&mut self) -> u32 {
         self.0.next_u32()
     }
     /// Uniform in `lo..hi`.
-    pub fn range(&mut self, lo: f32, hi: f32) -> f32 {
+    pub(super) fn range(&mut self, lo: f32, hi: f32) -> f32 {
         lerp(lo, hi, (self.salt() >> 8) as f32 / (1u32 << 24) as f32)
     }
     /// True with probability `p`.
-    pub fn chance(&mut self, p: f32) -> bool {
+    pub(super) fn chance(&mut self, p: f32) -> bool {
         self.range(0.0, 1.0) < p
     }
     /// One of a non-empty list.
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.salt() as usize % from.len()]
     }
     /// 1 or −1.

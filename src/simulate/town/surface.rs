@@ -21,7 +21,7 @@ pub(super) struct Surface {
     pub b: Material,
     pub mix: f32,
     /// Brightness of this spot of this object against its material.
-    pub tone: f32,
+    pub(crate) tone: f32,
     /// Direct sunlight by slope; level ground is 1.
     pub light: f32,
     /// Metres above the ground.
@@ -30,11 +30,11 @@ pub(super) struct Surface {
 
 impl Surface {
     /// Level ground of one mixture.
-    pub fn flat(layer: Layer, a: Material, b: Material, mix: f32, tone: f32) -> Surface {
+    pub(super) fn flat(layer: Layer, a: Material, b: Material, mix: f32, tone: f32) -> Surface {
         Surface { layer, a, b, mix: mix.clamp(0.0, 1.0), tone, light: 1.0, height: 0.0 }
     }
     /// Level ground of one material.
-    pub fn plain(layer: Layer, material: Material, tone: f32) -> Surface {
+    pub(super) fn plain(layer: Layer, material: Material, tone: f32) -> Surface {
         Surface::flat(layer, material, material, 0.0, tone)
     }
 }
@@ -45,13 +45,13 @@ pub(super) struct Sun {
     /// Horizontal unit vector towards the sun.
     pub towards: super::space::Vec2,
     /// Tangent of its elevation.
-    pub rise: f32,
+    pub(crate) rise: f32,
 }
 
 impl Sun {
     /// Direct light on a slope that falls by `fall` metres per metre along its steepest direction (`fall` is also a
     /// direction), relative to level ground: n·s / s_z with n = (fall, 1)/|…| and s = (towards, rise)/|…|.
-    pub fn light(&self, fall: super::space::Vec2) -> f32 {
+    pub(super) fn light(&self, fall: super::space::Vec2) -> f32 {
         let cosine = (fall.dot(self.towards) + self.rise) / (1.0 + fall.dot(fall)).sqrt();
         cosine.max(0.0) / self.rise
     }
