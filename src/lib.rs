@@ -64,8 +64,8 @@
 //! # }
 //! ```
 
-// The program's room names the library as any other client does.
-#[cfg(feature = "cli")]
+// The program's room, and tests, name the library as any other client does.
+#[cfg(any(feature = "cli", test))]
 extern crate self as trapan;
 
 pub mod bench;
@@ -89,3 +89,8 @@ pub mod report;
 pub mod scene;
 pub mod simulate;
 pub mod tiff;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the tests of all rooms share it, and those of `tests`")]
+mod support;

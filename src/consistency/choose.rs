@@ -7,7 +7,7 @@ use super::{Step, Validity};
 use crate::filter::Grid;
 
 /// What [`choose`] tries, none first.
-pub const CANDIDATES: [Option<f64>; 6] = [None, Some(1.0), Some(0.3), Some(0.1), Some(0.03), Some(0.01)];
+pub(crate) const CANDIDATES: [Option<f64>; 6] = [None, Some(1.0), Some(0.3), Some(0.1), Some(0.03), Some(0.01)];
 
 /// A pair whose true image is known: the degraded pair, or a simulated one. All in one unit.
 #[derive(Clone, Copy, Debug)]

@@ -25,6 +25,8 @@ mod choose;
 mod filter;
 mod solve;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,7 +35,8 @@ use rayon::prelude::*;
 
 use crate::filter::{Grid, degrade_separable, mtf_reach};
 use axis::{Axis, Cut};
-pub use choose::{CANDIDATES, Choice, Experiment, choose, noise};
+pub(crate) use choose::CANDIDATES;
+pub use choose::{Choice, Experiment, choose, noise};
 pub(crate) use stream::held_rows;
 pub use stream::{Finished, Stream, Strip};
 

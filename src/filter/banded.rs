@@ -165,7 +165,7 @@ pub fn transposed(terms: &[(Banded, Banded)]) -> Terms {
 ///
 /// Rows first where the image shrinks, columns first where it grows: the cheap order. Along y
 /// whole rows are added up, along x the band of each output lies in one piece but for its wrap.
-pub fn apply_plane(x: &[f64], terms: &[(Banded, Banded)]) -> Vec<f64> {
+pub(crate) fn apply_plane(x: &[f64], terms: &[(Banded, Banded)]) -> Vec<f64> {
     let mut sum = vec![0.0; terms[0].0.output() * terms[0].1.output()];
     for (rows, columns) in terms {
         let y = if rows.output() <= rows.input {

@@ -15,7 +15,7 @@ const INTERP23: [f64; 6] =
 ///
 /// # Panics
 /// If the ratio is not a power of two.
-pub fn upsample_interp23(grid: Grid) -> Banded {
+pub(crate) fn upsample_interp23(grid: Grid) -> Banded {
     assert!(grid.ratio.is_power_of_two() && grid.ratio > 1, "interp23 doubles: ratio {}", grid.ratio);
     let stage = |len: usize, phase: usize| {
         let coefficient = |m: isize| match m.unsigned_abs() {

@@ -13,7 +13,7 @@ const CUBIC_REACH: f64 = 2.0;
 const SPLINE_REACH: f64 = 3.0;
 
 /// Fine pixels that a coarse one rests on when it is made by MTF blur and decimation.
-pub fn mtf_reach(grid: Grid) -> Vec<Range<usize>> {
+pub(crate) fn mtf_reach(grid: Grid) -> Vec<Range<usize>> {
     mtf_reach_within(grid, 1.0)
 }
 
@@ -49,7 +49,7 @@ fn reach(to: usize, from: usize, at: impl Fn(usize) -> f64, radius: f64) -> Vec<
 }
 
 /// Whether all of a rectangle of the mask is valid, for every pair of ranges.
-pub fn all_within(mask: &[bool], width: usize, rows: &[Range<usize>], columns: &[Range<usize>]) -> Vec<bool> {
+pub(crate) fn all_within(mask: &[bool], width: usize, rows: &[Range<usize>], columns: &[Range<usize>]) -> Vec<bool> {
     // Row by row: how many invalid ones stand before each position.
     let invalid_within = |line: &mut dyn Iterator<Item = bool>, ranges: &[Range<usize>]| {
         let mut before = vec![0u32];

@@ -14,19 +14,23 @@ mod metric;
 mod mtf;
 mod shrink;
 mod spline;
+#[cfg(test)]
+mod tests;
 mod upsample;
 
-pub use banded::{Banded, Terms, apply, apply_plane, transposed};
+pub(crate) use banded::apply_plane;
+pub use banded::{Banded, Terms, apply, transposed};
 pub use cubic::upsample_cubic;
 pub(crate) use grid::covered_part;
 pub use grid::{Grid, covered};
-pub use interp23::upsample_interp23;
+pub(crate) use interp23::upsample_interp23;
 pub use line::{Line, Rows};
-pub use mask::{about, all_within, mtf_reach};
-pub(crate) use mask::{mtf_reach_within, upsample_reach};
+pub use mask::about;
+pub(crate) use mask::{all_within, mtf_reach, mtf_reach_within, upsample_reach};
 pub use metric::{MetricBlur, metric_kernel};
 pub(crate) use metric::{RADIUS, metric_samples};
-pub use mtf::{TAPS, degrade, degrade_separable, training_kernel};
+pub(crate) use mtf::degrade_separable;
+pub use mtf::{TAPS, degrade, training_kernel};
 pub use shrink::shrink;
 pub use spline::upsample_spline;
 pub use upsample::Upsample;

@@ -103,7 +103,7 @@ fn trimmed(mut kernel: Vec<f64>) -> Vec<f64> {
 /// [`degrade`] as one separable term, `(along y, along x)`: the first of `separable_kernels`, without ends
 /// below the rounding of f32. From ratio 3 up it is within 2e-7 of the full kernel, by the sum of absolute
 /// differences; at ratio 2 within 2e-6 up to a gain of .3 and 1.3e-5 at .365.
-pub fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (Banded, Banded) {
+pub(crate) fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (Banded, Banded) {
     let (vertical, horizontal) = separable_kernels(gain, rows.ratio).swap_remove(0);
     (blur_decimate(&trimmed(vertical), rows), blur_decimate(&trimmed(horizontal), columns))
 }

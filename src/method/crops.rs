@@ -34,3 +34,22 @@ pub fn ten_crop(h: usize, w: usize) -> [Crop; CROPS] {
         [row, column, u32::from(i >= 5), 0]
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::{data, list, sizes};
+
+    #[test]
+    fn ten_crop_is_torchvision_s() {
+        let golden = data("golden.json");
+        for (size, wanted) in golden["ten_crops"].as_object().expect("an object") {
+            let (h, w) = size.split_once('x').expect("two sizes");
+            let found = ten_crop(h.parse().expect("a number"), w.parse().expect("a number"));
+            for (found, wanted) in found.iter().zip(list(wanted)) {
+                let wanted = sizes(wanted);
+                assert_eq!(found[..3].iter().map(|v| *v as usize).collect::<Vec<_>>(), wanted, "{size}");
+            }
+        }
+    }
+}

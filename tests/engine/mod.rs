@@ -2,7 +2,6 @@
 
 mod backbones;
 mod checks;
-mod filters;
 mod golden;
 mod gpu_failures;
 mod gradients;

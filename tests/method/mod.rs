@@ -1,7 +1,6 @@
 //! From settings to a fused image: training, models, the preset, closed forms.
 
 mod classical;
-mod consistency;
 mod gains;
 mod models;
 mod prior;

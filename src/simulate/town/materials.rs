@@ -22,7 +22,7 @@ const PAN_EIGHT: [f32; 8] = [0.02, 0.17, 0.22, 0.18, 0.20, 0.15, 0.06, 0.0];
 const PAN_FOUR: [f32; 4] = [0.20, 0.32, 0.34, 0.14];
 
 /// Panchromatic weights of a band count, in band order; they sum to 1. `None` unless `bands` is 4 or 8.
-pub fn pan_weights(bands: usize) -> Option<&'static [f32]> {
+pub(crate) fn pan_weights(bands: usize) -> Option<&'static [f32]> {
     match bands {
         4 => Some(&PAN_FOUR),
         8 => Some(&PAN_EIGHT),

@@ -14,8 +14,10 @@ mod materials;
 mod objects;
 mod space;
 mod surface;
+#[cfg(test)]
+mod tests;
 
-pub use materials::pan_weights;
+pub(crate) use materials::pan_weights;
 
 use layout::Plan;
 use materials::{BANDS, EIGHT, FOUR, HAZE, SKY, Spectrum};

@@ -1,11 +1,10 @@
-//! The banded operators of `filter` against the full 2-D textbook filters.
+//! The banded operators against the full 2-D textbook filters.
 
-use trapan::filter::{self, Banded, Grid, Terms};
-use trapan::method::crops::ten_crop;
+use super::{Banded, Grid, Terms, transposed, upsample_cubic, upsample_interp23};
 
+use crate::support::Report;
 use crate::support::formula::{image, wave};
 use crate::support::textbook::{self, Degradation};
-use crate::support::{Report, data, list, sizes};
 
 /// Applies an operator to every band of `[1, H, W, C]` in f64.
 fn apply(terms: &[(Banded, Banded)], x: &ndarray::Array4<f64>) -> ndarray::Array4<f64> {
@@ -26,7 +25,7 @@ fn apply(terms: &[(Banded, Banded)], x: &ndarray::Array4<f64>) -> ndarray::Array
 }
 
 fn degrade(gain: f64, ratio: usize, h: usize, w: usize) -> Terms {
-    filter::degrade(gain, Grid::aligned(h, ratio), Grid::aligned(w, ratio))
+    super::degrade(gain, Grid::aligned(h, ratio), Grid::aligned(w, ratio))
 }
 
 /// Gains from the blurriest PAN to the sharpest band, at every ratio; images smaller and
@@ -63,8 +62,8 @@ fn upsampling_is_the_textbook() {
     for (ratio, n) in [(2, 13), (4, 9), (4, 24), (8, 5)] {
         let x = wave(n, 0.7, 0.1, 1.0);
         let operators: [(&str, Banded, textbook::Line); 2] = [
-            ("cubic", filter::upsample_cubic(Grid::aligned(ratio * n, ratio)), textbook::cubic_upsampling),
-            ("interp23", filter::upsample_interp23(Grid::aligned(ratio * n, ratio)), textbook::interp23),
+            ("cubic", upsample_cubic(Grid::aligned(ratio * n, ratio)), textbook::cubic_upsampling),
+            ("interp23", upsample_interp23(Grid::aligned(ratio * n, ratio)), textbook::interp23),
         ];
         for (name, banded, matrix) in operators {
             let wanted = matrix(n, ratio).dot(&ndarray::Array1::from(x.clone()));
@@ -87,18 +86,15 @@ fn transposed_operators_are_adjoint() {
         ("degrade 2", degrade(0.3, 2, 22, 37)),
         ("degrade 4", degrade(0.22, 4, 28, 61)),
         ("degrade 8", degrade(0.15, 8, 40, 70)),
-        ("cubic", vec![(filter::upsample_cubic(Grid::aligned(36, 4)), filter::upsample_cubic(Grid::aligned(20, 4)))]),
-        (
-            "interp23",
-            vec![(filter::upsample_interp23(Grid::aligned(36, 4)), filter::upsample_interp23(Grid::aligned(60, 4)))],
-        ),
+        ("cubic", vec![(upsample_cubic(Grid::aligned(36, 4)), upsample_cubic(Grid::aligned(20, 4)))]),
+        ("interp23", vec![(upsample_interp23(Grid::aligned(36, 4)), upsample_interp23(Grid::aligned(60, 4)))]),
     ];
     for (name, terms) in cases {
         let (rows, columns) = &terms[0];
         let x = image([1, rows.input, columns.input, 2], 0.7, 0.1);
         let y = image([1, rows.output(), columns.output(), 2], 1.1, 0.3);
         let forward = (&apply(&terms, &x) * &y).sum();
-        let backward = (&x * &apply(&filter::transposed(&terms), &y)).sum();
+        let backward = (&x * &apply(&transposed(&terms), &y)).sum();
         report.near(name, forward, backward, 1e-11);
     }
     report.finish();
@@ -109,7 +105,7 @@ fn transposed_operators_are_adjoint() {
 fn odd_sizes_are_covered() {
     let mut report = Report::default();
     for (h, w, ratio) in [(35, 50, 4), (33, 47, 2), (61, 90, 8)] {
-        let up = |to: usize| filter::upsample_cubic(Grid::aligned(to, ratio));
+        let up = |to: usize| upsample_cubic(Grid::aligned(to, ratio));
         let flat = ndarray::Array4::ones((1, h, w, 1));
         let low = apply(&degrade(0.3, ratio, h, w), &flat);
         assert_eq!(low.dim(), (1, h.div_ceil(ratio), w.div_ceil(ratio), 1));
@@ -117,17 +113,4 @@ fn odd_sizes_are_covered() {
         report.all(&format!("ratio {ratio}"), again.as_slice().expect("dense"), flat.as_slice().expect("dense"), 1e-12);
     }
     report.finish();
-}
-
-#[test]
-fn ten_crop_is_torchvision_s() {
-    let golden = data("golden.json");
-    for (size, wanted) in golden["ten_crops"].as_object().expect("an object") {
-        let (h, w) = size.split_once('x').expect("two sizes");
-        let found = ten_crop(h.parse().expect("a number"), w.parse().expect("a number"));
-        for (found, wanted) in found.iter().zip(list(wanted)) {
-            let wanted = sizes(wanted);
-            assert_eq!(found[..3].iter().map(|v| *v as usize).collect::<Vec<_>>(), wanted, "{size}");
-        }
-    }
 }

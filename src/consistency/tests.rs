@@ -1,8 +1,9 @@
 //! The consistency step against its textbook form, and what must not change its result.
 
 use nalgebra::{DMatrix, DVector};
-use trapan::consistency::{Step, Strip, Validity};
-use trapan::filter::{self, Grid, all_within, degrade_separable, mtf_reach, training_kernel};
+
+use super::{Step, Strip, Validity};
+use crate::filter::{self, Grid, all_within, degrade_separable, mtf_reach, training_kernel};
 
 use crate::support::Report;
 
@@ -324,7 +325,7 @@ fn invalid_values_do_not_matter() {
 /// The error against the truth falls where MS is clean, and never grows, whatever the noise.
 #[test]
 fn noise_is_not_let_in() {
-    use trapan::consistency::{CANDIDATES, Experiment, choose, noise};
+    use super::{CANDIDATES, Experiment, choose, noise};
     use trapan::method::config::Sensor;
     use trapan::simulate::{Spec, simulate};
     // Noise is not estimated from fewer blocks than MS of this size has.
@@ -406,12 +407,12 @@ fn noise_is_found() {
             (ground + level * gaussian(i)) as f32
         };
         let ms: Vec<f32> = (0..side * side * bands).map(value).collect();
-        for found in trapan::consistency::noise(&ms, side, bands, None) {
+        for found in super::noise(&ms, side, bands, None) {
             assert!((found / level - 1.0).abs() < 0.1, "{found} instead of {level}");
         }
     }
     let flat = vec![7.0; 64 * 64];
-    assert_eq!(trapan::consistency::noise(&flat, 64, 1, None), [0.0]);
+    assert_eq!(super::noise(&flat, 64, 1, None), [0.0]);
 }
 
 /// Roughly normal, from the sum of twelve.
