@@ -2,8 +2,9 @@
 //!
 //! Given one panchromatic image (PAN) and one multispectral image of the same place at
 //! lower resolution (MS), it trains two small networks on that pair alone (TRA-PAN,
-//! arXiv 2505.06576) and computes the sharp multispectral image. There is no data set,
-//! no pre-trained weight, no deep-learning framework and no autodiff.
+//! arXiv 2505.06576) and computes the sharp multispectral image. There is no data set to
+//! get, no deep-learning framework and no autodiff; what a training starts from comes with
+//! the program, taught by places that it simulated.
 //!
 //! # Six concepts
 //!

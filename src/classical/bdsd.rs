@@ -2,15 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::scene::{Plane, Reduced, Scene};
+use super::pair::{Pair, Plane, Reduced};
 use super::solve::Normal;
 
 /// `F_b = L_b + [P, L] γ_b`. γ_b is learnt one resolution lower, where the truth is known:
 /// `argmin ‖[PL, ML] γ − (G_b − ML_b)‖` with `γ_PAN ≥ 0` and `γ_MS ≤ 0`, G the bands there, ML
 /// those through their MTF and PL PAN through its own.
-pub(crate) fn bdsd_pc(scene: &Scene<'_>) -> Vec<Plane> {
-    let Scene { pan, lms, .. } = scene;
-    let Reduced { pan: low_pan, truth, low, valid } = scene.reduced();
+pub(crate) fn bdsd_pc(pair: &Pair<'_>) -> Vec<Plane> {
+    let Pair { pan, lms, .. } = pair;
+    let Reduced { pan: low_pan, truth, low, valid } = pair.reduced();
 
     // With the bands negated all of γ is non-negative.
     let mut normals: Vec<Normal> = lms.iter().map(|_| Normal::new(lms.len() + 1)).collect();

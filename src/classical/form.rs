@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
-use super::scene::{Reduced, Scene};
+use super::pair::{Pair, Reduced};
 use super::solve::Normal;
 use super::stats::divide;
 use super::{ClassicalError, Inputs, Method};
@@ -111,11 +111,11 @@ impl Statistics {
         }
         let mut statistics: Option<Statistics> = None;
         for window in windows {
-            let scene = match Scene::new(window) {
+            let pair = match Pair::new(window) {
                 Err(ClassicalError::NothingValid) => continue,
-                scene => scene?,
+                pair => pair?,
             };
-            let found = Statistics::of(&scene, methods);
+            let found = Statistics::of(&pair, methods);
             statistics = Some(match statistics {
                 Some(before) => before.with(&found),
                 None => found,
@@ -139,26 +139,26 @@ struct Statistics {
 }
 
 impl Statistics {
-    fn of(scene: &Scene<'_>, methods: &[Method]) -> Self {
-        let bands = scene.lms.len();
+    fn of(pair: &Pair<'_>, methods: &[Method]) -> Self {
+        let bands = pair.lms.len();
         let wanted = |some: &[Method]| methods.iter().any(|method| some.contains(method));
         let (low, of_band) = match wanted(&[Method::MtfGlpFs, Method::MtfGlpHpmR]) {
-            true => scene.low_pans(),
+            true => pair.low_pans(),
             false => (Vec::new(), Vec::new()),
         };
-        let full: Vec<_> = [&scene.pan].into_iter().chain(&scene.lms).chain(&low).collect();
+        let full: Vec<_> = [&pair.pan].into_iter().chain(&pair.lms).chain(&low).collect();
         let coarse = wanted(&[Method::Gsa]).then(|| {
-            let pan = scene.pan_at_ms();
-            Moments::of(&scene.ms.iter().chain([&pan]).collect::<Vec<_>>(), &scene.ms_valid)
+            let pan = pair.pan_at_ms();
+            Moments::of(&pair.ms.iter().chain([&pan]).collect::<Vec<_>>(), &pair.ms_valid)
         });
         let reduced = wanted(&[Method::BdsdPc]).then(|| {
-            let Reduced { pan, truth, low, valid } = scene.reduced();
+            let Reduced { pan, truth, low, valid } = pair.reduced();
             let lacking = truth.iter().zip(&low).map(|(g, ml)| g.iter().zip(ml).map(|(g, ml)| g - ml).collect());
             let lacking: Vec<Vec<f64>> = lacking.collect();
             Moments::of(&[&pan].into_iter().chain(&low).chain(&lacking).collect::<Vec<_>>(), &valid)
         });
         let low = of_band.into_iter().map(|k| 1 + bands + k).collect();
-        Self { bands, full: Moments::of(&full, &scene.valid), low, coarse, reduced }
+        Self { bands, full: Moments::of(&full, &pair.valid), low, coarse, reduced }
     }
 
     fn with(self, other: &Self) -> Self {

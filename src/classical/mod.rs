@@ -13,7 +13,7 @@ mod bdsd;
 mod form;
 mod moments;
 mod multiresolution;
-mod scene;
+mod pair;
 mod solve;
 mod stats;
 mod stream;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::{Grid, Upsample};
 pub use form::{Band, Form};
-use scene::Scene;
+use pair::Pair;
 pub use stream::Stream;
 
 /// A method without training.
@@ -160,7 +160,7 @@ pub enum ClassicalError {
     /// A method that is no closed form.
     #[error(
         "{method} goes over the whole image again and again: it cannot be fitted to windows nor applied in strips, and \
-         holds the whole scene in memory"
+         holds the whole pair in memory"
     )]
     NoForm {
         /// The method.
@@ -179,15 +179,15 @@ pub enum ClassicalError {
 /// # Errors
 /// [`ClassicalError`] for sizes that contradict each other, values that are not finite, no valid pixel.
 pub fn fuse(method: Method, inputs: &Inputs<'_>) -> Result<Vec<f32>, ClassicalError> {
-    let scene = Scene::new(inputs)?;
+    let pair = Pair::new(inputs)?;
     let planes = match method {
-        Method::Exp => scene.lms,
-        Method::Brovey => substitution::brovey(&scene),
-        Method::Gsa => substitution::gsa(&scene),
-        Method::MtfGlpFs => multiresolution::full_scale(&scene),
-        Method::MtfGlpHpmR => multiresolution::high_pass_modulation(&scene),
-        Method::BdsdPc => bdsd::bdsd_pc(&scene),
-        Method::Tv => tv::tv(&scene, &inputs.tv),
+        Method::Exp => pair.lms,
+        Method::Brovey => substitution::brovey(&pair),
+        Method::Gsa => substitution::gsa(&pair),
+        Method::MtfGlpFs => multiresolution::full_scale(&pair),
+        Method::MtfGlpHpmR => multiresolution::high_pass_modulation(&pair),
+        Method::BdsdPc => bdsd::bdsd_pc(&pair),
+        Method::Tv => tv::tv(&pair, &inputs.tv),
     };
     let bands = planes.len();
     let mut out = vec![0.0; inputs.pan.len() * bands];

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::scene::Plane;
+use super::pair::Plane;
 use super::stats::{FLAT, Valid};
 
 /// Pixels summed up at a time: the parts of all planes stay in the second-level cache. Parts are added in

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::ClassicalError;
 use super::form::{Band, Form};
-use super::scene::{different, low_pass, usable};
+use super::pair::{different, low_pass, usable};
 use crate::filter::{Grid, Line, Rows, Upsample};
 
 /// Rows that a thread takes at once: they rest on almost the same rows before.

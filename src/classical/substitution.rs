@@ -1,6 +1,6 @@
 //! Component substitution: an intensity of the bands gives way to PAN.
 
-use super::scene::{Plane, Scene};
+use super::pair::{Pair, Plane};
 use super::solve::Normal;
 use super::stats::divide;
 
@@ -8,8 +8,8 @@ use super::stats::divide;
 const NOTHING: f64 = 1e-20;
 
 /// `F_b = L_b · P' / I`, where I is the mean of the bands and P' PAN with I's mean and deviation.
-pub(super) fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
-    let Scene { lms, pan, valid, .. } = scene;
+pub(super) fn brovey(pair: &Pair<'_>) -> Vec<Plane> {
+    let Pair { lms, pan, valid, .. } = pair;
     let intensity: Plane = (0..pan.len()).map(|i| lms.iter().map(|l| l[i]).sum::<f64>() / lms.len() as f64).collect();
     let (mean_pan, mean) = (valid.mean(pan), valid.mean(&intensity));
     let gain = divide(valid.deviation(&intensity), valid.deviation(pan)).unwrap_or(0.0);
@@ -20,13 +20,13 @@ pub(super) fn brovey(scene: &Scene<'_>) -> Vec<Plane> {
 
 /// `F_b = L_b + g_b (P₀ − I₀)`: the intensity is the combination of bands closest to PAN at MS
 /// resolution, `g_b = cov(I₀, L_b) / var(I₀)`.
-pub(super) fn gsa(scene: &Scene<'_>) -> Vec<Plane> {
-    let Scene { ms, lms, pan, valid, ms_valid, .. } = scene;
+pub(super) fn gsa(pair: &Pair<'_>) -> Vec<Plane> {
+    let Pair { ms, lms, pan, valid, ms_valid, .. } = pair;
     let mean_pan = valid.mean(pan);
     let means: Vec<f64> = ms.iter().map(|m| ms_valid.mean(m)).collect();
     let flat: Vec<bool> = ms.iter().map(|m| ms_valid.covariance(m, m) == 0.0).collect();
     let mut normal = Normal::new(ms.len() + 1);
-    for (i, low) in scene.pan_at_ms().iter().enumerate().filter(|(i, _)| ms_valid.at(*i)) {
+    for (i, low) in pair.pan_at_ms().iter().enumerate().filter(|(i, _)| ms_valid.at(*i)) {
         let centred = (0..ms.len()).map(|b| if flat[b] { 0.0 } else { ms[b][i] - means[b] });
         normal.add(&centred.chain([1.0]).collect::<Vec<_>>(), low - mean_pan);
     }

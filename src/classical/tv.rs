@@ -11,7 +11,7 @@
 use rayon::prelude::*;
 
 use super::TvSettings;
-use super::scene::{Plane, Scene};
+use super::pair::{Pair, Plane};
 use super::solve::Normal;
 use super::stats::Valid;
 use crate::filter::{self, Banded, Terms};
@@ -23,23 +23,23 @@ const SAFETY: f64 = 1.02;
 /// Weight of equal shares of the bands in PAN, relative to the mean square of a band.
 const PULL: f64 = 1e-2;
 
-pub(super) fn tv(scene: &Scene<'_>, settings: &TvSettings) -> Vec<Plane> {
-    let weights = weights(scene, settings.weights.as_deref());
-    let md: Vec<Terms> = scene.inputs.ms_gains.iter().map(|gain| scene.degradation(*gain)).collect();
+pub(super) fn tv(pair: &Pair<'_>, settings: &TvSettings) -> Vec<Plane> {
+    let weights = weights(pair, settings.weights.as_deref());
+    let md: Vec<Terms> = pair.inputs.ms_gains.iter().map(|gain| pair.degradation(*gain)).collect();
     let adjoint: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();
-    let lambda = settings.lambda * scene.valid.deviation(&scene.pan);
+    let lambda = settings.lambda * pair.valid.deviation(&pair.pan);
     let blur = md.iter().map(|terms| norm(terms)).fold(0.0, f64::max);
     let alpha = SAFETY * (blur.powi(2) + weights.iter().map(|w| w * w).sum::<f64>());
 
-    let width = scene.inputs.columns.fine;
-    let mut bands: Vec<Band> = scene.lms.iter().map(|l| Band::new(l.clone())).collect();
+    let width = pair.inputs.columns.fine;
+    let mut bands: Vec<Band> = pair.lms.iter().map(|l| Band::new(l.clone())).collect();
     for _ in 0..settings.iterations {
         let sum = |i: usize| bands.iter().zip(&weights).map(|(band, w)| w * band.x[i]).sum::<f64>();
         let pan: Plane =
-            (0..scene.pan.len()).map(|i| if scene.valid.at(i) { scene.pan[i] - sum(i) } else { 0.0 }).collect();
+            (0..pair.pan.len()).map(|i| if pair.valid.at(i) { pair.pan[i] - sum(i) } else { 0.0 }).collect();
         let change = bands.par_iter_mut().enumerate().map(|(b, band)| {
             let mut rest = filter::apply_plane(&band.x, &md[b]);
-            residual(&mut rest, &scene.ms[b], &scene.ms_valid);
+            residual(&mut rest, &pair.ms[b], &pair.ms_valid);
             let mut goal = filter::apply_plane(&rest, &adjoint[b]);
             for ((goal, pan), x) in goal.iter_mut().zip(&pan).zip(&band.x) {
                 *goal = x + (*goal + weights[b] * pan) / alpha;
@@ -65,11 +65,11 @@ fn residual(x: &mut [f64], y: &[f64], valid: &Valid) {
 /// PAN as a sum of bands at MS resolution: the given shares at the scale that fits, or a regression
 /// without negative shares. Bands are alike, so a regression alone puts PAN on a few of them by
 /// chance; a pull towards equal shares steadies it.
-fn weights(scene: &Scene<'_>, shares: Option<&[f64]>) -> Vec<f64> {
-    let bands = scene.ms.len();
-    let pan = scene.pan_at_ms();
-    let trusted: Vec<usize> = (0..pan.len()).filter(|i| scene.ms_valid.at(*i)).collect();
-    let at = |i: usize| scene.ms.iter().map(move |m| m[i]);
+fn weights(pair: &Pair<'_>, shares: Option<&[f64]>) -> Vec<f64> {
+    let bands = pair.ms.len();
+    let pan = pair.pan_at_ms();
+    let trusted: Vec<usize> = (0..pan.len()).filter(|i| pair.ms_valid.at(*i)).collect();
+    let at = |i: usize| pair.ms.iter().map(move |m| m[i]);
     let equal = vec![1.0; bands];
     let known = shares.is_some();
     let shares = shares.unwrap_or(&equal);

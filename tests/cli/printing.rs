@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::cli::program::{Pair, SHORT, ok, trapan};
 
+/// The least PAN whose MS the indices can judge.
+const SMALL: [&str; 4] = ["--size", "64", "--ratio", "2"];
+
 /// A name with an escape sequence, a line of its own, and letters that run backwards.
 #[cfg(unix)]
 const NASTY: &str = "a\u{1b}[2J\nerror: all is lost \u{202e}fit.tif";
@@ -32,7 +35,7 @@ fn unread(args: &[&str], both: bool) -> std::process::Output {
 
 #[test]
 fn output_that_nobody_reads_loses_no_result() {
-    let pair = Pair::new(&["--size", "128"]);
+    let pair = Pair::new(&SMALL);
     let [pan, ms, out, report] = ["pan.tif", "ms.tif", "out.tif", "report.json"].map(|name| pair.path(name));
     let whole = pair.fused("whole.tif", &[]);
     for extra in [&["-v"][..], &["-v", "--profile"], &["--compare"]] {
@@ -85,7 +88,7 @@ fn what_only_prints_ends_as_other_programs_do() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_behind_stdout_is_an_error() {
-    let pair = Pair::new(&["--size", "128"]);
+    let pair = Pair::new(&SMALL);
     let [pan, ms, out] = ["pan.tif", "ms.tif", "out.tif"].map(|name| pair.path(name));
     for args in [&["info", &pan, &ms][..], &[&["fuse", &pan, &ms, "-o", &out, "--compare"], &SHORT[..]].concat()] {
         let full = fs::File::options().write(true).open("/dev/full").expect("a device that is always full");

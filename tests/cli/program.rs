@@ -359,21 +359,6 @@ fn a_device_that_is_not_there_exits_with_5() {
     refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), 5, &["adapter 99", "trapan devices"]);
 }
 
-/// The software driver binds at most 128 MiB; 32 channels of 1088×1088 take 144. By default the
-/// scene is learnt from windows; asked for all of it, the driver cannot, and the CPU takes over.
-#[test]
-fn a_window_too_large_for_the_adapter_is_learnt_on_the_cpu() {
-    let pair = Pair::new(&["--size", "1088"]);
-    let short = ["--train-size", "1088", "--blocks", "1", "--epochs", "1", "--dam-epochs", "1"];
-    let args = pair.fuse("out.tif", &[&["--device", "software"], &short[..]].concat());
-    let output = ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    let said = String::from_utf8_lossy(&output.stderr);
-    for part in ["full.h0", "151519232 bytes", "134217728", "the training ran on the CPU instead"] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    assert_eq!(read(pair.path("out.tif").as_ref()).expect("the output is there").size(), [1088, 1088]);
-}
-
 #[test]
 fn divergence_exits_with_7() {
     let pair = Pair::new(&[]);

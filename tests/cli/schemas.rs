@@ -81,7 +81,7 @@ fn fits(name: &str, text: &[u8]) {
 
 #[test]
 fn what_is_written_fits_its_schema() {
-    let pair = Pair::new(&["--size", "192"]);
+    let pair = Pair::new(&["--size", "128", "--ratio", "2"]);
     let [pan, ms, truth, fused] = ["pan.tif", "ms.tif", "truth.tif", "fused.tif"].map(|name| pair.path(name));
     let [report, trace, runs] = ["report.json", "trace", "runs.jsonl"].map(|name| pair.path(name));
     let read = |path: &str| fs::read(path).expect("the file is there");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trapan::engine::gpu::Gpu;
 use trapan::engine::{Device, EngineError, Options};
 use trapan::method::config::Upsample;
-use trapan::method::{Checkpoints, Dims, Job, MethodError, Network, Progress, Sharpener, learn};
+use trapan::method::{Checkpoints, Config, Dims, Job, MethodError, Network, Progress, Sharpener, learn};
 use trapan::net::{Backbone, FusionShape, Layer};
 use trapan::scene::Survey;
 
@@ -76,6 +76,24 @@ fn a_training_goes_on_without_its_gpu() {
         matches!(&found.notes[..], [note] if note.text.contains("device lost") && note.text.ends_with("on the CPU instead"))
     );
     assert_eq!((&found.timings.device, found.model), (&cpu.timings.device, cpu.model));
+}
+
+/// The software driver binds at most 128 MiB; 32 channels of 1088×1088 take 144. Asked to learn from all of it at once,
+/// the driver cannot, and the CPU takes over.
+#[test]
+fn a_window_too_large_for_the_adapter_is_learnt_on_the_cpu() {
+    let simulated = Simulated::of(&Dims::aligned(272, 272, 3, 4));
+    let scene = simulated.scene();
+    let survey = Survey::of(&scene).expect("something is valid");
+    let config = Config { train_size: 1088, blocks: 1, ..config(1) };
+    let device = Device::Gpu(software().clone());
+    let mut job = Job::new((&scene, &survey), &simulated.model.scale, &config, &device);
+    let found = learn(&mut job, &mut |_| ControlFlow::Continue(())).expect("trains");
+    let [note] = &found.notes[..] else { panic!("{:?}", found.notes) };
+    for part in ["full.h0", "151519232 bytes", "134217728", "the training ran on the CPU instead"] {
+        assert!(note.text.contains(part), "{part}: {}", note.text);
+    }
+    assert!(found.timings.device.contains("CPU"), "{}", found.timings.device);
 }
 
 /// A GPU without memory for a tile says so, and takes a smaller one: in a process that may not have more

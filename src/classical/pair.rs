@@ -10,7 +10,7 @@ use crate::filter::{self, Banded, Grid, Terms, Upsample};
 pub(super) type Plane = Vec<f64>;
 
 /// A checked pair.
-pub(super) struct Scene<'a> {
+pub(super) struct Pair<'a> {
     pub inputs: &'a Inputs<'a>,
     pub pan: Plane,
     /// MS, `[h, w]` per band.
@@ -36,7 +36,7 @@ pub(super) struct Reduced {
     pub valid: Valid,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Pair<'a> {
     pub(super) fn new(inputs: &'a Inputs<'a>) -> Result<Self, ClassicalError> {
         check(inputs)?;
         let Inputs { rows, columns, .. } = *inputs;
@@ -118,7 +118,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// [`Scene::low_pan`] as an operator: onto the coarse grid, and back along y and x.
+/// [`Pair::low_pan`] as an operator: onto the coarse grid, and back along y and x.
 pub(crate) fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [Banded; 2]) {
     if upsample == Upsample::Spline {
         return (filter::degrade(gain, rows, columns), [upsample.operator(rows), upsample.operator(columns)]);
