@@ -22,6 +22,8 @@ pub enum Remedy {
     NameFiles,
     /// To fuse some of the bands.
     ChooseBands,
+    /// To take one band of several as PAN, or their mean.
+    PanBand,
     /// Another band than the one of this name or number.
     OtherBand(String),
     /// To write over a file.
@@ -60,6 +62,7 @@ impl fmt::Display for Remedy {
             }
             Self::NameFiles => "as PAN and as MS",
             Self::ChooseBands => "with Source::choose",
+            Self::PanBand => "with Source::choose_one",
             Self::OtherBand(wanted) => return write!(f, "band {wanted}"),
             Self::Overwrite => "allow overwriting",
             Self::Coregister => "coregistration",

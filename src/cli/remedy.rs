@@ -44,6 +44,7 @@ fn flags(remedy: &Remedy) -> String {
         }
         Remedy::NameFiles => "by --pan and --ms".into(),
         Remedy::ChooseBands => "as --ms-bands 1,2,5".into(),
+        Remedy::PanBand => "as --pan-band 1 or --pan-band mean".into(),
         Remedy::OtherBand(wanted) => format!("--ms-bands {wanted}"),
         Remedy::Overwrite => "--overwrite".into(),
         Remedy::Coregister => "--coregister".into(),

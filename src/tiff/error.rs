@@ -99,6 +99,16 @@ pub enum TiffError {
         /// What to do, with the command if there is one.
         fix: Box<Note>,
     },
+    /// A file that lists others as its parts (VRT, DIMAP) cannot be followed.
+    #[error("{}: {what}; {fix}", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with the part or the value seen.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
     /// Files that are to be the tiles of one image do not fit.
     #[error("{}: {what}; {fix}", path.display())]
     Tiles {

@@ -57,7 +57,7 @@ pub use header::Header;
 pub use input::sha256;
 pub(crate) use input::{Bytes, open as open_file};
 pub use metadata::{Item, Metadata};
-pub use read::{Source, read};
+pub use read::{MEAN, Source, read};
 pub use sample::Sample;
 pub use text::{visible, visible_json};
 pub use window::Window;

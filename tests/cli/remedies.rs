@@ -143,7 +143,7 @@ fn suggested_conversions_are_accepted() {
         "-of JP2OpenJPEG -co QUALITY=100 -co REVERSIBLE=YES",
         "-of HFA",
         "-of NITF",
-        "-of VRT",
+        "-of VRT -scale 0 255 0 100",
     ] {
         if !gdal.make(options) {
             skipped(&format!("this GDAL writes no file with {options}"));
