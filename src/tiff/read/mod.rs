@@ -36,7 +36,7 @@ const MAX_PICTURE: u64 = 1 << 15;
 ///
 /// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or
 /// f32, also packed in 1 to 15 bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW,
-/// deflate, ZSTD, PackBits, JPEG or WebP; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// deflate, ZSTD, PackBits, JPEG, WebP or LERC; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
 /// files) become nodata, or 0 without a nodata value.
 ///
 /// What lies beside a file counts as it does for GDAL: `.aux.xml` goes before the tags, world files after them, and
