@@ -28,11 +28,11 @@ impl Parts {
         parts.put("masked_left.tif", placed(Sample::U8, [24, 18, 3], [0, 0]), 0);
         let masked = Fixture { mask, ..placed(Sample::U8, [24, 18, 3], [16, 0]) };
         parts.put("masked_right.tif", masked, 0);
-        parts.put("clear.tif", placed(Sample::U8, [24, 18, 4], [0, 0]).with(338, 3, &[2]), 3);
+        parts.put("clear.tif", placed(Sample::U8, [24, 18, 4], [0, 0]).with(338, 3, &[0, 0, 2]), 3);
         for band in ["b1.tif", "b2.tif", "b3.tif"] {
             parts.put(band, placed(Sample::I16, [24, 18, 1], [0, 0]), 0);
         }
-        parts.put("real.tif", placed(Sample::F32, [24, 18, 2], [0, 0]), 4);
+        parts.put("real.tif", placed(Sample::F32, [24, 18, 3], [0, 0]), 4);
         parts
     }
 
@@ -75,7 +75,8 @@ impl Parts {
 
     /// Writes a VRT of 24×18 pixels.
     fn vrt(&self, bands: &str) {
-        let text = format!("<VRTDataset rasterXSize=\"24\" rasterYSize=\"18\">{bands}</VRTDataset>");
+        let place = "<GeoTransform>500000, 2, 0, 4000000, 0, -2</GeoTransform>";
+        let text = format!("<VRTDataset rasterXSize=\"24\" rasterYSize=\"18\">{place}{bands}</VRTDataset>");
         fs::write(self.path("in.vrt"), text).unwrap();
     }
 
@@ -124,7 +125,7 @@ fn vrts_are_read_as_by_gdal() {
         ("gdal_translate -q -of VRT -a_nodata 7 -b 3 -b 1 -b 1 left.tif in.vrt", 3),
         ("gdal_translate -q -of VRT -a_nodata none left.tif in.vrt", 3),
         ("gdal_translate -q -of VRT -srcwin 5 3 9 8 -ot Float32 b2.tif in.vrt", 1),
-        ("gdal_translate -q -of VRT -a_nodata nan real.tif in.vrt", 2),
+        ("gdal_translate -q -of VRT -a_nodata nan real.tif in.vrt", 3),
         ("mkdir -p sub && gdalbuildvrt -q sub/a.vrt left.tif right.tif && gdalbuildvrt -q in.vrt sub/a.vrt", 3),
     ] {
         let _ = fs::remove_file(parts.path("in.vrt"));
@@ -252,7 +253,8 @@ fn vrts_that_cannot_be_read_say_why() {
     parts.refused("in.vrt", &["names itself"]);
     (0..12).for_each(|i| names(&format!("{i}.vrt"), &format!("{}.vrt", i + 1)));
     names("12.vrt", "b1.tif");
-    parts.refused("3.vrt", &["the 9th within others"]);
+    let deep = parts.open("3.vrt").map(drop).unwrap_err().to_string();
+    assert!(deep.contains("11.vrt: the VRT is the 9th within others"), "{deep}");
     assert_eq!(parts.read("5.vrt").data, parts.read("b1.tif").data);
 }
 
@@ -379,7 +381,15 @@ fn dimap_files_that_cannot_be_read_say_why() {
             &["3 bands of u16", "1 bands of i16"],
         ),
         (good.replace("Data_Files", "Data_File"), &["another version than 2", &fixed]),
-        (good.replace("tile_R=\"1\" tile_C=\"1\"", "tile_R=\"2\" tile_C=\"1\""), &["no first tile"]),
+        (
+            dimap(
+                &tiles("RGB")
+                    .replace("tile_R=\"1\" tile_C=\"1\"", "tile_R=\"2\" tile_C=\"2\"")
+                    .replace("R1C1.TIF", "R2C2.TIF"),
+                "",
+            ),
+            &["names no first tile"],
+        ),
         (good.replace("</Raster_Data>", ""), &["is broken"]),
     ] {
         fs::write(parts.path("DIM.XML"), text).unwrap();

@@ -37,18 +37,18 @@ def main(qgis, program):
         subprocess.run([program, "-q", "simulate", "-o", str(folder), "--size", "64", "--bands", "4"], check=True)
 
         def fuse(*more, **options):
-            pair = ["--PAN=" + str(folder / "pan.tif"), "--MS=" + str(folder / "ms.tif"), "--OUTPUT=" + str(folder / "fused.tif")]
+            pair = ["PAN=" + str(folder / "pan.tif"), "MS=" + str(folder / "ms.tif"), "OUTPUT=" + str(folder / "fused.tif")]
             return call("run", "trapan:fuse", "--", *pair, *more, **options)
 
-        said = fuse("--EFFORT=0", "--SENSOR=4", "--REPORT=" + str(folder / "report.html"))
-        assert "--sensor qb" in said and "device:" in said and "inference" in said, said
+        said = fuse("EFFORT=0", "SENSOR=4", "REPORT=" + str(folder / "report.html"))
+        assert "--sensor qb" in said and "mtf-glp" in said and "inference" in said, said
         fused, pan = (gdal.Open(str(folder / name)) for name in ["fused.tif", "pan.tif"])
         assert (fused.RasterXSize, fused.RasterYSize, fused.RasterCount) == (pan.RasterXSize, pan.RasterYSize, 4)
         assert (folder / "report.html").stat().st_size > 1000
         before = (folder / "fused.tif").read_bytes()
-        refused = fuse("--MORE=--nodata=abc", code=1)
+        refused = fuse("MORE=--nodata=abc", code=1)
         assert "neither a number nor none" in refused and (folder / "fused.tif").read_bytes() == before, refused
-        refused = fuse("--MS=" + str(folder / "truth.tif"), code=1)
+        refused = fuse("MS=" + str(folder / "truth.tif"), code=1)
         assert "error:" in refused, refused
         print("trapan:fuse runs in", qgis)
 

@@ -77,11 +77,12 @@ def run(line, progress, log, is_cancelled):
     reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
     reader.start()
     last, cancelled = "", False
+    patience = threading.Timer(GRACE, process.kill)
     while True:
         if is_cancelled() and not cancelled:
             cancelled = True
             process.send_signal(signal.SIGTERM)
-            threading.Timer(GRACE, process.kill).start()
+            patience.start()
         try:
             said = lines.get(timeout=PATIENCE)
         except queue.Empty:
@@ -95,6 +96,7 @@ def run(line, progress, log, is_cancelled):
             last = said
             log(said)
     code = process.wait()
+    patience.cancel()
     if cancelled:
         return False
     if code != 0:

@@ -50,8 +50,8 @@ impl Sheet {
         !kept.is_empty()
     }
 
-    /// Lays its part of a window over the values `[h, w, C]`; NaN is no data.
-    fn lay(&self, window: Window, data: &mut [f32], bands: usize) -> Result<(), TiffError> {
+    /// Lays its part of a window over values `[h, w, C]`, of which it says whether they are known.
+    fn lay(&self, window: Window, data: &mut [f32], known: &mut [bool], bands: usize) -> Result<(), TiffError> {
         let place = self.place;
         let (left, top) = (window.x.max(place.x), window.y.max(place.y));
         let right = (window.x + window.width).min(place.x + place.width);
@@ -63,19 +63,16 @@ impl Sheet {
         let (width, height) = (right - left, bottom - top);
         let [x, y] = [self.from[0] + left - place.x, self.from[1] + top - place.y];
         let block = self.source.read(Window { x, y, width, height })?;
-        let known = |pixel: usize| block.valid.as_ref().is_none_or(|valid| valid[pixel]);
         for (pixel, values) in block.data.chunks_exact(self.bands.len()).enumerate() {
-            let known = known(pixel);
-            if !known && self.is_open {
+            let valid = block.valid.as_ref().is_none_or(|valid| valid[pixel]);
+            if !valid && self.is_open {
                 continue;
             }
             let (row, column) = (top - window.y + pixel / width, left - window.x + pixel % width);
-            let out = &mut data[(row * window.width + column) * bands..][..bands];
+            let first = (row * window.width + column) * bands;
             for ((value, band), hole) in values.iter().zip(&self.bands).zip(&self.holes) {
-                match known {
-                    true if Some(*value) == *hole => {}
-                    true => out[*band] = *value,
-                    false => out[*band] = f32::NAN,
+                if !(valid && Some(*value) == *hole) {
+                    (data[first + band], known[first + band]) = (*value, valid);
                 }
             }
         }
@@ -111,7 +108,7 @@ impl Source {
     }
 }
 
-/// Reads a window of sheets, the later ones over the earlier, into room for `[h, w, C]` values.
+/// Reads a window of sheets, the later ones over the earlier, into zeros `[h, w, C]`.
 pub(super) fn read(
     sheets: &[Sheet],
     window: Window,
@@ -119,8 +116,11 @@ pub(super) fn read(
     nodata: &[Option<f32>],
 ) -> Result<Block, TiffError> {
     let bands = nodata.len();
-    data.fill(f32::NAN);
-    sheets.iter().try_for_each(|sheet| sheet.lay(window, &mut data, bands))?;
-    let valid = validity(&mut data, bands, bands, nodata);
+    // What no sheet covers is not known.
+    let mut known = vec![false; data.len()];
+    sheets.iter().try_for_each(|sheet| sheet.lay(window, &mut data, &mut known, bands))?;
+    let mut valid = validity(&mut data, bands, bands, nodata).unwrap_or_else(|| vec![true; known.len() / bands]);
+    valid.iter_mut().zip(known.chunks_exact(bands)).for_each(|(valid, known)| *valid &= !known.contains(&false));
+    let valid = valid.contains(&false).then_some(valid);
     Ok(Block { data, valid })
 }
