@@ -173,12 +173,12 @@ impl Watch for Bar {
 
 /// A bar that also says what there is to say of the model, and saves it, before it is applied.
 pub(super) struct Show<'a> {
-    pub(super) bar: Bar,
-    pub(super) talk: Talk,
+    pub bar: Bar,
+    pub talk: Talk,
     /// Whether to say what makes the result.
-    pub(super) summary: bool,
+    pub summary: bool,
     /// Where to save the model, and whether over what is there.
-    pub(super) save: Option<(&'a Path, bool)>,
+    pub save: Option<(&'a Path, bool)>,
 }
 
 impl Watch for Show<'_> {
