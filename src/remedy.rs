@@ -26,6 +26,8 @@ pub enum Remedy {
     PanBand,
     /// Another band than the one of this name or number.
     OtherBand(String),
+    /// Another band as PAN than the one of this name or number.
+    OtherPanBand(String),
     /// To write over a file.
     Overwrite,
     /// To correct the shift between PAN and MS, or not to.
@@ -63,7 +65,7 @@ impl fmt::Display for Remedy {
             Self::NameFiles => "as PAN and as MS",
             Self::ChooseBands => "with Source::choose",
             Self::PanBand => "with Source::choose_one",
-            Self::OtherBand(wanted) => return write!(f, "band {wanted}"),
+            Self::OtherBand(wanted) | Self::OtherPanBand(wanted) => return write!(f, "band {wanted}"),
             Self::Overwrite => "allow overwriting",
             Self::Coregister => "coregistration",
             Self::RequireShift => "Check::corrected",

@@ -30,7 +30,7 @@ fn jpeg(values: &[u8], [w, h, c]: [usize; 3], colours: bool) -> Vec<u8> {
     out
 }
 
-/// LERC without loss, of values in this machine's order.
+/// LERC without loss, of values with the low byte first, and a mask where they are no numbers.
 fn lerc(raw: &[u8], sample: Sample, [w, h, c]: [usize; 3]) -> Vec<u8> {
     use lerc::{DataType, Image, Precision, SampleData, bitmask::BitMask};
     let (pairs, fours) = (raw.chunks_exact(2), raw.chunks_exact(4));
@@ -43,7 +43,12 @@ fn lerc(raw: &[u8], sample: Sample, [w, h, c]: [usize; 3]) -> Vec<u8> {
             (DataType::Float, SampleData::F32(values.collect()))
         }
     };
-    let valid_masks = vec![BitMask::all_valid(w * h)];
+    let mut mask = BitMask::all_valid(w * h);
+    if let SampleData::F32(values) = &data {
+        let gaps = values.chunks(c).enumerate().filter(|(_, pixel)| pixel[0].is_nan());
+        gaps.for_each(|(i, _)| mask.set_invalid(i));
+    }
+    let valid_masks = vec![mask];
     let (width, height, depth) = (w as u32, h as u32, c as u32);
     let image = Image { width, height, depth, bands: 1, data_type, valid_masks, data, no_data_value: None };
     lerc::encode(&image, Precision::Lossless).unwrap()

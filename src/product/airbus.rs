@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Folder, Product, ProductError, extension, name};
+use super::{Folder, Product, ProductError, name};
 
 pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
     let folder = Folder::list(&folder.path)?.with(|name| name.starts_with("IMG_"))?;
@@ -30,6 +30,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
     };
     // DIM_PHR1A_P_….
     let satellite = name(&pan).split('_').nth(1).map(str::to_uppercase);
-    let files: Vec<PathBuf> = folder.files.iter().filter(|path| extension(path) != "jpg").cloned().collect();
+    let own = |path: &&PathBuf| ["DIM_", "IMG_", "RPC_"].iter().any(|start| name(path).starts_with(start));
+    let files = folder.files.iter().filter(own).cloned().collect();
     Ok(Some(Product { satellite, pan: vec![pan], ms: vec![ms], files, ..Product::default() }))
 }

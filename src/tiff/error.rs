@@ -130,6 +130,8 @@ pub enum TiffError {
         why: &'static str,
         /// The bands there are.
         there: String,
+        /// Whether it was to be the only one, as PAN.
+        alone: bool,
     },
     /// The output is there already.
     #[error("{}: exists already; give another name or {}", path.display(), Remedy::Overwrite)]
@@ -228,7 +230,8 @@ impl TiffError {
         match self {
             Self::Stack { fix, .. } => fix.remedy.clone(),
             Self::Tiles { fix, .. } => fix.remedy.clone(),
-            Self::Bands { wanted, .. } => Some(Remedy::OtherBand(wanted.clone())),
+            Self::Bands { wanted, alone: false, .. } => Some(Remedy::OtherBand(wanted.clone())),
+            Self::Bands { wanted, alone: true, .. } => Some(Remedy::OtherPanBand(wanted.clone())),
             Self::Exists { .. } => Some(Remedy::Overwrite),
             _ => None,
         }

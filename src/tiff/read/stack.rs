@@ -84,7 +84,7 @@ impl Source {
                 true => Err("it is chosen already"),
                 false => Ok(band),
             });
-            chosen.push(band.map_err(|why| self.bad_band(wanted, why))?);
+            chosen.push(band.map_err(|why| self.bad_band(wanted, why, false))?);
         }
         self.select(&chosen);
         Ok(())
@@ -96,7 +96,9 @@ impl Source {
     /// As [`choose`](Self::choose).
     pub fn choose_one(&mut self, wanted: &str) -> Result<(), TiffError> {
         if wanted != MEAN {
-            return self.choose(&[wanted]);
+            let band = self.band(wanted.trim()).map_err(|why| self.bad_band(wanted, why, true))?;
+            self.select(&[band]);
+            return Ok(());
         }
         self.header = Header { descriptions: vec![None], ..self.header.select(&[0]) };
         self.is_mean = true;
@@ -118,11 +120,11 @@ impl Source {
         }
     }
 
-    fn bad_band(&self, wanted: &str, why: &'static str) -> TiffError {
+    fn bad_band(&self, wanted: &str, why: &'static str, alone: bool) -> TiffError {
         let names = self.header.descriptions.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         let names = if names.is_empty() { names } else { format!(" ({names})") };
         let there = format!("1 to {}{names}", self.header.bands);
-        TiffError::Bands { path: self.header.path.clone(), wanted: wanted.to_owned(), why, there }
+        TiffError::Bands { path: self.header.path.clone(), wanted: wanted.to_owned(), why, there, alone }
     }
 
     /// Keeps these bands (from 0), in this order.
