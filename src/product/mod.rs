@@ -69,7 +69,7 @@ impl Product {
     /// Opens PAN and MS, with the names and bits that the metadata add to them.
     ///
     /// # Errors
-    /// Those of [`Source::open`], [`Source::mosaic`], [`Source::choose`] and [`Source::choose_one`].
+    /// Those of [`Source::open`], [`Source::choose`] and [`Source::choose_one`]; [`TiffError::Tiles`].
     pub fn sources(&self) -> Result<[Source; 2], ProductError> {
         let open = |files| if self.tiled { Source::mosaic(files) } else { Source::open(files) };
         let mut sources = [open(&self.pan)?, open(&self.ms)?];
