@@ -22,8 +22,12 @@ pub enum Remedy {
     NameFiles,
     /// To fuse some of the bands.
     ChooseBands,
+    /// To take one band of several as PAN, or their mean.
+    PanBand,
     /// Another band than the one of this name or number.
     OtherBand(String),
+    /// Another band as PAN than the one of this name or number.
+    OtherPanBand(String),
     /// To write over a file.
     Overwrite,
     /// To correct the shift between PAN and MS, or not to.
@@ -60,7 +64,8 @@ impl fmt::Display for Remedy {
             }
             Self::NameFiles => "as PAN and as MS",
             Self::ChooseBands => "with Source::choose",
-            Self::OtherBand(wanted) => return write!(f, "band {wanted}"),
+            Self::PanBand => "with Source::choose_one",
+            Self::OtherBand(wanted) | Self::OtherPanBand(wanted) => return write!(f, "band {wanted}"),
             Self::Overwrite => "allow overwriting",
             Self::Coregister => "coregistration",
             Self::RequireShift => "Check::corrected",

@@ -11,6 +11,8 @@ pub const SAMPLES: [Sample; 4] = [Sample::U8, Sample::U16, Sample::I16, Sample::
 /// Compressions of chunks that are pictures.
 pub const JPEG: u64 = 7;
 pub const WEBP: u64 = 50001;
+/// And of numbers within an error.
+pub const LERC: u64 = 34887;
 
 /// A picture of `[height, width, bands]` values of 8 bits: colours as luminance and differences of two pixels by two,
 /// or bands as they are.
@@ -26,6 +28,30 @@ fn jpeg(values: &[u8], [w, h, c]: [usize; 3], colours: bool) -> Vec<u8> {
     };
     encoder.encode(values, w as u16, h as u16, kind).unwrap();
     out
+}
+
+/// LERC without loss, of values with the low byte first, and a mask where they are no numbers.
+fn lerc(raw: &[u8], sample: Sample, [w, h, c]: [usize; 3]) -> Vec<u8> {
+    use lerc::{DataType, Image, Precision, SampleData, bitmask::BitMask};
+    let (pairs, fours) = (raw.chunks_exact(2), raw.chunks_exact(4));
+    let (data_type, data) = match sample {
+        Sample::U8 => (DataType::Byte, SampleData::U8(raw.to_vec())),
+        Sample::U16 => (DataType::UShort, SampleData::U16(pairs.map(|v| u16::from_le_bytes([v[0], v[1]])).collect())),
+        Sample::I16 => (DataType::Short, SampleData::I16(pairs.map(|v| i16::from_le_bytes([v[0], v[1]])).collect())),
+        Sample::F32 => {
+            let values = fours.map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]));
+            (DataType::Float, SampleData::F32(values.collect()))
+        }
+    };
+    let mut mask = BitMask::all_valid(w * h);
+    if let SampleData::F32(values) = &data {
+        let gaps = values.chunks(c).enumerate().filter(|(_, pixel)| pixel[0].is_nan());
+        gaps.for_each(|(i, _)| mask.set_invalid(i));
+    }
+    let valid_masks = vec![mask];
+    let (width, height, depth) = (w as u32, h as u32, c as u32);
+    let image = Image { width, height, depth, bands: 1, data_type, valid_masks, data, no_data_value: None };
+    lerc::encode(&image, Precision::Lossless).unwrap()
 }
 
 /// A JPEG stream without its tables, and they alone.
@@ -208,6 +234,7 @@ impl Fixture {
                             let kind = if samples == 3 { ColorType::Rgb8 } else { ColorType::Rgba8 };
                             WebPEncoder::new(&mut packed).encode(&raw, cw as u32, rows as u32, kind).unwrap();
                         }
+                        LERC => packed = lerc(&raw, self.sample, [cw, rows, samples]),
                         _ => packed = raw,
                     }
                     places.push(file.len() as u64);

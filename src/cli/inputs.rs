@@ -18,13 +18,18 @@ use super::{CliError, Talk};
 #[derive(Args, Clone)]
 pub(super) struct PairArgs {
     /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
-    /// *_MUL) or GF-1/2; or the PAN file and the MS file or files, as with --pan and --ms
+    /// *_MUL), Airbus (DIM_*_P_*.XML and DIM_*_MS_*.XML), GF-1/2/6, SuperView, Jilin-1, KOMPSAT-3, CBERS-4/4A or
+    /// Sentinel-2; or the PAN file and the MS file or files, as with --pan and --ms
     #[arg(value_name = "PRODUCT_DIR | PAN MS", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
     files: Vec<PathBuf>,
-    /// Panchromatic GeoTIFF, one band
-    #[arg(long, value_name = "FILE", required_unless_present = "files")]
-    pan: Option<PathBuf>,
-    /// Multispectral GeoTIFF of the same area, or several files whose bands follow each other; up to 16
+    /// Panchromatic image of one band: GeoTIFF, VRT of such, or DIMAP; or several files, see --pan-band
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
+    pan: Vec<PathBuf>,
+    /// Band of PAN, where it has several: its name, its number from 1, or `mean`, the mean of all [default: the only
+    /// one; Sentinel-2: mean]
+    #[arg(long, value_name = "BAND")]
+    pan_band: Option<String>,
+    /// Multispectral image of the same area, or several files whose bands follow each other; up to 16
     /// bands are fused at once, see --ms-bands
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
     ms: Vec<PathBuf>,
@@ -62,15 +67,13 @@ impl PairArgs {
         let (pan, mut ms, product) = match &self.files[..] {
             [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
             [folder] => {
-                let product = Product::open(folder, &self.ms_bands)?;
+                let mut product = Product::open(folder, &self.ms_bands)?;
+                product.pan_band = self.pan_band.clone().or(product.pan_band);
                 let [pan, ms] = product.sources()?;
                 (pan, ms, product)
             }
-            [pan, ms @ ..] => (Source::open(&[pan])?, Source::open(ms)?, Product::default()),
-            [] => {
-                let pan = Source::open(&self.pan.iter().collect::<Vec<_>>())?;
-                (pan, Source::open(&self.ms)?, Product::default())
-            }
+            [pan, ms @ ..] => (self.pan(std::slice::from_ref(pan))?, Source::open(ms)?, Product::default()),
+            [] => (self.pan(&self.pan)?, Source::open(&self.ms)?, Product::default()),
         };
         let paths = pan.header().files().chain(ms.header().files()).chain(&product.files).cloned().collect();
         // A product has chosen for itself.
@@ -86,6 +89,13 @@ impl PairArgs {
             }
         }
         Ok(inputs)
+    }
+
+    /// PAN by the names of its files.
+    fn pan(&self, files: &[PathBuf]) -> Result<Source, CliError> {
+        let mut pan = Source::open(files)?;
+        self.pan_band.iter().try_for_each(|band| pan.choose_one(band))?;
+        Ok(pan)
     }
 }
 
@@ -129,14 +139,14 @@ fn shift(text: &str) -> Result<Shift, String> {
 impl InputArgs {
     /// The same questions to other files.
     pub(super) fn of(&self, pan: &Path, ms: &[PathBuf]) -> Self {
-        let (files, pan, ms) = (Vec::new(), Some(pan.to_owned()), ms.to_vec());
+        let (files, pan, ms) = (Vec::new(), vec![pan.to_owned()], ms.to_vec());
         Self { pair: PairArgs { files, pan, ms, ..self.pair.clone() }, ..self.clone() }
     }
 
     /// Whether a pair is named.
     pub(super) fn is_named(&self) -> bool {
         let PairArgs { files, pan, ms, .. } = &self.pair;
-        !(files.is_empty() && pan.is_none() && ms.is_empty())
+        !(files.is_empty() && pan.is_empty() && ms.is_empty())
     }
 
     /// Opens the files, or those of a product; each of the two images holds about this many bytes of decoded pixels.

@@ -34,6 +34,7 @@ mod train;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 pub use args::usual_memory;
@@ -62,6 +63,10 @@ struct Cli {
     /// Take options from this file, by their names; those of the command line win
     #[arg(long, global = true, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// Show progress as a bar, on a terminal only, or as lines of JSON on stderr for a program that shows it
+    #[arg(long, global = true, value_name = "HOW", default_value = "bar",
+          value_parser = PossibleValuesParser::new(["bar", "json"]))]
+    progress: String,
 }
 
 #[derive(Subcommand)]
@@ -216,6 +221,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         (_, true) => Talk::Verbose,
         _ => Talk::Normal,
     };
+    if cli.progress == "json" {
+        progress::as_json();
+    }
     match cli.command {
         Command::Fuse(args) => fuse::run(&args, talk),
         Command::Info(args) => info::run(&args, talk),

@@ -1,4 +1,4 @@
-//! Progress on a terminal, and the user's wish to stop.
+//! Progress on a terminal or for another program, and the user's wish to stop.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
 use trapan::method::prior::Lap;
 use trapan::method::{MethodError, Model, Phase, Progress, Watch};
 
-use super::Talk;
+use super::{Talk, terminal};
 
 /// Set by the first Ctrl-C or SIGTERM.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -37,10 +38,65 @@ pub(super) fn interrupted() -> Result<(), MethodError> {
     if go_on().is_break() { Err(MethodError::Interrupted) } else { Ok(()) }
 }
 
-/// A bar on stderr: phase, epoch, losses and time left, then rows; silent when stderr is no terminal. Honours the
-/// user's wish to stop.
-pub(super) struct Bar {
+/// Set where another program shows the progress.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Says the progress as lines of JSON on stderr, `{"progress": {"stage", "done", "of", "text"}}`, at most a hundred of
+/// each stage, instead of drawing a bar.
+pub(super) fn as_json() {
+    JSON.store(true, Ordering::SeqCst);
+}
+
+/// How far a stage of the work has come.
+struct Meter {
     bar: ProgressBar,
+    /// Hundredths that were said last.
+    said: Option<u64>,
+}
+
+impl Meter {
+    /// Of nothing yet; a bar is silent when stderr is no terminal.
+    fn new(talk: Talk) -> Self {
+        let hidden = talk == Talk::Quiet || JSON.load(Ordering::SeqCst);
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar, said: None }
+    }
+
+    /// Begins a stage of so many steps.
+    fn begin(&mut self, stage: &'static str, of: u64) {
+        self.bar.reset();
+        self.bar.set_length(of);
+        self.said = None;
+        self.show(stage, 0, String::new());
+    }
+
+    /// So many steps are done.
+    fn show(&mut self, stage: &'static str, done: u64, text: String) {
+        let of = self.bar.length().unwrap_or(0);
+        let hundredths = (100 * done).checked_div(of);
+        if JSON.load(Ordering::SeqCst) && self.said != hundredths {
+            self.said = hundredths;
+            terminal::note(json!({"progress": {"stage": stage, "done": done, "of": of, "text": text}}));
+        }
+        self.bar.set_prefix(stage);
+        self.bar.set_position(done);
+        self.bar.set_message(text);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Progress of a fusion: phase, epoch, losses and time left, then rows. Honours the user's wish to stop.
+pub(super) struct Bar {
+    meter: Meter,
     phase: Option<bool>,
     /// Rows there will be.
     height: usize,
@@ -49,84 +105,58 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar that shows nothing yet, of a run that gives `height` rows.
     pub(super) fn new(height: usize, talk: Talk) -> Self {
-        Self { bar: empty(talk), phase: None, height }
+        Self { meter: Meter::new(talk), phase: None, height }
     }
 
     /// A bar of rows only.
     pub(super) fn of_rows(height: usize, talk: Talk) -> Self {
-        let bar = Self::new(height, talk);
+        let mut bar = Self::new(height, talk);
         bar.turns_to_rows();
         bar
     }
 
-    fn turns_to_rows(&self) {
-        self.bar.reset();
-        self.bar.set_prefix("inference");
-        self.bar.set_message("");
-        self.bar.set_length(self.height as u64);
+    fn turns_to_rows(&mut self) {
+        self.meter.begin(ROWS, self.height as u64);
     }
 }
 
-fn empty(talk: Talk) -> ProgressBar {
-    let target = if talk == Talk::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(None, target);
-    let style = "{prefix:12} {wide_bar} {pos}/{len}, {eta} left  {msg}";
-    bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
-}
+/// Name of the last stage.
+const ROWS: &str = "inference";
 
 /// A bar over the steps of a course.
-pub(super) struct Steps(ProgressBar);
+pub(super) struct Steps(Meter);
 
 impl Steps {
     /// A bar that shows nothing yet.
     pub(super) fn new(steps: u32, talk: Talk) -> Self {
-        let bar = empty(talk);
-        bar.set_length(u64::from(steps));
-        bar.set_prefix("training");
-        Self(bar)
+        let mut meter = Meter::new(talk);
+        meter.begin("training", u64::from(steps));
+        Self(meter)
     }
 
     /// Shows where the course stands, and whether the user wants to stop.
     pub(super) fn lap(&mut self, lap: &Lap) -> ControlFlow<()> {
         let judged = lap.judged.map_or(String::new(), |loss| format!(" others {loss:.6}"));
-        self.0.set_position(u64::from(lap.step));
-        self.0.set_message(format!("loss {:.6}{judged}", lap.loss));
+        self.0.show("training", u64::from(lap.step), format!("loss {:.6}{judged}", lap.loss));
         go_on()
-    }
-}
-
-impl Drop for Steps {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 
 impl Watch for Bar {
     fn epoch(&mut self, p: &Progress) -> ControlFlow<()> {
         let is_dam = p.phase == Phase::Dam;
-        if self.phase != Some(is_dam) {
-            self.phase = Some(is_dam);
-            self.bar.reset();
-            self.bar.set_length(p.steps as u64);
-        }
-        let prefix = match (is_dam, p.warm_up) {
+        let stage = match (is_dam, p.warm_up) {
             (true, _) => "degradation",
             (false, true) => "warm-up",
             (false, false) => "alternation",
         };
         let loss = |name: &str, value: Option<f64>| value.map_or(String::new(), |v| format!(" {name} {v:.5}"));
         let losses = [loss("loss", p.dam), loss("reduced", p.reduced), loss("full", p.full)].concat();
-        self.bar.set_prefix(prefix);
-        self.bar.set_position(p.steps_done as u64);
-        self.bar.set_message(format!("epoch {}/{}{losses}", p.epoch, p.epochs));
+        if self.phase != Some(is_dam) {
+            self.phase = Some(is_dam);
+            self.meter.begin(stage, p.steps as u64);
+        }
+        self.meter.show(stage, p.steps_done as u64, format!("epoch {}/{}{losses}", p.epoch, p.epochs));
         go_on()
     }
 
@@ -136,7 +166,7 @@ impl Watch for Bar {
     }
 
     fn rows(&mut self, done: usize) -> ControlFlow<()> {
-        self.bar.set_position(done as u64);
+        self.meter.show(ROWS, done as u64, String::new());
         go_on()
     }
 }
@@ -157,7 +187,7 @@ impl Watch for Show<'_> {
     }
 
     fn model(&mut self, model: &Model) -> Result<(), MethodError> {
-        self.bar.bar.suspend(|| {
+        self.bar.meter.bar.suspend(|| {
             // PAN had to be brought to the unit of MS.
             if let Some(note) = model.scale.unit_note() {
                 self.talk.say(format_args!("warning: {note}"));

@@ -15,7 +15,9 @@ pub(super) fn in_flags(text: &dyn Display, remedy: Option<Remedy>) -> String {
             // What is wrong begins its error.
             Remedy::Setting(_) if text.starts_with(&format!("{words} is ")) => Some(0),
             // The bands there are follow.
-            Remedy::OtherBand(_) => text.rfind(&format!(": {words}: ")).map(|colon| colon + 2),
+            Remedy::OtherBand(_) | Remedy::OtherPanBand(_) => {
+                text.rfind(&format!(": {words}: ")).map(|colon| colon + 2)
+            }
             // A file comes before what to do about it.
             _ => text.rfind(&words),
         };
@@ -44,7 +46,9 @@ fn flags(remedy: &Remedy) -> String {
         }
         Remedy::NameFiles => "by --pan and --ms".into(),
         Remedy::ChooseBands => "as --ms-bands 1,2,5".into(),
+        Remedy::PanBand => "as --pan-band 1 or --pan-band mean".into(),
         Remedy::OtherBand(wanted) => format!("--ms-bands {wanted}"),
+        Remedy::OtherPanBand(wanted) => format!("--pan-band {wanted}"),
         Remedy::Overwrite => "--overwrite".into(),
         Remedy::Coregister => "--coregister".into(),
         Remedy::RequireShift => "--coregister=require".into(),
@@ -71,16 +75,22 @@ mod tests {
     #[test]
     fn advice_names_flags() {
         let path = || "a --overwrite.tif".into();
-        let said: [(CliError, &str); 9] = [
+        let said: [(CliError, &str); 10] = [
             (
                 TiffError::Bands {
                     path: path(),
                     wanted: "1".into(),
                     why: "so",
                     there: "1 to 2 (band 1, band 10)".into(),
+                    alone: false,
                 }
                 .into(),
                 "a --overwrite.tif: --ms-bands 1: so; choose among 1 to 2 (band 1, band 10)",
+            ),
+            (
+                TiffError::Bands { path: path(), wanted: "9".into(), why: "so", there: "1 to 2".into(), alone: true }
+                    .into(),
+                "a --overwrite.tif: --pan-band 9: so; choose among 1 to 2",
             ),
             (
                 SceneError::Outlier { path: path(), band: 1, row: 2, column: 3, value: 5e5, usual: 4.0 }.into(),

@@ -1,4 +1,5 @@
-//! Landsat 7, 8 and 9 scenes of Collection 2: one file per band, `…_B8.TIF` being PAN.
+//! Landsat 7, 8 and 9 scenes of Collection 2: one file per band, `…_B8.TIF` being PAN, which the satellites before do
+//! not have.
 
 use std::path::PathBuf;
 
@@ -22,9 +23,10 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         let end = format!("_B{number}.TIF");
         folder.only(&format!("B{number}"), move |name| name.starts_with('L') && name.ends_with(&end))
     };
+    let before = folder.files.iter().find(|path| is_tiff(path) && older(&name(path).to_uppercase()));
     let surface = folder.files.iter().find(|path| is_tiff(path) && name(path).to_uppercase().contains("_SR_B"));
     let pan = band("8")?;
-    let Some(any) = pan.or(surface).or(mtl) else { return Ok(None) };
+    let Some(any) = pan.or(surface).or(mtl).or(before) else { return Ok(None) };
     let mtl = mtl.map(|path| Entries::read(path)).transpose()?;
     let stated = |key: &str| mtl.as_ref().and_then(|mtl| mtl.get(key));
 
@@ -32,6 +34,17 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
     let any = name(any).to_uppercase();
     let mut parts = any.split('_');
     let (prefix, by_name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let satellite = stated("SPACECRAFT_ID").map_or_else(|| of_prefix(prefix), str::to_uppercase);
+    if let Some(number @ "1" | number @ "2" | number @ "3" | number @ "4" | number @ "5") =
+        satellite.strip_prefix("LANDSAT_")
+    {
+        return Err(folder.error(
+            &format!(
+                "it is a scene of Landsat {number}, which has no panchromatic band: there is nothing to fuse with"
+            ),
+            "take a scene of Landsat 7, 8 or 9",
+        ));
+    }
     let level = stated("PROCESSING_LEVEL").unwrap_or(by_name);
     if level.starts_with("L2") || (pan.is_none() && surface.is_some()) {
         return Err(folder.error(
@@ -48,7 +61,6 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
     let Some(pan) = file("8")? else {
         return Err(folder.error("the panchromatic band of a Landsat scene (*_B8.TIF) is not in it", "download it"));
     };
-    let satellite = stated("SPACECRAFT_ID").map_or_else(|| of_prefix(prefix), str::to_uppercase);
     let (known, usual) = match &satellite[..] {
         "LANDSAT_7" => (&ETM[..], ETM.len()),
         _ => (&OLI[..], OLI_DEFAULT),
@@ -81,8 +93,14 @@ pub(super) fn find(folder: &Folder, chosen: &[String]) -> Result<Option<Product>
         names.push((*name).to_owned());
     }
     // Level-1 pixels without data are 0, which old files do not state.
-    let (files, satellite, pan) = (folder.delivery(&pan, '_'), Some(satellite), vec![pan]);
+    let (files, satellite, pan) = (folder.delivery(&pan), Some(satellite), vec![pan]);
     Ok(Some(Product { satellite, pan, ms, names, nodata: Some(0.0), files, ..Product::default() }))
+}
+
+/// Whether a name is that of a band of Landsat 1 to 5: LT05_…_B4.TIF, LM01_….
+fn older(name: &str) -> bool {
+    let satellite = name.strip_prefix("LT0").or_else(|| name.strip_prefix("LM0"));
+    satellite.is_some_and(|rest| rest.starts_with(['1', '2', '3', '4', '5']) && rest.contains("_B"))
 }
 
 /// "LANDSAT_8" of LC08.

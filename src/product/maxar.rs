@@ -37,7 +37,7 @@ pub(super) fn find(folder: &Folder) -> Result<Option<Product>, ProductError> {
         satellite: imd.or(pan.imd.as_ref()).and_then(|imd| imd.get("satId")).map(str::to_uppercase),
         pan: pan.files()?,
         ms: ms.files()?,
-        ms_tiled: true,
+        tiled: true,
         names: imd.map(bands).unwrap_or_default(),
         // 16 is the type of the file, in which 11 bits are stored: nothing is known then.
         bits: bits.filter(|bits| (1..16).contains(bits)),

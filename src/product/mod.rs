@@ -1,8 +1,10 @@
 //! Folders as providers deliver them: which files are PAN and MS, and what their metadata add.
 
+mod airbus;
 mod error;
 mod landsat;
 mod maxar;
+mod named;
 mod odl;
 
 use std::path::{Path, PathBuf};
@@ -17,12 +19,14 @@ use crate::tiff::{Source, TiffError, translate};
 pub struct Product {
     /// Name of the satellite as its metadata or file names give it: "LANDSAT_8", "WV02", "GF2", ….
     pub satellite: Option<String>,
-    /// The panchromatic file, or its tiles.
+    /// The panchromatic file, its tiles, or files of bands that stand for one.
     pub pan: Vec<PathBuf>,
+    /// Which band of these is PAN, or [`MEAN`](crate::tiff::MEAN); `None`: there is one.
+    pub pan_band: Option<String>,
     /// The multispectral files: one of several bands, one per band, or tiles.
     pub ms: Vec<PathBuf>,
-    /// Whether those are tiles.
-    pub ms_tiled: bool,
+    /// Whether several files are tiles.
+    pub tiled: bool,
     /// Names of the MS bands, for files without them; empty if unknown.
     pub names: Vec<String>,
     /// Significant bits of the values, if the metadata state them.
@@ -36,9 +40,10 @@ pub struct Product {
 }
 
 impl Product {
-    /// Finds the files of a Landsat Collection 2 level-1 scene, a Maxar (DigitalGlobe) delivery or a
-    /// GF-1 or GF-2 scene. `bands` chooses by name or number, of Landsat by its own numbers ("B4" or
-    /// "4"); empty: all, or those Landsat bands that PAN sees.
+    /// Finds the files of a Landsat Collection 2 level-1 scene, of a delivery of Maxar (DigitalGlobe) or Airbus, or of
+    /// a scene that is known by the names of its files: GF-1, 2 and 6, SuperView, Jilin-1, KOMPSAT-3, CBERS-4 and 4A,
+    /// and Sentinel-2, whose 10 m bands are PAN. `bands` chooses by name or number, of Landsat by its own numbers
+    /// ("B4" or "4"); empty: all, or those Landsat bands that PAN sees.
     ///
     /// # Errors
     /// [`ProductError::Folder`] for folders of another kind and for those that cannot be fused, with
@@ -48,31 +53,28 @@ impl Product {
         if let Some(product) = landsat::find(&folder, bands)? {
             return Ok(product);
         }
-        let product = match maxar::find(&folder)? {
-            None => gaofen(&folder)?,
-            found => found,
-        };
-        if let Some(product) = product {
-            return Ok(Self { chosen: bands.to_vec(), ..product });
+        for find in [maxar::find, airbus::find, named::find] {
+            if let Some(product) = find(&folder)? {
+                return Ok(Self { chosen: bands.to_vec(), ..product });
+            }
         }
-        if let Some(other) = folder.files.iter().find(|path| unread(path)) {
-            return Err(folder.convert(other));
-        }
-        Err(folder.error(
-            "no Landsat level-1 scene (*_B8.TIF), Maxar delivery (folders *_PAN and *_MUL) or GF-1/2 scene \
-             (*-PAN1.tiff, *-MSS1.tiff) is in it",
-            by_name("the files"),
-        ))
+        let what = format!(
+            "no Landsat level-1 scene (*_B8.TIF), no delivery of Maxar (folders *_PAN and *_MUL) or Airbus (DIM_*.XML) and \
+             none of these scenes as its provider names it is in it: {}",
+            named::known()
+        );
+        Err(folder.error(&what, by_name("the files")))
     }
 
     /// Opens PAN and MS, with the names and bits that the metadata add to them.
     ///
     /// # Errors
-    /// Those of [`Source::open`], [`Source::mosaic`] and [`Source::choose`].
+    /// Those of [`Source::open`], [`Source::choose`] and [`Source::choose_one`]; [`TiffError::Tiles`].
     pub fn sources(&self) -> Result<[Source; 2], ProductError> {
-        let ms = if self.ms_tiled { Source::mosaic(&self.ms)? } else { Source::open(&self.ms)? };
-        let mut sources = [Source::mosaic(&self.pan)?, ms];
+        let open = |files| if self.tiled { Source::mosaic(files) } else { Source::open(files) };
+        let mut sources = [open(&self.pan)?, open(&self.ms)?];
         sources.iter_mut().for_each(|source| source.assume_bits(self.bits));
+        self.pan_band.iter().try_for_each(|band| sources[0].choose_one(band))?;
         sources[1].assume_names(&self.names);
         if !self.chosen.is_empty() {
             sources[1].choose(&self.chosen)?;
@@ -80,6 +82,9 @@ impl Product {
         Ok(sources)
     }
 }
+
+/// Most folders within each other that are looked into: a Sentinel-2 product has four.
+const MAX_DEPTH: usize = 4;
 
 /// A folder and the names in it, sorted.
 struct Folder {
@@ -102,10 +107,23 @@ impl Folder {
         Ok(found)
     }
 
-    /// The files whose names begin as that of one of them does, up to its last `mark`.
-    fn delivery(&self, file: &Path, mark: char) -> Vec<PathBuf> {
+    /// The same with the files of the folders in it whose names, in capitals, pass, and of those in them, and so on.
+    fn with(mut self, test: impl Fn(&str) -> bool) -> Result<Self, ProductError> {
+        for _ in 0..MAX_DEPTH {
+            let inner: Vec<PathBuf> = self.folders.extract_if(.., |path| test(&name(path).to_uppercase())).collect();
+            for folder in inner {
+                let Self { files, folders, .. } = Self::list(&folder)?;
+                self.files.extend(files);
+                self.folders.extend(folders);
+            }
+        }
+        Ok(self)
+    }
+
+    /// The files whose names begin as that of one of them does, up to its last mark.
+    fn delivery(&self, file: &Path) -> Vec<PathBuf> {
         let own = name(file);
-        let start = own.rfind(mark).map_or(&own[..], |end| &own[..end]);
+        let start = own.rfind(['-', '_']).map_or(&own[..], |end| &own[..end]);
         self.files.iter().filter(|path| name(path).starts_with(start)).cloned().collect()
     }
 
@@ -116,7 +134,8 @@ impl Folder {
     /// The error of a file in a format we do not read.
     fn convert(&self, file: &Path) -> ProductError {
         let kind = extension(file).to_uppercase();
-        self.error(&format!("{} is {kind}, which is not read", name(file)), translate("", file))
+        let fix = format!("convert it and others like it: {}", translate("", file));
+        self.error(&format!("{} is {kind}, which is not read", name(file)), fix)
     }
 
     /// The only file whose name, in capitals, passes; `what` names it in errors.
@@ -153,28 +172,4 @@ fn is_tiff(path: &Path) -> bool {
 /// Image formats that products come in and that we do not read.
 fn unread(path: &Path) -> bool {
     matches!(&extension(path)[..], "jp2" | "j2k" | "ntf" | "nitf" | "h5" | "img")
-}
-
-/// GF-1 and GF-2 level 1: `GF2_PMS1_…-PAN1.tiff` beside `…-MSS1.tiff`, 1 or 2 being the camera.
-fn gaofen(folder: &Folder) -> Result<Option<Product>, ProductError> {
-    let part = |kind: &str| {
-        let what = format!("GF {kind}");
-        let test = |name: &str| {
-            let stem = name.strip_suffix(".TIFF").or_else(|| name.strip_suffix(".TIF")).unwrap_or_default();
-            name.starts_with("GF") && stem.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(kind)
-        };
-        folder.only(&what, test)
-    };
-    let (pan, ms) = match (part("-PAN")?, part("-MSS")?) {
-        (Some(pan), Some(ms)) => (pan, ms),
-        (None, None) => return Ok(None),
-        (Some(there), None) | (None, Some(there)) => {
-            let what = format!("only {} is there of a GF scene's *-PAN and *-MSS files", name(there));
-            return Err(folder.error(&what, "download both"));
-        }
-    };
-    let satellite = name(pan).split('_').next().map(str::to_uppercase);
-    let names = ["Blue", "Green", "Red", "NIR"].map(String::from).to_vec();
-    let (files, pan, ms) = (folder.delivery(pan, '-'), vec![pan.clone()], vec![ms.clone()]);
-    Ok(Some(Product { satellite, pan, ms, names, files, ..Product::default() }))
 }

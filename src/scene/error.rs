@@ -65,7 +65,8 @@ pub enum SceneError {
         bits: u8,
     },
     /// The panchromatic image has several bands.
-    #[error("{}: the PAN image has {bands} bands, one is needed; take one: {fix}", path.display())]
+    #[error("{}: the PAN image has {bands} bands, one is needed; take one or their mean, {}, or cut one out: {fix}",
+            path.display(), Remedy::PanBand)]
     PanBands {
         /// The file.
         path: PathBuf,
@@ -119,6 +120,7 @@ impl SceneError {
             Self::Geometry(error) => error.remedy(),
             Self::Outlier { value, .. } => Some(Remedy::NodataOrFile(*value)),
             Self::MsBands { .. } => Some(Remedy::ChooseBands),
+            Self::PanBands { .. } => Some(Remedy::PanBand),
             _ => None,
         }
     }

@@ -7,8 +7,9 @@ use weezl::{BitOrder, LzwStatus};
 use super::{
     Sample,
     directory::Order,
+    lerc::Lerc,
     picture::{Jpeg, Shape, webp},
-    tags::{CompressionMethod, Predictor},
+    tags::{CompressionMethod, LERC, Predictor},
 };
 
 /// Compression of a chunk.
@@ -21,6 +22,7 @@ pub(super) enum Codec {
     Zstd,
     Jpeg(Jpeg),
     WebP,
+    Lerc(Lerc),
 }
 
 impl Codec {
@@ -34,6 +36,7 @@ impl Codec {
             CompressionMethod::ZSTD => Self::Zstd,
             CompressionMethod::ModernJPEG => Self::Jpeg(Jpeg::default()),
             CompressionMethod::WebP => Self::WebP,
+            LERC => Self::Lerc(Lerc::default()),
             _ => return None,
         })
     }
@@ -54,7 +57,7 @@ impl Codec {
     }
 
     /// Largest number of decoded bytes that one stored byte can stand for; more is a damaged size. `None`: pictures
-    /// state their own size, and a few bytes of WebP can stand for one of any size in one colour.
+    /// and LERC's streams state their own size, and a few bytes of them can stand for one of any size in one colour.
     pub(super) fn most(&self) -> Option<u64> {
         Some(match self {
             Self::None => 1,
@@ -66,7 +69,7 @@ impl Codec {
             Self::Lzw => 1400,
             // A block of 128 KiB in four bytes.
             Self::Zstd => 1 << 15,
-            Self::Jpeg(_) | Self::WebP => return None,
+            Self::Jpeg(_) | Self::WebP | Self::Lerc(_) => return None,
         })
     }
 }
@@ -103,6 +106,7 @@ impl Coding {
         match &self.codec {
             Codec::Jpeg(jpeg) => return jpeg.decode(&bytes, shape),
             Codec::WebP => return webp(&bytes, shape),
+            Codec::Lerc(lerc) => return lerc.decode(bytes, self.sample, shape),
             _ => {}
         }
         let size = usize::try_from(self.stored(width, height)).map_err(|_| io::ErrorKind::OutOfMemory)?;
@@ -182,7 +186,7 @@ impl Codec {
                 zstd::bulk::Decompressor::new()?.decompress_to_buffer(&bytes, &mut out)?;
                 out
             }
-            Self::Jpeg(_) | Self::WebP => return Err(io::ErrorKind::Unsupported.into()),
+            Self::Jpeg(_) | Self::WebP | Self::Lerc(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         match out.len() == size {
             true => Ok(out),

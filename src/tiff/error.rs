@@ -99,6 +99,16 @@ pub enum TiffError {
         /// What to do, with the command if there is one.
         fix: Box<Note>,
     },
+    /// A file that lists others as its parts (VRT, DIMAP) cannot be followed.
+    #[error("{}: {what}; {fix}", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with the part or the value seen.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
     /// Files that are to be the tiles of one image do not fit.
     #[error("{}: {what}; {fix}", path.display())]
     Tiles {
@@ -120,6 +130,8 @@ pub enum TiffError {
         why: &'static str,
         /// The bands there are.
         there: String,
+        /// Whether it was to be the only one, as PAN.
+        alone: bool,
     },
     /// The output is there already.
     #[error("{}: exists already; give another name or {}", path.display(), Remedy::Overwrite)]
@@ -218,7 +230,8 @@ impl TiffError {
         match self {
             Self::Stack { fix, .. } => fix.remedy.clone(),
             Self::Tiles { fix, .. } => fix.remedy.clone(),
-            Self::Bands { wanted, .. } => Some(Remedy::OtherBand(wanted.clone())),
+            Self::Bands { wanted, alone: false, .. } => Some(Remedy::OtherBand(wanted.clone())),
+            Self::Bands { wanted, alone: true, .. } => Some(Remedy::OtherPanBand(wanted.clone())),
             Self::Exists { .. } => Some(Remedy::Overwrite),
             _ => None,
         }

@@ -9,7 +9,7 @@ use super::{Affine, GeoTags, Item, Metadata, Sample, Window};
 pub struct Header {
     /// Where it is read from, the first file of several; names it in errors.
     pub path: PathBuf,
-    /// Further files: of bands that follow those of the first, or of tiles beside it.
+    /// Further files: of bands that follow those of the first, of tiles beside it, or the parts that it lists.
     pub others: Vec<PathBuf>,
     /// Columns.
     pub width: usize,

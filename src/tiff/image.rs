@@ -61,6 +61,11 @@ impl Image {
         &self.input.path
     }
 
+    /// Forgets what was decoded.
+    pub(super) fn forget(&self) {
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
+    }
+
     /// Bytes of the file.
     pub(super) fn size(&self) -> u64 {
         self.input.size

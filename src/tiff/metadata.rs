@@ -58,13 +58,9 @@ pub(super) struct Stated {
 pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Result<Stated, TiffError> {
     let text = |tag| Ok::<_, TiffError>(String::from_utf8_lossy(&tiff.text(tag)?).into_owned());
     let (xml, date_time) = (text(GDAL_METADATA)?, text(Tag::DateTime)?);
-    let metadata = Metadata {
-        colours: vec![None; bands.len()],
-        rpc: tiff.doubles(RPC_COEFFICIENTS)?,
-        date_time: (!date_time.is_empty()).then_some(date_time),
-        items: Vec::new(),
-    };
-    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
+    let mut stated = stated(&[], bands);
+    stated.metadata.rpc = tiff.doubles(RPC_COEFFICIENTS)?;
+    stated.metadata.date_time = (!date_time.is_empty()).then_some(date_time);
     let colours = [PhotometricInterpretation::RGB, PhotometricInterpretation::YCbCr].map(|p| u64::from(p.to_u16()));
     if tiff.uint(Tag::PhotometricInterpretation)?.is_some_and(|found| colours.contains(&found)) {
         for (colour, band) in stated.metadata.colours.iter_mut().zip(bands) {
@@ -83,6 +79,14 @@ pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Re
     }
     beside.iter().take(MAX_ITEMS).for_each(|item| stated.take(item.clone(), bands));
     Ok(stated)
+}
+
+/// What items say of the bands that are bands of the header.
+pub(super) fn stated(items: &[Item], bands: &[usize]) -> Stated {
+    let metadata = Metadata { colours: vec![None; bands.len()], ..Metadata::default() };
+    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
+    items.iter().take(MAX_ITEMS).for_each(|item| stated.take(item.clone(), bands));
+    stated
 }
 
 impl Stated {

@@ -7,7 +7,7 @@
 //! # What is ours, and what is not
 //!
 //! The names of tags, types and their values are those of the crate `tiff`; the decoders of pictures within a file are
-//! those that it stands on, `zune-jpeg` and `image-webp`; deflate, LZW and ZSTD come from crates, too. Its `Decoder`
+//! those that it stands on, `zune-jpeg` and `image-webp`; deflate, LZW, ZSTD and LERC come from crates, too. Its `Decoder`
 //! and `TiffEncoder` (0.11) would not do here:
 //!
 //! - **Directories** (`directory`). It has one cursor, takes limits only after it has read the first directory, and
@@ -34,6 +34,7 @@ mod geo;
 mod header;
 mod image;
 mod input;
+mod lerc;
 mod metadata;
 mod mosaic;
 mod nodata;
@@ -57,7 +58,7 @@ pub use header::Header;
 pub use input::sha256;
 pub(crate) use input::{Bytes, open as open_file};
 pub use metadata::{Item, Metadata};
-pub use read::{Source, read};
+pub use read::{MEAN, Source, read};
 pub use sample::Sample;
 pub use text::{visible, visible_json};
 pub use window::Window;

@@ -31,13 +31,13 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Bytes of a picture of this height.
-    fn bytes(self, height: usize) -> usize {
+    /// Values of a picture of this height, of bytes each.
+    pub(super) fn bytes(self, height: usize) -> usize {
         self.width * height * self.samples
     }
 
     /// The rows of a picture of this size, if it fits.
-    fn height(self, [width, height]: [usize; 2]) -> io::Result<usize> {
+    pub(super) fn height(self, [width, height]: [usize; 2]) -> io::Result<usize> {
         if width == self.width && (self.rows..=self.most_rows).contains(&height) {
             return Ok(height);
         }

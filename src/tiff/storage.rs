@@ -10,8 +10,8 @@ use super::{
     input::Input,
     picture::Jpeg,
     tags::{
-        self, CompressionMethod, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
-        compression_name,
+        self, CompressionMethod, LERC_PARAMETERS, PhotometricInterpretation, PlanarConfiguration, Predictor,
+        SampleFormat, Tag, compression_name,
     },
 };
 
@@ -140,8 +140,13 @@ impl Storage {
         picture_of(&codec, bits, samples).map_err(|what| {
             unsupported(format!("{} of {what}", compression_name(compression)), "-co COMPRESS=DEFLATE")
         })?;
-        if let Codec::Jpeg(jpeg) = &mut codec {
-            jpeg.tables = tiff.bytes(Tag::JPEGTables)?;
+        match &mut codec {
+            Codec::Jpeg(jpeg) => jpeg.tables = tiff.bytes(Tag::JPEGTables)?,
+            Codec::Lerc(lerc) => {
+                let parameters = tiff.uints(LERC_PARAMETERS)?.unwrap_or_default();
+                lerc.packing = parameters.get(1).copied().unwrap_or_default();
+            }
+            _ => {}
         }
         let coding = Coding { order: tiff.order, sample, bits: bits as u8, samples, codec, predictor };
         let chunks = offsets.into_iter().zip(lengths).take(count as usize).collect();
@@ -267,6 +272,7 @@ fn colour_table(tiff: &Directory<'_>) -> Result<TiffError, TiffError> {
 /// What cannot be a picture in chunks of this many bits and values per pixel.
 fn picture_of(codec: &Codec, bits: u64, samples: usize) -> Result<(), String> {
     match (codec, samples) {
+        (Codec::Lerc(_), _) if !matches!(bits, 8 | 16 | 32) => Err(format!("{bits}-bit data")),
         _ if codec.is_picture() && bits != 8 => Err(format!("{bits}-bit data")),
         (Codec::Jpeg(Jpeg { ycbcr: true, .. }), 3) => Ok(()),
         (Codec::Jpeg(Jpeg { ycbcr: true, .. }), _) => {

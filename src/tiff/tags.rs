@@ -10,6 +10,11 @@ pub(super) const GDAL_METADATA: Tag = Tag::Unknown(42112);
 /// The 92 numbers of a rational polynomial camera.
 pub(super) const RPC_COEFFICIENTS: Tag = Tag::Unknown(50844);
 
+/// Version of LERC, and how its streams are packed.
+pub(super) const LERC_PARAMETERS: Tag = Tag::Unknown(50674);
+/// Compression by LERC.
+pub(super) const LERC: CompressionMethod = CompressionMethod::Unknown(34887);
+
 /// NewSubfileType: a smaller version of another image.
 pub(super) const REDUCED: u32 = 1;
 /// NewSubfileType: which pixels of another image are valid.
@@ -39,7 +44,7 @@ pub(super) fn compression_name(code: u64) -> String {
         Ok(Huffman | Fax3 | Fax4) => "CCITT fax",
         Ok(JPEG | ModernJPEG) => "JPEG",
         Ok(Unknown(34712)) => "JPEG 2000",
-        Ok(Unknown(34887)) => "LERC",
+        Ok(LERC) => "LERC",
         Ok(Unknown(34925)) => "LZMA",
         Ok(WebP) => "WebP",
         Ok(Unknown(50002 | 52546)) => "JPEG XL",

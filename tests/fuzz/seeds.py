@@ -96,6 +96,19 @@ def files_beside():
         seed("beside", name, chr(i) + data)
 
 
+def lists():
+    side = 'xOff="0" yOff="0" xSize="2" ySize="2"'
+    part = f'<SourceFilename relativeToVRT="1">a.tif</SourceFilename><SourceBand>1</SourceBand><SrcRect {side}/><DstRect {side}/>'
+    band = (f'<VRTRasterBand dataType="UInt16" band="1"><NoDataValue>7</NoDataValue><SimpleSource>{part}</SimpleSource>'
+            f"<ComplexSource>{part}<NODATA>0</NODATA><UseMaskBand>true</UseMaskBand></ComplexSource></VRTRasterBand>")
+    place = "<SRS>EPSG:32630</SRS><GeoTransform>1,2,0,3,0,-2</GeoTransform>"
+    seed("lists", "vrt", f'<VRTDataset rasterXSize="2" rasterYSize="2">{place}{band}</VRTDataset>')
+    tile = '<Data_File tile_R="1" tile_C="1"><DATA_FILE_PATH href="a.tif"/></Data_File>'
+    size = '<NROWS>2</NROWS><NCOLS>2</NCOLS><Regular_Tiling><NTILES_SIZE nrows="2" ncols="2"/></Regular_Tiling>'
+    seed("lists", "dimap", f"<Dimap_Document><Data_Access><Data_Files>{tile}</Data_Files></Data_Access>"
+                           f"<Raster_Dimensions>{size}</Raster_Dimensions></Dimap_Document>")
+
+
 def products():
     mtl = 'GROUP = L1\n  SPACECRAFT_ID = "LANDSAT_8"\n  PROCESSING_LEVEL = "L1TP"\n  FILE_NAME_BAND_8 = "LC08_B8.TIF"\nEND_GROUP = L1\nEND\n'
     flat = json.dumps({"L1": {"SPACECRAFT_ID": "LANDSAT_8", "FILE_NAME_BAND_8": "LC08_B8.TIF", "N": [1, 2.5, None]}})
@@ -108,5 +121,6 @@ def products():
 files_of_the_program()
 tiffs()
 files_beside()
+lists()
 products()
 print("\n".join(f"{folder.name}: {len(list(folder.iterdir()))} seeds" for folder in sorted(corpus.iterdir())))

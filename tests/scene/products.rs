@@ -159,7 +159,7 @@ fn maxar_tiles_are_one_image() {
     write("y_R1C2.TIF", [30, 0, 20, 20], 2.0);
     write("y_R2C2.TIF", [30, 20, 20, 21], 2.0);
     let product = Product::open(dir.path(), &[]).unwrap();
-    assert_eq!((product.ms.len(), product.ms_tiled), (3, true));
+    assert_eq!((product.ms.len(), product.tiled), (3, true));
     let [_, ms] = product.sources().unwrap();
     let header = ms.header();
     assert_eq!((header.size(), header.bands, header.others.len()), (size, 3, 2));
@@ -204,7 +204,154 @@ fn gaofen_scenes_are_found() {
     assert_eq!((product.pan, product.ms), (vec![dir.path().join(&pan)], vec![dir.path().join(&ms)]));
     assert_eq!((product.satellite.as_deref(), product.names.len()), (Some("GF2"), 4));
     fs::remove_file(dir.path().join(&ms)).unwrap();
-    refused(dir.path(), &[], &["only GF2_PMS1", "-PAN1.tiff is there"]);
+    refused(dir.path(), &[], &["only GF2_PMS1", "-PAN1.tiff is there", "GF*-MSS# or GF*-MUX#", "download both"]);
+}
+
+/// Names as they were seen in public code and documents.
+#[test]
+fn scenes_are_found_by_the_names_of_their_files() {
+    let bands = |start: &str, ends: &[&str]| ends.iter().map(|end| format!("{start}{end}")).collect::<Vec<_>>();
+    let wpm = "CBERS_4A_WPM_20210829_223_129_L4_BAND";
+    let pan5m = |ends: &[&str]| bands("CBERS_4_PAN10M_20150619_153_122_L4_BAND", ends);
+    let sentinel = |ends: &[&str]| bands("T30SYJ_20200101T105441_", ends);
+    for (pan, ms, satellite, names) in [
+        (
+            bands("GF6_PMS_E114.4_N27.6_20190123_L1A1119841901", &["-PAN.tiff"]),
+            bands("GF6_PMS_E114.4_N27.6_20190123_L1A1119841901", &["-MUX.tiff"]),
+            Some("GF6"),
+            &["Blue", "Green", "Red", "NIR"][..],
+        ),
+        (
+            bands("SV1-01_20171021_L2A0000192762_1109170051408_01", &["-PAN.tiff"]),
+            bands("SV1-01_20171021_L2A0000192762_1109170051408_01", &["-MUX.tiff"]),
+            Some("SV1-01"),
+            &["Blue", "Green", "Red", "NIR"],
+        ),
+        (
+            bands("JL1GF03B02_PMS_20220516095811_200084559_101_0008_001_L1", &["_PAN.tif"]),
+            bands("JL1GF03B02_PMS_20220516095811_200084559_101_0008_001_L1", &["_MSS.tif"]),
+            Some("JL1GF03B02"),
+            &["Blue", "Green", "Red", "NIR"],
+        ),
+        (
+            bands("K3A_20200426044703_28082_00286238_L1R", &["_P.tif"]),
+            bands("K3A_20200426044703_28082_00286238_L1R", &["_B.tif", "_G.tif", "_R.tif", "_N.tif"]),
+            Some("K3A"),
+            &["Blue", "Green", "Red", "NIR"],
+        ),
+        (
+            bands(wpm, &["0.tif"]),
+            bands(wpm, &["1.tif", "2.tif", "3.tif", "4.tif"]),
+            Some("CBERS_4A"),
+            &["Blue", "Green", "Red", "NIR"],
+        ),
+        (
+            bands("CBERS_4_PAN5M_20150619_153_122_L4_BAND", &["1.tif"]),
+            pan5m(&["2.tif", "3.tif", "4.tif"]),
+            Some("CBERS_4"),
+            &["Green", "Red", "NIR"],
+        ),
+        (
+            // As an error's command would have converted one of them.
+            sentinel(&["B02_10m_fixed.tif", "B03_10m.tif", "B04_10m.tif", "B08_10m.tif"]),
+            sentinel(&["B05_20m.tif", "B07_20m.tif", "B8A_20m.tif", "B11_20m.tif"]),
+            None,
+            &["RedEdge1", "RedEdge3", "NIR2", "SWIR1"],
+        ),
+        (bands("", &["B02.tif", "B08.tif"]), bands("", &["B05.tif", "B12.tif"]), None, &["RedEdge1", "SWIR2"]),
+    ] {
+        let others = [format!("{}.jpg", pan[0]), "readme.txt".to_owned()];
+        let listed: Vec<(&str, &str)> = pan.iter().chain(&ms).map(|name| (&name[..], "")).collect();
+        let dir = folder(&[listed, others.iter().map(|name| (&name[..], "x")).collect()].concat());
+        let product = Product::open(dir.path(), &[]).unwrap();
+        let paths = |names: &[String]| names.iter().map(|name| dir.path().join(name)).collect::<Vec<_>>();
+        assert_eq!((product.pan.clone(), product.ms.clone()), (paths(&pan), paths(&ms)));
+        assert_eq!(
+            (product.satellite.as_deref(), &product.names[..]),
+            (satellite, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..])
+        );
+        assert_eq!(product.pan_band.as_deref(), (pan.len() > 1).then_some("mean"));
+        let [first, bands] = product.sources().unwrap();
+        assert_eq!((first.header().bands, bands.header().bands), (1, ms.len()));
+        assert!(!product.files.contains(&dir.path().join("readme.txt")));
+        fs::remove_file(dir.path().join(&ms[0])).unwrap();
+        match ms.len() {
+            1 => refused(dir.path(), &[], &["only", &pan[0], "download both"]),
+            more => assert_eq!(Product::open(dir.path(), &[]).unwrap().ms.len(), more - 1, "what is there is taken"),
+        }
+    }
+}
+
+/// Fused bands of 10 m, and only those that are wanted; ESA's own files are to be converted.
+#[test]
+fn sentinel_2_products_are_found() {
+    let jp2 = "S2A.SAFE/GRANULE/L2A_T30SYJ/IMG_DATA/R10m/T30SYJ_20200101T105441_B02_10m.jp2";
+    let dir = folder(&[(jp2, "x"), ("S2A.SAFE/MTD_MSIL2A.xml", "<x/>")]);
+    refused(&dir.path().join("S2A.SAFE"), &[], &["B02_10m.jp2 is JP2", "gdal_translate", "others like it"]);
+    let name = |end: &str| format!("GRANULE/L2A_T30SYJ/IMG_DATA/{end}.tif");
+    let files = ["R10m/T_B03_10m", "R10m/T_B04_10m", "R20m/T_B04_20m", "R20m/T_B05_20m", "R20m/T_B11_20m"].map(name);
+    let dir = folder(&files.each_ref().map(|name| (&name[..], "")));
+    let product = Product::open(dir.path(), &["SWIR1".into()]).unwrap();
+    assert_eq!((product.pan.len(), product.ms.len()), (2, 2));
+    let [pan, ms] = product.sources().unwrap();
+    assert_eq!(ms.header().descriptions, [Some("SWIR1".to_owned())]);
+    let other: Vec<f32> = scene(Sample::U16, [9, 9, 1]).into_iter().rev().collect();
+    fs::write(&product.pan[1], Fixture::new(Sample::U16, [9, 9, 1]).bytes(&other)).unwrap();
+    let [b3, b4] = [0, 1].map(|i| trapan::tiff::read(&product.pan[i]).unwrap().data);
+    let mean: Vec<f32> = b3.iter().zip(&b4).map(|(a, b)| ((a + b) / 2.0).round()).collect();
+    assert!(pan.read_all().unwrap().data == mean);
+    let chosen = Product { pan_band: Some("2".to_owned()), ..product };
+    assert!(chosen.sources().unwrap()[0].read_all().unwrap().data == b4);
+    let none = Product { pan_band: Some("9".to_owned()), ..chosen };
+    assert!(none.sources().map(drop).unwrap_err().to_string().contains("band 9: there is no such band"));
+}
+
+#[test]
+fn landsat_scenes_before_7_have_no_pan() {
+    for (name, number) in [("LT05_L1TP_203032_19900710_20200915_02_T1_B4.TIF", "5"), ("LM04_L1TP_1_B4.TIF", "4")] {
+        refused(
+            folder(&[(name, "")]).path(),
+            &[],
+            &[&format!("Landsat {number}, which has no panchromatic"), "Landsat 7, 8 or 9"],
+        );
+    }
+    let mtl = folder(&[("LT05_L2SP_X_MTL.txt", "SPACECRAFT_ID = \"LANDSAT_5\"")]);
+    refused(mtl.path(), &[], &["Landsat 5"]);
+}
+
+/// A DIMAP file of one tile.
+fn dimap(tile: &str, [width, height]: [usize; 2]) -> String {
+    format!(
+        "<Dimap_Document><Raster_Dimensions><NCOLS>{width}</NCOLS><NROWS>{height}</NROWS></Raster_Dimensions><Data_Access>\
+         <Data_Files><Data_File tile_R=\"1\" tile_C=\"1\"><DATA_FILE_PATH href=\"{tile}\"/></Data_File></Data_Files>\
+         </Data_Access></Dimap_Document>"
+    )
+}
+
+#[test]
+fn airbus_deliveries_are_found() {
+    let text = dimap("IMG_R1C1.TIF", [9, 9]);
+    let part = |kind: &str, name: &str| format!("IMG_PHR1A_{kind}_001/{name}");
+    let file = |kind: &str| part(kind, &format!("DIM_PHR1A_{kind}_201509011347379_SEN_1791374101-001.XML"));
+    let [pan, ms] = ["P", "MS"].map(file);
+    let tiles = ["P", "MS"].map(|kind| part(kind, "IMG_R1C1.TIF"));
+    let dir = folder(&[(&pan, &text), (&ms, &text), (&tiles[0], ""), (&tiles[1], ""), ("VOL_PHR.XML", "<x/>")]);
+    let product = Product::open(dir.path(), &[]).unwrap();
+    assert_eq!((product.pan.clone(), product.ms.clone()), (vec![dir.path().join(&pan)], vec![dir.path().join(&ms)]));
+    assert_eq!(product.satellite.as_deref(), Some("PHR1A"));
+    let sources = product.sources().unwrap();
+    assert!(sources.iter().all(|source| source.header().size() == [9, 9]));
+    fs::remove_file(dir.path().join(&ms)).unwrap();
+    refused(dir.path(), &[], &["only DIM_PHR1A_P", "order or unpack both"]);
+    refused(folder(&[("DIM_SPOT6_PMS_2019.XML", &text)]).path(), &[], &["fused already", "bundle"]);
+    // Tiles of JPEG 2000: one line converts all of them.
+    let dir =
+        folder(&[("DIM_X_P_1.XML", &dimap("a.JP2", [9, 9])), ("DIM_X_MS_1.XML", &text), ("a.JP2", "\0\0\0\x0cjP  ")]);
+    let error = Product::open(dir.path(), &[]).unwrap().sources().map(drop).unwrap_err().to_string();
+    assert!(
+        error.contains("JPEG 2000") && error.contains("gdal_translate") && error.contains("DIM_X_P_1_fixed.tif"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -238,7 +385,7 @@ proptest! {
         pieces in prop::collection::vec(prop::sample::select(vec![
             "FILE_NAME_BAND_8", "FILE_NAME_BAND_2", "SPACECRAFT_ID", "satId", "bitsPerPixel", "filename", "BEGIN_GROUP", "BAND_",
             "BAND_N2", " = ", "=", "\"", ";", "\n", "\r\n", "..", "/", "LC08_B8.TIF", "999999999999999999999", "-1", "é", "{", "}",
-            "[", ":", ",", "END",
+            "[", ":", ",", "END", "<Dimap_Document>", "<Data_Files>",
         ]), 0..60),
     ) {
         let text = pieces.concat();

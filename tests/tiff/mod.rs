@@ -6,6 +6,7 @@ pub mod cog;
 mod creation;
 mod damage;
 mod layouts;
+mod lists;
 mod pictures;
 mod reading;
 pub mod writing;

@@ -1,10 +1,10 @@
-//! Chunks that are pictures of their own, JPEG and WebP: files of our own making everywhere, GDAL's where it is.
+//! Chunks that are pictures or streams of their own, JPEG, WebP and LERC: files of our own making everywhere, GDAL's where it is.
 
 use std::{fs, path::Path, process::Command};
 
 use trapan::tiff::{Kind, Sample, Source, TiffError, Window, read};
 
-use crate::fixture::{Fixture, JPEG, WEBP, jpeg_tables, parse, scene};
+use crate::fixture::{Fixture, JPEG, LERC, SAMPLES, WEBP, jpeg_tables, parse, scene};
 use crate::support::{memory::largest_request, skipped};
 
 /// Values that a picture keeps: they change slowly, no two bands alike.
@@ -65,6 +65,84 @@ fn webp_is_read() {
             assert!(parse(&file.bytes(&data), "w.tif").unwrap().data == data, "{file:?}");
         }
     }
+}
+
+#[test]
+fn lerc_is_read() {
+    for sample in SAMPLES {
+        for (planar, tile) in [(false, None), (true, Some([32, 16]))] {
+            let file = Fixture { planar, tile, compression: LERC, ..Fixture::new(sample, [61, 53, 3]) };
+            let data = scene(sample, file.size);
+            assert!(parse(&file.bytes(&data), "l.tif").unwrap().data == data, "{file:?}");
+        }
+    }
+    // What is no number has a mask.
+    let file = Fixture { compression: LERC, ..Fixture::new(Sample::F32, [61, 53, 2]) };
+    let mut data = scene(Sample::F32, file.size);
+    data[2 * 100..2 * 102].fill(f32::NAN);
+    let found = parse(&file.bytes(&data), "l.tif").unwrap();
+    let gaps: Vec<usize> = (0..61 * 53).filter(|i| !found.valid.as_ref().unwrap()[*i]).collect();
+    assert_eq!(gaps, [100, 101]);
+    assert!(found.data[..200] == data[..200] && found.data[204..] == data[204..]);
+    let file = Fixture { compression: LERC, ..Fixture::new(Sample::U16, [61, 53, 3]) };
+    let data = scene(Sample::U16, file.size);
+    for (file, what) in [
+        (file.clone().with(50674, 4, &[4, 7]), "packed by method 7"),
+        (file.clone().with(339, 3, &[2; 3]), "3 values of UShort, not 3 of i16"),
+        (file.clone().with(277, 3, &[4]), "not 4 of u16"),
+        (file.clone().with(256, 4, &[60]), "61x7 pixels, not 60x7"),
+    ] {
+        let error = parse(&file.bytes(&data), "l.tif").unwrap_err();
+        assert!(matches!(error, TiffError::Damaged { .. }) && error.to_string().contains(what), "{error}");
+    }
+}
+
+/// GDAL writes a mask instead of a band of bytes that is 0 and 255 only.
+#[test]
+fn lerc_has_the_values_that_gdal_gives_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = |line: &str| {
+        let ran = Command::new("sh").args(["-c", line]).current_dir(folder.path()).output().unwrap();
+        ran.status.success()
+    };
+    if !run("gdal_translate --version") {
+        return skipped("comparison of LERC with GDAL: gdal_translate is not here");
+    }
+    let mut compared = 0;
+    for (sample, bands) in [(Sample::U8, 4), (Sample::U16, 1), (Sample::I16, 3), (Sample::F32, 3)] {
+        let file = Fixture::new(sample, [103, 49, bands]);
+        let mut data = scene(sample, file.size);
+        if bands == 4 {
+            data.chunks_mut(bands).enumerate().for_each(|(i, p)| p[3] = if i % 5 > 0 { 255.0 } else { 0.0 });
+        }
+        let file = if bands == 4 { file.with(338, 3, &[0, 0, 2]) } else { file };
+        fs::write(at("plain.tif"), file.bytes(&data)).unwrap();
+        for options in [
+            "LERC",
+            "LERC_DEFLATE -co TILED=YES -co BLOCKXSIZE=64 -co BLOCKYSIZE=32",
+            "LERC_ZSTD",
+            "LERC -co MAX_Z_ERROR=2",
+        ] {
+            let _ = (fs::remove_file(at("in.tif")), fs::remove_file(at("back.tif")));
+            if !run(&format!(
+                "gdal_translate -q -co COMPRESS={options} plain.tif in.tif && gdal_translate -q in.tif back.tif"
+            )) {
+                skipped(&format!("this GDAL writes no {options}"));
+                continue;
+            }
+            let [ours, gdal] =
+                ["in.tif", "back.tif"].map(|name| read(&at(name)).unwrap_or_else(|e| panic!("{options}: {e}")));
+            assert_eq!(
+                (ours.bands, ours.alpha, &ours.valid),
+                (gdal.bands, gdal.alpha, &gdal.valid),
+                "{sample} {options}"
+            );
+            assert!(ours.data == gdal.data, "{sample} {options}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 8, "{compared}");
 }
 
 /// Windows decode no more than their own pictures, which are kept as other chunks are.

@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     Affine, GeoTags,
-    error::{TiffError, gdal},
+    error::TiffError,
     input::{Input, open},
 };
 pub(super) use pam::Pam;
@@ -53,12 +53,7 @@ impl Beside {
         }
         found.pam = found.text([appended(image, ".aux.xml")], Pam::parse)?.unwrap_or_default();
         let path = appended(image, ".aux.xml");
-        let mut notes = std::mem::take(&mut found.pam.notes);
-        if found.pam.control_points {
-            let line = gdal("gdalwarp", "-r cubic -dstalpha", image);
-            notes.push(format!("control points are to be applied first: {line}"));
-        }
-        found.notes.extend(notes.into_iter().map(|why| format!("{}: not all of it is used: {why}", path.display())));
+        found.notes.extend(found.pam.unused(&path, image));
         found.world = found.text(world::names(image), world::parse)?;
         if found.world.is_some() {
             found.prj = found.text([image.with_extension("prj"), image.with_extension("PRJ")], wkt::keys)?;
@@ -79,6 +74,11 @@ impl Beside {
             found.rpc = found.text(airbus_camera(image), parse)?;
         }
         Ok(found)
+    }
+
+    /// Nothing but what GDAL says.
+    pub(super) fn of_pam(pam: Pam) -> Self {
+        Self { pam, ..Self::default() }
     }
 
     /// Reads the first of some files that is there; one that cannot be understood is named in the notes.

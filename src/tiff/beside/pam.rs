@@ -1,9 +1,9 @@
 //! GDAL's own file about an image, `scene.tif.aux.xml`, which QGIS, ArcGIS and GDAL write where they cannot or do not
 //! want to change the image.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use super::super::{Affine, GeoTags, Item, nodata, xml::Element};
+use super::super::{Affine, GeoTags, Item, error::gdal, nodata, xml::Element};
 use super::{rpc, wkt};
 
 /// What such a file states.
@@ -12,15 +12,15 @@ pub(in crate::tiff) struct Pam {
     pub(super) affine: Option<Affine>,
     /// The geokeys that its coordinate system amounts to.
     pub(super) crs: Option<GeoTags>,
-    pub(super) rpc: Option<Vec<f64>>,
+    pub(in crate::tiff) rpc: Option<Vec<f64>>,
     /// Names, colours and all else, as GDAL's tag has them; `sample` counts the bands of the file.
     pub(in crate::tiff) items: Vec<Item>,
     /// The value of pixels without data, by band.
     pub(in crate::tiff) nodata: BTreeMap<usize, f64>,
     /// Whether it says where the image lies by control points only.
-    pub(super) control_points: bool,
+    control_points: bool,
     /// What of it is not used, and why.
-    pub(super) notes: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Pam {
@@ -29,7 +29,12 @@ impl Pam {
         if root.name != "PAMDataset" {
             return Err(format!("it holds <{}>, not the <PAMDataset> of GDAL", root.name));
         }
-        let mut found = Self { items: metadata(&root, None), ..Self::default() };
+        Ok(Self::of(&root, "PAMRasterBand"))
+    }
+
+    /// What such a document says, or a VRT, whose bands have another name.
+    pub(in crate::tiff) fn of(root: &Element, bands: &str) -> Self {
+        let mut found = Self { items: metadata(root, None), ..Self::default() };
         let mut notes = Vec::new();
         found.affine = root.text_of("GeoTransform").and_then(|text| noted(affine(text), &mut notes));
         found.crs = root.text_of("SRS").and_then(|text| noted(wkt::keys(text), &mut notes));
@@ -39,8 +44,8 @@ impl Pam {
             || root.all("Metadata").any(|list| list.all("GeodataXform").next().is_some());
         found.control_points = warped && found.affine.is_none();
         found.notes = notes;
-        for band in root.all("PAMRasterBand") {
-            let number = band.attribute("band").and_then(|number| number.parse::<usize>().ok());
+        for (place, band) in root.all(bands).enumerate() {
+            let number = band.attribute("band").map_or(Some(place + 1), |number| number.parse().ok());
             let Some(sample) = number.and_then(|number| number.checked_sub(1)) else { continue };
             let roles = [("Description", "description"), ("ColorInterp", "colorinterp"), ("UnitType", "unittype")];
             for (name, role) in roles.into_iter().chain([("Offset", "offset"), ("Scale", "scale")]) {
@@ -59,7 +64,17 @@ impl Pam {
                 found.nodata.extend(exact.or_else(|| nodata::parse(&value.text)).map(|value| (sample, value)));
             }
         }
-        Ok(found)
+        found
+    }
+
+    /// What of it is not used of an image, for the user.
+    pub(in crate::tiff) fn unused(&mut self, file: &Path, image: &Path) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        if self.control_points {
+            let line = gdal("gdalwarp", "-r cubic -dstalpha", image);
+            notes.push(format!("control points are to be applied first: {line}"));
+        }
+        notes.into_iter().map(|why| format!("{}: not all of it is used: {why}", file.display())).collect()
     }
 
     /// The colour that it states for a band of the file.

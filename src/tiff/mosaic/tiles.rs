@@ -1,21 +1,14 @@
-//! Images that come in tiles, each in a file of its own: put side by side by their georeference.
+//! Tiles without a list, or with one that is not asked: put side by side by their georeference.
 
 use std::path::Path;
 
 use crate::remedy::{Note, Remedy};
 
-use super::{Affine, Block, Header, Source, Window, error::TiffError};
+use super::MAX_OFF;
+use crate::tiff::{Affine, Header, Source, TiffError};
 
-/// Largest distance of a tile from the grid of the first, in pixels: coordinates have few digits in some products.
-const MAX_OFF: f64 = 0.1;
 /// Most pixels of the whole per pixel of a tile: more is a wrong place.
 const MAX_GAPS: usize = 4;
-
-/// A file and where it lies in the whole.
-pub(super) struct Sheet {
-    pub(super) source: Source,
-    place: Window,
-}
 
 /// What to do about tiles that make no image.
 fn look(why: &str) -> Note {
@@ -62,29 +55,19 @@ impl Source {
             corners.push(place.ok_or_else(|| misfit(header, "pixels off the grid, not on it".into()))?);
         }
         let [left, top] = [0, 1].map(|axis| corners.iter().map(|corner| corner[axis]).min().unwrap_or(0));
-        let place = |(source, [x, y]): (&Self, &[i64; 2])| {
-            let [width, height] = source.header().size();
-            Window { x: (x - left) as usize, y: (y - top) as usize, width, height }
+        let places: Vec<[usize; 2]> = corners.iter().map(|[x, y]| [(x - left) as usize, (y - top) as usize]).collect();
+        let end = |axis: usize| {
+            let ends = places.iter().zip(&sources).map(|(place, source)| place[axis] + source.header().size()[axis]);
+            ends.max().unwrap_or(0)
         };
-        let places: Vec<Window> = sources.iter().zip(&corners).map(place).collect();
-        let end = |axis: fn(&Window) -> usize| places.iter().map(axis).max().unwrap_or(0);
-        let (width, height) = (end(|w| w.x + w.width), end(|w| w.y + w.height));
-        let known: usize = places.iter().map(|w| w.width * w.height).sum();
-        let corner = places.iter().position(|w| [w.x, w.y] == [0; 2]);
+        let (width, height) = (end(0), end(1));
+        let known: usize = sources.iter().map(|source| source.header().width * source.header().height).sum();
+        let corner = places.iter().position(|place| *place == [0; 2]);
         let Some(corner) = corner.filter(|_| width.saturating_mul(height) / MAX_GAPS <= known) else {
             let what = format!("its tiles leave most of {width}x{height} pixels empty, or the first corner");
             return Err(TiffError::Tiles { path: first.path, what, fix: look("") });
         };
-        let mut header = Header { width, height, ..sources[corner].header().clone() };
-        let others = sources.iter().enumerate().filter(|(i, _)| *i != corner);
-        for (_, source) in others {
-            let other = source.header();
-            header.others.push(other.path.clone());
-            header.beside.extend(other.beside.iter().cloned());
-            header.notes.extend(other.notes.iter().cloned());
-        }
-        let tiles = sources.into_iter().zip(places).map(|(source, place)| Sheet { source, place }).collect();
-        Ok(Self::of_sheets(header, tiles))
+        Ok(Self::tiled(sources, places, corner, [width, height]))
     }
 }
 
@@ -100,30 +83,4 @@ fn corner(grid: &Affine, tile: &Affine, [width, height]: [usize; 2]) -> Option<[
     let whole = near(x, x.round()) && near(y, y.round()) && x.abs().max(y.abs()) < f64::from(i32::MAX);
     (whole && near(far[0], x + width as f64) && near(far[1], y + height as f64))
         .then(|| [x.round() as i64, y.round() as i64])
-}
-
-/// Reads a window of tiles into `[h, w, C]` zeros.
-pub(super) fn read(tiles: &[Sheet], window: Window, bands: usize, mut data: Vec<f32>) -> Result<Block, TiffError> {
-    let mut valid = vec![false; window.width * window.height];
-    for Sheet { source, place } in tiles {
-        let (left, top) = (window.x.max(place.x), window.y.max(place.y));
-        let right = (window.x + window.width).min(place.x + place.width);
-        let bottom = (window.y + window.height).min(place.y + place.height);
-        if left >= right || top >= bottom {
-            continue;
-        }
-        let (width, height) = (right - left, bottom - top);
-        let block = source.read(Window { x: left - place.x, y: top - place.y, width, height })?;
-        for row in 0..height {
-            let to = (top - window.y + row) * window.width + left - window.x;
-            let from = row * width;
-            data[to * bands..][..width * bands].copy_from_slice(&block.data[from * bands..][..width * bands]);
-            match &block.valid {
-                Some(known) => valid[to..][..width].copy_from_slice(&known[from..][..width]),
-                None => valid[to..][..width].fill(true),
-            }
-        }
-    }
-    let valid = valid.contains(&false).then_some(valid);
-    Ok(Block { data, valid })
 }

@@ -4,17 +4,19 @@ use std::{path::Path, sync::Arc};
 
 use rayon::prelude::*;
 
+mod stack;
+
+pub use stack::MEAN;
+
 use super::{
-    Block, GeoTags, Header, Raster, Window, alpha,
+    Block, GeoTags, Header, Raster, Sample, Window, alpha,
     beside::Beside,
-    crs_differ,
     directory::Directory,
-    error::{TiffError, onto_grid, translate},
-    geo::SAME,
+    error::{TiffError, translate},
     image::{Image, Slot},
     input::Input,
     metadata,
-    mosaic::{self, Sheet},
+    mosaic::{self, Nest, Sheet},
     nodata,
     storage::Storage,
     tags::Tag,
@@ -30,9 +32,11 @@ const MAX_PICTURE: u64 = 1 << 15;
 
 /// An image in one or several files, of which windows can be read from any thread.
 ///
+/// A file is a TIFF, or a text that lists such: GDAL's VRT, as far as it neither scales nor resamples, or DIMAP V2.
+///
 /// Reads: the first image of each file and its mask, inside it or beside it (GDAL's `<file>.msk`); u8, u16, i16 or
 /// f32, also packed in 1 to 15 bits; strips or tiles; bands interleaved by pixel or stored apart; uncompressed, LZW,
-/// deflate, ZSTD, PackBits, JPEG or WebP; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
+/// deflate, ZSTD, PackBits, JPEG, WebP or LERC; predictors 2 and 3; either byte order; BigTIFF. Tiles that are left out (sparse
 /// files) become nodata, or 0 without a nodata value.
 ///
 /// What lies beside a file counts as it does for GDAL: `.aux.xml` goes before the tags, world files after them, and
@@ -47,6 +51,8 @@ pub struct Source {
     sheets: Vec<Sheet>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
+    /// Whether the bands are given as one, their mean.
+    is_mean: bool,
 }
 
 /// One file.
@@ -65,8 +71,18 @@ impl Source {
     /// # Errors
     /// All input errors of [`TiffError`]; [`TiffError::Stack`] if the files do not fit.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, TiffError> {
-        let inputs = paths.iter().map(|path| Ok((Input::open(path.as_ref())?, Beside::of(path.as_ref())?)));
-        Self::stack(inputs.collect::<Result<_, TiffError>>()?)
+        Self::stacked(
+            paths.iter().map(|path| Self::one(path.as_ref(), &mut Nest::default())).collect::<Result<_, _>>()?,
+        )
+    }
+
+    /// Opens one file, a part of those that name it.
+    pub(super) fn one(path: &Path, nest: &mut Nest) -> Result<Self, TiffError> {
+        let input = Input::open(path)?;
+        match mosaic::open(&input, nest)? {
+            Some(source) => Ok(source),
+            None => Self::single(input, Beside::of(path)?),
+        }
     }
 
     /// [`open`](Self::open) for the bytes of one file; `path` is its name in errors.
@@ -74,20 +90,7 @@ impl Source {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, TiffError> {
-        Self::stack(vec![(Input::new(bytes, path)?, Beside::default())])
-    }
-
-    /// Files, each with what lies beside it.
-    fn stack(inputs: Vec<(Input, Beside)>) -> Result<Self, TiffError> {
-        let mut files = inputs.into_iter();
-        let Some((first, beside)) = files.next() else {
-            return Err(TiffError::Missing { path: "(no file given)".into() });
-        };
-        let mut source = Self::single(first, beside)?;
-        for (file, beside) in files {
-            source.add(Self::single(file, beside)?)?;
-        }
-        Ok(source)
+        Self::single(Input::new(bytes, path)?, Beside::default())
     }
 
     fn single(input: Input, mut beside: Beside) -> Result<Self, TiffError> {
@@ -153,117 +156,29 @@ impl Source {
         };
         let nodata = nodata.into_iter().map(|n| n.map(|n| n as f32)).collect();
         let bands = bands.into_iter().zip(0..).collect();
-        Ok(Self { header, layers: vec![Layer { image, bands, alpha, mask }], sheets: Vec::new(), nodata })
+        Ok(Self {
+            header,
+            layers: vec![Layer { image, bands, alpha, mask }],
+            sheets: Vec::new(),
+            nodata,
+            is_mean: false,
+        })
     }
 
-    /// The whole that tiles make, whose first corner the header is of.
-    pub(super) fn of_sheets(header: Header, sheets: Vec<Sheet>) -> Self {
-        Self { header, layers: Vec::new(), sheets, nodata: Vec::new() }
+    /// What files laid over each other show; `nodata` of each band goes for what comes of that.
+    pub(super) fn of_sheets(header: Header, sheets: Vec<Sheet>, nodata: Vec<Option<f32>>) -> Self {
+        Self { header, layers: Vec::new(), sheets, nodata, is_mean: false }
     }
 
-    /// Appends the bands of another source.
-    fn add(&mut self, other: Self) -> Result<(), TiffError> {
-        let (header, new) = (&mut self.header, other.header);
-        let what = if new.size() != header.size() {
-            let [[a, b], [c, d]] = [new.size(), header.size()];
-            Some(format!("{a}x{b} pixels, not {c}x{d}"))
-        } else if new.sample != header.sample {
-            Some(format!("values of type {}, not {}", new.sample, header.sample))
-        } else {
-            match (header.geo.affine(), new.geo.affine()) {
-                (None, None) => None,
-                (Some(first), Some(other)) => {
-                    let off = first.apart(&other, header.size());
-                    let moved = || format!("another georeference, by which its pixels lie up to {off:.3} pixels off,");
-                    (off > SAME)
-                        .then(moved)
-                        .or((crs_differ(&header.geo, &new.geo)).then(|| "another coordinate system".into()))
-                }
-                (Some(_), None) => Some("no georeference".into()),
-                (None, Some(_)) => Some("a georeference".into()),
-            }
-        };
-        if let Some(what) = what {
-            let fix = onto_grid(header, &new);
-            return Err(TiffError::Stack { path: new.path, first: header.path.clone(), what, fix });
-        }
-        let bands = header.bands;
-        header.others.push(new.path);
-        header.beside.extend(new.beside);
-        header.notes.extend(new.notes);
-        header.bands += new.bands;
-        header.bits = header.bits.max(new.bits);
-        header.nodata = header.nodata.or(new.nodata);
-        header.descriptions.extend(new.descriptions);
-        header.metadata.colours.extend(new.metadata.colours);
-        // What is said of the whole file is taken from the first.
-        let items = new.metadata.items.into_iter().filter_map(|item| Some((item.sample?, item)));
-        let items = items.map(|(sample, item)| metadata::Item { sample: Some(bands + sample), ..item });
-        header.metadata.items.extend(items);
-        self.nodata.extend(other.nodata);
-        self.layers.extend(other.layers.into_iter().map(|layer| {
-            let moved = layer.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
-            Layer { bands: moved, ..layer }
-        }));
-        Ok(())
+    /// Whether it is such a whole.
+    pub(super) fn is_in_sheets(&self) -> bool {
+        !self.sheets.is_empty()
     }
 
-    /// Keeps some bands, in the order wanted, each by its name or its number from 1; the others are not read.
-    ///
-    /// # Errors
-    /// [`TiffError::Bands`] for one that is not there, not the only one of that name, or wanted twice.
-    pub fn choose<S: AsRef<str>>(&mut self, wanted: &[S]) -> Result<(), TiffError> {
-        let mut chosen = Vec::new();
-        for wanted in wanted.iter().map(AsRef::as_ref) {
-            let band = self.band(wanted.trim()).and_then(|band| match chosen.contains(&band) {
-                true => Err("it is chosen already"),
-                false => Ok(band),
-            });
-            chosen.push(band.map_err(|why| self.bad_band(wanted, why))?);
-        }
-        self.select(&chosen);
-        Ok(())
-    }
-
-    /// The band of a name, else of a number from 1.
-    fn band(&self, wanted: &str) -> Result<usize, &'static str> {
-        let is_named =
-            |name: &Option<String>| name.as_ref().is_some_and(|name| name.trim().eq_ignore_ascii_case(wanted));
-        let mut named = self.header.descriptions.iter().enumerate().filter(|(_, name)| is_named(name));
-        match (named.next(), named.next()) {
-            (Some(_), Some(_)) => Err("several bands have this name"),
-            (Some((band, _)), None) => Ok(band),
-            _ => {
-                let number = wanted.parse::<usize>().ok().filter(|number| (1..=self.header.bands).contains(number));
-                number.map(|number| number - 1).ok_or("there is no such band")
-            }
-        }
-    }
-
-    fn bad_band(&self, wanted: &str, why: &'static str) -> TiffError {
-        let names = self.header.descriptions.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
-        let names = if names.is_empty() { names } else { format!(" ({names})") };
-        let there = format!("1 to {}{names}", self.header.bands);
-        TiffError::Bands { path: self.header.path.clone(), wanted: wanted.to_owned(), why, there }
-    }
-
-    /// Keeps these bands (from 0), in this order.
-    fn select(&mut self, chosen: &[usize]) {
-        if self.sheets.is_empty() {
-            for layer in &mut self.layers {
-                let place = |(band, at): (usize, usize)| Some((band, chosen.iter().position(|kept| *kept == at)?));
-                layer.bands = layer.bands.drain(..).filter_map(place).collect();
-            }
-            // With the last of its bands a file's mask goes, too.
-            self.layers.retain(|layer| !layer.bands.is_empty());
-            self.nodata = chosen.iter().map(|band| self.nodata[*band]).collect();
-        }
-        self.sheets.iter_mut().for_each(|sheet| sheet.source.select(chosen));
-        self.header = self.header.select(chosen);
-        let mut paths = self.layers.iter().map(|layer| layer.image.path().to_owned());
-        if let Some(first) = paths.next() {
-            (self.header.path, self.header.others) = (first, paths.collect());
-        }
+    /// The same by the name of the file that lists its files.
+    pub(super) fn called(mut self, list: &Path) -> Self {
+        self.header.others.insert(0, std::mem::replace(&mut self.header.path, list.to_owned()));
+        self
     }
 
     /// What is known without reading a pixel.
@@ -282,7 +197,9 @@ impl Source {
     /// Takes this value for "no data" in files that do not state one.
     pub fn assume_nodata(&mut self, nodata: f64) {
         self.header.nodata = self.header.nodata.or(Some(nodata));
-        self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+        if !self.is_in_sheets() {
+            self.nodata.iter_mut().for_each(|n| *n = n.or(Some(nodata as f32)));
+        }
         self.sheets.iter_mut().for_each(|sheet| sheet.source.assume_nodata(nodata));
     }
 
@@ -314,7 +231,20 @@ impl Source {
     /// [`TiffError::Window`] if the window is empty or not within the image,
     /// [`TiffError::TooLarge`], and what damage to its part of the file gives.
     pub fn read(&self, window: Window) -> Result<Block, TiffError> {
-        let bands = self.header.bands;
+        let mut block = self.read_bands(window)?;
+        if self.is_mean {
+            let bands = self.nodata.len();
+            let mean = |pixel: &[f32]| pixel.iter().sum::<f32>() / bands as f32;
+            let exact = self.header.sample == Sample::F32;
+            let value = |pixel: &[f32]| if exact { mean(pixel) } else { mean(pixel).round() };
+            block.data = block.data.chunks_exact(bands).map(value).collect();
+        }
+        Ok(block)
+    }
+
+    /// The same of all bands of the files.
+    fn read_bands(&self, window: Window) -> Result<Block, TiffError> {
+        let bands = self.nodata.len();
         if !window.is_within(self.header.size()) {
             return Err(TiffError::Window { path: self.header.path.clone(), window, size: self.header.size() });
         }
@@ -330,7 +260,7 @@ impl Source {
         }
         data.resize(pixels * stride, 0.0);
         if !self.sheets.is_empty() {
-            return mosaic::read(&self.sheets, window, bands, data);
+            return mosaic::read(&self.sheets, window, data, &self.nodata);
         }
         let mut extra = bands;
         for layer in &self.layers {
@@ -367,10 +297,7 @@ impl Source {
     pub fn read_all(&self) -> Result<Raster, TiffError> {
         let header = &self.header;
         let values = (header.width as u64).saturating_mul(header.height as u64).saturating_mul(header.bands as u64);
-        let layers = || self.layers.iter().chain(self.sheets.iter().flat_map(|sheet| &sheet.source.layers));
-        let size: u64 = layers().map(|layer| layer.image.size()).sum();
-        let most = layers().map(|layer| layer.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE));
-        let most = most.fold(MAX_VALUES, u64::max);
+        let [size, most] = self.room();
         if values > size.saturating_mul(most) {
             let [w, h] = header.size();
             let what = format!("an image of {w}x{h} pixels in {} bands cannot be in {size} bytes", header.bands);
@@ -378,6 +305,20 @@ impl Source {
         }
         let Block { data, valid } = self.read(header.window())?;
         Ok(Raster { header: header.clone(), data, valid })
+    }
+
+    /// Bytes of its files, and the most values that one of them can stand for.
+    fn room(&self) -> [u64; 2] {
+        let most = |layer: &Layer| layer.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE);
+        let layers = self.layers.iter().map(|layer| [layer.image.size(), most(layer)]);
+        let sheets = self.sheets.iter().map(|sheet| sheet.source.room());
+        layers.chain(sheets).fold([0, MAX_VALUES], |all, own| [all[0].saturating_add(own[0]), all[1].max(own[1])])
+    }
+
+    /// Forgets what was decoded for earlier reads.
+    pub(super) fn forget(&self) {
+        self.layers.iter().for_each(|layer| layer.image.forget());
+        self.sheets.iter().for_each(|sheet| sheet.source.forget());
     }
 
     fn too_large(&self, window: Window) -> TiffError {
