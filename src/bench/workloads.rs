@@ -10,7 +10,7 @@ use crate::kernels::pointwise::Act;
 use crate::kernels::resample::{Axis, Table, resample};
 use crate::kernels::segment::{self, rows_shape};
 use crate::kernels::{
-    ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, pointwise, turn,
+    ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, picked, pointwise, turn,
 };
 use crate::method::crops::crop_size;
 
@@ -280,7 +280,7 @@ impl List {
         self.add("image", "stacked", move |p| {
             let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
             let d = output(p, "d", full.with_c(1 + BANDS));
-            image::stacked(p, pan, lms, d);
+            picked::stacked(p, pan, lms, d);
         });
         self.add("image", "risen", move |p| {
             let hidden = full.with_c(WIDTH);

@@ -49,6 +49,16 @@ pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng
             Init::Normal(deviation) => {
                 layer.weight.iter_mut().for_each(|w| *w = (normal(rng) * deviation) as f32);
             }
+            Init::Norm => layer.weight.fill(1.0),
+            Init::Rates => {
+                let inputs = layer.fan_in();
+                layer.weight.iter_mut().enumerate().for_each(|(i, w)| *w = ((1 + i % inputs) as f32).ln());
+                layer.bias.fill(1.0);
+            }
+            Init::Steps => {
+                uniform_layer(layer, rng);
+                layer.bias.iter_mut().for_each(|b| *b = before_softplus(first_step(rng)) as f32);
+            }
         }
         if silent && plan.silent {
             layer.weight.fill(0.0);
@@ -56,6 +66,17 @@ pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng
         }
     }
     layers
+}
+
+/// Log-uniform from 1e-3 to 0.1.
+fn first_step(rng: &mut ChaCha8Rng) -> f64 {
+    let ends = [1e-3_f64, 0.1].map(f64::ln);
+    (ends[0] + uniform(rng) * (ends[1] - ends[0])).exp()
+}
+
+/// `v` with `ln(1 + e^v) = step`.
+fn before_softplus(step: f64) -> f64 {
+    step + (-(-step).exp_m1()).ln()
 }
 
 /// Weights and biases uniform in `±1/√fan_in`.

@@ -70,6 +70,12 @@ pub fn forward(p: &mut PlanBuilder<'_>, x: Tensor, b: Option<Tensor>, slope: f32
     p.call(&LEAKY, &[Some(x), b, add, Some(y)], &params);
 }
 
+/// Adds `y = a + b`, a leaky ReLU of slope 1. All of one shape.
+#[track_caller]
+pub fn sum(p: &mut PlanBuilder<'_>, a: Tensor, b: Tensor, y: Tensor) {
+    forward(p, a, None, 1.0, Some(b), y);
+}
+
 /// Adds `dx`, the gradient at `x + b`. `b [C]`, the others `[N,H,W,C]`.
 #[track_caller]
 pub fn grad(p: &mut PlanBuilder<'_>, dy: Tensor, x: Tensor, b: Option<Tensor>, slope: f32, dx: Tensor) {
