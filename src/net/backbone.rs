@@ -46,6 +46,11 @@ impl Backbone {
         Self::NAMES[Self::ALL.iter().position(|b| *b == self).expect("all are listed")]
     }
 
+    /// Whether turning its weights is turning the image: one that goes over pixels in some order has a side of its own.
+    pub fn turns(self) -> bool {
+        self.description().turns
+    }
+
     /// Most PAN pixels of a side that it is trained on.
     pub fn window(self) -> usize {
         self.description().window
@@ -202,11 +207,6 @@ impl FusionShape {
     /// Channels of activations that live at the same time when it is applied.
     pub(crate) fn live_channels(self) -> usize {
         (self.backbone.description().live)(self)
-    }
-
-    /// Whether turning its weights is turning the image.
-    pub fn turns(self) -> bool {
-        self.backbone.description().turns
     }
 
     /// How many layers it has.

@@ -7,15 +7,12 @@ mod backbone;
 mod canconv;
 mod cannet;
 mod dam;
-mod encoder;
 mod fusionnet;
 mod init;
 mod lagnet;
 mod lgpnet;
-mod mamba;
 mod panmamba;
 mod pass;
-mod refine;
 mod weights;
 
 pub use backbone::{Acts, Backbone, Fusion, FusionShape, Statistics};

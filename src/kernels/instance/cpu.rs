@@ -26,7 +26,12 @@ fn by_tasks(out: &mut [f32], p: Params, per_task: impl Fn(usize, usize, &mut [f3
 }
 
 /// Runs `per_run` on the image and the elements of each run, with its row of partial sums.
-fn by_runs(sums: &mut [f32], columns: usize, p: Params, per_run: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync) {
+fn by_runs(
+    sums: &mut [f32],
+    columns: usize,
+    p: Params,
+    per_run: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync,
+) {
     let [c, pixels, chunk, runs] = [p.c, p.pixels, p.chunk, p.runs].map(|size| size as usize);
     sums.par_chunks_mut(columns).enumerate().for_each(|(k, sums)| {
         let (image, first) = (k / runs, k % runs * chunk);
@@ -106,13 +111,19 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let [c, k] = [p.c, p.k].map(|size| size as usize);
     by_tasks(args.write(6), p, |image, first, dx| {
         let normal = &normal(&mean[image * c..][..c], &variance[image * c..][..c], k);
-        let (of, weights) = ((&x[first..][..dx.len()], &dy[first..][..dx.len()]), (&w[..k], &means[2 * image * k..][..2 * k]));
+        let (of, weights) =
+            ((&x[first..][..dx.len()], &dy[first..][..dx.len()]), (&w[..k], &means[2 * image * k..][..2 * k]));
         dispatch!(isa, taken_back(of: (&[f32], &[f32]), normal: &[Vec<f32>; 2], weights: (&[f32], &[f32]), dx: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn taken_back<L: Level>((x, dy): (&[f32], &[f32]), [mean, scale]: &[Vec<f32>; 2], (w, means): (&[f32], &[f32]), dx: &mut [f32]) {
+fn taken_back<L: Level>(
+    (x, dy): (&[f32], &[f32]),
+    [mean, scale]: &[Vec<f32>; 2],
+    (w, means): (&[f32], &[f32]),
+    dx: &mut [f32],
+) {
     dx.copy_from_slice(dy);
     let (along, level) = means.split_at(w.len());
     for (x, dx) in x.chunks_exact(mean.len()).zip(dx.chunks_exact_mut(mean.len())) {

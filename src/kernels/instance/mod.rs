@@ -118,7 +118,13 @@ pub(super) static INSTANCE_GRAD_SUMS: Kernel = Kernel {
     name: "instance_grad_sums",
     family: "instance",
     shader: Shader::new(wgsl!("instance.wgsl"), "instance_grad_sums", |s| of_part(s.get(4))),
-    args: &[Arg::read(3, "x"), Arg::read(4, "mean"), Arg::read(6, "variance"), Arg::read(8, "dy"), Arg::write(5, "sums")],
+    args: &[
+        Arg::read(3, "x"),
+        Arg::read(4, "mean"),
+        Arg::read(6, "variance"),
+        Arg::read(8, "dy"),
+        Arg::write(5, "sums"),
+    ],
     shapes: |s| {
         let p = s.params::<Params>();
         moments_fit(s, 1)?;
@@ -230,7 +236,14 @@ pub fn forward(p: &mut PlanBuilder<'_>, x: Tensor, of: Moments, w: Tensor, y: Te
 
 /// Adds the gradients of `w` and `x` from `dy`, by way of the moments too. Images `[N,H,W,C]`.
 #[track_caller]
-pub fn backward(p: &mut PlanBuilder<'_>, x: Tensor, of: Moments, (w, dw): (Tensor, Tensor), name: &str, (dy, dx): (Tensor, Tensor)) {
+pub fn backward(
+    p: &mut PlanBuilder<'_>,
+    x: Tensor,
+    of: Moments,
+    (w, dw): (Tensor, Tensor),
+    name: &str,
+    (dy, dx): (Tensor, Tensor),
+) {
     let k = w.shape().len() / 2;
     let chunk = run_pixels(p, x.shape());
     let part = p.activation(&format!("part.{name}"), normalising(x, k).with_runs(chunk).part(2 * k as u32));
@@ -246,7 +259,13 @@ fn grad_sums(p: &mut PlanBuilder<'_>, (x, of): (Tensor, Moments), dy: Tensor, ch
     p.call(&INSTANCE_GRAD_SUMS, &args, &normalising(x, part.shape().c() / 2).with_runs(chunk));
 }
 
-fn grad_input(p: &mut PlanBuilder<'_>, (x, of): (Tensor, Moments), w: Tensor, (dy, means): (Tensor, Tensor), dx: Tensor) {
+fn grad_input(
+    p: &mut PlanBuilder<'_>,
+    (x, of): (Tensor, Moments),
+    w: Tensor,
+    (dy, means): (Tensor, Tensor),
+    dx: Tensor,
+) {
     let args = [Some(x), Some(of.mean), Some(of.variance), Some(w), Some(dy), Some(means), Some(dx)];
     p.call(&INSTANCE_GRAD_INPUT, &args, &normalising(x, w.shape().len() / 2));
 }

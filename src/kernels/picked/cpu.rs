@@ -9,7 +9,7 @@ use crate::graph::Args;
 const TASK: usize = 1 << 11;
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
-    let (a, b, p) = (args.maybe(0), args.read(1), args.params::<Params>());
+    let (a, b, p) = (args.maybe(1), args.read(0), args.params::<Params>());
     let [c, ca, cb, split, first] = [p.c, p.ca, p.cb, p.split, p.first].map(|size| size as usize);
     args.write(2).par_chunks_mut(TASK * c).enumerate().for_each(|(task, y)| {
         for (i, y) in y.chunks_exact_mut(c).enumerate() {

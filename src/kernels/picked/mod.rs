@@ -5,7 +5,7 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{groups, reference, same, wgsl};
+use super::{groups, reference, same, same_if_present, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
 
 /// Parameters; `struct Params` of `shaders/picked.wgsl`.
@@ -31,13 +31,11 @@ pub(super) static PICKED: Kernel = Kernel {
     name: "picked",
     family: "picked",
     shader: Shader::new(wgsl!("picked.wgsl"), "picked", |s| groups(s.get(2).len().div_ceil(64))),
-    args: &[Arg::maybe(0, "a"), Arg::read(1, "b"), Arg::write(2, "y")],
+    args: &[Arg::read(1, "b"), Arg::maybe(0, "a"), Arg::write(2, "y")],
     shapes: |s| {
-        let (b, y, p) = (s.get(1), s.get(2), s.params::<Params>());
+        let (b, y, p) = (s.get(0), s.get(2), s.params::<Params>());
         same("b", b, y.with_c(b.c()))?;
-        if let Some(a) = s.args[0] {
-            same("a", a, y.with_c(a.c()))?;
-        }
+        same_if_present(s, 1, "a", y.with_c(p.ca as usize))?;
         if p.split <= p.ca && p.split <= p.c && p.first + p.c - p.split <= p.cb {
             return Ok(());
         }
@@ -74,7 +72,7 @@ fn picked(p: &mut PlanBuilder<'_>, a: Option<(Tensor, usize)>, (b, first): (Tens
     let [pixels, c, ca, cb, split, first] =
         [y.shape().pixels(), y.shape().c(), ca, b.shape().c(), split, first].map(|size| size as u32);
     let params = Params { pixels, c, ca, cb, split, first, pad: [0; 2] };
-    p.call(&PICKED, &[a.map(|(a, _)| a), Some(b), Some(y)], &params);
+    p.call(&PICKED, &[Some(b), a.map(|(a, _)| a), Some(y)], &params);
 }
 
 fn cases() -> Vec<Case> {

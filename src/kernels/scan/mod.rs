@@ -12,6 +12,7 @@
 
 mod cases;
 mod cpu;
+mod lanes;
 mod reference;
 
 use bytemuck::{Pod, Zeroable};
@@ -61,8 +62,8 @@ impl Params {
 /// Pixels of a run: 512 runs of 128² pixels keep a GPU busy, and the states of one stay in a core's second cache.
 const RUN: usize = 32;
 
-/// Most channels: those of a run share a workgroup.
-const MOST: u32 = 64;
+/// Most channels and states: those of a run share a workgroup and its memory.
+const MOST: [u32; 2] = [64, 31];
 
 /// What every kernel reads first: an image of the channels, `raw`, `bc` and the weights.
 fn inputs_fit(s: &Shapes<'_>) -> Result<Params, String> {
@@ -70,10 +71,14 @@ fn inputs_fit(s: &Shapes<'_>) -> Result<Params, String> {
     same("raw", s.get(1), x)?;
     same("bc", s.get(2), x.with_c(2 * p.s as usize))?;
     same("w", s.get(3), p.weights())?;
-    if p.d <= MOST { Ok(p) } else { Err(format!("{} channels are more than {MOST}", p.d)) }
+    if p.d <= MOST[0] && p.s <= MOST[1] {
+        Ok(p)
+    } else {
+        Err(format!("{} channels of {} states are too many", p.d, p.s))
+    }
 }
 
-/// `per` workgroups of 64 threads for each run.
+/// A workgroup for each run, a thread for each channel.
 fn launch(s: &Shapes<'_>) -> Launch {
     let p = s.params::<Params>();
     Launch { consts: vec![("STATES", p.s), ("RUN", p.run)], ..groups((p.n * p.runs) as usize) }
@@ -242,7 +247,8 @@ pub fn backward(p: &mut PlanBuilder<'_>, x: Scanned, name: &str, (forth, dy): (T
     let params = x.params(RUN, 2 * x.states());
     let back = p.activation(&format!("{name}.back"), forth.shape());
     let edge = p.activation(&format!("{name}.edges"), params.of_runs(params.rows));
-    let part = p.activation(&format!("part.{name}.scan"), Shape([(params.n * params.runs) as usize, 1, 1, dw.shape().len()]));
+    let part =
+        p.activation(&format!("part.{name}.scan"), Shape([(params.n * params.runs) as usize, 1, 1, dw.shape().len()]));
     grad_runs(p, (x, RUN), dy, back);
     edges(p, (x.w, params), (forth, Some(back)), edge);
     grad(p, (x, RUN), dy, edge, (d, part));

@@ -159,7 +159,8 @@ pub(super) fn grad<T: Real>(args: &mut Args<'_, T>) {
                 out[d] = out[d] + step * gradient * given.b(t, s);
                 // Of the step, before the softplus.
                 out[channels + d] = out[channels + d]
-                    + (u * gradient * given.b(t, s) + gradient * a * decayed) / (T::one() + (-given.raw[t * channels + d]).exp());
+                    + (u * gradient * given.b(t, s) + gradient * a * decayed)
+                        / (T::one() + (-given.raw[t * channels + d]).exp());
                 out[2 * channels + s] = out[2 * channels + s] + gradient * step * u;
                 out[2 * channels + states + s] = out[2 * channels + states + s] + dy[t * channels + d] * after[i];
                 // Of the rate, a = −exp(w): its own logarithm's is a times that.

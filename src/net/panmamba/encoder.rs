@@ -1,9 +1,9 @@
 //! What PanMamba makes of an image before it scans it: a convolution, and three blocks with instance norm of half of their
 //! channels (method, section 1).
 
-use super::backbone::{Init, LayerPlan};
-use super::panmamba::WIDTH;
-use super::pass::{Backward, Forward};
+use super::super::backbone::{Init, LayerPlan};
+use super::super::pass::{Backward, Forward};
+use super::WIDTH;
 use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::instance::{self, Moments};
 use crate::kernels::{conv2d, leaky};

@@ -1,7 +1,7 @@
 //! A branch of a Mamba layer: a selective scan of an image's pixels, row by row, gated by the image itself (method,
 //! section 1).
 
-use super::backbone::{Init, LayerPlan};
+use super::super::backbone::{Init, LayerPlan};
 use crate::graph::{PlanBuilder, Tensor};
 use crate::kernels::pointwise::{self, Act};
 use crate::kernels::scan::{self, Scanned};

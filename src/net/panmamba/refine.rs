@@ -1,9 +1,9 @@
 //! What PanMamba makes of its last image: two convolutions whose channels are weighed by their means, and a last one
 //! (method, section 1).
 
-use super::backbone::{Init, LayerPlan};
-use super::panmamba::WIDTH;
-use super::pass::{Backward, Forward};
+use super::super::backbone::{Init, LayerPlan};
+use super::super::pass::{Backward, Forward};
+use super::WIDTH;
 use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::pointwise::{self, Act};
 use crate::kernels::{attend, conv2d, harmonic, instance};
@@ -59,7 +59,8 @@ pub(super) fn backward(p: &mut PlanBuilder<'_>, pass: &mut Backward<'_>, dhrms: 
     let [mean, h, m, x, f, v, s, y] = pass.acts.pop();
     let part = |of: &str| format!("part.ref.{of}");
     let [dy, dv, df, dx, dm] = ["dy", "dv", "df", "dx", "dm"].map(|of| p.activation(&format!("ref.{of}"), m.shape()));
-    let [ds, dh, dmean] = [("ds", s), ("dh", h), ("dmean", mean)].map(|(of, x)| p.activation(&format!("ref.{of}"), x.shape()));
+    let [ds, dh, dmean] =
+        [("ds", s), ("dh", h), ("dmean", mean)].map(|(of, x)| p.activation(&format!("ref.{of}"), x.shape()));
     conv2d::grad_weight(p, y, dhrms, &part("out"), dout);
     conv2d::grad_input(p, dhrms, out, None, None, dy);
     attend::grad_factor(p, dy, v, s, &part("factors"), ds);
