@@ -8,7 +8,7 @@ struct Params {
     k: u32,
     chunk: u32,
     runs: u32,
-    scale: f32,
+    count: u32,
     gated: u32,
 }
 
@@ -26,7 +26,7 @@ struct Params {
 
 const EPSILON = 1e-5;
 
-// y = scale Σ part, times gate (1 − gate)
+// y = Σ part / count, times gate (1 − gate)
 @compute @workgroup_size(64)
 fn image_means(
     @builtin(workgroup_id) group: vec3u,
@@ -41,7 +41,7 @@ fn image_means(
     for (var run = 0u; run < params.runs; run++) {
         sum += part[(i / params.c * params.runs + run) * params.c + i % params.c];
     }
-    var value = sum * params.scale;
+    var value = sum / f32(params.count);
     if params.gated == 1u {
         value *= gate[i] * (1.0 - gate[i]);
     }

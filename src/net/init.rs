@@ -92,3 +92,27 @@ pub(crate) fn init_dam(bands: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<
     layers.iter_mut().for_each(|layer| uniform_layer(layer, rng));
     layers
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::net::Backbone;
+
+    #[test]
+    fn scans_start_with_long_and_short_memory() {
+        let shape = FusionShape { backbone: Backbone::PanMamba, bands: 4, sees_ms: true, width: 32, blocks: 1 };
+        let layers = init_fusion(shape, true, &mut ChaCha8Rng::seed_from_u64(3));
+        let layer = |name: &str| layers.iter().find(|layer| layer.name == name).expect("a layer");
+        let steps: Vec<f32> = layer("ms0.dt").bias.iter().map(|b| b.exp().ln_1p()).collect();
+        assert!(steps.iter().all(|step| (0.99e-3..0.101).contains(step)), "{steps:?}");
+        assert!(steps.iter().any(|step| *step < 0.004) && steps.iter().any(|step| *step > 0.03), "{steps:?}");
+        let rates = layer("ms0.scan");
+        assert_eq!(rates.weight[16..19], [1.0f32, 2.0, 3.0].map(f32::ln));
+        assert!(rates.bias.iter().all(|through| *through == 1.0));
+        let norm = layer("ms0.n");
+        assert!(norm.weight.iter().all(|w| *w == 1.0) && norm.bias.iter().all(|b| *b == 0.0));
+        assert!(layer("ref.out").weight.iter().all(|w| *w == 0.0), "it begins by adding nothing");
+    }
+}

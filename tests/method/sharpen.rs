@@ -123,7 +123,7 @@ fn any_tile_size_gives_the_same_bytes_by_any_backbone() {
 /// the network adds off.
 #[test]
 fn tiles_of_panmamba_lie_near_the_whole() {
-    let dims = dims(34, 10, 3, 4, 1.5, 0);
+    let dims = dims(10, 34, 3, 4, 1.5, 0);
     let run = |tile| sharpen_by(Backbone::PanMamba, &Device::cpu(2), &dims, Upsample::Cubic, tile);
     let ([lms, whole], _) = run([4096; 2]);
     let ([_, parts], strips) = run([112; 2]);

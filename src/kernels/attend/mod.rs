@@ -118,7 +118,7 @@ pub fn grad_factor(p: &mut PlanBuilder<'_>, dy: Tensor, v: Tensor, s: Tensor, pa
     let chunk = run_pixels(p, v.shape());
     let part = p.activation(part, part_shape(v.shape(), chunk));
     partial(p, dy, v, chunk, part);
-    instance::total(p, part, 1.0, Some(s), ds);
+    instance::total(p, part, 1, Some(s), ds);
 }
 
 fn partial(p: &mut PlanBuilder<'_>, dy: Tensor, v: Tensor, chunk: usize, part: Tensor) {

@@ -42,7 +42,7 @@ pub(super) fn means() -> Vec<Case> {
             let part = input(p, "part", Shape([n, runs, 1, c]));
             let gate = gated.then(|| input(p, "gate", Shape([n, 1, 1, c])));
             let y = p.tensor("y", Shape([n, 1, 1, c]), Role::Output);
-            super::total(p, part, 0.3, gate, y);
+            super::total(p, part, 3, gate, y);
         })
     };
     [([1, 1, 1], true), ([2, 5, 7], false), ([1, 130, 70], false), ([3, 4, 32], true)].into_iter().map(case).collect()

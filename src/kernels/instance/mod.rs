@@ -33,8 +33,8 @@ struct Params {
     chunk: u32,
     /// Partial sums of an image.
     runs: u32,
-    /// Of a mean: factor on the sum.
-    scale: f32,
+    /// Of a mean: what the sum is divided by.
+    count: u32,
     /// 1: argument `gate` is present.
     gated: u32,
 }
@@ -58,7 +58,7 @@ impl Params {
     }
 }
 
-/// `y = scale Σ part`, times `gate (1 − gate)`.
+/// `y = Σ part / count`, times `gate (1 − gate)`.
 pub(super) static IMAGE_MEANS: Kernel = Kernel {
     name: "image_means",
     family: "instance",
@@ -196,15 +196,15 @@ pub struct Moments {
 /// Adds the means of images from sums of their pixels: `mean [N,1,1,C]`.
 #[track_caller]
 pub fn means(p: &mut PlanBuilder<'_>, sums: Sums, mean: Tensor) {
-    total(p, sums.part(), 1.0 / sums.pixels() as f32, None, mean);
+    total(p, sums.part(), sums.pixels(), None, mean);
 }
 
-/// Adds `y = scale Σ part`, times `gate (1 − gate)` if it is a gradient behind a sigmoid. `part [N,runs,1,C]`, the others
+/// Adds `y = Σ part / count`, times `gate (1 − gate)` if it is a gradient behind a sigmoid. `part [N,runs,1,C]`, the others
 /// `[N,1,1,C]`.
 #[track_caller]
-pub fn total(p: &mut PlanBuilder<'_>, part: Tensor, scale: f32, gate: Option<Tensor>, y: Tensor) {
+pub fn total(p: &mut PlanBuilder<'_>, part: Tensor, count: usize, gate: Option<Tensor>, y: Tensor) {
     let [n, runs, _, c] = part.shape().0.map(|size| size as u32);
-    let params = Params { n, runs, c, scale, gated: gate.is_some().into(), ..Params::zeroed() };
+    let params = Params { n, runs, c, count: count as u32, gated: gate.is_some().into(), ..Params::zeroed() };
     p.call(&IMAGE_MEANS, &[Some(part), gate, Some(y)], &params);
 }
 

@@ -43,7 +43,7 @@ pub(super) fn means<T: Real>(args: &mut Args<'_, T>) {
     let [runs, c] = [p.runs, p.c].map(|size| size as usize);
     for (i, y) in args.write(2).iter_mut().enumerate() {
         let sum: T = (0..runs).map(|run| part[(i / c * runs + run) * c + i % c]).sum();
-        *y = sum * T::of(p.scale.into()) * gate.map_or(T::one(), |gate| gate[i] * (T::one() - gate[i]));
+        *y = sum / T::of(p.count.into()) * gate.map_or(T::one(), |gate| gate[i] * (T::one() - gate[i]));
     }
 }
 

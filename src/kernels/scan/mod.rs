@@ -12,6 +12,7 @@
 
 mod cases;
 mod cpu;
+mod job;
 mod lanes;
 mod reference;
 
