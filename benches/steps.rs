@@ -31,7 +31,9 @@ fn steps(c: &mut Criterion) {
     for (name, device) in devices() {
         // The software driver takes 10 s for a full step of 512×512.
         let side = if device.is_software() { SIDE / 4 } else { SIDE };
-        for backbone in [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
+        let all = [Backbone::FusionNet, Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba];
+        for backbone in all {
+            let side = side.min(backbone.window());
             let mut steps = Steps::load(&device, side, BANDS, backbone).expect("it fits");
             let mut group = c.benchmark_group(format!("{backbone} {side}×{side}×{BANDS} {name}"));
             group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));

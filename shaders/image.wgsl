@@ -10,7 +10,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> pan: array<f32>; // [N, H, W, 1]
 @group(0) @binding(1) var<storage, read> lms: array<f32>; // [N, H, W, C]
-@group(0) @binding(2) var<storage, read_write> d: array<f32>; // [N, H, W, C, 2C or 1 + C]
+@group(0) @binding(2) var<storage, read_write> d: array<f32>; // [N, H, W, C or 2C]
 @group(0) @binding(3) var<storage, read> x: array<f32>; // [1, H, W, C]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // [crops, h, w, C]
 @group(0) @binding(5) var<storage, read> dy: array<f32>; // [N, H, W, C]
@@ -46,26 +46,6 @@ fn features(
     let at = i + pixel * params.channels;
     d[at] = pan[pixel] - lms[i];
     d[at + params.channels] = lms[i];
-}
-
-// d[n,i,j] = [pan[n,i,j], lms[n,i,j,..]]
-@compute @workgroup_size(64)
-fn stacked(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = group_index(group, groups) * 64u + local;
-    if i >= params.len {
-        return;
-    }
-    let pixel = i / (params.channels + 1u);
-    let c = i % (params.channels + 1u);
-    if c == 0u {
-        d[i] = pan[pixel];
-    } else {
-        d[i] = lms[pixel * params.channels + c - 1u];
-    }
 }
 
 // d = dy where after > before, else 0

@@ -4,8 +4,9 @@ struct Params {
     len: u32,
     c: u32,
     slope: f32,
+    inverse: f32, // of the slope, for the reference
     bias: u32,
-    @size(16) add: u32,
+    @size(12) add: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [N, H, W, C]

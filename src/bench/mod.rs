@@ -6,6 +6,7 @@
 //! 512×512 with 8 bands; a software driver does with 128. Multiples of 16 from 64 on.
 
 mod growth;
+mod scans;
 mod steps;
 pub mod suite;
 mod workloads;

@@ -37,13 +37,14 @@ fn calls(plans: &Plans, phase: Phase) -> &[Call] {
 }
 
 impl Steps {
-    /// Loads the plans of a pair of `side × side` with `bands` bands and trains for an epoch,
-    /// on made-up images, by a network of this backbone.
+    /// Loads the plans of a pair of `side × side` with `bands` bands, or of as large a window as a network of this
+    /// backbone is trained on, and trains it for an epoch on made-up images.
     ///
     /// # Errors
     /// What the device reports.
     pub fn load(device: &Device, side: usize, bands: usize, backbone: Backbone) -> Result<Self, MethodError> {
         let config = Config { backbone, ..Config::new(Sensor::Generic, Profile::Faithful, bands)? };
+        let side = side.min(backbone.window());
         let plans = method::build(dims(side, bands), &config, false, device.grain());
         let mut engine = device.load(plans.program.clone(), Options::default())?;
         let image = |shape: Shape| (0..shape.len()).map(|k| 0.4 + 0.3 * (k as f32 * 0.01).sin()).collect::<Vec<_>>();
@@ -112,7 +113,8 @@ impl Steps {
     /// How many times the work of the step measured here a step at the main case's size is.
     pub fn scale(&self, phase: Phase) -> f64 {
         let flops = |calls: &[Call]| calls.iter().map(Call::flops).sum::<usize>() as f64;
-        let main = method::build(dims(SIDE, self.plans.ms.shape().c()), &self.config, false, Grain::default());
+        let side = SIDE.min(self.config.backbone.window());
+        let main = method::build(dims(side, self.plans.ms.shape().c()), &self.config, false, Grain::default());
         flops(calls(&main, phase)) / flops(self.calls(phase))
     }
 }

@@ -10,12 +10,12 @@ use crate::kernels::pointwise::Act;
 use crate::kernels::resample::{Axis, Table, resample};
 use crate::kernels::segment::{self, rows_shape};
 use crate::kernels::{
-    ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, pointwise, turn,
+    ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, picked, pointwise, turn,
 };
 use crate::method::crops::crop_size;
 
 /// Hidden channels of both networks.
-const WIDTH: usize = 32;
+pub(super) const WIDTH: usize = 32;
 /// Crops of a reduced step.
 const BATCH: usize = 8;
 
@@ -29,22 +29,27 @@ pub struct Workload {
     pub(super) build: Box<dyn Fn(&mut PlanBuilder<'_>)>,
 }
 
-fn input(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
+pub(super) fn input(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
     p.tensor(name, shape, Role::Input)
 }
 
-fn output(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
+pub(super) fn output(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
     p.tensor(name, shape, Role::Output)
 }
 
 /// Collects workloads of one size.
-struct List {
+pub(super) struct List {
     side: usize,
     list: Vec<Workload>,
 }
 
 impl List {
-    fn add(&mut self, group: &'static str, name: impl Into<String>, build: impl Fn(&mut PlanBuilder<'_>) + 'static) {
+    pub(super) fn add(
+        &mut self,
+        group: &'static str,
+        name: impl Into<String>,
+        build: impl Fn(&mut PlanBuilder<'_>) + 'static,
+    ) {
         self.list.push(Workload { group, name: name.into(), side: self.side, build: Box::new(build) });
     }
 
@@ -280,7 +285,7 @@ impl List {
         self.add("image", "stacked", move |p| {
             let (pan, lms) = (input(p, "pan", full.with_c(1)), input(p, "lms", full));
             let d = output(p, "d", full.with_c(1 + BANDS));
-            image::stacked(p, pan, lms, d);
+            picked::stacked(p, pan, lms, d);
         });
         self.add("image", "risen", move |p| {
             let hidden = full.with_c(WIDTH);
@@ -330,7 +335,7 @@ pub fn workloads(side: usize) -> Vec<Workload> {
             all.conv2d(group, images, ci, co);
         }
     }
-    // A hidden layer of LAGNet, its gates' first, one of CANNet, and layers of LGPNet.
+    // A hidden layer of LAGNet, its gates' first, one of CANNet, layers of LGPNet, and those of PanMamba.
     let hidden = full.with_c(WIDTH);
     all.conv2d("conv2d full", full, WIDTH, TAPS);
     all.pointwise(full, TAPS, TAPS, Act::Sigmoid);
@@ -339,6 +344,8 @@ pub fn workloads(side: usize) -> Vec<Workload> {
     all.between(hidden);
     all.pointwise(full, WIDTH, WIDTH, Act::None);
     all.depthwise(hidden);
+    all.scans(hidden);
+    all.norms(hidden);
     all.mlp(full, Shape([1, crop_h, crop_w, BANDS]));
     all.images(full, Shape([1, low, low, BANDS]), crops);
     all.list

@@ -141,7 +141,8 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let list = counts.iter().map(|(phase, count)| format!("{count} {phase}")).collect::<Vec<_>>().join(", ");
     let scaled = if side == SIDE { String::new() } else { format!(", scaled by FLOPs from {side}×{side}") };
     let memory = steps.memory();
-    print(&format!("\nmemory of the {side}x{side}x{BANDS} model: {:.0} MB", memory as f64 / 1e6));
+    let [_, h, w, _] = steps.shape(Phase::Full).0;
+    print(&format!("\nmemory of the {h}x{w}x{BANDS} model: {:.0} MB", memory as f64 / 1e6));
     print(&format!(
         "\na default fuse of {SIDE}×{SIDE}×{BANDS} takes about {fuse:.1} s for its steps ({list}){scaled},\nplus start-up and files\n\n{NOTES}"
     ));

@@ -5,23 +5,30 @@
 //! one pays. The reference is an independent opinion: plain loops, no tiling.
 
 pub mod adam;
+pub mod attend;
+pub mod causal;
 pub mod ceiling;
 pub mod cluster;
 pub mod clustered;
 pub mod conv2d;
 pub mod depthwise;
 mod floats;
+pub mod gated;
 pub mod halves;
 pub mod harmonic;
 pub mod image;
+pub mod instance;
 mod isa;
+pub mod layernorm;
 pub mod leaky;
 pub mod loss;
 mod matrix;
 pub mod mlp;
 pub mod modulated;
+pub mod picked;
 pub mod pointwise;
 pub mod resample;
+pub mod scan;
 pub mod segment;
 mod sigmoid;
 mod step;
@@ -71,13 +78,35 @@ pub static ALL: &[&Kernel] = &[
     &halves::UNFOLD,
     &leaky::LEAKY,
     &leaky::LEAKY_GRAD,
+    &scan::SCAN_RUNS,
+    &scan::SCAN_EDGES,
+    &scan::SCAN,
+    &scan::SCAN_GRAD_RUNS,
+    &scan::SCAN_GRAD,
+    &causal::CAUSAL,
+    &causal::CAUSAL_GRAD,
+    &causal::CAUSAL_GRAD_INPUT,
+    &causal::CAUSAL_GRAD_WEIGHT,
+    &gated::GATED,
+    &gated::GATED_GRAD,
+    &layernorm::LAYER_NORM,
+    &layernorm::LAYER_NORM_GRAD_INPUT,
+    &layernorm::LAYER_NORM_GRAD_WEIGHT,
+    &instance::IMAGE_MEANS,
+    &instance::INSTANCE_SPREAD,
+    &instance::INSTANCE_NORM,
+    &instance::INSTANCE_GRAD_SUMS,
+    &instance::INSTANCE_GRAD_INPUT,
+    &attend::ATTEND,
+    &attend::ATTEND_GRAD_INPUT,
+    &attend::ATTEND_GRAD_FACTOR,
     &mlp::MLP,
     &mlp::MLP_GRAD_INPUT,
     &mlp::MLP_GRAD_WEIGHT,
     &resample::RESAMPLE,
     &image::DETAIL,
     &image::FEATURES,
-    &image::STACKED,
+    &picked::PICKED,
     &image::RISEN,
     &image::CROP,
     &loss::L2,

@@ -1,4 +1,4 @@
-//! The sigmoid in operations that vectorise.
+//! The sigmoid and its kin in operations that vectorise.
 
 use super::isa::Level;
 
@@ -8,10 +8,24 @@ pub(super) fn sigmoid<L: Level>(v: f32) -> f32 {
     1.0 / (1.0 + exp::<L>(-v))
 }
 
+/// `ln(1 + e^v)`: with `e = e^−|v|`, `ln(1 + e) = 2 artanh(e / (2 + e))`, whose series is over at the 13th power.
+#[inline(always)]
+pub(super) fn softplus<L: Level>(v: f32) -> f32 {
+    /// Coefficients of the 12th power down to 1.
+    const SERIES: [f32; 7] = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    let e = exp::<L>(-v.abs());
+    let s = e / (2.0 + e);
+    let mut p = SERIES[0];
+    for c in &SERIES[1..] {
+        p = fma::<L>(p, s * s, *c);
+    }
+    v.max(0.0) + 2.0 * s * p
+}
+
 /// `e^v` within 2 ulp for |v| ≤ 87, clamped beyond, in operations that vectorise:
 /// `e^v = 2^n · e^r` with `|r| ≤ ln 2 / 2` and a Taylor polynomial for `e^r`.
 #[inline(always)]
-fn exp<L: Level>(v: f32) -> f32 {
+pub(super) fn exp<L: Level>(v: f32) -> f32 {
     // Adding 1.5·2²³ rounds to a whole number, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts; the first has trailing zeros, so n · LN2_HI is exact.

@@ -136,6 +136,9 @@ pub(crate) fn pan_unit(
 
 /// From how many sides a scene is seen: as asked for, or as many as take no longer than the training did.
 fn sides(scene: &Scene<'_>, config: &Config) -> usize {
+    if !config.backbone.turns() {
+        return 1;
+    }
     if config.sides > 0 {
         return config.sides;
     }

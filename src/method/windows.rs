@@ -24,12 +24,15 @@ pub struct Place {
     pub column: usize,
 }
 
-/// Sizes of the windows of a scene: all of it, or `train_size` PAN pixels where it has more.
+/// Sizes of the windows of a scene: all of it, or `train_size` PAN pixels where it has more, or what the network that is
+/// trained takes at most.
 pub fn window_dims(scene: &Scene<'_>, config: &Config) -> Dims {
+    let most = if config.trains() { config.backbone.window() } else { usize::MAX };
+    let size = config.train_size.min(most);
     let axis = |grid: &Grid| {
-        let coarse = (config.train_size / grid.ratio).max(1);
+        let coarse = (size / grid.ratio).max(1);
         let fine = coarse * grid.ratio;
-        if grid.fine <= config.train_size || grid.coarse <= coarse { *grid } else { Grid { fine, coarse, ..*grid } }
+        if grid.fine <= size || grid.coarse <= coarse { *grid } else { Grid { fine, coarse, ..*grid } }
     };
     Dims { rows: axis(&scene.rows), columns: axis(&scene.columns), bands: scene.ms().bands }
 }

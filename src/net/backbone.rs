@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{cannet, fusionnet, lagnet, lgpnet};
+use super::{cannet, fusionnet, lagnet, lgpnet, panmamba};
 use crate::graph::{PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 
 /// Which network fuses.
@@ -21,13 +21,15 @@ pub enum Backbone {
     LgpNet,
     /// A U-net of convolutions with a kernel for each cluster of like pixels.
     CanNet,
+    /// Selective scans of MS and PAN, pixel by pixel.
+    PanMamba,
 }
 
 impl Backbone {
     /// All, in the order of their names.
-    const ALL: [Self; 4] = [Self::FusionNet, Self::LagNet, Self::LgpNet, Self::CanNet];
+    const ALL: [Self; 5] = [Self::FusionNet, Self::LagNet, Self::LgpNet, Self::CanNet, Self::PanMamba];
     /// The names of all, in order.
-    pub const NAMES: &[&str] = &["fusionnet", "lagnet", "lgpnet", "cannet"];
+    pub const NAMES: &[&str] = &["fusionnet", "lagnet", "lgpnet", "cannet", "panmamba"];
 
     fn description(self) -> &'static Description {
         match self {
@@ -35,12 +37,23 @@ impl Backbone {
             Self::LagNet => &lagnet::LAGNET,
             Self::LgpNet => &lgpnet::LGPNET,
             Self::CanNet => &cannet::CANNET,
+            Self::PanMamba => &panmamba::PANMAMBA,
         }
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
         Self::NAMES[Self::ALL.iter().position(|b| *b == self).expect("all are listed")]
+    }
+
+    /// Whether turning its weights is turning the image: one that goes over pixels in some order has a side of its own.
+    pub fn turns(self) -> bool {
+        self.description().turns
+    }
+
+    /// Most PAN pixels of a side that it is trained on.
+    pub fn window(self) -> usize {
+        self.description().window
     }
 
     /// Whether it is what a run takes unless told otherwise.
@@ -77,6 +90,10 @@ pub(super) struct Description {
     pub(crate) live: fn(FusionShape) -> usize,
     /// Whether its last layer makes each band by weights of the band's own, as rows of its first axis.
     pub ends_in_bands: bool,
+    /// Whether turning its weights is turning the image.
+    pub turns: bool,
+    /// Most pixels of a side that it is trained on.
+    pub window: usize,
 }
 
 /// A layer as a description has it.
@@ -115,6 +132,13 @@ pub(super) enum Init {
     Normal(f64),
     /// Weights uniform in ± this.
     Within(f64),
+    /// Weights 1, biases 0.
+    Norm,
+    /// Weights `ln(1 + k)` by input, biases 1: rates of a selective scan.
+    Rates,
+    /// Weights uniform in `±1/√fan_in`, and biases whose softplus is log-uniform from 1e-3 to 0.1: steps of a selective
+    /// scan.
+    Steps,
 }
 
 /// Where a pass begins and ends.
@@ -150,7 +174,7 @@ pub struct FusionShape {
     pub sees_ms: bool,
     /// Hidden channels of FusionNet.
     pub width: usize,
-    /// Residual blocks of FusionNet.
+    /// Residual blocks of FusionNet; PanMamba has twice as many for each image.
     pub blocks: usize,
 }
 
@@ -297,6 +321,7 @@ mod tests {
         assert_eq!(sizes(Backbone::LagNet), [148_457, 151_397]);
         assert_eq!(sizes(Backbone::LgpNet), [26_068, 26_516]);
         assert_eq!(sizes(Backbone::CanNet), [785_118, 787_426]);
+        assert_eq!(sizes(Backbone::PanMamba), [472_044, 474_352]);
     }
 
     #[test]

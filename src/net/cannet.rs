@@ -2,9 +2,10 @@
 
 use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
 use super::canconv::{self, Hidden, hidden_shape};
+use super::pass::{Backward, Forward};
 use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::pointwise::{self, Act};
-use crate::kernels::{cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss};
+use crate::kernels::{cluster, conv2d, depthwise, halves, harmonic, leaky, loss, picked};
 
 /// Channels at full size; twice as many at half of it, and four times as many at a quarter.
 const WIDTH: usize = 32;
@@ -18,7 +19,7 @@ const BLOCKS: [(&str, usize); 5] = [("rb1", 0), ("rb2", 1), ("rb3", 2), ("rb4", 
 
 pub(super) static CANNET: Description = Description {
     inputs: |shape| shape.bands + 1,
-    input: |_, p, pan, lms, d| image::stacked(p, pan, lms, d),
+    input: |_, p, pan, lms, d| picked::stacked(p, pan, lms, d),
     layers,
     forward,
     backward,
@@ -29,6 +30,8 @@ pub(super) static CANNET: Description = Description {
     rim: |_| 48,
     live: |_| 8 * WIDTH,
     ends_in_bands: true,
+    turns: true,
+    window: usize::MAX,
 };
 
 /// Channels of a level.
@@ -95,34 +98,13 @@ fn upwards(name: &str, level: usize) -> Vec<LayerPlan> {
     ]
 }
 
-/// A forward pass: what is yet to be used, and what is kept.
-struct Forward<'a> {
-    layers: std::slice::Iter<'a, Tensor>,
-    statistics: Statistics<'a>,
-    convolutions: usize,
-    acts: Vec<Tensor>,
-}
-
 impl Forward<'_> {
-    fn next<const N: usize>(&mut self) -> [Tensor; N] {
-        std::array::from_fn(|_| *self.layers.next().expect("the layers of the description"))
-    }
-
-    /// One of the statistics: whether it is given, and where it is.
-    fn statistic(&self, p: &mut PlanBuilder<'_>, at: usize, name: &str, shape: Shape) -> (bool, Tensor) {
-        match self.statistics {
-            Statistics::Taken => (false, p.activation(name, shape)),
-            Statistics::Kept(to) => (false, to[at]),
-            Statistics::Given(all) => (true, all[at]),
-        }
-    }
-
     /// The clusters of a level's pixels.
     fn sorted(&self, p: &mut PlanBuilder<'_>, level: usize, x: Tensor) -> Tensor {
         let name = format!("level{level}");
         let features = p.activation(&format!("{name}.features"), x.shape());
         cluster::features(p, x, features);
-        let (given, table) = self.statistic(p, level, &format!("{name}.clusters"), cluster::table_shape(x.shape()));
+        let (given, table) = self.statistic(p, &format!("{name}.clusters"), cluster::table_shape(x.shape()));
         if !given {
             cluster::table(p, features, &name, table);
         }
@@ -136,11 +118,9 @@ impl Forward<'_> {
         let [inner, sum] = ["inner", "sum"].map(|part| p.activation(&format!("{name}.{part}"), x.shape()));
         for (half, x, after, y) in [("a", x, (SLOPE, None), inner), ("b", inner, (1.0, Some(x)), sum)] {
             let name = format!("{name}.{half}");
-            let at = LEVELS + 2 * self.convolutions;
-            self.convolutions += 1;
             let shape = hidden_shape(x.shape().n());
-            let (given, q) = self.statistic(p, at, &format!("{name}.q"), shape);
-            let (_, r) = self.statistic(p, at + 1, &format!("{name}.r"), shape);
+            let (given, q) = self.statistic(p, &format!("{name}.q"), shape);
+            let (_, r) = self.statistic(p, &format!("{name}.r"), shape);
             let hidden = if given { Hidden::Given([q, r]) } else { Hidden::Made([q, r]) };
             canconv::forward(p, (&name, self.next()), (x, index), hidden, after, y, &mut self.acts);
         }
@@ -181,7 +161,8 @@ impl Forward<'_> {
 }
 
 fn forward(net: &Fusion, p: &mut PlanBuilder<'_>, Ends { x, base, hrms }: Ends, statistics: Statistics<'_>) -> Acts {
-    let mut pass = Forward { layers: net.layers.iter(), statistics, convolutions: 0, acts: vec![x] };
+    let mut pass = Forward::new(net, statistics);
+    pass.acts.push(x);
     let [head] = pass.next();
     let first = p.activation("first", x.shape().with_c(WIDTH));
     conv2d::forward(p, x, head, None, false, first);
@@ -203,24 +184,7 @@ fn forward(net: &Fusion, p: &mut PlanBuilder<'_>, Ends { x, base, hrms }: Ends, 
     Acts(pass.acts)
 }
 
-/// A backward pass: layers and gradients that are yet to be used, from the last to the first, and what was kept.
-struct Backward<'a> {
-    layers: &'a [Tensor],
-    grads: &'a [Tensor],
-    acts: Acts,
-}
-
 impl Backward<'_> {
-    fn next<const N: usize>(&mut self) -> ([Tensor; N], [Tensor; N]) {
-        const AS_MANY: &str = "the layers of the description";
-        let [layers, grads] = [&mut self.layers, &mut self.grads].map(|all| {
-            let (rest, last) = all.split_last_chunk().expect(AS_MANY);
-            *all = rest;
-            *last
-        });
-        (layers, grads)
-    }
-
     fn block(&mut self, p: &mut PlanBuilder<'_>, name: &str, dy: Tensor) -> Tensor {
         let [inner, dx] = ["dinner", "dx"].map(|part| p.activation(&format!("{name}.{part}"), dy.shape()));
         for (half, (dy, slope), add, dx) in [("b", (dy, 1.0), None, inner), ("a", (inner, SLOPE), Some(dy), dx)] {
@@ -273,7 +237,7 @@ impl Backward<'_> {
 }
 
 fn backward(net: &Fusion, p: &mut PlanBuilder<'_>, acts: Acts, dy: Tensor, grads: &Fusion) {
-    let mut pass = Backward { layers: &net.layers, grads: &grads.layers, acts };
+    let mut pass = Backward::new(net, grads, acts);
     let ([tail], [dtail]) = pass.next();
     let [x5] = pass.acts.pop();
     conv2d::grad_weight(p, x5, dy, "part.tail", dtail);

@@ -18,6 +18,8 @@ pub(super) static FUSIONNET: Description = Description {
     rim: |shape| 4 * (2 * shape.blocks + 2),
     live: |shape| 3 * shape.width,
     ends_in_bands: true,
+    turns: true,
+    window: usize::MAX,
 };
 
 /// Convolutions in order.

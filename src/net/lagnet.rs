@@ -5,7 +5,7 @@ use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::harmonic::{self, Sums};
 use crate::kernels::modulated::{self, TAPS};
 use crate::kernels::pointwise::{self, Act};
-use crate::kernels::{conv2d, image};
+use crate::kernels::{conv2d, picked};
 
 /// Hidden channels, and residual blocks.
 const WIDTH: usize = 32;
@@ -13,7 +13,7 @@ const BLOCKS: usize = 5;
 
 pub(super) static LAGNET: Description = Description {
     inputs: |shape| shape.bands + 1,
-    input: |_, p, pan, lms, d| image::stacked(p, pan, lms, d),
+    input: |_, p, pan, lms, d| picked::stacked(p, pan, lms, d),
     layers: |shape| convolutions(shape).iter().flat_map(Convolution::layers).collect(),
     forward,
     backward,
@@ -23,6 +23,8 @@ pub(super) static LAGNET: Description = Description {
     rim: |_| 4 * (2 * BLOCKS + 2),
     live: |_| 3 * WIDTH + 3 * TAPS,
     ends_in_bands: false,
+    turns: true,
+    window: usize::MAX,
 };
 
 /// A convolution with its gates and its bias.

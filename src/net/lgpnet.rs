@@ -3,7 +3,7 @@
 use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
 use crate::graph::{PlanBuilder, Tensor};
 use crate::kernels::pointwise::{self, Act};
-use crate::kernels::{depthwise, image};
+use crate::kernels::{depthwise, image, picked};
 
 /// Hidden channels, and residual blocks.
 const WIDTH: usize = 32;
@@ -17,7 +17,7 @@ const PERTURBATION: f64 = 1e-4;
 
 pub(super) static LGPNET: Description = Description {
     inputs: |shape| shape.bands + 1,
-    input: |_, p, pan, lms, d| image::stacked(p, pan, lms, d),
+    input: |_, p, pan, lms, d| picked::stacked(p, pan, lms, d),
     layers: |shape| convolutions(shape).iter().flat_map(Convolution::layers).collect(),
     forward,
     backward,
@@ -27,6 +27,8 @@ pub(super) static LGPNET: Description = Description {
     rim: |_| 2 * (2 + 2 * BLOCKS + 3),
     live: |_| 5 * WIDTH,
     ends_in_bands: false,
+    turns: true,
+    window: usize::MAX,
 };
 
 /// `y = t + M · (t ∗ g)` with `t = (P · x + p) ∗ d + e`: 1×1, depthwise 3×3, and a perturbation of it.

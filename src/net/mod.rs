@@ -11,6 +11,8 @@ mod fusionnet;
 mod init;
 mod lagnet;
 mod lgpnet;
+mod panmamba;
+mod pass;
 mod weights;
 
 pub use backbone::{Acts, Backbone, Fusion, FusionShape, Statistics};

@@ -445,7 +445,7 @@ fn a_bench_covers_every_kernel_and_step() {
             for number in ["seconds", "bytes", "gb_s", "roofline"] {
                 assert!(positive(&row[number]), "{device}: {number} of {row}");
             }
-            let moves_only = ["crop", "stacked", "turn", "fold", "unfold"]
+            let moves_only = ["crop", "picked", "turn", "fold", "unfold"]
                 .iter()
                 .any(|name| row["kernels"] == serde_json::json!([name]));
             assert!(moves_only || positive(&row["flops"]) && positive(&row["gflop_s"]), "{device}: {row}");

@@ -58,9 +58,42 @@ def cannet_layers(c):
             | {"tail": (c, 32, 3, 3)})
 
 
+def branch_layers(name, rank=2):
+    return {f"{name}.in_u": (64, 32, 1, 1), f"{name}.in_z": (64, 32, 1, 1), f"{name}.scan": (64, 16, 1, 1),
+            f"{name}.conv": (64, 1, 1, 4), f"{name}.x_dt": (rank, 64, 1, 1), f"{name}.x_bc": (32, 64, 1, 1),
+            f"{name}.dt": (64, rank, 1, 1)}
+
+
+def panmamba_layers(c, blocks=1):
+    """PanMamba by its number of blocks: twice as many for each image, half as many of exchange, 5 in 4 of both."""
+    def encoder(name, c):
+        layers = {f"{name}.0": (32, c, 3, 3)}
+        for i in (1, 2, 3):
+            layers |= {f"{name}.{i}.a": (32, 32, 3, 3), f"{name}.{i}.b": (32, 32, 3, 3), f"{name}.{i}.n": (16, 1, 1, 1)}
+        return layers
+
+    def mamba(name):
+        return branch_layers(name) | {f"{name}.out": (32, 64, 1, 1)}
+    layers = encoder("panenc", 1) | encoder("msenc", c) | {"mstok": (32, 32, 1, 1), "pantok": (32, 32, 1, 1)}
+    for name in [f"{of}{i}" for of in ("ms", "pan") for i in range(2 * blocks)]:
+        layers |= {f"{name}.n": (32, 1, 1, 1)} | mamba(name)
+    for name in [f"swap{i}" for i in range((blocks + 1) // 2)]:
+        layers |= {f"{name}.nm": (32, 1, 1, 1), f"{name}.nq": (32, 1, 1, 1)} | mamba(f"{name}.m") | mamba(f"{name}.q")
+    layers |= {"sf1": (32, 64, 3, 3), "sf2": (32, 64, 3, 3)}
+    for name in [f"x{i}" for i in range(max(1, 5 * blocks // 4))]:
+        layers |= {f"{name}.n1": (32, 1, 1, 1), f"{name}.n2": (32, 1, 1, 1)}
+        layers |= branch_layers(f"{name}.a") | branch_layers(f"{name}.b")
+        layers |= {f"{name}.out": (32, 64, 1, 1), f"{name}.dw": (32, 1, 3, 3)}
+    return layers | {"ref.in": (32, 32, 3, 3), "ref.a": (32, 32, 3, 3), "ref.b": (32, 32, 3, 3),
+                     "ref.d": (8, 32, 1, 1), "ref.u": (32, 8, 1, 1), "ref.out": (c, 32, 3, 3)}
+
+
 def biased(name, layers):
-    """Those of the taps, of LGPNet's perturbation, and of CANNet's filters and what its clusters share have none."""
+    """Those of the taps, of LGPNet's perturbation, of CANNet's filters and what its clusters share, and of most of
+    PanMamba's linear layers have none."""
     part = name.rsplit(".", 1)[-1]
+    if "mstok" in layers:
+        return part not in ("in_u", "in_z", "x_dt", "x_bc") and not (part == "out" and "ref" not in name)
     if "down1.s" in layers:
         return part not in ("a", "b", "t", "shift", "d")
     return part in ("att0", "att1", "att2", "gh0", "gh1", "pw", "dw")
@@ -83,7 +116,8 @@ def formula_weights(layers):
 
 def weights_of(name, c):
     """All weights of a training with this backbone."""
-    layers = {"lagnet": lagnet_layers, "lgpnet": lgpnet_layers, "cannet": cannet_layers}[name](c)
+    networks = {"lagnet": lagnet_layers, "lgpnet": lgpnet_layers, "cannet": cannet_layers, "panmamba": panmamba_layers}
+    layers = networks[name](c)
     dam = {key: w for key, w in golden.formula_weights(c).items() if key.startswith("dam.")}
     return formula_weights(layers) | dam
 
@@ -91,14 +125,18 @@ def weights_of(name, c):
 def main():
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("golden_backbones.json")
     values = {}
-    for name, size in ("lagnet", 148_457), ("lgpnet", 26_068), ("cannet", 785_118):
-        weights = functools.partial(weights_of, name)
+    # Of ratio 4 and 2. CANNet seen from another side is the same where no side is odd at any of its levels; PanMamba is
+    # made of few blocks and sees little, for a scan takes its steps one after the other.
+    sizes = {"lagnet": ((48, 32), (36, 44)), "lgpnet": ((48, 32), (36, 44)), "cannet": ((48, 32), (32, 48)),
+             "panmamba": ((32, 16), (20, 28))}
+    assert sum(math.prod(s) + (s[0] if biased(n, panmamba_layers(4, 4)) else 0)
+               for n, s in panmamba_layers(4, 4).items()) == 472_044
+    for name, size in ("lagnet", 148_457), ("lgpnet", 26_068), ("cannet", 785_118), ("panmamba", 259_308):
+        weights, (first, second) = functools.partial(weights_of, name), sizes[name]
         assert sum(w.numel() for key, w in weights(4).items() if key.startswith("fusion.")) == size
         values[name] = {
-            "steps": [golden.steps_case(48, 32, 4, 4, golden.QB, golden.QB_PAN, weights)],
-            # CANNet seen from another side is the same where no side is odd at any of its levels.
-            "preset": [golden.preset_case(*((32, 48) if name == "cannet" else (36, 44)), 8, 2, [0.35] * 7 + [0.27], 0.11,
-                                          weights)],
+            "steps": [golden.steps_case(*first, 4, 4, golden.QB, golden.QB_PAN, weights)],
+            "preset": [golden.preset_case(*second, 8, 2, [0.35] * 7 + [0.27], 0.11, weights)],
         }
     for runs in (run for cases in values.values() for case in cases["steps"] + cases["preset"] for run in case.values()):
         if isinstance(runs, dict):

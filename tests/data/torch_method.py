@@ -223,11 +223,94 @@ def cannet(w, x):
     return conv(block(up(x4, x1, "up2"), "rb5", index1), "tail", padding=1)
 
 
+def pan_branch(w, name, x):
+    """What a selective scan makes of a sequence [N,L,C], gated by the sequence itself."""
+    def linear(x, part):
+        return F.linear(x, w[f"fusion.{name}.{part}.weight"].flatten(1), w.get(f"fusion.{name}.{part}.bias"))
+    z = linear(x, "in_z")
+    before = F.pad(linear(x, "in_u").transpose(1, 2), (3, 0))
+    taps = w[f"fusion.{name}.conv.weight"].flatten(2)
+    u = F.silu(F.conv1d(before, taps, w[f"fusion.{name}.conv.bias"], groups=len(taps))).transpose(1, 2)
+    step = F.softplus(linear(linear(u, "x_dt"), "dt"))
+    b, c = linear(u, "x_bc").chunk(2, 2)
+    rates = -torch.exp(w[f"fusion.{name}.scan.weight"].flatten(1))
+    decay, enters = torch.exp(step[:, :, :, None] * rates), (step * u)[:, :, :, None] * b[:, :, None]
+    h, y = torch.zeros_like(enters[:, 0]), []
+    for t in range(x.shape[1]):
+        h = decay[:, t] * h + enters[:, t]
+        y.append((h * c[:, t, None]).sum(2))
+    return (torch.stack(y, 1) + w[f"fusion.{name}.scan.bias"] * u) * F.silu(z)
+
+
+def panmamba(w, x):
+    def conv(x, name, **how):
+        return F.conv2d(x, w[f"fusion.{name}.weight"], w.get(f"fusion.{name}.bias"), padding=1, **how)
+
+    def linear(x, name):
+        return F.linear(x, w[f"fusion.{name}.weight"].flatten(1), w.get(f"fusion.{name}.bias"))
+
+    def norm(x, name):
+        weight, bias = w[f"fusion.{name}.weight"].flatten(), w[f"fusion.{name}.bias"]
+        return F.layer_norm(x, weight.shape, weight, bias)
+
+    def encoder(x, name):
+        x = conv(x, f"{name}.0")
+        for i in (1, 2, 3):
+            first, rest = F.leaky_relu(conv(x, f"{name}.{i}.a"), 0.2).chunk(2, 1)
+            weight, bias = w[f"fusion.{name}.{i}.n.weight"].flatten(), w[f"fusion.{name}.{i}.n.bias"]
+            v = torch.cat([F.instance_norm(first, weight=weight, bias=bias), rest], 1)
+            x = x + F.leaky_relu(conv(v, f"{name}.{i}.b"), 0.2)
+        return x
+
+    def blocks(stem):
+        return [name for name in (f"{stem}{i}" for i in range(64)) if any(key.startswith(f"fusion.{name}.") for key in w)]
+
+    def sequence(x):
+        return x.flatten(2).transpose(1, 2)
+
+    def image(x):
+        return x.transpose(1, 2).unflatten(2, size)
+
+    def mamba(x, name):
+        return linear(pan_branch(w, name, x), f"{name}.out")
+
+    size = x.shape[2:]
+    q, m = encoder(x[:, :1], "panenc"), encoder(x[:, 1:], "msenc")
+    m, q = linear(sequence(m), "mstok"), linear(sequence(q), "pantok")
+    of_m = of_q = 0
+    for name in blocks("ms"):
+        of_m = m + of_m
+        m = mamba(norm(of_m, f"{name}.n"), name)
+    for name in blocks("pan"):
+        of_q = q + of_q
+        q = mamba(norm(of_q, f"{name}.n"), name)
+    for name in blocks("swap"):
+        of_m, of_q = m + of_m, q + of_q
+        (m0, m1), (q0, q1) = norm(of_m, f"{name}.nm").chunk(2, 2), norm(of_q, f"{name}.nq").chunk(2, 2)
+        m, q = mamba(torch.cat([q0, m1], 2), f"{name}.m"), mamba(torch.cat([m0, q1], 2), f"{name}.q")
+    m, q = image(m), image(q)
+    m = conv(torch.cat([m, q], 1), "sf1") + m
+    q = conv(torch.cat([q, m], 1), "sf2") + q
+    m, q = linear(sequence(m), "mstok"), linear(sequence(q), "pantok")
+    of_m = 0
+    for name in blocks("x"):
+        of_m = m + of_m
+        a, e = norm(norm(of_m, f"{name}.n1"), f"{name}.n1"), norm(norm(q, f"{name}.n2"), f"{name}.n2")
+        m = image(linear(pan_branch(w, f"{name}.a", a) + pan_branch(w, f"{name}.b", e), f"{name}.out"))
+        m = sequence(conv(m, f"{name}.dw", groups=m.shape[1]) + m)
+    x = conv(image(m), "ref.in")
+    v = conv(F.relu(conv(x, "ref.a")), "ref.b")
+    factors = torch.sigmoid(linear(F.relu(linear(v.mean((2, 3)), "ref.d")), "ref.u"))
+    return conv(factors[:, :, None, None] * v + x, "ref.out")
+
+
 def fusion(w, lms, pan, base=None, turn=0):
     """Ĥ = base + details(pan − lms), or of [pan − lms, lms] if the first layer takes twice the bands, or of [pan, lms]
     with the weights of another network; the base is lms unless it is given. The details are those of the pair seen
     from another side."""
     base = lms if base is None else base
+    if "fusion.panenc.0.weight" in w:  # scans from its own side alone
+        return base + panmamba(w, torch.cat([pan, lms], 1))
     for network, layer in ((lagnet, "head.att0"), (lgpnet, "head0.pw"), (cannet, "head")):
         if f"fusion.{layer}.weight" in w:
             return base + turned_back(network(w, turned(torch.cat([pan, lms], 1), turn)), turn)

@@ -17,10 +17,8 @@ use crate::support::backbones::{
 };
 use crate::support::devices::software;
 use crate::support::oracle::Oracle;
+use crate::support::values::{TOLERANCE, check, filled, is_shared, turned, wave};
 use crate::support::{Report, data, float, floats, list, sizes};
-
-/// The file's numbers have ten digits.
-const TOLERANCE: f64 = 1e-9;
 
 /// Ten times what PyTorch itself is off in f32, relative to the largest value.
 const SLACK: f64 = 10.0;
@@ -29,66 +27,12 @@ const SLACK: f64 = 10.0;
 /// rounding decides its slope.
 const BESIDE: f64 = 0.01;
 
-/// The file's formula: `offset + scale · sin(phase + 0.91 i + 0.013 i^1.5)`.
-fn wave(len: usize, phase: f64, scale: f64, offset: f64) -> Vec<f64> {
-    let argument = |i: f64| phase + 0.91 * i + 0.013 * i.powf(1.5);
-    (0..len).map(|i| offset + scale * argument(i as f64).sin()).collect()
-}
-
-/// Whether a tensor is what the kernels of all clusters have in common: `[ci, 9, co]` in the file.
-fn is_shared(sizes: &[usize]) -> bool {
-    sizes.len() == 3
-}
-
-/// The values of the j-th tensor of a list: weights scaled by their inputs, others small.
-fn filled(j: usize, sizes: &[usize]) -> Vec<f64> {
-    let inputs: usize = if is_shared(sizes) { TAPS * sizes[0] } else { sizes[1..].iter().product() };
-    let scale = if sizes.len() == 1 { 0.1 } else { 1.0 / (inputs as f64).sqrt() };
-    wave(sizes.iter().product(), 0.5 + 0.37 * j as f64, scale, 0.0)
-}
-
 #[test]
 fn the_formula_is_that_of_the_file() {
     let file = &data("backbones.json")["wave"];
     let mut report = Report::default();
     report.all("wave", &wave(8, 0.5, 1.0, 0.0), &floats(&file["first8_phase0.5"]), TOLERANCE);
     report.finish();
-}
-
-/// A tensor of the file: all values, or a sum, a sum of sizes and a sum with a wave.
-fn check(report: &mut Report, label: &str, found: &[f64], wanted: &Value, relative: f64) {
-    let largest = found.iter().fold(0.0f64, |most, v| most.max(v.abs())).max(1.0);
-    if let Some(all) = wanted.get("data") {
-        return report.all(label, found, &floats(all), relative * largest);
-    }
-    let wanted = floats(wanted.get("sums").unwrap_or(wanted));
-    let weighted = found.iter().zip(wave(found.len(), 1.0, 1.0, 0.0)).map(|(v, w)| v * w).sum();
-    let sums = [found.iter().sum(), found.iter().map(|v| v.abs()).sum(), weighted];
-    report.all(label, &sums, &wanted, relative * wanted[1].max(1.0));
-}
-
-/// A layer's values of PyTorch, `[co, ci, 3, 3]`, `[co, ci]`, `[co]`, or of the file, as kernels have them, and back.
-fn turned(sizes: &[usize], values: &[f64], back: bool) -> Vec<f64> {
-    if is_shared(sizes) {
-        let [ci, taps, co] = [sizes[0], sizes[1], sizes[2]];
-        let flat = |i: usize| (i / co % taps * ci + i / (taps * co)) * co + i % co;
-        return permuted(values, flat, back);
-    }
-    let [co, ci, taps] = match *sizes {
-        [co, ci, rows, columns] => [co, ci, rows * columns],
-        [co, ci] => [co, ci, 1],
-        _ => return values.to_vec(),
-    };
-    permuted(values, |i| (i % taps * ci + i / taps % ci) * co + i / (taps * ci), back)
-}
-
-/// Value i to place `flat(i)`, or back from there.
-fn permuted(values: &[f64], flat: impl Fn(usize) -> usize, back: bool) -> Vec<f64> {
-    let mut out = vec![0.0; values.len()];
-    for i in 0..values.len() {
-        if back { out[i] = values[flat(i)] } else { out[flat(i)] = values[i] }
-    }
-    out
 }
 
 /// Names and sizes of a convolution's tensors, weights and biases of each layer together.
@@ -120,9 +64,9 @@ fn convolution(
     }
     let mut j = 0;
     for (tensor, layer) in w.iter().zip(layers) {
-        let values = layer.iter().flat_map(|(_, sizes)| {
+        let values = layer.iter().flat_map(|(name, sizes)| {
             j += 1;
-            turned(sizes, &filled(j - 1, sizes), false)
+            turned(sizes, &filled(j - 1, name, sizes), false)
         });
         oracle.write(*tensor, &values.collect::<Vec<_>>());
     }
@@ -288,23 +232,30 @@ impl Network {
         let acts = fusion.forward(&mut p, d, lms, hrms);
         fusion.backward(&mut p, acts, dy, &grads);
         let plan = p.finish();
-        let tensors: Vec<_> = list(&wanted["grad_params"]).iter().map(|entry| sizes(&entry[1])).collect();
+        let tensors: Vec<(&str, Vec<usize>)> = list(&wanted["grad_params"])
+            .iter()
+            .map(|entry| (entry[0].as_str().expect("a name"), sizes(&entry[1])))
+            .collect();
         let mut rest = places(&net::layers_of_fusion(shape));
-        let mut places = Vec::new();
-        for sizes in &tensors {
+        let mut order: Vec<usize> = (0..tensors.len()).collect();
+        order.sort_by_key(|j| rank(tensors[*j].0));
+        let mut by_tensor = vec![Vec::new(); tensors.len()];
+        for j in order {
+            let sizes = &tensors[j].1;
             let others = rest.split_off(sizes.iter().product());
             let own = std::mem::replace(&mut rest, others);
             // Ours are [co, ci, 3, 3].
             let of = |i: usize| (i % sizes[2] * sizes[0] + i / (sizes[2] * TAPS)) * TAPS + i / sizes[2] % TAPS;
-            places.extend((0..own.len()).map(|i| own[if is_shared(sizes) { of(i) } else { i }]));
+            by_tensor[j] = (0..own.len()).map(|i| own[if is_shared(sizes) { of(i) } else { i }]).collect();
         }
-        let lengths = tensors.iter().map(|sizes| sizes.iter().product()).collect();
-        let values = tensors.iter().enumerate().flat_map(|(j, sizes)| filled(j, sizes));
+        let places = by_tensor.concat();
+        let lengths = by_tensor.iter().map(Vec::len).collect();
+        let values = tensors.iter().enumerate().flat_map(|(j, (name, sizes))| filled(j, name, sizes));
         let mut weights = vec![0.0; fusion.whole.shape().len()];
         values.zip(&places).for_each(|(value, at)| weights[*at] = value);
         let inputs = vec![
             (pan, wave(pan.shape().len(), 0.2, 0.3, 0.5)),
-            (lms, wave(lms.shape().len(), 0.7, 0.3, 0.5)),
+            (lms, if shape.backbone == Backbone::PanMamba { nearest(full) } else { wave(full.len(), 0.7, 0.3, 0.5) }),
             (dy, wave(dy.shape().len(), 2.0, 1.0, 0.0)),
             (fusion.whole, weights),
         ];
@@ -395,6 +346,26 @@ impl Network {
     }
 }
 
+/// Where a tensor of the file stands among the layers, which are in the order of the forward pass; 0 where the file's is
+/// that. In PanMamba's a norm comes before what it is for.
+fn rank(name: &str) -> (usize, usize, bool) {
+    const GROUPS: [&str; 10] = ["panenc", "msenc", "mstok", "pantok", "ms", "pan", "swap", "sf", "x", "ref"];
+    let mut parts = name.split('.');
+    let stem = parts.next().expect("a name");
+    let group = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some(at) = GROUPS.iter().position(|of| *of == group) else { return (0, 0, false) };
+    let number = stem[group.len()..].parse().unwrap_or(0);
+    (at, number, !parts.next().expect("a part").starts_with('n'))
+}
+
+/// MS of the file, each pixel as 4×4 of PAN's.
+fn nearest(full: Shape) -> Vec<f64> {
+    let (w, c) = (full.w() / 4, full.c());
+    let ms = wave(full.len() / 16, 0.7, 0.3, 0.5);
+    let at = |i: usize| (i / c / full.w() / 4 * w + i / c % full.w() / 4) * c + i % c;
+    (0..full.len()).map(|i| ms[at(i)]).collect()
+}
+
 /// The maps that the file gives to the levels of CANNet.
 fn given_map(level: usize, pixel: usize) -> f64 {
     segment_of(match level {
@@ -408,7 +379,7 @@ fn given_map(level: usize, pixel: usize) -> f64 {
 fn networks() {
     let file = data("backbones.json");
     let mut report = Report::default();
-    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba] {
         let mut network = Network::new(FusionShape { backbone, bands: 4, sees_ms: true, width: 1, blocks: 1 });
         let wanted = &file["nets"][backbone.name()];
         let mut oracle = Oracle::new(network.program.clone());

@@ -9,14 +9,16 @@ use ndarray::Array4;
 use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::Step;
 use trapan::kernels::conv2d::{self, conv2d_grad_input, conv2d_grad_weight};
+use trapan::kernels::instance::{self, Moments};
 use trapan::kernels::loss::{Compared, Measure};
+use trapan::kernels::pointwise::{self, Act};
 use trapan::kernels::resample::{Axis, Table};
-use trapan::kernels::{loss, mlp, resample};
+use trapan::kernels::{attend, harmonic, layernorm, loss, mlp, resample};
 
 use crate::support::Report;
 use crate::support::backbones::{
-    can_backward, can_forward, can_lengths, lag_backward, lag_forward, lag_lengths, lgp_backward, lgp_forward,
-    lgp_lengths,
+    branch_backward, branch_forward, branch_lengths, can_backward, can_forward, can_lengths, lag_backward, lag_forward,
+    lag_lengths, lgp_backward, lgp_forward, lgp_lengths,
 };
 use crate::support::formula::{image, wave};
 use crate::support::oracle::Oracle;
@@ -250,6 +252,79 @@ fn convolution_of_cannet() {
             let (dy, loss) = r.loss(y);
             let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
             can_backward(&mut r.plan, x, &w, &can, dy, add.map(|_| dy), (&dw, dx));
+            loss
+        });
+        case.check(&mut report);
+    }
+    report.finish();
+}
+
+/// A branch of PanMamba's: more pixels than a run has, fewer than taps, several images, channels off every register.
+#[test]
+fn branch_of_panmamba() {
+    let mut report = Report::default();
+    for (x, width) in [([1, 5, 9, 3], 3), ([2, 1, 2, 2], 2), ([3, 3, 4, 9], 9)] {
+        let shape = Shape(x);
+        let case = Case::new(format!("Mamba {shape:?}"), |r| {
+            let x = r.input("x", shape, 1.0);
+            let mut k = 0;
+            let w = branch_lengths(width).map(|len| {
+                k += 1;
+                r.input(&format!("w{k}"), Shape::flat(len), 0.9)
+            });
+            let s = r.plan.activation("s", shape.with_c(2 * width));
+            let kept = branch_forward(&mut r.plan, "branch", x, &w, (None, s));
+            let (ds, loss) = r.loss(s);
+            let (dw, dx) = (w.map(|w| r.gradient(w)), r.gradient(x));
+            branch_backward(&mut r.plan, ("branch", x), &w, &kept, ds, (&dw, dx));
+            loss
+        });
+        case.check(&mut report);
+    }
+    report.finish();
+}
+
+/// Layer norm twice with the same weights, on an image whose half went through instance norm, both with what is added to
+/// their gradients; then channel attention.
+#[test]
+fn norms_and_attention() {
+    let mut report = Report::default();
+    for x in [[2, 4, 5, 6], [1, 3, 3, 4], [3, 1, 7, 11]] {
+        let shape = Shape(x);
+        let case = Case::new(format!("norms {shape:?}"), |r| {
+            let (c, half) = (shape.c(), shape.c() / 2);
+            let x = r.input("x", shape, 1.0);
+            let (norm, layer) =
+                (r.input("norm", Shape::flat(2 * half), 0.7), r.input("layer", Shape::flat(2 * c), 0.7));
+            let factors = r.input("factors", Shape::flat(pointwise::weight_len(c, c, true)), 0.5);
+            let of_images = Shape([shape.n(), 1, 1, c]);
+            let [mean, variance, level, s, ds, dlevel] =
+                ["mean", "variance", "level", "s", "ds", "dlevel"].map(|name| r.plan.activation(name, of_images));
+            let [a, once, v, y] = ["a", "once", "v", "y"].map(|name| r.plan.activation(name, shape));
+            let moments = Moments { mean, variance };
+            instance::moments(&mut r.plan, x, "moments", moments);
+            instance::forward(&mut r.plan, x, moments, norm, a);
+            layernorm::forward(&mut r.plan, a, layer, once);
+            layernorm::forward(&mut r.plan, once, layer, v);
+            let sums = harmonic::image_sums(&mut r.plan, v, "sums");
+            instance::means(&mut r.plan, sums, level);
+            pointwise::forward(&mut r.plan, level, factors, (None, None), Act::Sigmoid, s);
+            attend::forward(&mut r.plan, v, s, a, y);
+            let (dy, loss) = r.loss(y);
+
+            let [dnorm, dlayer, dfactors, dx] = [norm, layer, factors, x].map(|of| r.gradient(of));
+            let [dv, donce, da] = ["dv", "donce", "da"].map(|name| r.plan.activation(name, shape));
+            let p = &mut r.plan;
+            attend::grad_factor(p, dy, v, s, "part.s", ds);
+            pointwise::grad_weight(p, level, ds, "part.factors", dfactors);
+            pointwise::grad_input(p, ds, factors, None, None, dlevel);
+            attend::grad_input(p, dy, s, dlevel, dv);
+            let second = layernorm::grad_weight(p, once, dv, None, "part.second");
+            layernorm::grad_input(p, once, layer, dv, None, donce);
+            let both = layernorm::grad_weight(p, a, donce, Some(second), "part.layer");
+            loss::sum_rows(p, both, 1.0, dlayer);
+            layernorm::grad_input(p, a, layer, donce, Some(dy), da);
+            instance::backward(p, x, moments, (norm, dnorm), "norm", (da, dx));
             loss
         });
         case.check(&mut report);

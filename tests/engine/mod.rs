@@ -7,6 +7,7 @@ mod gpu_failures;
 mod gradients;
 mod parity;
 mod reference;
+mod scans;
 mod shaders;
 mod startup;
 mod turns;

@@ -59,7 +59,9 @@ fn sharpen_by(
 ) -> ([Vec<f32>; 2], Vec<Span>) {
     let (pan_w, ms_w, bands) = (dims.columns.fine, dims.columns.coarse, dims.bands);
     let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
-    let shape = FusionShape { backbone, bands, sees_ms: false, width: 32, blocks: 4 };
+    // PanMamba's blocks are many.
+    let blocks = if backbone == Backbone::PanMamba { 1 } else { 4 };
+    let shape = FusionShape { backbone, bands, sees_ms: false, width: 32, blocks };
     let (weights, statistics): (Vec<Layer>, _) = (layers(&backbone_weights(shape)), statistics(shape));
     let network = Network { shape, layers: &weights, statistics: &statistics, factors: None, base: false, sides: 1 };
     let all = [0..dims.rows.fine, 0..dims.columns.fine];
@@ -115,6 +117,26 @@ fn any_tile_size_gives_the_same_bytes_by_any_backbone() {
             }
         }
     }
+}
+
+/// PanMamba remembers all pixels before each one, so that tiles are not the whole. With these weights they are 2 % of what
+/// the network adds off.
+#[test]
+fn tiles_of_panmamba_lie_near_the_whole() {
+    let dims = dims(10, 34, 3, 4, 1.5, 0);
+    let run = |tile| sharpen_by(Backbone::PanMamba, &Device::cpu(2), &dims, Upsample::Cubic, tile);
+    let ([lms, whole], _) = run([4096; 2]);
+    let ([_, parts], strips) = run([112; 2]);
+    assert!(strips.len() > 1, "the scene is cut");
+    let (added, apart) = (rms(&whole, &lms), rms(&whole, &parts));
+    assert!(added > 1e-2 && apart > 0.0, "the test shows something: {added}, {apart}");
+    assert!(apart < 0.05 * added, "tiles are {apart} off, of {added} that the network adds");
+}
+
+/// Root mean square of differences.
+fn rms(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+    (squares / a.len() as f64).sqrt()
 }
 
 #[test]
@@ -290,7 +312,7 @@ fn networks_come_back_from_their_file() {
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
     assert_eq!(Model::load(&other).expect("our own file"), preset);
-    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba] {
         let model = Simulated::by(backbone, &dims).model;
         let path = dir.path().join(backbone.name());
         model.save(&path, false).expect("a new file");
@@ -365,8 +387,13 @@ fn windows_lie_where_there_is_something_to_learn() {
 
     let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
     let scene = small.scene();
-    let window = windows::window_dims(&scene, &Config { train_size: 512, ..config.clone() });
+    let config = Config { train_size: 512, ..config.clone() };
+    let window = windows::window_dims(&scene, &config);
     assert_eq!((window.rows, window.columns), (scene.rows, scene.columns), "a small scene is one window");
+    let by_panmamba = Config { backbone: Backbone::PanMamba, ..config };
+    let fine = |config: &Config| windows::window_dims(&scene, config).rows.fine;
+    assert_eq!(fine(&by_panmamba), 128, "PanMamba's are small");
+    assert_eq!(fine(&Config { epochs: 0, ..by_panmamba }), 400, "a closed form's are not");
 }
 
 /// The band of the codes' interpolator goes around the end of the image: it is never cut.

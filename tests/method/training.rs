@@ -46,7 +46,7 @@ fn cases() -> Vec<Case> {
 
 fn other_backbones() -> impl Iterator<Item = Case> {
     let golden = data("golden_backbones.json");
-    [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet]
+    [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba]
         .into_iter()
         .flat_map(move |of| cases_of(&golden[of.name()], of))
 }
@@ -54,10 +54,13 @@ fn other_backbones() -> impl Iterator<Item = Case> {
 /// The cases of the faithful method, then those of the default preset, with the numbers of the golden file:
 /// better ones may be found for it.
 fn cases_of(golden: &Value, backbone: Backbone) -> Vec<Case> {
+    // PanMamba's are of few: its steps take long.
+    let few =
+        |config: Config| Config { blocks: if backbone == Backbone::PanMamba { 1 } else { config.blocks }, ..config };
     let faithful = list(&golden["steps"]).iter().map(|golden| {
         let pan_gain = float(&golden["pan_gain"]);
         let config = Config::with_gains(Sensor::Generic, Profile::Faithful, floats(&golden["ms_gains"]));
-        Case::new(golden, Config { pan_gain, backbone, ..config })
+        Case::new(golden, few(Config { pan_gain, backbone, ..config }))
     });
     let preset = list(&golden["preset"]).iter().map(|golden| {
         let number = |key: &str| float(&golden[key]);
@@ -74,7 +77,7 @@ fn cases_of(golden: &Value, backbone: Backbone) -> Vec<Case> {
             epochs: number("epochs") as u32,
             ..Config::with_gains(Sensor::Generic, Profile::Trapan, floats(&golden["ms_gains"]))
         };
-        Case::new(golden, config)
+        Case::new(golden, few(config))
     });
     faithful.chain(preset).collect()
 }
@@ -132,9 +135,14 @@ impl Case {
         GpuEngine::load(software(), self.plans.program.clone(), Options::default()).expect("program fits")
     }
 
-    /// How many steps to compare: of CANNet, whose steps take six times as long, few but where it is fast.
+    /// Whether its steps take many times as long as the others'.
+    fn is_slow(&self) -> bool {
+        matches!(self.config.backbone, Backbone::CanNet | Backbone::PanMamba)
+    }
+
+    /// How many steps to compare: of a slow one, few but where it is fast.
     fn steps(&self, fast: bool) -> usize {
-        if self.config.backbone == Backbone::CanNet && !fast { 2 } else { 10 }
+        if self.is_slow() && !fast { 2 } else { 10 }
     }
 
     /// Losses of `count` steps of each run of the golden file.
@@ -183,8 +191,8 @@ fn ten_steps_of_each_phase_agree_with_pytorch_on_the_cpu() {
 #[test]
 fn ten_steps_of_each_phase_agree_with_pytorch_on_the_gpu() {
     let mut report = Report::default();
-    // CANNet takes a software driver minutes: its calls are compared one by one, and its network as a whole.
-    for case in cases().into_iter().filter(|case| case.config.backbone != Backbone::CanNet) {
+    // They would take a software driver minutes: their calls are compared one by one, and their networks as a whole.
+    for case in cases().into_iter().filter(|case| !case.is_slow()) {
         case.compare("gpu", &|| Box::new(case.gpu()), 10, &mut report);
     }
     report.finish();
@@ -201,8 +209,8 @@ fn both_engines_follow_the_reference_in_lockstep() {
         let session = case.session(&mut cpu);
         let step = session.step_values(5e-4, 3, &case.crops(&session, 1), case.side(1).turn);
         let program = &case.plans.program;
-        // A full step of CANNet has the calls of a reduced one.
-        let full = (case.config.backbone != Backbone::CanNet).then_some(case.plans.full_step);
+        // A full step of these has the calls of a reduced one.
+        let full = (!case.is_slow()).then_some(case.plans.full_step);
         for plan in [case.plans.dam_step, case.plans.reduced_step].into_iter().chain(full) {
             let mut oracle = Oracle::new(program.clone());
             for i in 0..program.plan(plan).calls.len() {
@@ -350,7 +358,8 @@ fn short_of(
     load: impl Fn(&Plans) -> Box<dyn Engine>,
 ) -> (Vec<f32>, Vec<StepRecord>) {
     let start = Config { backbone, ..Config::new(Sensor::Qb, profile, 4).expect("4 bands") };
-    let config = Config { epochs: 6, dam_epochs: 4, warm_up_epochs: 2, seed: 5, ..start };
+    let blocks = if backbone == Backbone::PanMamba { 1 } else { start.blocks };
+    let config = Config { epochs: 6, dam_epochs: 4, warm_up_epochs: 2, seed: 5, blocks, ..start };
     let dims = Dims::aligned(16, 12, 4, 4);
     let plans = Plans::build(dims, &config, false).expect("checks pass");
     let (pan, ms) = pair(64, 48, 4, 4);
@@ -427,7 +436,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
             assert!(one == other, "{profile:?}: {threads} threads differ from one");
         }
     }
-    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet] {
+    for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba] {
         let [one, other] = [1, 3].map(|threads| short_of(backbone, Profile::Trapan, on_cpu(threads)));
         assert!(one == other, "{backbone}: three threads differ from one");
     }

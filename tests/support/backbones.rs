@@ -4,8 +4,9 @@ use trapan::graph::{PlanBuilder, Role, Shape, Tensor};
 use trapan::kernels::clustered::{self, Scale, TAPS, Tables};
 use trapan::kernels::harmonic::{self, Sums};
 use trapan::kernels::pointwise::{self, Act};
+use trapan::kernels::scan::{self, Scanned};
 use trapan::kernels::segment::{self, rows_shape};
-use trapan::kernels::{conv2d, depthwise, modulated};
+use trapan::kernels::{causal, conv2d, depthwise, gated, modulated, picked};
 use trapan::net::{self, FusionShape, Layer};
 
 /// Elements of LAGNet's layers for a convolution, in order: three of the gates, two of the bias, the weights.
@@ -209,6 +210,101 @@ pub fn can_backward(
     }
     segment::spread(p, x.shape(), all, outputs, share);
     clustered::grad_input(p, e, w[5], tables, (share, add), dx);
+}
+
+/// States of a channel of a Mamba layer.
+const STATES: usize = 16;
+
+/// Numbers that the steps of a pixel are made of.
+fn rank(width: usize) -> usize {
+    width.div_ceil(16)
+}
+
+/// Elements of a Mamba branch's layers on `width` channels: what is scanned, its gate, rates and what passes, the causal
+/// convolution, numbers of steps, B and C, steps.
+pub fn branch_lengths(width: usize) -> [usize; 7] {
+    let (inner, rank) = (2 * width, rank(width));
+    let plain = |ci, co| pointwise::weight_len(ci, co, false);
+    [
+        plain(width, inner),
+        plain(width, inner),
+        (STATES + 1) * inner,
+        causal::weight_len(inner),
+        plain(inner, rank),
+        plain(inner, 2 * STATES),
+        pointwise::weight_len(rank, inner, true),
+    ]
+}
+
+/// What a branch keeps: before and after its convolution, its gate, numbers of steps, the rest of what is scanned, and
+/// what came of it.
+pub struct Branch {
+    v: Tensor,
+    z: Tensor,
+    u: Tensor,
+    low: Tensor,
+    raw: Tensor,
+    bc: Tensor,
+    y: Tensor,
+    forth: Tensor,
+}
+
+/// Adds a branch of a Mamba layer, plus `add`.
+pub fn branch_forward(
+    p: &mut PlanBuilder<'_>,
+    name: &str,
+    x: Tensor,
+    w: &[Tensor; 7],
+    (add, s): (Option<Tensor>, Tensor),
+) -> Branch {
+    let mut image = |part: &str, c| p.activation(&format!("{name}.{part}"), x.shape().with_c(c));
+    let inner = s.shape().c();
+    let [v, z, u, raw, y] = ["v", "z", "u", "raw", "y"].map(|part| image(part, inner));
+    let (low, bc) = (image("low", rank(x.shape().c())), image("bc", 2 * STATES));
+    for (x, w, y) in [(x, w[0], v), (x, w[1], z)] {
+        pointwise::forward(p, x, w, (None, None), Act::None, y);
+    }
+    causal::forward(p, v, w[3], u);
+    for (x, w, y) in [(u, w[4], low), (u, w[5], bc), (low, w[6], raw)] {
+        pointwise::forward(p, x, w, (None, None), Act::None, y);
+    }
+    let forth = scan::forward(p, Scanned { u, raw, bc, w: w[2] }, name, y);
+    gated::forward(p, y, z, add, s);
+    Branch { v, z, u, low, raw, bc, y, forth }
+}
+
+/// Adds its gradients.
+pub fn branch_backward(
+    p: &mut PlanBuilder<'_>,
+    (name, x): (&str, Tensor),
+    w: &[Tensor; 7],
+    kept: &Branch,
+    ds: Tensor,
+    (dw, dx): (&[Tensor; 7], Tensor),
+) {
+    let Branch { v, z, u, low, raw, bc, y, forth } = *kept;
+    let inner = u.shape().c();
+    let mut image = |part: &str, c| p.activation(&format!("{name}.{part}"), x.shape().with_c(c));
+    let [dy, dz, draw, first, second, du, dv, dx_v] =
+        ["dy", "dz", "draw", "first", "second", "du", "e", "dv"].map(|part| image(part, inner));
+    let (dlow, dbc, some) = (image("dlow", low.shape().c()), image("dbc", 2 * STATES), image("some", x.shape().c()));
+    let all = image("all", 2 * (inner + STATES));
+    gated::grad(p, ds, [y, z], [dy, dz]);
+    scan::backward(p, Scanned { u, raw, bc, w: w[2] }, name, (forth, dy), all, dw[2]);
+    for (at, part) in [(0, first), (inner, draw), (2 * inner, dbc)] {
+        picked::part(p, all, at, part);
+    }
+    pointwise::grad_input(p, draw, w[6], None, None, dlow);
+    pointwise::grad_input(p, dlow, w[4], Some(first), None, second);
+    pointwise::grad_input(p, dbc, w[5], Some(second), None, du);
+    causal::grad(p, v, w[3], du, dv);
+    causal::grad_weight(p, v, dv, &format!("{name}.part3"), dw[3]);
+    causal::grad_input(p, dv, w[3], dx_v);
+    for (k, x, dy) in [(0, x, dx_v), (1, x, dz), (4, u, dlow), (5, u, dbc), (6, low, draw)] {
+        pointwise::grad_weight(p, x, dy, &format!("{name}.part{k}"), dw[k]);
+    }
+    pointwise::grad_input(p, dx_v, w[0], None, None, some);
+    pointwise::grad_input(p, dz, w[1], Some(some), None, dx);
 }
 
 /// Inputs, or outputs, one for each layer.

@@ -7,6 +7,7 @@ pub mod memory;
 pub mod oracle;
 pub mod session;
 pub mod textbook;
+pub mod values;
 
 use std::io::Write;
 use std::process::Command;

@@ -161,19 +161,30 @@ impl Sums {
     pub fn part(self) -> Tensor {
         self.part
     }
+
+    /// Pixels of an image.
+    pub(super) fn pixels(self) -> usize {
+        self.pixels
+    }
 }
 
 /// Adds partial sums of each image, named `part`. `x [N,H,W,C]`.
 #[track_caller]
 pub fn image_sums(p: &mut PlanBuilder<'_>, x: Tensor, part: &str) -> Sums {
     let [n, h, w, c] = x.shape().0;
-    let chunk = match p.grain() {
-        Grain::Coarse => (h * w / 128).max(2048),
-        Grain::Fine => (h * w / 256).max(128),
-    };
+    let chunk = run_pixels(p, x.shape());
     let part = p.activation(part, Shape([n, (h * w).div_ceil(chunk), 1, c]));
     sums_into(p, x, chunk, part);
     Sums::of(x.shape(), part)
+}
+
+/// Pixels of an image per partial sum.
+pub(super) fn run_pixels(p: &PlanBuilder<'_>, images: Shape) -> usize {
+    let pixels = images.h() * images.w();
+    match p.grain() {
+        Grain::Coarse => (pixels / 128).max(2048),
+        Grain::Fine => (pixels / 256).max(128),
+    }
 }
 
 fn sums_into(p: &mut PlanBuilder<'_>, x: Tensor, chunk: usize, part: Tensor) {

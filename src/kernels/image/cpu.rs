@@ -27,17 +27,6 @@ pub(super) fn features(args: &mut Args<'_, f32>) {
     });
 }
 
-pub(super) fn stacked(args: &mut Args<'_, f32>) {
-    let (w, c) = (args.shape(1).w(), args.shape(1).c());
-    let rows = args.read(0).par_chunks(w).zip(args.read(1).par_chunks(w * c));
-    rows.zip(args.write(2).par_chunks_mut(w * (c + 1))).for_each(|((pan, lms), d)| {
-        for ((pan, lms), d) in pan.iter().zip(lms.chunks_exact(c)).zip(d.chunks_exact_mut(c + 1)) {
-            d[0] = *pan;
-            d[1..].iter_mut().zip(lms).for_each(|(d, lms)| *d = *lms);
-        }
-    });
-}
-
 /// Numbers one task works on.
 const TASK: usize = 1 << 15;
 

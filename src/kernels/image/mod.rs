@@ -5,9 +5,7 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{
-    crop as reference_crop, detail as reference_detail, features as reference_features, stacked as reference_stacked,
-};
+pub use reference::{crop as reference_crop, detail as reference_detail, features as reference_features};
 
 use super::{MAX_CROPS, Step, groups, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, PlanBuilder, Role, Shader, Shape, Tensor};
@@ -62,23 +60,6 @@ pub(super) static FEATURES: Kernel = Kernel {
     cases: features_cases,
 };
 
-/// `y = [pan, lms]`, as LAGNet and LGPNet see them.
-pub(super) static STACKED: Kernel = Kernel {
-    name: "stacked",
-    family: "image",
-    shader: Shader::new(wgsl!("image.wgsl"), "stacked", |s| groups(s.get(2).len().div_ceil(64))),
-    args: &[Arg::read(0, "pan"), Arg::read(1, "lms"), Arg::write(2, "d")],
-    shapes: |s| {
-        same("pan", s.get(0), s.get(1).with_c(1))?;
-        same("d", s.get(2), s.get(1).with_c(1 + s.get(1).c()))
-    },
-    terms: |_| 1,
-    flops: |_| 0,
-    reference: reference!(reference::stacked_args),
-    cpu: Some(cpu::stacked),
-    cases: stacked_cases,
-};
-
 /// `d = dy` where `after > before`, else 0: the gradient before a ReLU whose values were added to `before`.
 pub(super) static RISEN: Kernel = Kernel {
     name: "risen",
@@ -123,13 +104,6 @@ pub fn features(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
     p.call(&FEATURES, &[Some(pan), Some(lms), Some(d)], &per_pixel(lms.shape()));
 }
 
-/// Adds `d = [pan, lms]`. `pan [N,H,W,1]`, `lms [N,H,W,C]`, `d [N,H,W,1+C]`.
-#[track_caller]
-pub fn stacked(p: &mut PlanBuilder<'_>, pan: Tensor, lms: Tensor, d: Tensor) {
-    let params = Params { len: d.shape().len() as u32, ..per_pixel(lms.shape()) };
-    p.call(&STACKED, &[Some(pan), Some(lms), Some(d)], &params);
-}
-
 /// Adds `d = dy` where `after > before`, else 0. All of one shape.
 #[track_caller]
 pub(crate) fn risen(p: &mut PlanBuilder<'_>, dy: Tensor, before: Tensor, after: Tensor, d: Tensor) {
@@ -161,10 +135,6 @@ fn detail_cases() -> Vec<Case> {
 
 fn features_cases() -> Vec<Case> {
     per_pixel_cases(|c| 2 * c, features)
-}
-
-fn stacked_cases() -> Vec<Case> {
-    per_pixel_cases(|c| 1 + c, stacked)
 }
 
 fn per_pixel_cases(channels: fn(usize) -> usize, add: fn(&mut PlanBuilder<'_>, Tensor, Tensor, Tensor)) -> Vec<Case> {

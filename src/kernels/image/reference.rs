@@ -18,13 +18,6 @@ pub fn features<T: Real>(pan: ArrayView4<'_, T>, lms: ArrayView4<'_, T>) -> Arra
     })
 }
 
-/// `d[n,i,j,..] = [pan[n,i,j,0], lms[n,i,j,..]]`.
-pub fn stacked<T: Real>(pan: ArrayView4<'_, T>, lms: ArrayView4<'_, T>) -> Array4<T> {
-    let (n, h, w, c) = lms.dim();
-    let value = |(n, i, j, k)| if k == 0 { pan[[n, i, j, 0]] } else { lms[[n, i, j, k - 1]] };
-    Array4::from_shape_fn((n, h, w, 1 + c), value)
-}
-
 /// Crops `[row, column, flip, _]` of `x [1,H,W,C]`, each `h × w`, mirrored where `flip` is 1.
 pub fn crop<T: Real>(x: ArrayView4<'_, T>, crops: &[[u32; 4]], h: usize, w: usize) -> Array4<T> {
     Array4::from_shape_fn((crops.len(), h, w, x.dim().3), |(k, i, j, c)| {
@@ -45,11 +38,6 @@ pub(super) fn detail_args<T: Real>(args: &mut Args<'_, T>) {
 
 pub(super) fn features_args<T: Real>(args: &mut Args<'_, T>) {
     let d = features(view(args, 0), view(args, 1));
-    args.write(2).iter_mut().zip(d).for_each(|(into, v)| *into = v);
-}
-
-pub(super) fn stacked_args<T: Real>(args: &mut Args<'_, T>) {
-    let d = stacked(view(args, 0), view(args, 1));
     args.write(2).iter_mut().zip(d).for_each(|(into, v)| *into = v);
 }
 

@@ -16,11 +16,13 @@ struct Params {
     c: u32,
     /// Below zero.
     slope: f32,
+    /// One over it, a whole number: with that 1/5 is what it is in f64, too.
+    inverse: f32,
     /// 1: argument `b` is present.
     bias: u32,
     /// 1: argument `add` is present.
     add: u32,
-    pad: [u32; 3],
+    pad: [u32; 2],
 }
 
 /// `y = leaky(x + b) + add`.
@@ -60,14 +62,21 @@ pub(super) static LEAKY_GRAD: Kernel = Kernel {
 };
 
 fn params(x: Shape, slope: f32, bias: Option<Tensor>) -> Params {
-    Params { len: x.len() as u32, c: x.c() as u32, slope, bias: bias.is_some().into(), ..Params::zeroed() }
+    let inverse = (1.0 / slope).round();
+    Params { len: x.len() as u32, c: x.c() as u32, slope, inverse, bias: bias.is_some().into(), ..Params::zeroed() }
 }
 
-/// Adds `y = leaky(x + b) + add`. `b [C]`, the others `[N,H,W,C]`.
+/// Adds `y = leaky(x + b) + add`. `b [C]`, the others `[N,H,W,C]`; the slope is one over a whole number.
 #[track_caller]
 pub fn forward(p: &mut PlanBuilder<'_>, x: Tensor, b: Option<Tensor>, slope: f32, add: Option<Tensor>, y: Tensor) {
     let params = Params { add: add.is_some().into(), ..params(x.shape(), slope, b) };
     p.call(&LEAKY, &[Some(x), b, add, Some(y)], &params);
+}
+
+/// Adds `y = a + b`, a leaky ReLU of slope 1. All of one shape.
+#[track_caller]
+pub fn sum(p: &mut PlanBuilder<'_>, a: Tensor, b: Tensor, y: Tensor) {
+    forward(p, a, None, 1.0, Some(b), y);
 }
 
 /// Adds `dx`, the gradient at `x + b`. `b [C]`, the others `[N,H,W,C]`.

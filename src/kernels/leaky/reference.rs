@@ -10,7 +10,7 @@ fn biased<'a, T: Real>(args: &Args<'a, T>, x: usize) -> impl Fn(usize) -> T + us
 }
 
 fn slope<T: Real>(args: &Args<'_, T>) -> T {
-    T::of(args.params::<Params>().slope.into())
+    T::one() / T::of(args.params::<Params>().inverse.into())
 }
 
 pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {

@@ -57,7 +57,8 @@ settings! {
         /// upsampled MS as the paper has it (none).
         base: Base { "NAME" } = by_profile(Base::Auto, Base::None, Base::None);
         /// Which network fuses. All but FusionNet have sizes of their own, and see MS and PAN.
-        /// CANNet takes six times as long.
+        /// CANNet takes six times as long. PanMamba learns from windows of at most 128x128 PAN pixels and sees a scene from
+        /// one side; tiles of it differ a little from the whole.
         #[serde(default, skip_serializing_if = "is_usual")]
         backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
         /// What the fusion network starts from: the network that comes with the program, which has learnt from simulated
@@ -145,14 +146,14 @@ settings! {
         } = all(Adam::default());
         /// Hidden channels of FusionNet.
         width: usize { "N" in (|n| (1..=256).contains(n), "1 to 256") } = all(32);
-        /// Residual blocks of FusionNet.
+        /// Residual blocks of FusionNet; PanMamba has 2N for each image, N/2 of exchange and 5N/4 of both.
         blocks: usize { "N" in (|n| (1..=64).contains(n), "1 to 64") } = all(4);
         /// Layers of the fusion network, from the first, that keep the weights they start with.
         #[serde(default, skip_serializing_if = "is_usual")]
         frozen: usize { "N" } = all(0);
         /// Hidden width of the degradation network, d.
         dam_width: usize { "N" in (|n| (1..=128).contains(n), "1 to 128") } = all(32);
-        /// PAN pixels of a training window's side: a larger scene is learnt from windows.
+        /// PAN pixels of a training window's side: a larger scene is learnt from windows. PanMamba: at most 128.
         // Crops are half of a window and their degraded form has to have some pixels left.
         train_size: usize { "N" in (|n| (256..=8192).contains(n), "256 to 8192 pixels") } = all(512);
         /// Most training windows of a larger scene.

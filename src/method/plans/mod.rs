@@ -223,7 +223,7 @@ impl Plans {
         let dam = Dam::new(&mut b, "dam", Role::Param, bands, config.dam_width);
         let dam_grad = Dam::new(&mut b, "ddam", Role::Grad, bands, config.dam_width);
 
-        let turned = (config.crops == Crops::Random).then(|| {
+        let turned = (config.crops == Crops::Random && config.backbone.turns()).then(|| {
             let places = b.tensor("places", Shape([turn::TURNS, 1, 1, fusion.whole.shape().c()]), Role::Input);
             let turned = Fusion::new(&mut b, "fusion.turned", Role::Output, shape);
             (places, turned, Fusion::new(&mut b, "dfusion.turned", Role::Grad, shape))

@@ -318,7 +318,8 @@ impl Trainer<'_> {
                 full: None,
             };
             let ends_epoch = plan.get(i + 1).is_none_or(|next| next.epoch != epoch);
-            let turn = if random { schedule::below(&mut turns, TURNS) as u32 } else { 0 };
+            let turning = random && self.config.backbone.turns();
+            let turn = if turning { schedule::below(&mut turns, TURNS) as u32 } else { 0 };
             let (crops, queued) = match planned.branch {
                 Branch::Reduced => {
                     reduced_steps += 1;
