@@ -14,6 +14,7 @@ use trapan::scene::SceneError;
 use trapan::simulate::SimulateError;
 use trapan::tiff::{Kind, TiffError, Window};
 
+use super::many::ManyError;
 use super::remedy::in_flags;
 
 /// Why a command failed.
@@ -46,6 +47,9 @@ pub enum CliError {
     /// Pictures.
     #[error("{}", in_flags(.0, .0.remedy()))]
     Picture(#[from] PictureError),
+    /// Manifests.
+    #[error(transparent)]
+    Many(#[from] ManyError),
     /// The image was written, but an untrained method does better.
     #[error(
         "the closed form {method} is better than the result here: {} {:.4} against {:.4} and {} {:.4} against {:.4}; the \
@@ -155,6 +159,14 @@ pub enum CliError {
         /// Columns and rows there are.
         size: [usize; 2],
     },
+    /// More strips than rows.
+    #[error("--strip {strip}: the common area has {rows} rows, and no strip can be empty; take fewer strips")]
+    Strip {
+        /// Strip asked for.
+        strip: String,
+        /// Rows there are.
+        rows: usize,
+    },
     /// A band to write that is not there.
     #[error("--out-bands {band}: the MS image has bands 1 to {bands}; choose among them")]
     OutBand {
@@ -209,6 +221,8 @@ impl CliError {
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => of_kind(e.kind()),
             Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
+            Self::Strip { .. } => 2,
+            Self::Many(e) => e.exit_code(),
             Self::Toml { .. } | Self::UnknownOptions { .. } | Self::Option { .. } | Self::NoCommand { .. } => 2,
             Self::Line { .. } | Self::NoPairs { .. } => 3,
             Self::Selftest { .. } => 1,

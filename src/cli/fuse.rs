@@ -11,6 +11,7 @@ use trapan::method::{
 };
 use trapan::quality::Convention;
 use trapan::report::{Collector, Report};
+use trapan::scene::Scene;
 use trapan::tiff::{self, Format, Output};
 
 use super::args::{DeviceArgs, OutputArgs};
@@ -23,13 +24,13 @@ use super::settings::MethodArgs;
 use super::{CliError, Talk, compare, profile, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `fuse`.
 #[derive(Args)]
 pub(super) struct FuseArgs {
     #[command(flatten)]
-    input: InputArgs,
+    pub input: InputArgs,
     #[command(flatten)]
     pub output: OutputArgs,
     /// How to fuse: trapan trains; the others do not, and tv alone holds the whole scene in memory
@@ -52,7 +53,10 @@ pub(super) struct FuseArgs {
     /// Keep a checkpoint beside the output, and go on from it if there is one: a run that was killed
     /// ends with the same bytes
     #[arg(long)]
-    resume: bool,
+    pub resume: bool,
+    /// Whether it is a task of a manifest, which resumes a training if there is one.
+    #[arg(skip)]
+    pub is_task: bool,
     /// Write the trained networks, for `trapan infer`
     #[arg(long, value_name = "FILE.safetensors")]
     save_model: Option<PathBuf>,
@@ -76,7 +80,8 @@ pub(super) struct FuseArgs {
 impl FuseArgs {
     /// Refuses what is of a training where there is none.
     fn check_untrained(&self) -> Result<(), CliError> {
-        let trains = [self.compare, self.quality_gate, self.resume, self.profile, self.method.gives("init")];
+        let resume = self.resume && !self.is_task;
+        let trains = [self.compare, self.quality_gate, resume, self.profile, self.method.gives("init")];
         if !trains.contains(&true) && self.save_model.is_none() && self.trace.is_none() {
             return Ok(());
         }
@@ -104,7 +109,7 @@ pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
     progress::watch_signals();
     let files = args.input.open(Some(args.output.memory()), talk)?;
-    let request = args.method.request(args.contender);
+    let request = args.request();
     let (config, prior) = args.checked(&files, &request)?;
     let mut ready = args.input.prepare(&files, &request, config, talk)?;
     if args.dump_plan {
@@ -129,19 +134,38 @@ pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     args.tell(&ready, (&run, &device), collected.as_ref(), ended, talk)
 }
 
+/// The settings, and what the training starts from.
+pub(super) fn settled(
+    scene: &Scene<'_>,
+    files: &Files,
+    request: &Request,
+) -> Result<(Config, Option<Prior>), CliError> {
+    let config = request.config(files.sensor, scene.ms().bands)?;
+    if !config.trains() {
+        return Ok((config, None));
+    }
+    config.check_grids(&scene.rows, &scene.columns)?;
+    let prior = Prior::asked_for(&config, scene.ms().bands, scene.ratio())?;
+    Ok((config, prior))
+}
+
+/// Every file that is read.
+pub(super) fn inputs(files: &Files, config: &Config) -> Vec<PathBuf> {
+    files.paths.iter().cloned().chain(config.init.file().map(Into::into)).collect()
+}
+
 impl FuseArgs {
+    /// What is asked of the method.
+    pub(super) fn request(&self) -> Request {
+        self.method.request(self.contender)
+    }
+
     /// The settings, and what the training starts from, once all is checked that can be without reading a pixel.
     fn checked(&self, files: &Files, request: &Request) -> Result<(Config, Option<Prior>), CliError> {
         let scene = self.input.scene(files)?;
         let (overwrite, bands) = (self.output.overwrite, scene.ms().bands);
-        let config = request.config(files.sensor, bands)?;
-        let mut prior = None;
-        if config.trains() {
-            config.check_grids(&scene.rows, &scene.columns)?;
-            prior = Prior::asked_for(&config, bands, scene.ratio())?;
-        }
-        let inputs: Vec<PathBuf> = files.paths.iter().cloned().chain(config.init.file().map(Into::into)).collect();
-        tiff::check_outputs(&inputs, &self.outputs())?;
+        let (config, prior) = settled(&scene, files, request)?;
+        tiff::check_outputs(&inputs(files, &config), &self.outputs())?;
         self.output.check(&self.output.creation()?, scene.ms())?;
         self.reports.check(bands, overwrite)?;
         if self.compare || self.quality_gate {
@@ -180,7 +204,8 @@ impl FuseArgs {
         drop(show);
         progress::interrupted()?;
         let collected = file.finish()?;
-        if let Some(checkpoints) = &checkpoints {
+        // A task keeps it until its record is written.
+        if let Some(checkpoints) = checkpoints.as_ref().filter(|_| !self.is_task) {
             checkpoints.remove()?;
         }
         if let Some(dir) = &self.trace {

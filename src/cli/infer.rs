@@ -1,9 +1,12 @@
 //! `trapan infer`: trained networks on a scene.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Instant;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use trapan::engine::Options;
 use trapan::method::apply::{Application, apply};
 use trapan::method::{Model, Prior, Request, Watch};
@@ -21,16 +24,76 @@ use super::{CliError, Talk};
 pub(super) struct InferArgs {
     /// Networks that `trapan fuse --save-model` wrote, on this pair or another of the sensor; or what `trapan train` did
     #[arg(long, value_name = "FILE.safetensors")]
-    model: PathBuf,
+    pub model: PathBuf,
     #[command(flatten)]
-    input: InputArgs,
+    pub input: InputArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    pub output: OutputArgs,
     /// Fuse only these columns and rows of PAN (of the common area); the same bytes as in the whole
     #[arg(long, value_name = "X,Y,W,H", value_parser = window)]
-    window: Option<Window>,
+    pub window: Option<Window>,
+    /// Fuse only the K-th of N strips of rows, from 1; the same bytes as in the whole
+    #[arg(long, value_name = "K/N", conflicts_with = "window")]
+    pub strip: Option<Strip>,
     #[command(flatten)]
-    device: DeviceArgs,
+    pub device: DeviceArgs,
+}
+
+/// One of some strips of rows that make a scene, all its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Strip {
+    /// Which, from 1.
+    number: usize,
+    of: usize,
+}
+
+impl Strip {
+    /// All strips.
+    pub(super) fn all(of: usize) -> impl Iterator<Item = Self> {
+        (1..=of).map(move |number| Self { number, of })
+    }
+
+    /// Its part of a scene.
+    fn window(self, [width, height]: [usize; 2]) -> Result<Window, CliError> {
+        if self.of > height {
+            return Err(CliError::Strip { strip: self.to_string(), rows: height });
+        }
+        // u128: no number of strips overflows.
+        let end = |number: usize| (height as u128 * number as u128 / self.of as u128) as usize;
+        let y = end(self.number - 1);
+        Ok(Window { x: 0, y, width, height: end(self.number) - y })
+    }
+}
+
+impl fmt::Display for Strip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl From<Strip> for String {
+    fn from(strip: Strip) -> Self {
+        strip.to_string()
+    }
+}
+
+impl TryFrom<String> for Strip {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl FromStr for Strip {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').and_then(|(k, n)| Some((k.trim().parse().ok()?, n.trim().parse().ok()?)));
+        let fits = numbers.filter(|(number, of)| (1..=*of).contains(number));
+        fits.map(|(number, of)| Self { number, of }).ok_or("must be K/N, the K-th of N, as 3/16")
+    }
 }
 
 fn window(text: &str) -> Result<Window, String> {
@@ -77,7 +140,10 @@ pub(super) fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     args.output.check(&creation, scene.ms())?;
     let mut scene = args.input.register(&files, &Request::default(), config, talk)?;
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
-    let window = args.window.unwrap_or(all);
+    let window = match args.strip {
+        Some(strip) => strip.window([all.width, all.height])?,
+        None => args.window.unwrap_or(all),
+    };
     if !window.is_within([all.width, all.height]) {
         return Err(CliError::Window { window, size: [all.width, all.height] });
     }

@@ -1,6 +1,7 @@
 //! The command line: a thin client of the library, and the only code that prints.
 
 mod args;
+mod assemble;
 mod assess;
 mod bench;
 mod compare;
@@ -15,6 +16,7 @@ mod infer;
 mod info;
 mod inputs;
 mod judge;
+mod many;
 mod options;
 mod output;
 mod pairs;
@@ -40,6 +42,7 @@ use clap::{Parser, Subcommand};
 pub use args::usual_memory;
 pub use error::CliError;
 pub use info::facts;
+pub use many::ManyError;
 use remedy::noted;
 use trapan::remedy::Note;
 
@@ -48,7 +51,7 @@ use trapan::remedy::Note;
 /// Exit codes: 0 done; 1 self-test failed; 2 usage; 3 input unreadable or unsupported; 4 images
 /// do not fit together; 5 no usable device; 6 not enough memory; 7 training diverged; 8 output
 /// exists, is an input or cannot be written; 9 fused, but a closed-form method is better (--quality-gate);
-/// 130 interrupted.
+/// 10 an entry of a manifest is not done; 130 interrupted.
 #[derive(Parser)]
 #[command(name = "trapan", version, max_term_width = 100, args_override_self = true)]
 struct Cli {
@@ -83,6 +86,14 @@ enum Command {
     Assess(Box<assess::AssessArgs>),
     /// Apply trained networks to a PAN/MS pair
     Infer(Box<infer::InferArgs>),
+    /// Write a manifest of what many scenes, or huge ones, take: an entry a line, for `task`
+    Plan(Box<many::plan::PlanArgs>),
+    /// Do an entry of a manifest, or all that are left; what is done is not done again
+    Task(many::task::TaskArgs),
+    /// Print how far a manifest is
+    Status(many::status::StatusArgs),
+    /// Join window results of one scene to the file that one run would have written
+    Assemble(assemble::AssembleArgs),
     /// Degrade a pair by its own ratio: whatever fuses the result can be judged by MS (Wald's protocol)
     Degrade(Box<degrade::DegradeArgs>),
     /// Train a network on many pairs, for others to start from
@@ -114,11 +125,14 @@ impl Command {
             Self::Info(_) | Self::Compare(_) | Self::Devices | Self::Selftest(_) | Self::Bench(_) => true,
             Self::Fuse(args) => args.dump_plan,
             Self::Assess(args) => args.maps.is_none(),
-            Self::Config(_) | Self::Schema(_) | Self::Completions(_) => true,
+            Self::Config(_) | Self::Schema(_) | Self::Completions(_) | Self::Status(_) => true,
             Self::Man(args) => args.output.is_none(),
             Self::Train(_)
             | Self::Experiment(_)
             | Self::Infer(_)
+            | Self::Plan(_)
+            | Self::Task(_)
+            | Self::Assemble(_)
             | Self::Degrade(_)
             | Self::Simulate(_)
             | Self::Demo(_) => false,
@@ -231,6 +245,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Experiment(args) => experiment::run(*args, talk),
         Command::Assess(args) => assess::run(&args, talk),
         Command::Infer(args) => infer::run(&args, talk),
+        Command::Plan(args) => many::plan::run(&args, talk),
+        Command::Task(args) => many::task::run(&args, talk),
+        Command::Status(args) => many::status::run(&args),
+        Command::Assemble(args) => assemble::run(&args, talk),
         Command::Degrade(args) => degrade::run(&args, talk),
         Command::Train(args) => train::run(&args, talk),
         Command::Simulate(args) => simulate::run(&args, talk),

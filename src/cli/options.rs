@@ -64,7 +64,8 @@ pub(super) fn with_file(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> 
     let mut all = Cli::command();
     all.build();
     let command = all.find_subcommand(name).expect("it has been matched");
-    let stated = stated(path, &all, command)?;
+    let text = fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.clone(), source })?;
+    let stated = stated(path, &table(path, &text)?, &all, command)?;
     let is_given = |arg: &Arg| matches!(given.value_source(arg.get_id().as_str()), Some(ValueSource::CommandLine));
     let given: Vec<&Arg> = options(command).filter(|arg| is_given(arg)).collect();
     let excludes = |a: &Arg, b: &Arg| command.get_arg_conflicts_with(a).iter().any(|c| c.get_id() == b.get_id());
@@ -92,13 +93,51 @@ fn key(arg: &Arg) -> &str {
     arg.get_long().unwrap_or(arg.get_id().as_str())
 }
 
-/// What a file states for a command, as options and as arguments.
-fn stated<'a>(path: &Path, all: &Command, command: &'a Command) -> Result<Vec<(&'a Arg, Vec<OsString>)>, CliError> {
-    let text = fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+/// The options of `fuse` that a table states, as arguments; `path` is the file that it stands in.
+pub(super) fn of_fuse(path: &Path, table: &Table) -> Result<Vec<OsString>, CliError> {
+    let mut all = Cli::command();
+    all.build();
+    let command = all.find_subcommand("fuse").expect("there is such a command");
+    Ok(stated(path, table, &all, command)?.into_iter().flat_map(|(_, words)| words).collect())
+}
+
+/// Options of `fuse` as a table; `None` if there are files among them.
+pub(super) fn as_table(words: &[OsString]) -> Option<Table> {
+    let line = ["trapan", "fuse", "--output=-"].map(OsString::from).into_iter().chain(words.iter().cloned());
+    let line = line.chain(["--", "-", "-"].map(OsString::from));
+    let matches = Cli::command().try_get_matches_from(line).unwrap_or_else(|error| error.exit());
+    let mut all = Cli::command();
+    all.build();
+    let (name, matches) = matches.subcommand().expect("a command is given");
+    let command = all.find_subcommand(name).expect("it has been matched");
+    let are = |id: &str, wanted: &[&str]| matches.get_raw(id).is_some_and(|found| found.eq(wanted.iter().copied()));
+    let only_options = are("output", &["-"]) && are("files", &["-", "-"]);
+    let is_given = |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let given = options(command).filter(is_given).filter(|arg| !["files", "output"].contains(&key(arg)));
+    let entry = |arg: &Arg| Some((key(arg).to_owned(), read_value(&value(arg, matches)?)?));
+    only_options.then(|| given.filter_map(entry).collect())
+}
+
+/// What a value means that stands behind a key.
+fn read_value(text: &str) -> Option<Value> {
+    format!("v = {text}").parse::<Table>().ok()?.remove("v")
+}
+
+/// The contents of a file of options.
+fn table(path: &Path, text: &str) -> Result<Table, CliError> {
+    text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         CliError::Toml { path: path.to_owned(), line, reason: error.message().to_owned() }
-    })?;
+    })
+}
+
+/// What a table in a file states for a command, as options and as arguments.
+fn stated<'a>(
+    path: &Path,
+    table: &Table,
+    all: &Command,
+    command: &'a Command,
+) -> Result<Vec<(&'a Arg, Vec<OsString>)>, CliError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let find = |command: &'a Command, key: &str| {
         let names = |arg: &&Arg| {
@@ -123,7 +162,7 @@ fn stated<'a>(path: &Path, all: &Command, command: &'a Command) -> Result<Vec<(&
         Ok::<_, CliError>(())
     };
     let mut strange = Vec::new();
-    for (key, value) in &table {
+    for (key, value) in table {
         match value {
             Value::Table(options) if key == command.get_name() => {
                 options.iter().try_for_each(|(name, value)| take(name, value, format!("{key}.{name}")))?;
@@ -186,8 +225,7 @@ fn value(arg: &Arg, matches: &ArgMatches) -> Option<String> {
     let shown = |text: &OsStr| {
         let path = if is_path { absolute(text).ok() } else { None };
         let text = path.map_or(text.to_string_lossy(), |path| path.to_string_lossy().into_owned().into());
-        let number = format!("v = {text}").parse::<Table>().ok().filter(|_| !is_path);
-        match number.as_ref().map(|table| &table["v"]) {
+        match read_value(&text).filter(|_| !is_path) {
             Some(Value::Integer(_) | Value::Float(_)) => text.into_owned(),
             _ => Value::String(text.into_owned()).to_string(),
         }

@@ -13,6 +13,8 @@ use super::CliError;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
+    /// Of results; else made from the files' names.
+    pub name: Option<String>,
     pub pan: PathBuf,
     pub ms: Files,
     pub truth: Option<PathBuf>,
@@ -76,6 +78,7 @@ pub(super) fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
     folders.insert(0, pairs.to_owned());
     let found = folders.into_iter().filter(|folder| folder.join("pan.tif").is_file());
     let entry = |folder: PathBuf| Entry {
+        name: None,
         pan: folder.join("pan.tif"),
         ms: Files::One(folder.join("ms.tif")),
         truth: Some(folder.join("truth.tif")).filter(|path| path.is_file()),

@@ -19,6 +19,12 @@ impl Window {
         let fits = |start: usize, length: usize, all| length > 0 && start.checked_add(length).is_some_and(|e| e <= all);
         fits(self.x, self.width, width) && fits(self.y, self.height, height)
     }
+
+    /// Whether it shares a pixel with another one.
+    pub(super) fn meets(&self, other: Self) -> bool {
+        let meet = |a: usize, m: usize, b: usize, n: usize| a < b + n && b < a + m;
+        meet(self.x, self.width, other.x, other.width) && meet(self.y, self.height, other.y, other.height)
+    }
 }
 
 impl std::fmt::Display for Window {

@@ -3,6 +3,7 @@
 mod disks;
 mod info;
 mod limits;
+mod many;
 mod outputs;
 mod printing;
 pub mod program;

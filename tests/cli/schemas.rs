@@ -105,6 +105,26 @@ fn what_is_written_fits_its_schema() {
     let many = pair.path("many");
     ok(&["simulate", "-o", &many, "--size", "64", "--count", "2"]);
     lines("pair", &format!("{many}/pairs.jsonl"));
+    let (list, manifest) = (format!("{many}/pairs.jsonl"), pair.path("many.jsonl"));
+    ok(&["plan", &list, "-o", &manifest, "--strips", "2", "--", "--co", "LEVEL=1", "--co", "PREDICTOR=2"]);
+    lines("entry", &manifest);
+    fits("status", &ok(&["status", "--manifest", &manifest, "--json"]).stdout);
+    ok(&[
+        "task",
+        "--manifest",
+        &manifest,
+        "--index",
+        "0",
+        "--",
+        "--epochs",
+        "1",
+        "--dam-epochs",
+        "1",
+        "--warm-up-epochs",
+        "1",
+    ]);
+    fits("record", &read(&pair.path("00000/model.safetensors.record.json")));
+    fits("status", &ok(&["status", "--manifest", &manifest, "--json"]).stdout);
 }
 
 #[test]

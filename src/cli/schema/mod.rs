@@ -3,6 +3,7 @@
 //! The descriptions are values, beside each other by what is written; `tests/cli/schemas.rs` holds them to what is.
 
 mod judged;
+mod many;
 mod measured;
 mod pair;
 mod report;
@@ -16,7 +17,7 @@ use trapan::method::config::{Profile, Sensor};
 use super::{CliError, terminal};
 
 /// What is written as JSON: a name, by which command, and its form.
-const ALL: [(&str, &str, &Type); 11] = [
+const ALL: [(&str, &str, &Type); 14] = [
     ("report", "fuse --report FILE.json", &report::REPORT),
     ("info", "info --json", &pair::INFO),
     ("assess", "assess --pan PAN --ms MS --json", &judged::ASSESS),
@@ -27,6 +28,9 @@ const ALL: [(&str, &str, &Type); 11] = [
     ("bench", "bench --json", &measured::BENCH),
     ("growth", "bench --growth --json", &measured::GROWTH),
     ("pair", "a line of simulate --count, and of train --pairs", &pair::PAIR),
+    ("entry", "a line of plan -o FILE", &many::ENTRY),
+    ("record", "FILE.record.json beside what task writes", &many::RECORD),
+    ("status", "status --json", &many::STATUS),
     ("step", "a line of steps.jsonl of fuse --trace", &measured::STEP),
 ];
 

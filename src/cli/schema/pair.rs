@@ -114,6 +114,7 @@ pub(super) const INFO: Type = Object(&[
 ]);
 
 const ENTRY: &[Field] = &[
+    ("name", Perhaps(&Maybe(&Text)), "what its results are called; for `plan`"),
     ("pan", Text, "PAN, a file named from where the list lies"),
     ("ms", Either(&[Text, List(&Text)]), "MS, one file or several"),
     ("truth", Perhaps(&Maybe(&Text)), "what fusing should give"),

@@ -1,0 +1,128 @@
+//! Where scenes come from: folders, lists, tables, collections.
+
+use std::fs;
+use std::path::{Path, PathBuf, absolute};
+
+use toml::{Table, Value};
+use trapan::product::Product;
+use trapan::tiff::TiffError;
+
+use super::{ManyError, stac};
+use crate::cli::pairs::{self, Entry};
+use crate::cli::{CliError, Talk};
+
+/// A scene to fuse.
+pub(super) struct Scene {
+    /// Of its results.
+    pub name: String,
+    /// PAN and MS, or the folder of a product.
+    pub reads: Vec<PathBuf>,
+    /// Options of its own.
+    pub options: Table,
+}
+
+/// The scenes that files or a folder name: a pair by itself, else what is in the one.
+pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Result<Vec<Scene>, CliError> {
+    let scenes = match given {
+        [one] if one.is_dir() => in_folder(one, talk)?,
+        [one] => match one.extension().map(|end| end.to_string_lossy().to_lowercase()).as_deref() {
+            Some("csv") => in_table(one)?,
+            Some("json" | "geojson") => stac::scenes(one, assets)?,
+            _ => pairs::entries(one)?.into_iter().map(listed).collect(),
+        },
+        pair => vec![Scene { name: name_of(&pair[0]), reads: pair.to_vec(), options: Table::new() }],
+    };
+    if scenes.is_empty() {
+        return Err(CliError::NoPairs { path: given[0].clone() });
+    }
+    let mut names: Vec<&str> = scenes.iter().map(|scene| &scene.name[..]).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let what = format!("two scenes are called {}", twice[0]);
+        let (path, fix) = (given[0].clone(), "give each a name in a list or a table");
+        return Err(ManyError::Scenes { path, what, fix }.into());
+    }
+    Ok(scenes)
+}
+
+/// What a pair is called: by its PAN, or by the folder of that, where the file is called as any.
+fn name_of(pan: &Path) -> String {
+    let stem = pan.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let whole = absolute(pan).unwrap_or_default();
+    let folder = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    folder.filter(|_| stem.eq_ignore_ascii_case("pan")).unwrap_or(stem)
+}
+
+/// A pair of a list.
+fn listed(entry: Entry) -> Scene {
+    let reads = [&[entry.pan.clone()], entry.ms()].concat();
+    let sensor = entry.sensor.map(|sensor| ("sensor".to_owned(), Value::String(sensor.to_string())));
+    Scene { name: entry.name.unwrap_or_else(|| name_of(&entry.pan)), reads, options: sensor.into_iter().collect() }
+}
+
+/// Pairs in subfolders, and folders of products.
+fn in_folder(folder: &Path, talk: Talk) -> Result<Vec<Scene>, CliError> {
+    let mut scenes: Vec<Scene> = pairs::entries(folder)?.into_iter().map(listed).collect();
+    let failed = |source| TiffError::Unreadable { path: folder.to_owned(), source };
+    let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).map_err(failed)?;
+    let mut folders: Vec<PathBuf> = listed.into_iter().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.push(folder.to_owned());
+    folders.sort();
+    for path in folders.into_iter().filter(|path| !path.join("pan.tif").is_file()) {
+        match Product::open(&path, &[]) {
+            Ok(_) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                scenes.push(Scene { name, reads: vec![path], options: Table::new() });
+            }
+            Err(_) if path == folder => {}
+            Err(error) => talk.say(format_args!("warning: left out: {error}")),
+        }
+    }
+    Ok(scenes)
+}
+
+/// A table with a heading: pan, ms (several with ; between) or product, perhaps name; other columns are options of `fuse`.
+fn in_table(path: &Path) -> Result<Vec<Scene>, CliError> {
+    let wrong = |line: u64, reason: String| CliError::Line {
+        path: path.to_owned(),
+        line: line as usize,
+        wanted: "scene of a table",
+        reason,
+        fix: "give the columns pan and ms, or product, and as you like name and options of fuse",
+    };
+    let unreadable = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(source) => TiffError::Unreadable { path: path.to_owned(), source }.into(),
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            wrong(pos.map_or(0, |pos| pos.line()), format!("it has {len} cells under {expected_len} headings"))
+        }
+        other => wrong(0, format!("{other:?}")),
+    };
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
+    let headings = table.headers().map_err(unreadable)?.clone();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut scenes = Vec::new();
+    for row in table.records() {
+        let row = row.map_err(unreadable)?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let (mut scene, mut pan, mut ms) =
+            (Scene { name: String::new(), reads: vec![], options: Table::new() }, None, vec![]);
+        for (heading, cell) in headings.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
+            match heading {
+                "name" => scene.name = cell.to_owned(),
+                "pan" | "product" => pan = Some(folder.join(cell)),
+                "ms" => ms = cell.split(';').map(|file| folder.join(file.trim())).collect(),
+                _ => {
+                    let value = cell.parse().map_or(Value::String(cell.to_owned()), Value::Boolean);
+                    scene.options.insert(heading.to_owned(), value);
+                }
+            }
+        }
+        let Some(pan) = pan else { return Err(wrong(line, "it names no pan and no product".to_owned())) };
+        if scene.name.is_empty() {
+            scene.name = name_of(&pan);
+        }
+        scene.reads = [vec![pan], ms].concat();
+        scenes.push(scene);
+    }
+    Ok(scenes)
+}
