@@ -14,7 +14,7 @@
 //! image was handed over, so strips, parts and threads give the same bytes.
 //!
 //! An MS pixel is used if it is valid and so is all of the image that it rests on, by
-//! [`mtf_reach`]. What lies beyond that reach and is invalid
+//! `mtf_reach`. What lies beyond that reach and is invalid
 //! is left out of the weighted mean that `D x₀` is. Where a window has unused pixels, the system is that of
 //! the used ones, and is solved by conjugate gradients. Invalid pixels are neither read nor changed.
 //!

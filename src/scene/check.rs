@@ -78,7 +78,7 @@ impl Check {
     /// Looks at a scene.
     ///
     /// # Errors
-    /// Those of [`Scene::read_pan`].
+    /// Those of reading PAN.
     pub fn of(scene: &Scene<'_>) -> Result<Self, SceneError> {
         let images = [scene.pan(), scene.ms()];
         let seen = Mutex::new(images.map(|image| (Seen::default(), Extremes::new(image.bands), Spread::new())));

@@ -69,7 +69,7 @@ pub(super) static UNFOLD: Kernel = Kernel {
     cases: unfold_cases,
 };
 
-/// Adds `y`, the [`folded`] image of `x`.
+/// Adds `y`, the `folded` image of `x`.
 #[track_caller]
 pub fn fold(p: &mut PlanBuilder<'_>, x: Tensor, y: Tensor) {
     p.call(&FOLD, &[Some(x), Some(y)], &Params::new(x.shape()));

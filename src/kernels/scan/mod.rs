@@ -6,8 +6,8 @@
 //!
 //! Layouts: images `[N, H, W, D]`; `bc [N, H, W, 2S]`, B before C; weights one flat tensor, alog `[S, D]`, then D `[D]`.
 //!
-//! Side by side by runs of pixels. Over a run, `h_out = exp(A ΣΔ) h_in + h_own`, so that [`SCAN_RUNS`] makes `h_own` and
-//! `ΣΔ` of each, `[N, runs, S + 1, D]`, [`SCAN_EDGES`] what each starts from, and [`SCAN`] goes over each again. The
+//! Side by side by runs of pixels. Over a run, `h_out = exp(A ΣΔ) h_in + h_own`, so that `SCAN_RUNS` makes `h_own` and
+//! `ΣΔ` of each, `[N, runs, S + 1, D]`, `SCAN_EDGES` what each starts from, and `SCAN` goes over each again. The
 //! gradients alike, from the last pixel to the first. States are kept at the edges of runs alone.
 
 mod cases;

@@ -72,7 +72,7 @@ impl Registration {
     /// where there is nothing to hold on to: little area, texture or validity.
     ///
     /// # Errors
-    /// Those of [`Scene::read_pan`].
+    /// Those of reading PAN.
     pub fn of(scene: &Scene<'_>, observe: impl Fn(&Block, &Block) + Sync) -> Result<Option<Self>, SceneError> {
         let (rows, columns) = (&scene.rows, &scene.columns);
         let patches = areas(rows, columns).into_par_iter().map(|area| {

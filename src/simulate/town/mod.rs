@@ -55,7 +55,7 @@ pub struct TownSpec {
 pub struct Town {
     /// Apparent reflectance at PAN resolution, `[height, width, bands]`, about 0.005 to 0.6.
     pub truth: Vec<f32>,
-    /// Panchromatic image `[height, width]`: the truth weighted by [`pan_weights`].
+    /// Panchromatic image `[height, width]`: the truth weighted by `pan_weights`.
     pub pan: Vec<f32>,
 }
 
