@@ -55,7 +55,7 @@ fn name_of(pan: &Path) -> String {
 
 /// A pair of a list.
 fn listed(entry: Entry) -> Scene {
-    let reads = [&[entry.pan.clone()], entry.ms()].concat();
+    let reads = [std::slice::from_ref(&entry.pan), entry.ms()].concat();
     let sensor = entry.sensor.map(|sensor| ("sensor".to_owned(), Value::String(sensor.to_string())));
     Scene { name: entry.name.unwrap_or_else(|| name_of(&entry.pan)), reads, options: sensor.into_iter().collect() }
 }
