@@ -154,8 +154,11 @@ fn partial(p: &mut PlanBuilder<'_>, x: Tensor, dv: Tensor, chunk: usize, part: T
 /// Fewer pixels than taps, and images one after the other.
 const ODD: [[usize; 4]; 5] = [[1, 1, 1, 1], [2, 1, 2, 3], [1, 3, 5, 20], [3, 2, 7, 5], [1, 9, 33, 64]];
 
-/// Cases by what adds the call, given the weights, what makes an input of a name, and the output.
-fn cases(add: fn(&mut PlanBuilder<'_>, &dyn Fn(&mut PlanBuilder<'_>, &str) -> Tensor, Tensor, Tensor)) -> Vec<Case> {
+/// Makes an input of a name.
+type Input<'a> = &'a dyn Fn(&mut PlanBuilder<'_>, &str) -> Tensor;
+
+/// Cases by what adds the call, given inputs, the weights, and the output.
+fn cases(add: fn(&mut PlanBuilder<'_>, Input<'_>, Tensor, Tensor)) -> Vec<Case> {
     let case = |shape| {
         let shape = Shape(shape);
         Case::new(format!("{shape:?}"), move |p| {

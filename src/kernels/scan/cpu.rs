@@ -64,7 +64,7 @@ pub(super) fn edges(args: &mut Args<'_, f32>) {
     let (len, own) = (rows * d, (s + 1) * d);
     // The run before, or behind.
     let from = |k: usize, row: usize| match (row < s, back) {
-        (true, _) => (k % runs > 0).then(|| &forth[(k - 1) * own..][..own]),
+        (true, _) => (!k.is_multiple_of(runs)).then(|| &forth[(k - 1) * own..][..own]),
         (false, Some(back)) => (k % runs + 1 < runs).then(|| &back[(k + 1) * own..][..own]),
         (false, None) => None,
     };
@@ -174,8 +174,8 @@ fn back_over<L: Level>(job: &Job<'_>, back: &Back<'_>, run: Range<usize>, (d, pa
     let mut of_bc = vec![[0.0; LANES]; run.len() * 2 * s_len];
     for first in (0..job.d).step_by(LANES) {
         let (rates, through) = (job.rates::<L>(first), lanes(job.of(job.w, s_len), first));
-        for s in 0..s_len {
-            before[s] = lanes(job.of(back.edges, s), first);
+        for (s, before) in before.iter_mut().take(s_len).enumerate() {
+            *before = lanes(job.of(back.edges, s), first);
         }
         for (i, t) in run.clone().enumerate() {
             let (step, u, b) = (job.step::<L>(t, first), lanes(job.of(back.u, t), first), job.half(t, 0));
