@@ -193,7 +193,8 @@ PRESET = {"border": 2, "bend": 0.01, "lr_full": 5e-4, "lr_reduced": 6e-4, "lr_fl
           "epochs": 10}
 
 
-def preset_case(h, w, c, ratio, ms_gains, pan_gain, weights_of=lambda c: formula_weights(c, sees=2 * c)):
+def preset_case(h, w, c, ratio, ms_gains, pan_gain, weights_of=lambda c: formula_weights(c, sees=2 * c),
+                only=("reduced", "full", "alternating")):
     """Ten steps of each branch and of their alternation as the default preset takes them: from a base, seeing MS, on
     random crops from every side, one in each epoch."""
     size = [h // ratio, w // ratio]
@@ -212,7 +213,7 @@ def preset_case(h, w, c, ratio, ms_gains, pan_gain, weights_of=lambda c: formula
             spectral=PRESET["lambda_spectral"], bases=[x.to(dtype) for x in bases(h, w, c, ratio)],
             weight=method.ground(*size, PRESET["border"]), bend=PRESET["bend"], lr_floor=PRESET["lr_floor"],
             epochs=PRESET["epochs"])
-    out = {name: losses_of(start, steps, "fusion.")[1] for name, steps in runs.items()}
+    out = {name: losses_of(start, runs[name], "fusion.")[1] for name in only}
     return {"pan": [h, w], "bands": c, "ratio": ratio, "ms_gains": ms_gains, "pan_gain": pan_gain, **PRESET,
             "crops": crops, "turns": turns, "weight": digest(method.ground(*size, PRESET["border"])), **out}
 

@@ -128,7 +128,7 @@ def main():
     # Of ratio 4 and 2. CANNet seen from another side is the same where no side is odd at any of its levels; PanMamba is
     # made of few blocks and sees little, for a scan takes its steps one after the other.
     sizes = {"lagnet": ((48, 32), (36, 44)), "lgpnet": ((48, 32), (36, 44)), "cannet": ((48, 32), (32, 48)),
-             "panmamba": ((32, 16), (20, 28))}
+             "panmamba": ((32, 16), (32, 36))}
     assert sum(math.prod(s) + (s[0] if biased(n, panmamba_layers(4, 4)) else 0)
                for n, s in panmamba_layers(4, 4).items()) == 472_044
     for name, size in ("lagnet", 148_457), ("lgpnet", 26_068), ("cannet", 785_118), ("panmamba", 259_308):
@@ -136,7 +136,8 @@ def main():
         assert sum(w.numel() for key, w in weights(4).items() if key.startswith("fusion.")) == size
         values[name] = {
             "steps": [golden.steps_case(*first, 4, 4, golden.QB, golden.QB_PAN, weights)],
-            "preset": [golden.preset_case(*second, 8, 2, [0.35] * 7 + [0.27], 0.11, weights)],
+            "preset": [golden.preset_case(*second, 8, 2, [0.35] * 7 + [0.27], 0.11, weights,
+                                          ("reduced",) if name == "panmamba" else ("reduced", "full", "alternating"))],
         }
     for runs in (run for cases in values.values() for case in cases["steps"] + cases["preset"] for run in case.values()):
         if isinstance(runs, dict):
