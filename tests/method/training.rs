@@ -23,7 +23,7 @@ use trapan::simulate::{Spec, simulate};
 
 use crate::support::devices::software;
 use crate::support::formula::{DAM_GOLDEN, backbone_weights, bases, dam_weights, pair};
-use crate::support::oracle::Oracle;
+use crate::support::oracle::{Exact, Oracle};
 use crate::support::session::{Session, Side, layers, tensor};
 use crate::support::{Report, data, float, floats, list, sizes};
 
@@ -188,6 +188,21 @@ fn ten_steps_of_each_phase_agree_with_pytorch_on_the_cpu() {
         for isa in Isa::available() {
             let load = || -> Box<dyn Engine> { Box::new(case.cpu().with_isa(isa)) };
             case.compare(&format!("{isa:?}"), &load, case.steps(isa == Isa::best()), &mut report);
+        }
+    }
+    report.finish();
+}
+
+/// PanMamba's by the references in f64: all ten of what f32 follows for seven, to the last digit that a loss is told in.
+#[test]
+fn ten_full_steps_of_panmamba_are_pytorchs() {
+    let case = other_backbones().find(|case| case.config.backbone == Backbone::PanMamba).expect("a case");
+    let mut exact = Exact::new(case.plans.program.clone());
+    let mut session = case.session(&mut exact);
+    let mut report = Report::default();
+    for (i, wanted) in list(&case.golden["full"]["losses"]).iter().enumerate() {
+        for (found, wanted) in session.full(case.side(i)).into_iter().zip(floats(wanted)) {
+            report.near(&format!("step {i}"), found, wanted, 1e-6 * wanted);
         }
     }
     report.finish();

@@ -1,8 +1,10 @@
 //! Runs plans in f64 with the kernels' references: fused epilogues, partial sums and
 //! all, but without the rounding that would hide a wrong gradient.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use trapan::engine::{Engine, EngineError, Loading, Timing};
 use trapan::graph::{Access, AnyStep, Args, PlanId, Program, Tensor};
 use trapan::kernels::Step;
 
@@ -39,7 +41,7 @@ impl Oracle {
     }
 
     /// Runs some calls of a plan.
-    pub fn run_calls(&mut self, plan: PlanId, calls: std::ops::Range<usize>, step: &Step) {
+    pub fn run_calls(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) {
         let program = self.program.clone();
         for call in &program.plan(plan).calls[calls] {
             let mut values: Vec<Option<Vec<f64>>> = call.args.iter().map(|t| t.map(|t| self.read(t))).collect();
@@ -63,5 +65,60 @@ impl Oracle {
                 }
             }
         }
+    }
+}
+
+/// It as an engine: in f64 between what is written and what is read.
+pub struct Exact {
+    oracle: Oracle,
+    log: Vec<f32>,
+}
+
+impl Exact {
+    /// With a program loaded; all values start as 0, as an optimiser's do.
+    pub fn new(program: Arc<Program>) -> Self {
+        let mut oracle = Oracle::new(program);
+        oracle.buffers.iter_mut().for_each(|buffer| buffer.fill(0.0));
+        Self { oracle, log: Vec::new() }
+    }
+}
+
+fn single(values: Vec<f64>) -> Vec<f32> {
+    values.into_iter().map(|v| v as f32).collect()
+}
+
+impl Engine for Exact {
+    fn name(&self) -> String {
+        "references in f64".into()
+    }
+
+    fn write(&mut self, tensor: Tensor, data: &[f32]) -> Result<(), EngineError> {
+        let data: Vec<f64> = data.iter().copied().map(f64::from).collect();
+        self.oracle.write(tensor, &data);
+        Ok(())
+    }
+
+    fn run(&mut self, plan: PlanId, calls: Range<usize>, step: &dyn AnyStep) -> Result<(), EngineError> {
+        self.oracle.run_calls(plan, calls, step);
+        for tensor in &self.oracle.program.plan(plan).watch {
+            self.log.extend(single(self.oracle.read(*tensor)));
+        }
+        Ok(())
+    }
+
+    fn watched(&mut self) -> Result<Vec<f32>, EngineError> {
+        Ok(std::mem::take(&mut self.log))
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError> {
+        Ok(single(self.oracle.read(tensor)))
+    }
+
+    fn loading(&self) -> Loading {
+        Loading::default()
+    }
+
+    fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {
+        Ok(Vec::new())
     }
 }
