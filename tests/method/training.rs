@@ -141,7 +141,7 @@ impl Case {
     }
 
     /// How many steps to compare: of a slow one, few but where it is fast; of PanMamba seven, after which the rounding of
-    /// f32 parts a loss of 5e-4 further.
+    /// f32 parts a loss of 5e-4 further; f64 follows to the end.
     fn steps(&self, fast: bool) -> usize {
         match (self.config.backbone, fast) {
             (Backbone::CanNet | Backbone::PanMamba, false) => 2,
@@ -193,7 +193,8 @@ fn ten_steps_of_each_phase_agree_with_pytorch_on_the_cpu() {
     report.finish();
 }
 
-/// PanMamba's by the references in f64: all ten of what f32 follows for seven, to the last digit that a loss is told in.
+/// PanMamba's by the references in f64, all ten of what the engines follow for seven: weights and images that were rounded
+/// to f32 part its small loss by 5e-5 already, f32 throughout by 4e-4.
 #[test]
 fn ten_full_steps_of_panmamba_are_pytorchs() {
     let case = other_backbones().find(|case| case.config.backbone == Backbone::PanMamba).expect("a case");
@@ -202,7 +203,7 @@ fn ten_full_steps_of_panmamba_are_pytorchs() {
     let mut report = Report::default();
     for (i, wanted) in list(&case.golden["full"]["losses"]).iter().enumerate() {
         for (found, wanted) in session.full(case.side(i)).into_iter().zip(floats(wanted)) {
-            report.near(&format!("step {i}"), found, wanted, 1e-6 * wanted);
+            report.near(&format!("step {i}"), found, wanted, GOLDEN * wanted);
         }
     }
     report.finish();
