@@ -24,8 +24,8 @@
 //! # Rooms
 //!
 //! - [`graph`]: the concepts above, their static checks, and where tensors lie in memory.
-//! - [`kernels`]: one folder per family (`conv2d`, `mlp`, `resample`, `image`, `loss`,
-//!   `turn`, `adam`, and `ceiling` for measuring); the shader has the same stem in `shaders/`.
+//! - [`kernels`]: one folder per family (`conv2d`, `mlp`, `resample`, `scan`, `adam` …, and `ceiling` for
+//!   measuring); the shader has the same stem in `shaders/`.
 //! - [`engine`]: [`GpuEngine`](engine::GpuEngine) on wgpu, and [`CpuEngine`](engine::CpuEngine).
 //! - [`net`]: the fusion network and the degradation network as pushes of calls.
 //! - [`filter`]: MTF blur, decimation and upsampling as tables.

@@ -32,6 +32,7 @@ pub mod scan;
 pub mod segment;
 mod sigmoid;
 mod step;
+mod tasks;
 mod tile;
 pub mod turn;
 

@@ -271,6 +271,10 @@ fn scenes_come_from_folders_tables_and_collections() {
     refuses("items.json", &["item-7", "pan", "visual", "--pan-asset"]);
     fs::write(places.path("items.json"), "[]").expect("it can be written");
     refuses("items.json", &["STAC"]);
+    for name in ["../harbour", "/harbour", "."] {
+        fs::write(places.path("named.csv"), format!("name,pan,ms\n{name},a.tif,b.tif\n")).expect("it can be written");
+        refuses("named.csv", &[name, "no name of a file"]);
+    }
     append(&places.path("t.csv"), "harbour,a.tif,b.tif,\n");
     refuses("t.csv", &["harbour", "name"]);
     append(&places.path("t.csv"), "x,y\n");

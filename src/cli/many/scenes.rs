@@ -1,7 +1,7 @@
 //! Where scenes come from: folders, lists, tables, collections.
 
 use std::fs;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Component, Path, PathBuf, absolute};
 
 use toml::{Table, Value};
 use trapan::product::Product;
@@ -35,12 +35,16 @@ pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Re
     if scenes.is_empty() {
         return Err(CliError::NoPairs { path: given[0].clone() });
     }
+    let wrong = |what| ManyError::Scenes { path: given[0].clone(), what, fix: "give each a name in a list or a table" };
+    // Results are named by it: no collection says where else they go.
+    let is_plain = |name: &str| Path::new(name).components().eq([Component::Normal(name.as_ref())]);
+    if let Some(scene) = scenes.iter().find(|scene| !is_plain(&scene.name)) {
+        return Err(wrong(format!("a scene is called {:?}, which is no name of a file", scene.name)).into());
+    }
     let mut names: Vec<&str> = scenes.iter().map(|scene| &scene.name[..]).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let what = format!("two scenes are called {}", twice[0]);
-        let (path, fix) = (given[0].clone(), "give each a name in a list or a table");
-        return Err(ManyError::Scenes { path, what, fix }.into());
+        return Err(wrong(format!("two scenes are called {}", twice[0])).into());
     }
     Ok(scenes)
 }

@@ -5,23 +5,13 @@ use rayon::prelude::*;
 use super::Params;
 use crate::graph::Args;
 use crate::kernels::isa::{Isa, Level, dispatch};
-
-/// Pixels one task works on.
-const TASK: usize = 1 << 9;
-
-/// Runs `per_task` on the first factor and the first element of each task's part of an image.
-fn by_tasks(out: &mut [f32], p: Params, per_task: impl Fn(usize, usize, &mut [f32]) + Sync) {
-    let [c, pixels] = [p.c, p.pixels].map(|size| size as usize);
-    out.par_chunks_mut(pixels * c).enumerate().for_each(|(image, out)| {
-        let tasks = out.par_chunks_mut(TASK * c).enumerate();
-        tasks.for_each(|(task, out)| per_task(image * c, (image * pixels + task * TASK) * c, out));
-    });
-}
+use crate::kernels::tasks::by_pixels;
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (v, s, x, p) = (args.read(0), args.read(1), args.read(2), args.params::<Params>());
-    let c = p.c as usize;
-    by_tasks(args.write(3), p, |factor, first, y| {
+    let [pixels, c] = [p.pixels, p.c].map(|size| size as usize);
+    by_pixels(args.write(3), [pixels, c], |image, pixel, y| {
+        let (factor, first) = (image * c, (image * pixels + pixel) * c);
         let pixels = v[first..].chunks_exact(c).zip(x[first..].chunks_exact(c));
         for (y, (v, x)) in y.chunks_exact_mut(c).zip(pixels) {
             for (((y, v), x), s) in y.iter_mut().zip(v).zip(x).zip(&s[factor..]) {
@@ -33,8 +23,9 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (dy, s, dmean, p) = (args.read(0), args.read(1), args.read(2), args.params::<Params>());
-    let (c, share) = (p.c as usize, 1.0 / p.pixels as f32);
-    by_tasks(args.write(3), p, |factor, first, dv| {
+    let ([pixels, c], share) = ([p.pixels, p.c].map(|size| size as usize), 1.0 / p.pixels as f32);
+    by_pixels(args.write(3), [pixels, c], |image, pixel, dv| {
+        let (factor, first) = (image * c, (image * pixels + pixel) * c);
         for (dv, dy) in dv.chunks_exact_mut(c).zip(dy[first..].chunks_exact(c)) {
             for (((dv, dy), s), dmean) in dv.iter_mut().zip(dy).zip(&s[factor..]).zip(&dmean[factor..]) {
                 *dv = s * dy + dmean * share;

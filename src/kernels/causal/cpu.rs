@@ -6,17 +6,7 @@ use super::{Params, TAPS};
 use crate::graph::Args;
 use crate::kernels::isa::{Isa, Level, dispatch};
 use crate::kernels::sigmoid::{fma, sigmoid};
-
-/// Pixels one task works on.
-const TASK: usize = 1 << 9;
-
-/// Runs `per_task` on the first pixel of each task, of its image, and its part of an image.
-fn by_tasks(out: &mut [f32], image: usize, c: usize, per_task: impl Fn(usize, &mut [f32]) + Sync) {
-    out.par_chunks_mut(image * c).enumerate().for_each(|(n, out)| {
-        let tasks = out.par_chunks_mut(TASK * c).enumerate();
-        tasks.for_each(|(task, out)| per_task(n * image + task * TASK, out));
-    });
-}
+use crate::kernels::tasks::by_pixels;
 
 /// `v` of pixels from the `first` on; `pixel` is the first one's number in its image.
 #[inline(always)]
@@ -35,9 +25,9 @@ fn convolved<L: Level>(x: &[f32], w: &[f32], (first, pixel): (usize, usize), v: 
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (isa, x, w, p) = (Isa::of(args), args.read(0), args.read(1), args.params::<Params>());
-    let image = p.pixels as usize;
-    by_tasks(args.write(2), image, p.c as usize, |first, y| {
-        let at = (first, first % image);
+    let pixels = p.pixels as usize;
+    by_pixels(args.write(2), [pixels, p.c as usize], |image, pixel, y| {
+        let at = (image * pixels + pixel, pixel);
         dispatch!(isa, silu(x: &[f32], w: &[f32], at: (usize, usize), y: &mut [f32]));
     });
 }
@@ -52,9 +42,10 @@ fn silu<L: Level>(x: &[f32], w: &[f32], at: (usize, usize), y: &mut [f32]) {
 
 pub(super) fn grad(args: &mut Args<'_, f32>) {
     let (isa, x, w, p) = (Isa::of(args), args.read(0), args.read(1), args.params::<Params>());
-    let (image, c, dy) = (p.pixels as usize, p.c as usize, args.read(2));
-    by_tasks(args.write(3), image, c, |first, dv| {
-        let (at, dy) = ((first, first % image), &dy[first * c..][..dv.len()]);
+    let (pixels, c, dy) = (p.pixels as usize, p.c as usize, args.read(2));
+    by_pixels(args.write(3), [pixels, c], |image, pixel, dv| {
+        let first = image * pixels + pixel;
+        let (at, dy) = ((first, pixel), &dy[first * c..][..dv.len()]);
         dispatch!(isa, silu_grad(x: &[f32], w: &[f32], at: (usize, usize), dy: &[f32], dv: &mut [f32]));
     });
 }
@@ -70,9 +61,9 @@ fn silu_grad<L: Level>(x: &[f32], w: &[f32], at: (usize, usize), dy: &[f32], dv:
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (isa, dv, w, p) = (Isa::of(args), args.read(0), args.read(1), args.params::<Params>());
-    let (image, c) = (p.pixels as usize, p.c as usize);
-    by_tasks(args.write(2), image, c, |first, dx| {
-        let dv = &dv[first * c..(first / image + 1) * image * c];
+    let (pixels, c) = (p.pixels as usize, p.c as usize);
+    by_pixels(args.write(2), [pixels, c], |image, pixel, dx| {
+        let dv = &dv[(image * pixels + pixel) * c..(image + 1) * pixels * c];
         dispatch!(isa, taken_back(dv: &[f32], w: &[f32], dx: &mut [f32]));
     });
 }

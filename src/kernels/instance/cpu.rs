@@ -5,24 +5,13 @@ use rayon::prelude::*;
 use super::{EPSILON, Params};
 use crate::graph::Args;
 use crate::kernels::isa::{Isa, Level, dispatch};
-
-/// Pixels one task works on.
-const TASK: usize = 1 << 9;
+use crate::kernels::tasks::by_pixels;
 
 /// Mean and the reciprocal of the deviation of each channel that is normalised; 0 and 1 of the others.
 fn normal(mean: &[f32], variance: &[f32], k: usize) -> [Vec<f32>; 2] {
     let scale = |(c, v): (usize, &f32)| if c < k { 1.0 / (v + EPSILON as f32).sqrt() } else { 1.0 };
     let mean = mean.iter().enumerate().map(|(c, m)| if c < k { *m } else { 0.0 });
     [mean.collect(), variance.iter().enumerate().map(scale).collect()]
-}
-
-/// Runs `per_task` on the image, the first element, and each task's part of an image.
-fn by_tasks(out: &mut [f32], p: Params, per_task: impl Fn(usize, usize, &mut [f32]) + Sync) {
-    let [c, pixels] = [p.c, p.pixels].map(|size| size as usize);
-    out.par_chunks_mut(pixels * c).enumerate().for_each(|(image, out)| {
-        let tasks = out.par_chunks_mut(TASK * c).enumerate();
-        tasks.for_each(|(task, out)| per_task(image, (image * pixels + task * TASK) * c, out));
-    });
 }
 
 /// Runs `per_run` on the image and the elements of each run, with its row of partial sums.
@@ -62,11 +51,12 @@ fn squares<L: Level>(x: &[f32], mean: &[f32], sums: &mut [f32]) {
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (isa, x, mean, variance) = (Isa::of(args), args.read(0), args.read(1), args.read(2));
     let (w, p) = (args.read(3), args.params::<Params>());
-    let [c, k] = [p.c, p.k].map(|size| size as usize);
+    let [pixels, c, k] = [p.pixels, p.c, p.k].map(|size| size as usize);
     // As if the others had weights of 1 and 0.
     let pad = |of: &[f32], other: f32| [of, &vec![other; c - k]].concat();
     let affine = &[pad(&w[..k], 1.0), pad(&w[k..], 0.0)];
-    by_tasks(args.write(4), p, |image, first, y| {
+    by_pixels(args.write(4), [pixels, c], |image, pixel, y| {
+        let first = (image * pixels + pixel) * c;
         let normal = &normal(&mean[image * c..][..c], &variance[image * c..][..c], k);
         let x = &x[first..][..y.len()];
         dispatch!(isa, normalised(x: &[f32], normal: &[Vec<f32>; 2], affine: &[Vec<f32>; 2], y: &mut [f32]));
@@ -108,8 +98,9 @@ fn products<L: Level>(x: &[f32], dy: &[f32], [mean, scale]: &[Vec<f32>; 2], sums
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (isa, x, mean, variance) = (Isa::of(args), args.read(0), args.read(1), args.read(2));
     let (w, dy, means, p) = (args.read(3), args.read(4), args.read(5), args.params::<Params>());
-    let [c, k] = [p.c, p.k].map(|size| size as usize);
-    by_tasks(args.write(6), p, |image, first, dx| {
+    let [pixels, c, k] = [p.pixels, p.c, p.k].map(|size| size as usize);
+    by_pixels(args.write(6), [pixels, c], |image, pixel, dx| {
+        let first = (image * pixels + pixel) * c;
         let normal = &normal(&mean[image * c..][..c], &variance[image * c..][..c], k);
         let (of, weights) =
             ((&x[first..][..dx.len()], &dy[first..][..dx.len()]), (&w[..k], &means[2 * image * k..][..2 * k]));
