@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use trapan::consistency::{Step, Validity};
+use trapan::consistency::{ConsistencyStep, Validity};
 use trapan::filter::Grid;
 
 fn step(c: &mut Criterion) {
@@ -21,9 +21,9 @@ fn step(c: &mut Criterion) {
 
         let mut group = c.benchmark_group(format!("consistency {side}×{side}×{bands}"));
         group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(4));
-        group.bench_function("tables", |b| b.iter(|| Step::new(grid, grid, &gains, &nu)));
+        group.bench_function("tables", |b| b.iter(|| ConsistencyStep::new(grid, grid, &gains, &nu)));
         group.throughput(Throughput::Bytes(4 * x.len() as u64));
-        let step = Step::new(grid, grid, &gains, &nu);
+        let step = ConsistencyStep::new(grid, grid, &gains, &nu);
         let mut moved = x.clone();
         group.bench_function("whole", |b| b.iter(|| step.whole(&mut moved, &ms, None)));
         moved.copy_from_slice(&x);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{Bench, SIDE, ceilings, workloads};
-use trapan::engine::gpu::{Kind, Pick, adapters};
+use trapan::engine::gpu::{DeviceKind, Pick, adapters};
 use trapan::engine::{Device, DeviceChoice};
 use trapan::kernels::Isa;
 
@@ -19,7 +19,7 @@ fn devices() -> Vec<(String, Device)> {
     let skip = std::env::var("TRAPAN_BENCH_SKIP").unwrap_or_default();
     let mut choices = vec![("cpu".to_owned(), DeviceChoice::Cpu(Isa::best()))];
     for (i, adapter) in adapters().iter().enumerate() {
-        let name = if adapter.kind == Kind::Software { "software".into() } else { format!("gpu{i}") };
+        let name = if adapter.kind == DeviceKind::Software { "software".into() } else { format!("gpu{i}") };
         choices.push((name, DeviceChoice::Adapter(Pick::Index(i))));
     }
     choices.retain(|(name, _)| !skip.split(',').any(|s| s == name));

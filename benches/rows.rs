@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use trapan::classical::{Form, Inputs, Method, Stream, TvSettings};
+use trapan::classical::{Form, FormStream, Inputs, Method, TvSettings};
 use trapan::filter::{Grid, Upsample};
 
 fn rows(c: &mut Criterion) {
@@ -33,7 +33,7 @@ fn rows(c: &mut Criterion) {
             };
             for method in [Method::MtfGlpFs, Method::MtfGlpHpmR, Method::BdsdPc] {
                 let forms = Form::fit(&[method], std::slice::from_ref(&window)).expect("it can be fitted");
-                let stream = Stream::new([grid; 2], upsample, &gains, &forms).expect("the grids can be used");
+                let stream = FormStream::new([grid; 2], upsample, &gains, &forms).expect("the grids can be used");
                 let (mut lms, mut fused) = stream.whole(&pan, &ms);
                 let bytes = 4 * (pan.len() + ms.len() + 2 * lms.len());
                 group.throughput(Throughput::Bytes(bytes as u64));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trapan::bench::{BANDS, SIDE, Steps};
-use trapan::engine::gpu::{Kind, adapters};
+use trapan::engine::gpu::{DeviceKind, adapters};
 use trapan::engine::{Device, DeviceChoice, Options};
 use trapan::method::config::{Backbone, Profile, Sensor};
 use trapan::method::{Config, Phase, fuse};
@@ -17,11 +17,11 @@ use trapan::simulate::{Spec, simulate};
 fn devices() -> Vec<(&'static str, Device)> {
     let open = |choice: &str| Device::open(choice.parse::<DeviceChoice>().expect("a choice"), 0).expect("it opens").0;
     let mut devices = vec![("cpu", open("cpu"))];
-    let kinds: Vec<Kind> = adapters().into_iter().map(|a| a.kind).collect();
-    if kinds.iter().any(|k| *k != Kind::Software) {
+    let kinds: Vec<DeviceKind> = adapters().into_iter().map(|a| a.kind).collect();
+    if kinds.iter().any(|k| *k != DeviceKind::Software) {
         devices.push(("gpu", open("gpu")));
     }
-    if kinds.contains(&Kind::Software) {
+    if kinds.contains(&DeviceKind::Software) {
         devices.push(("software", open("software")));
     }
     devices

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::ops::{ControlFlow, Range};
 
 use trapan::engine::{Device, Options};
-use trapan::method::apply::{Application, Fused, apply};
+use trapan::method::apply::{Application, FusedRows, apply};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, Job, MethodError, Model, learn};
 use trapan::scene::{Scale, Survey};
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (model, options, memory) = (&model, Options::default(), u64::MAX);
         let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
         let mut fused = Vec::new();
-        let mut sink = |rows: Fused| {
+        let mut sink = |rows: FusedRows| {
             fused.extend(rows.hrms);
             Ok(())
         };

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use trapan::classical::Method;
-use trapan::method::apply::Fused;
+use trapan::method::apply::FusedRows;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Model};
 use trapan::scene::{GeometryOptions, Scene};
@@ -79,7 +79,7 @@ fn fuse_files() {
     let config = Config::new(Sensor::Generic, Profile::Trapan, scene.ms().bands).expect("settings");
     for (method, most) in [(Method::Exp, 0.5), (Method::MtfGlpFs, 1.0)] {
         let mut other = Vec::new();
-        let mut collect = |rows: Fused| {
+        let mut collect = |rows: FusedRows| {
             other.extend(rows.hrms);
             Ok(())
         };

@@ -1,6 +1,6 @@
 //! How time and memory of a full step grow with the size of the image and its bands.
 
-use super::{BANDS, Effort, SIDE, Steps};
+use super::{BANDS, Budget, SIDE, Steps};
 use crate::engine::Device;
 use crate::method::config::Backbone;
 use crate::method::{MethodError, Phase};
@@ -37,7 +37,7 @@ impl Growth {
     ///
     /// # Errors
     /// What the device reports, such as that an image is too large for it.
-    pub fn measure(device: &Device, (side, bands): (usize, usize), effort: Effort) -> Result<Self, MethodError> {
+    pub fn measure(device: &Device, (side, bands): (usize, usize), effort: Budget) -> Result<Self, MethodError> {
         let mut steps = Steps::load(device, side, bands, Backbone::default())?;
         let seconds = effort.median(|count| steps.time(Phase::Full, count))?;
         Ok(Self { side, bands, seconds, bytes: steps.bytes() })

@@ -119,14 +119,14 @@ impl Bench {
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
-pub struct Effort {
+pub struct Budget {
     /// Samples; their median counts.
     pub samples: usize,
     /// Least time of one sample, which repeats short work.
     pub least: Duration,
 }
 
-impl Effort {
+impl Budget {
     /// Median seconds of one run. `time` gives the time of so many runs.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl Ceilings {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn measure(device: &Device, side: usize, effort: Effort) -> Result<Self, EngineError> {
+    pub fn measure(device: &Device, side: usize, effort: Budget) -> Result<Self, EngineError> {
         let rate = |workload: &Workload, amount: fn(&Call) -> usize| {
             let mut bench = Bench::load(device, workload)?;
             let amount: usize = bench.calls().iter().map(amount).sum();

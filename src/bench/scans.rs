@@ -1,19 +1,19 @@
 //! What PanMamba alone is made of, at the shapes of its layers.
 
-use super::workloads::{List, WIDTH, input, output};
+use super::workloads::{WIDTH, WorkloadList, input, output};
 use crate::graph::{PlanBuilder, Shape};
 use crate::kernels::instance::{self, Moments};
-use crate::kernels::scan::{self, Scanned};
+use crate::kernels::scan::{self, ScanInput};
 use crate::kernels::{attend, causal, gated, harmonic, layernorm, loss, picked};
 
 /// States of a channel.
 const STATES: usize = 16;
 
-impl List {
+impl WorkloadList {
     /// A scan with what stands around it, on twice the channels of a hidden layer.
     pub(super) fn scans(&mut self, images: Shape) {
         let (x, len) = (images.with_c(2 * WIDTH), Shape::flat(2 * WIDTH * (STATES + 1)));
-        let scanned = move |p: &mut PlanBuilder<'_>| Scanned {
+        let scanned = move |p: &mut PlanBuilder<'_>| ScanInput {
             u: input(p, "u", x),
             raw: input(p, "raw", x),
             bc: input(p, "bc", x.with_c(2 * STATES)),

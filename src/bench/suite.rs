@@ -7,7 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::engine::{Engine, EngineError, Precision};
-use crate::graph::{Access, AnyStep, Args, Call, Case, Form, Kernel, PlanId, Program, ProgramBuilder, Tensor, When};
+use crate::graph::{
+    Access, AnyStep, Args, Call, Case, Kernel, PlanId, Program, ProgramBuilder, ShaderForm, Tensor, When,
+};
 use crate::kernels;
 
 /// Rounding of f32.
@@ -75,13 +77,13 @@ pub fn compare(arg: &'static str, found: &[f32], wanted: &[f64], relative: f64) 
 /// a device of this precision may take.
 pub fn tolerance(call: &Call, precision: Precision) -> f64 {
     let own = SLACK * EPS * (call.with_shapes(call.kernel.terms) as f64).sqrt();
-    let taken = |form: &&Form| form.when != When::F16 || precision == Precision::F16;
+    let taken = |form: &&ShaderForm| form.when != When::F16 || precision == Precision::F16;
     let forms = call.kernel.shader.forms.iter().filter(taken);
     forms.filter_map(|form| form.tolerance).fold(own, f64::max)
 }
 
 /// A case made ready: a program with one plan of one call, and its inputs.
-pub struct Trial {
+pub struct PreparedCase {
     /// The program.
     pub program: Arc<Program>,
     /// Its only plan.
@@ -92,7 +94,7 @@ pub struct Trial {
     pub step: Arc<dyn AnyStep + Send + Sync>,
 }
 
-impl Trial {
+impl PreparedCase {
     /// Builds a case; random inputs come from `seed`.
     ///
     /// # Panics
@@ -150,7 +152,7 @@ impl Trial {
         outputs
     }
 
-    /// Runs the case on an engine loaded with [`Trial::program`] and compares, within what
+    /// Runs the case on an engine loaded with [`PreparedCase::program`] and compares, within what
     /// the engine's precision allows.
     ///
     /// # Errors
@@ -172,7 +174,7 @@ impl Trial {
 }
 
 /// Result of one case.
-pub struct Outcome {
+pub struct CaseResult {
     /// Kernel.
     pub kernel: &'static Kernel,
     /// Case.
@@ -185,17 +187,17 @@ pub struct Outcome {
 pub fn run(
     precision: Precision,
     mut load: impl FnMut(Arc<Program>) -> Result<Box<dyn Engine>, EngineError>,
-    mut report: impl FnMut(Outcome),
+    mut report: impl FnMut(CaseResult),
 ) {
     for kernel in kernels::ALL {
         for (i, case) in (kernel.cases)().into_iter().enumerate() {
-            let trial = Trial::new(&case, i as u64);
+            let trial = PreparedCase::new(&case, i as u64);
             let result = load(trial.program.clone()).and_then(|mut engine| trial.check(engine.as_mut(), precision));
             let result = match result {
                 Ok(compared) => compared.map_err(|m| m.to_string()),
                 Err(e) => Err(e.to_string()),
             };
-            report(Outcome { kernel, case: case.label, result });
+            report(CaseResult { kernel, case: case.label, result });
         }
     }
 }

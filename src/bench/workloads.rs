@@ -3,11 +3,11 @@
 use super::{BANDS, RATIO};
 use crate::graph::{PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::adam::{Adam, adam};
-use crate::kernels::clustered::{self, Scale, Tables};
-use crate::kernels::loss::{Compared, Measure};
+use crate::kernels::clustered::{self, ClusterTables, Epilogue};
+use crate::kernels::loss::{Measure, Operands};
 use crate::kernels::modulated::TAPS;
 use crate::kernels::pointwise::Act;
-use crate::kernels::resample::{Axis, Table, resample};
+use crate::kernels::resample::{Axis, OperatorTable, resample};
 use crate::kernels::segment::{self, rows_shape};
 use crate::kernels::{
     ceiling, cluster, conv2d, depthwise, halves, harmonic, image, leaky, loss, mlp, modulated, picked, pointwise, turn,
@@ -38,12 +38,12 @@ pub(super) fn output(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tenso
 }
 
 /// Collects workloads of one size.
-pub(super) struct List {
+pub(super) struct WorkloadList {
     side: usize,
     list: Vec<Workload>,
 }
 
-impl List {
+impl WorkloadList {
     pub(super) fn add(
         &mut self,
         group: &'static str,
@@ -149,7 +149,7 @@ impl List {
     /// A layer with a kernel for each cluster, and the clusters.
     fn clustered(&mut self, images: Shape, ci: usize, co: usize) {
         let (x, e, len) = (images.with_c(ci), images.with_c(co), Shape::flat(clustered::weight_len(ci, co)));
-        let tables = move |p: &mut PlanBuilder<'_>| Tables {
+        let tables = move |p: &mut PlanBuilder<'_>| ClusterTables {
             alpha: input(p, "alpha", rows_shape(images.n(), TAPS)),
             gamma: input(p, "gamma", rows_shape(images.n(), ci)),
             index: input(p, "index", images.with_c(1)),
@@ -195,7 +195,7 @@ impl List {
         });
         let scale = move |p: &mut PlanBuilder<'_>| {
             let [omega, beta] = ["omega", "beta"].map(|name| input(p, name, rows_shape(images.n(), co)));
-            Scale { omega, beta, index: input(p, "index", images.with_c(1)), slope: 0.01 }
+            Epilogue { omega, beta, index: input(p, "index", images.with_c(1)), slope: 0.01 }
         };
         self.add("clustered", format!("{co} scaled"), move |p| {
             let (scale, v, y) = (scale(p), input(p, "v", e), output(p, "y", e));
@@ -252,7 +252,7 @@ impl List {
 
     /// The MTF with decimation, and its adjoint: tables of their sizes, whatever the values.
     fn mtf(&mut self, full: Shape, low: Shape) {
-        let table = |p: &mut PlanBuilder<'_>, out: usize, taps: usize| Table {
+        let table = |p: &mut PlanBuilder<'_>, out: usize, taps: usize| OperatorTable {
             taps: input(p, "taps", Shape([1, out, taps, BANDS])),
             start: input(p, "start", Shape::flat(out)),
         };
@@ -300,12 +300,12 @@ impl List {
         self.add("loss", "l2", move |p| {
             let (y, target, dy) = (input(p, "y", full), input(p, "target", full), output(p, "dy", full));
             let value = output(p, "loss", Shape::flat(1));
-            loss::l2(p, Compared { y, target, weight: None }, 1.0, "part", dy, value);
+            loss::l2(p, Operands { y, target, weight: None }, 1.0, "part", dy, value);
         });
         self.add("loss", "charbonnier", move |p| {
             let (y, target, dy) = (input(p, "y", crops), input(p, "target", crops), output(p, "dy", crops));
             let (weight, value) = (input(p, "weight", crops.with_c(1)), output(p, "loss", Shape::flat(1)));
-            let compared = Compared { y, target, weight: Some(weight) };
+            let compared = Operands { y, target, weight: Some(weight) };
             loss::mean(p, compared, Measure::Charbonnier(0.01), 1.0, "part", dy, value);
         });
         let layers = [(2 * BANDS, WIDTH)].into_iter().chain([(WIDTH, WIDTH); 8]).chain([(WIDTH, BANDS)]);
@@ -329,7 +329,7 @@ pub fn workloads(side: usize) -> Vec<Workload> {
     let low = side / RATIO;
     let (crop_h, crop_w) = crop_size(low, low);
     let (full, crops) = (Shape([1, side, side, BANDS]), Shape([BATCH, crop_h, crop_w, BANDS]));
-    let mut all = List { side, list: Vec::new() };
+    let mut all = WorkloadList { side, list: Vec::new() };
     for (group, images) in [("conv2d full", full), ("conv2d crops", crops)] {
         for (ci, co) in [(BANDS, WIDTH), (WIDTH, WIDTH), (WIDTH, BANDS)] {
             all.conv2d(group, images, ci, co);

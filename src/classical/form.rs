@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::moments::Moments;
-use super::pair::{Pair, Reduced};
-use super::solve::Normal;
+use super::moments::PlaneMoments;
+use super::pair::{Pair, ReducedPair};
+use super::solve::NormalEquations;
 use super::stats::divide;
 use super::{ClassicalError, Inputs, Method};
 
@@ -80,7 +80,7 @@ impl Form {
     /// # Panics
     /// If windows differ in their gains.
     pub fn fit(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
-        let statistics = Statistics::of_all(methods, windows)?;
+        let statistics = FitSums::of_all(methods, windows)?;
         Ok(methods.iter().map(|method| statistics.form(*method)).collect())
     }
 
@@ -93,7 +93,7 @@ impl Form {
     /// # Panics
     /// As [`fit`](Self::fit).
     pub(crate) fn fit_bounded(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Vec<Self>, ClassicalError> {
-        let statistics = Statistics::of_all(methods, windows)?;
+        let statistics = FitSums::of_all(methods, windows)?;
         let mut forms: Vec<Self> = methods.iter().map(|method| statistics.form(*method)).collect();
         for (b, band) in forms.iter_mut().flat_map(|form| form.bands.iter_mut().enumerate()) {
             if let Band::Modulated { haze, least } = band {
@@ -104,18 +104,18 @@ impl Form {
     }
 }
 
-impl Statistics {
+impl FitSums {
     fn of_all(methods: &[Method], windows: &[Inputs<'_>]) -> Result<Self, ClassicalError> {
         if methods.contains(&Method::Tv) {
             return Err(ClassicalError::NoForm { method: Method::Tv });
         }
-        let mut statistics: Option<Statistics> = None;
+        let mut statistics: Option<FitSums> = None;
         for window in windows {
             let pair = match Pair::new(window) {
                 Err(ClassicalError::NothingValid) => continue,
                 pair => pair?,
             };
-            let found = Statistics::of(&pair, methods);
+            let found = FitSums::of(&pair, methods);
             statistics = Some(match statistics {
                 Some(before) => before.with(&found),
                 None => found,
@@ -126,19 +126,19 @@ impl Statistics {
 }
 
 /// Sums that the methods are fitted by.
-struct Statistics {
+struct FitSums {
     bands: usize,
     /// Of PAN, the upsampled bands, PAN through every MTF.
-    full: Moments,
+    full: PlaneMoments,
     /// Plane in `full` of the PAN of each band's MTF; none if no method asks.
     low: Vec<usize>,
     /// On the grid of MS: the bands, PAN.
-    coarse: Option<Moments>,
+    coarse: Option<PlaneMoments>,
     /// One resolution lower: PAN, the bands seen from there, what they lack.
-    reduced: Option<Moments>,
+    reduced: Option<PlaneMoments>,
 }
 
-impl Statistics {
+impl FitSums {
     fn of(pair: &Pair<'_>, methods: &[Method]) -> Self {
         let bands = pair.lms.len();
         let wanted = |some: &[Method]| methods.iter().any(|method| some.contains(method));
@@ -149,20 +149,20 @@ impl Statistics {
         let full: Vec<_> = [&pair.pan].into_iter().chain(&pair.lms).chain(&low).collect();
         let coarse = wanted(&[Method::Gsa]).then(|| {
             let pan = pair.pan_at_ms();
-            Moments::of(&pair.ms.iter().chain([&pan]).collect::<Vec<_>>(), &pair.ms_valid)
+            PlaneMoments::of(&pair.ms.iter().chain([&pan]).collect::<Vec<_>>(), &pair.ms_valid)
         });
         let reduced = wanted(&[Method::BdsdPc]).then(|| {
-            let Reduced { pan, truth, low, valid } = pair.reduced();
+            let ReducedPair { pan, truth, low, valid } = pair.reduced();
             let lacking = truth.iter().zip(&low).map(|(g, ml)| g.iter().zip(ml).map(|(g, ml)| g - ml).collect());
             let lacking: Vec<Vec<f64>> = lacking.collect();
-            Moments::of(&[&pan].into_iter().chain(&low).chain(&lacking).collect::<Vec<_>>(), &valid)
+            PlaneMoments::of(&[&pan].into_iter().chain(&low).chain(&lacking).collect::<Vec<_>>(), &valid)
         });
         let low = of_band.into_iter().map(|k| 1 + bands + k).collect();
-        Self { bands, full: Moments::of(&full, &pair.valid), low, coarse, reduced }
+        Self { bands, full: PlaneMoments::of(&full, &pair.valid), low, coarse, reduced }
     }
 
     fn with(self, other: &Self) -> Self {
-        let both = |a: Option<Moments>, b: &Option<Moments>| Some(a?.with(b.as_ref()?));
+        let both = |a: Option<PlaneMoments>, b: &Option<PlaneMoments>| Some(a?.with(b.as_ref()?));
         Self {
             full: self.full.with(&other.full),
             coarse: both(self.coarse, &other.coarse),
@@ -201,7 +201,7 @@ impl Statistics {
     fn gsa(&self) -> Vec<Band> {
         let (full, n) = (&self.full, self.bands);
         let coarse = self.coarse.as_ref().expect("gathered for this method");
-        let alpha = Normal::of(n, |i, j| coarse.covariance(i, j), |i| coarse.covariance(i, n)).solve();
+        let alpha = NormalEquations::of(n, |i, j| coarse.covariance(i, j), |i| coarse.covariance(i, n)).solve();
         let with = |band: usize| (0..n).map(|k| alpha[k] * full.covariance(Self::l(k), band)).sum::<f64>();
         let variance = (0..n).map(|k| alpha[k] * with(Self::l(k))).sum::<f64>();
         // A flat PAN is explained by rounding errors, whose gain would be anything.
@@ -236,7 +236,7 @@ impl Statistics {
         let sign = |i: usize| if i == 0 { 1.0 } else { -1.0 };
         let gram = |i, j| sign(i) * sign(j) * reduced.product(i, j);
         let right = |i| sign(i) * reduced.product(i, 1 + self.bands + band);
-        let gamma = Normal::of(1 + self.bands, gram, right).solve_non_negative();
+        let gamma = NormalEquations::of(1 + self.bands, gram, right).solve_non_negative();
         let bands = gamma[1..].iter().map(|g| -g).collect();
         Band::Linear { detail: 0.0, pan: gamma[0], bands, constant: 0.0 }
     }

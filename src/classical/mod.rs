@@ -6,7 +6,7 @@
 //! there, which must therefore be finite.
 //!
 //! For scenes of any size there are two halves: [`Form::fit`] finds the coefficients of closed forms from
-//! windows, in f64, and a [`Stream`] applies them to strips of rows, in f32. On one window that is everything
+//! windows, in f64, and a [`FormStream`] applies them to strips of rows, in f32. On one window that is everything
 //! both together give what [`fuse`] gives, which shares with them filters only.
 
 mod bdsd;
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::filter::{Grid, Upsample};
 pub use form::{Band, Form};
 use pair::Pair;
-pub use stream::Stream;
+pub use stream::FormStream;
 
 /// A method without training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

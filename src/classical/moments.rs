@@ -12,14 +12,14 @@ const PART: usize = 4096;
 
 /// Sums over the trusted pixels of some planes.
 #[derive(Clone)]
-pub(super) struct Moments {
+pub(super) struct PlaneMoments {
     count: f64,
     means: Vec<f64>,
     /// Sums of products of the deviations from the means.
     products: Array2<f64>,
 }
 
-impl Moments {
+impl PlaneMoments {
     /// Of no pixel.
     fn empty(planes: usize) -> Self {
         Self { count: 0.0, means: vec![0.0; planes], products: Array2::zeros((planes, planes)) }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::stats::Valid;
 use super::{ClassicalError, Inputs};
-use crate::filter::{self, Banded, Grid, Terms, Upsample};
+use crate::filter::{self, BandMatrix, Grid, Terms, Upsample};
 
 /// One band `[H, W]` or `[h, w]`.
 pub(super) type Plane = Vec<f64>;
@@ -24,7 +24,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// A pair one resolution lower, `[h, w]` per band, with its truth.
-pub(super) struct Reduced {
+pub(super) struct ReducedPair {
     /// PAN through its MTF.
     pub pan: Plane,
     /// The bands.
@@ -84,7 +84,7 @@ impl<'a> Pair<'a> {
     }
 
     /// The pair one resolution lower, where the truth is known.
-    pub(super) fn reduced(&self) -> Reduced {
+    pub(super) fn reduced(&self) -> ReducedPair {
         let Inputs { rows, columns, ms_gains, pan_gain, upsample, valid, .. } = *self.inputs;
         if upsample == Upsample::Spline {
             let [small_rows, small_columns] = [rows, columns].map(|grid| grid.coarser());
@@ -93,7 +93,7 @@ impl<'a> Pair<'a> {
                 filter::apply_plane(&filter::apply_plane(m, &filter::degrade(*gain, small_rows, small_columns)), &up)
             };
             let low = self.ms.par_iter().zip(ms_gains).map(low).collect();
-            return Reduced { pan: self.pan_at_ms(), truth: self.ms.clone(), low, valid: self.ms_valid.clone() };
+            return ReducedPair { pan: self.pan_at_ms(), truth: self.ms.clone(), low, valid: self.ms_valid.clone() };
         }
         let [rows, columns] = self.sampled();
         let size = [rows.coarse, columns.coarse];
@@ -104,7 +104,7 @@ impl<'a> Pair<'a> {
         };
         let low = truth.iter().zip(ms_gains).map(low).collect();
         let valid = Valid::new(valid.map(|v| filter::covered(v, rows, columns)));
-        Reduced { pan: self.sampled_pan(pan_gain), truth, low, valid }
+        ReducedPair { pan: self.sampled_pan(pan_gain), truth, low, valid }
     }
 
     /// PAN through its MTF at the positions of the MS pixels.
@@ -119,7 +119,7 @@ impl<'a> Pair<'a> {
 }
 
 /// [`Pair::low_pan`] as an operator: onto the coarse grid, and back along y and x.
-pub(crate) fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [Banded; 2]) {
+pub(crate) fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample) -> (Terms, [BandMatrix; 2]) {
     if upsample == Upsample::Spline {
         return (filter::degrade(gain, rows, columns), [upsample.operator(rows), upsample.operator(columns)]);
     }
@@ -129,7 +129,7 @@ pub(crate) fn low_pass(gain: f64, rows: Grid, columns: Grid, upsample: Upsample)
 
 /// From samples at `ratio · k + ratio / 2` back: by interp23, or by cubic convolution at ratios that do not
 /// double.
-fn sampled_up(grid: Grid) -> Banded {
+fn sampled_up(grid: Grid) -> BandMatrix {
     match grid.ratio.is_power_of_two() {
         true => filter::upsample_interp23(grid),
         false => filter::upsample_cubic(Grid { phase: (grid.ratio / 2) as f64, ..grid }),

@@ -10,12 +10,12 @@ const RANK_TOLERANCE: f64 = 1e-12;
 const MOST_ROUNDS: usize = 200;
 
 /// `AᵀA` and `Aᵀy` of a tall problem, gathered row by row.
-pub(super) struct Normal {
+pub(super) struct NormalEquations {
     gram: Array2<f64>,
     right: Array1<f64>,
 }
 
-impl Normal {
+impl NormalEquations {
     pub(super) fn new(columns: usize) -> Self {
         Self { gram: Array2::zeros((columns, columns)), right: Array1::zeros(columns) }
     }

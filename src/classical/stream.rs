@@ -18,7 +18,7 @@ const PART: usize = 1024;
 ///
 /// All arithmetic is in f32 with tables designed in f64. A value is summed up in the same order wherever the
 /// scene is cut and whatever the threads: its bytes do not depend on either.
-pub struct Stream {
+pub struct FormStream {
     /// PAN's rows and columns.
     size: [usize; 2],
     bands: usize,
@@ -29,7 +29,7 @@ pub struct Stream {
 }
 
 /// Where a few rows go, `[n, W, C]` each.
-struct Block<'a> {
+struct OutputRows<'a> {
     rows: Range<usize>,
     /// Empty if not wanted.
     lms: &'a mut [f32],
@@ -45,7 +45,7 @@ struct Low {
     of_band: Vec<usize>,
 }
 
-impl Stream {
+impl FormStream {
     /// For a scene's grids, its bands' MTF gains at Nyquist, and the forms to apply.
     ///
     /// # Errors
@@ -125,14 +125,14 @@ impl Stream {
         let wide = Rows::new(&wide, line, ms_rows.start, self.up[0].input());
         let pan = Rows::new(pan, width, pan_rows.start, height);
         let low = self.low.as_ref().map(|low| low.widened(low.up[0].needs(rows.clone()), &pan, width));
-        let low = low.as_ref().map_or(Vec::new(), |planes| planes.iter().map(Plane::rows).collect());
+        let low = low.as_ref().map_or(Vec::new(), |planes| planes.iter().map(RowPlane::rows).collect());
 
-        let block = |first: usize| Block {
+        let block = |first: usize| OutputRows {
             rows: first..(first + BLOCK).min(rows.end),
             lms: Default::default(),
             fused: Vec::new(),
         };
-        let mut blocks: Vec<Block<'_>> = rows.clone().step_by(BLOCK).map(block).collect();
+        let mut blocks: Vec<OutputRows<'_>> = rows.clone().step_by(BLOCK).map(block).collect();
         lms.chunks_mut(BLOCK * line).zip(&mut blocks).for_each(|(part, block)| block.lms = part);
         for fused in fused {
             assert_eq!(fused.len(), rows.len() * line, "room for fused rows");
@@ -151,8 +151,8 @@ impl Stream {
     }
 
     /// A few rows, part by part.
-    fn block(&self, block: Block<'_>, pan: &Rows<'_>, wide: &Rows<'_>, low: &[Rows<'_>]) {
-        let Block { rows, lms, mut fused } = block;
+    fn block(&self, block: OutputRows<'_>, pan: &Rows<'_>, wide: &Rows<'_>, low: &[Rows<'_>]) {
+        let OutputRows { rows, lms, mut fused } = block;
         let (width, bands) = (self.size[1], self.bands);
         let pixels = (PART / bands).max(1);
         let mut scratch = vec![0.0; pixels * bands];
@@ -192,14 +192,14 @@ fn widened(x: &[f32], line: usize, up: &Line, channels: usize) -> Vec<f32> {
 }
 
 /// Some rows of an image of one band.
-struct Plane {
+struct RowPlane {
     data: Vec<f32>,
     width: usize,
     first: usize,
     whole: usize,
 }
 
-impl Plane {
+impl RowPlane {
     fn rows(&self) -> Rows<'_> {
         Rows::new(&self.data, self.width, self.first, self.whole)
     }
@@ -207,7 +207,7 @@ impl Plane {
 
 impl Low {
     /// PAN through each MTF at the rows of the coarse grid, as wide as PAN again.
-    fn widened(&self, rows: Range<usize>, pan: &Rows<'_>, width: usize) -> Vec<Plane> {
+    fn widened(&self, rows: Range<usize>, pan: &Rows<'_>, width: usize) -> Vec<RowPlane> {
         let [whole, narrow] = [self.up[0].input(), self.up[1].input()];
         let plane = |terms: &Vec<[Line; 2]>| {
             let mut data = vec![0.0; rows.len() * width];
@@ -220,7 +220,7 @@ impl Low {
                 }
                 self.up[1].along_x(&sum, 1, y);
             });
-            Plane { data, width, first: rows.start, whole }
+            RowPlane { data, width, first: rows.start, whole }
         };
         self.down.iter().map(plane).collect()
     }

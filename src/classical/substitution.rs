@@ -1,7 +1,7 @@
 //! Component substitution: an intensity of the bands gives way to PAN.
 
 use super::pair::{Pair, Plane};
-use super::solve::Normal;
+use super::solve::NormalEquations;
 use super::stats::divide;
 
 /// An intensity whose variance is below this share of PAN's mean square is made of rounding errors.
@@ -25,7 +25,7 @@ pub(super) fn gsa(pair: &Pair<'_>) -> Vec<Plane> {
     let mean_pan = valid.mean(pan);
     let means: Vec<f64> = ms.iter().map(|m| ms_valid.mean(m)).collect();
     let flat: Vec<bool> = ms.iter().map(|m| ms_valid.covariance(m, m) == 0.0).collect();
-    let mut normal = Normal::new(ms.len() + 1);
+    let mut normal = NormalEquations::new(ms.len() + 1);
     for (i, low) in pair.pan_at_ms().iter().enumerate().filter(|(i, _)| ms_valid.at(*i)) {
         let centred = (0..ms.len()).map(|b| if flat[b] { 0.0 } else { ms[b][i] - means[b] });
         normal.add(&centred.chain([1.0]).collect::<Vec<_>>(), low - mean_pan);

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 
 use super::TvSettings;
 use super::pair::{Pair, Plane};
-use super::solve::Normal;
+use super::solve::NormalEquations;
 use super::stats::Valid;
-use crate::filter::{self, Banded, Terms};
+use crate::filter::{self, BandMatrix, Terms};
 
 /// Bound of `‖D Dᵀ‖` for differences along two axes.
 const DIFFERENCES: f64 = 8.0;
@@ -32,7 +32,7 @@ pub(super) fn tv(pair: &Pair<'_>, settings: &TvSettings) -> Vec<Plane> {
     let alpha = SAFETY * (blur.powi(2) + weights.iter().map(|w| w * w).sum::<f64>());
 
     let width = pair.inputs.columns.fine;
-    let mut bands: Vec<Band> = pair.lms.iter().map(|l| Band::new(l.clone())).collect();
+    let mut bands: Vec<TvBand> = pair.lms.iter().map(|l| TvBand::new(l.clone())).collect();
     for _ in 0..settings.iterations {
         let sum = |i: usize| bands.iter().zip(&weights).map(|(band, w)| w * band.x[i]).sum::<f64>();
         let pan: Plane =
@@ -73,7 +73,7 @@ fn weights(pair: &Pair<'_>, shares: Option<&[f64]>) -> Vec<f64> {
     let equal = vec![1.0; bands];
     let known = shares.is_some();
     let shares = shares.unwrap_or(&equal);
-    let mut scale = Normal::new(1);
+    let mut scale = NormalEquations::new(1);
     for i in &trusted {
         scale.add(&[at(*i).zip(shares).map(|(m, w)| m * w).sum()], pan[*i]);
     }
@@ -81,7 +81,7 @@ fn weights(pair: &Pair<'_>, shares: Option<&[f64]>) -> Vec<f64> {
     if known {
         return shares.iter().map(|w| scale * w).collect();
     }
-    let mut normal = Normal::new(bands);
+    let mut normal = NormalEquations::new(bands);
     for i in &trusted {
         normal.add(&at(*i).collect::<Vec<_>>(), pan[*i]);
     }
@@ -90,12 +90,12 @@ fn weights(pair: &Pair<'_>, shares: Option<&[f64]>) -> Vec<f64> {
 }
 
 /// Bound of an image operator's norm: the product of its axes', summed over the terms.
-fn norm(terms: &[(Banded, Banded)]) -> f64 {
+fn norm(terms: &[(BandMatrix, BandMatrix)]) -> f64 {
     terms.iter().map(|(y, x)| axis_norm(y) * axis_norm(x)).sum()
 }
 
 /// Largest singular value of one axis, by power iteration from a constant, which a blur keeps best.
-fn axis_norm(axis: &Banded) -> f64 {
+fn axis_norm(axis: &BandMatrix) -> f64 {
     let back = axis.transposed();
     let mut x = vec![1.0; axis.input];
     let mut norm = 0.0f64;
@@ -109,13 +109,13 @@ fn axis_norm(axis: &Banded) -> f64 {
 }
 
 /// One band and the multipliers of its differences.
-struct Band {
+struct TvBand {
     x: Plane,
     /// Along x and along y.
     z: [Plane; 2],
 }
 
-impl Band {
+impl TvBand {
     fn new(x: Plane) -> Self {
         let zeros = vec![0.0; x.len()];
         Self { z: [zeros.clone(), zeros], x }

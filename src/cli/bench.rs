@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use trapan::bench::{BANDS, Bench, Ceilings, Effort, GROWTH, Growth, SIDE, Steps, workloads};
+use trapan::bench::{BANDS, Bench, Budget, Ceilings, GROWTH, Growth, SIDE, Steps, workloads};
 use trapan::engine::Device;
 use trapan::graph::{Call, Shape};
 use trapan::method::Phase;
@@ -37,7 +37,7 @@ pub(super) struct BenchArgs {
 }
 
 /// One line of the table.
-struct Row {
+struct BenchLine {
     name: String,
     shape: Shape,
     kernels: Vec<&'static str>,
@@ -48,7 +48,7 @@ struct Row {
     roofline: f64,
 }
 
-impl Row {
+impl BenchLine {
     fn new(name: String, shape: Shape, calls: &[Call], seconds: f64, ceilings: &Ceilings) -> Self {
         let mut kernels: Vec<&str> = calls.iter().map(|c| c.kernel.name).collect();
         kernels.sort_unstable();
@@ -100,9 +100,9 @@ Measure on an idle machine: the ceilings and the rest are not measured at one ti
 pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let (side, effort) = match (args.quick, device.is_software()) {
-        (true, _) => (64, Effort { samples: 1, least: Duration::ZERO }),
-        (_, true) => (128, Effort { samples: 3, least: Duration::from_millis(20) }),
-        _ => (SIDE, Effort { samples: 7, least: Duration::from_millis(50) }),
+        (true, _) => (64, Budget { samples: 1, least: Duration::ZERO }),
+        (_, true) => (128, Budget { samples: 3, least: Duration::from_millis(20) }),
+        _ => (SIDE, Budget { samples: 7, least: Duration::from_millis(50) }),
     };
     if args.growth {
         return growth(&device, args, effort, talk);
@@ -114,7 +114,10 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     };
     let ceilings = Ceilings::measure(&device, side, effort)?;
     let (bandwidth, flops) = (ceilings.bandwidth / 1e9, ceilings.flops / 1e9);
-    print(&format!("ceilings: copy {bandwidth:.1} GB/s, fused multiply-adds {flops:.1} GFLOP/s\n\n{}", Row::header()));
+    print(&format!(
+        "ceilings: copy {bandwidth:.1} GB/s, fused multiply-adds {flops:.1} GFLOP/s\n\n{}",
+        BenchLine::header()
+    ));
 
     let mut kernels = Vec::new();
     for workload in workloads(side) {
@@ -122,7 +125,7 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
         let seconds = effort.median(|count| bench.time(count))?;
         let first = bench.calls()[0].args[0].expect("the first argument is never optional");
         let name = format!("{} {}", workload.group, workload.name);
-        let row = Row::new(name, first.shape(), bench.calls(), seconds, &ceilings);
+        let row = BenchLine::new(name, first.shape(), bench.calls(), seconds, &ceilings);
         print(&row.line());
         kernels.push(row);
     }
@@ -131,7 +134,7 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
     let (mut rows, mut counts, mut fuse) = (Vec::new(), Vec::new(), 0.0);
     for phase in [Phase::Dam, Phase::Reduced, Phase::Full] {
         let seconds = effort.median(|count| steps.time(phase, count))?;
-        let row = Row::new(format!("{phase} step"), steps.shape(phase), steps.calls(phase), seconds, &ceilings);
+        let row = BenchLine::new(format!("{phase} step"), steps.shape(phase), steps.calls(phase), seconds, &ceilings);
         print(&row.line());
         counts.push((phase, steps.count(phase)));
         fuse += steps.count(phase) as f64 * steps.scale(phase) * seconds;
@@ -166,7 +169,7 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
             "bands": BANDS,
             "backbone": args.backbone,
             "ceilings": { "copy_gb_s": bandwidth, "fma_gflop_s": flops },
-            "kernels": kernels.iter().map(Row::json).collect::<Vec<_>>(),
+            "kernels": kernels.iter().map(BenchLine::json).collect::<Vec<_>>(),
             "steps": steps,
             "memory_bytes": memory,
             "fuse": { "side": SIDE, "bands": BANDS, "seconds": fuse },
@@ -177,7 +180,7 @@ pub(super) fn run(args: &BenchArgs, talk: Talk) -> Result<(), CliError> {
 }
 
 /// Measures a full step at every size that the device can hold.
-fn growth(device: &Device, args: &BenchArgs, effort: Effort, talk: Talk) -> Result<(), CliError> {
+fn growth(device: &Device, args: &BenchArgs, effort: Budget, talk: Talk) -> Result<(), CliError> {
     let mut rows = Vec::new();
     if !args.json {
         out!("{:>10} {:>6} {:>10} {:>10} {:>9} {:>12}", "pan", "bands", "ms", "ns/pixel", "MiB", "bytes/pixel");

@@ -1,7 +1,7 @@
 //! `trapan compare`, and what `fuse --compare` shows.
 
 use clap::Args;
-use trapan::compare::{Comparison, Contest, FullResult, Line};
+use trapan::compare::{Comparison, Contest, FullResult, MethodScores};
 use trapan::engine::Device;
 use trapan::method::{Contender, Preparation};
 use trapan::quality::{Convention, ReducedScores, Thumbnail};
@@ -96,7 +96,7 @@ pub(super) fn table(lines: &Comparison, phase: Convention) -> Table {
         ("SSIM", "", Higher, 4),
         ("time", "s", Neither, 2),
     ];
-    let row = |line: &Line| {
+    let row = |line: &MethodScores| {
         let FullResult { full, consistency } = line.at_full;
         let reduced = |value: fn(&ReducedScores) -> f64| line.reduced.as_ref().map(value);
         let at_full = [full.hqnr, full.d_lambda, full.d_s, consistency.q2n, consistency.sam, consistency.ergas];
@@ -163,7 +163,12 @@ pub(super) fn maps(Comparison { methods: lines, .. }: &Comparison) -> Vec<Map> {
 }
 
 /// Maps of one kind, one per method, with one ramp for all.
-fn kind([name, unit]: [&str; 2], note: &str, lines: &[Line], of: impl Fn(&Line) -> Option<&Thumbnail>) -> Vec<Map> {
+fn kind(
+    [name, unit]: [&str; 2],
+    note: &str,
+    lines: &[MethodScores],
+    of: impl Fn(&MethodScores) -> Option<&Thumbnail>,
+) -> Vec<Map> {
     let shown: Vec<(&str, &Thumbnail)> = lines.iter().filter_map(|l| Some((l.method.name(), of(l)?))).collect();
     let ramp = Ramp::errors(&shown.iter().flat_map(|(_, map)| map.values()).collect::<Vec<_>>());
     let map = |(method, shown)| Map::new(name, unit, shown, ramp).of_method(method).with_note(note);

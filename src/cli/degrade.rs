@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use trapan::method::Contender;
-use trapan::scene::{Image, Stored};
+use trapan::scene::{Image, StoredImage};
 use trapan::tiff::{self, Creation, Format, Layout, Output, Raster, Sample};
 
 use super::inputs::InputArgs;
@@ -40,12 +40,12 @@ pub(super) fn run(args: &DegradeArgs, talk: Talk) -> Result<(), CliError> {
     let ready = args.input.prepare(&files, &request, config, talk)?;
     ready.scene.warnings.iter().for_each(|warning| talk.warn(warning));
     let (mut filled, config) = (ready.scene.filled()?, &ready.config);
-    let pan = Stored::of(filled.coarser(&config.ms_gains, config.pan_gain).images()[0])?.raster()?;
+    let pan = StoredImage::of(filled.coarser(&config.ms_gains, config.pan_gain).images()[0])?.raster()?;
     // Degraded PAN lies on MS. Degraded MS lies on that as the files say of the pair, without the shift that was
     // corrected: files without georeference can say nothing else.
     [filled.rows.phase, filled.columns.phase] = phases;
     let reduced = filled.coarser(&config.ms_gains, config.pan_gain);
-    let ms = Stored::of(reduced.images()[1])?.raster()?;
+    let ms = StoredImage::of(reduced.images()[1])?.raster()?;
     // The corner of the first pixel of degraded MS, in MS pixels.
     let corner = |phase: f64, ratio: usize| phase + 0.5 - ratio as f64 / 2.0;
     let corner = [&reduced.columns, &reduced.rows].map(|grid| corner(grid.phase, grid.ratio));

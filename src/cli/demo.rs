@@ -15,7 +15,7 @@ use trapan::tiff::Source;
 use super::args::{DeviceArgs, OutputArgs};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
-use super::report::{Ended, ReportArgs, seconds};
+use super::report::{ReportArgs, RunSummary, seconds};
 use super::settings::MethodArgs;
 use super::simulate::SceneArgs;
 use super::{CliError, Talk};
@@ -81,7 +81,7 @@ pub(super) fn run(args: &DemoArgs, talk: Talk) -> Result<(), CliError> {
     }
     let reports = ReportArgs::only(args.output.join("report.html"));
     let seconds = seconds(&run, Duration::ZERO, total);
-    let ended = Ended { scene, scale, method: "trapan", run: &run, seconds };
+    let ended = RunSummary { scene, scale, method: "trapan", run: &run, seconds };
     let mut report = reports.gather(ended, Some(&collected), &output, talk)?;
     if let Some(report) = &mut report {
         report.tables.push(truth);

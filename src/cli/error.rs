@@ -12,7 +12,7 @@ use trapan::report::ReportError;
 use trapan::report::picture::PictureError;
 use trapan::scene::SceneError;
 use trapan::simulate::SimulateError;
-use trapan::tiff::{Kind, TiffError, Window};
+use trapan::tiff::{ErrorClass, TiffError, Window};
 
 use super::many::ManyError;
 use super::remedy::in_flags;
@@ -230,13 +230,13 @@ impl CliError {
     }
 }
 
-fn of_kind(kind: Kind) -> u8 {
+fn of_kind(kind: ErrorClass) -> u8 {
     match kind {
-        Kind::Usage => 2,
-        Kind::Input => 3,
-        Kind::Geometry => 4,
-        Kind::Memory => 6,
-        Kind::Output => 8,
+        ErrorClass::Usage => 2,
+        ErrorClass::Input => 3,
+        ErrorClass::Geometry => 4,
+        ErrorClass::Memory => 6,
+        ErrorClass::Output => 8,
     }
 }
 

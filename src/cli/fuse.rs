@@ -19,7 +19,7 @@ use super::inputs::{Files, InputArgs};
 use super::judge::{Judge, contender, gate};
 use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
-use super::report::{Ended, ReportArgs, seconds};
+use super::report::{ReportArgs, RunSummary, seconds};
 use super::settings::MethodArgs;
 use super::{CliError, Talk, compare, profile, terminal};
 
@@ -42,7 +42,7 @@ pub(super) struct FuseArgs {
     #[arg(long = "method", default_value = "trapan", value_parser = contender(), value_name = "NAME")]
     contender: Contender,
     /// Compare with all other methods, on stdout and in the report; trains once more, on the pair
-    /// degraded by its ratio, and holds the whole scene in memory
+    /// degraded by its ratio, and holds the whole scene in memory, for tv
     #[arg(long)]
     compare: bool,
     /// Exit with code 9, still writing everything, if a closed-form method is better by Wald's protocol, both in
@@ -230,7 +230,7 @@ impl FuseArgs {
             Some(_) => seconds(run, read, total),
             None => vec![("read", read), ("fuse", fusing), ("total", total)],
         };
-        let ended = Ended { scene: &ready.scene, scale, method: name, run, seconds };
+        let ended = RunSummary { scene: &ready.scene, scale, method: name, run, seconds };
         let mut report = self.reports.gather(ended, collected, &self.output, talk)?;
         match &run.log {
             Some(log) => summarise(run, log, [read, total], talk),

@@ -11,7 +11,9 @@ use trapan::method::config::{Profile, Sensor};
 use trapan::method::estimate::Estimate;
 use trapan::method::{Config, Coregistration};
 use trapan::remedy::{Note, Remedy};
-use trapan::scene::{Check, Geometry, GeometryError, GeometryOptions, Image, Registration, Scene, SceneError, Seen};
+use trapan::scene::{
+    Check, Geometry, GeometryError, GeometryOptions, Image, Registration, Scene, SceneError, ValueSummary,
+};
 use trapan::tiff::{Header, Sample};
 
 use super::args::cores;
@@ -65,7 +67,7 @@ fn config(sensor: Option<Sensor>, scene: &Scene<'_>) -> Result<Config, CliError>
 }
 
 /// What is known of a pair whose images lie on each other.
-struct Matched {
+struct PairInfo {
     geometry: Geometry,
     check: Check,
     estimate: Estimate,
@@ -77,7 +79,7 @@ struct Matched {
 struct Info {
     /// PAN and MS.
     headers: [Header; 2],
-    matched: Option<Matched>,
+    matched: Option<PairInfo>,
     /// Why it cannot be fused.
     problem: Option<SceneError>,
 }
@@ -94,7 +96,7 @@ fn alignment(grid: &Grid) -> &'static str {
 }
 
 /// The real bit depth, of integers.
-fn bits(header: &Header, seen: &Seen) -> Option<u8> {
+fn bits(header: &Header, seen: &ValueSummary) -> Option<u8> {
     if header.sample == Sample::F32 { None } else { header.bits.or(seen.bits()) }
 }
 
@@ -115,7 +117,7 @@ impl Info {
             let check = Check::of(&scene)?;
             let estimate = estimate(&scene)?;
             let coregistration = Coregistration::of(&check, &scene, &config(sensor, &scene)?)?;
-            Ok::<_, CliError>(Matched { geometry, check, estimate, coregistration })
+            Ok::<_, CliError>(PairInfo { geometry, check, estimate, coregistration })
         });
         Ok(Self { headers, matched: matched.transpose()?, problem })
     }
@@ -141,7 +143,7 @@ impl Info {
         for (i, name) in ["pan", "ms"].into_iter().enumerate() {
             lines.push(format!("{name:9}{}", file_line(&self.headers[i], seen(i))));
         }
-        if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
+        if let Some(PairInfo { geometry, check, estimate, coregistration }) = &self.matched {
             let (rows, columns) = (&geometry.rows, &geometry.columns);
             lines.push(format!(
                 "grids    ratio {}; MS pixel centres on PAN rows {} + {r}k ({}), columns {} + {r}k ({}){}",
@@ -188,7 +190,7 @@ impl Info {
             "notes": self.headers.iter().flat_map(|header| &header.notes).collect::<Vec<_>>(),
             "problem": self.problem.as_ref().map(|problem| words(problem, problem.remedy())),
         });
-        if let Some(Matched { geometry, check, estimate, coregistration }) = &self.matched {
+        if let Some(PairInfo { geometry, check, estimate, coregistration }) = &self.matched {
             let axis = |grid: &Grid| json!({ "phase": grid.phase, "alignment": alignment(grid) });
             let window = |w: &trapan::tiff::Window| json!({ "x": w.x, "y": w.y, "width": w.width, "height": w.height });
             value["ratio"] = geometry.ratio().into();
@@ -209,7 +211,7 @@ impl Info {
     }
 }
 
-fn file_line(header: &Header, seen: Option<&Seen>) -> String {
+fn file_line(header: &Header, seen: Option<&ValueSummary>) -> String {
     let more = match header.others.len() {
         0 => String::new(),
         n => format!(" and {n} more"),
@@ -251,7 +253,7 @@ fn file_line(header: &Header, seen: Option<&Seen>) -> String {
     parts.join(", ")
 }
 
-fn file_json(header: &Header, seen: Option<&Seen>) -> Value {
+fn file_json(header: &Header, seen: Option<&ValueSummary>) -> Value {
     json!({
         "path": header.path.display().to_string(),
         "width": header.width,

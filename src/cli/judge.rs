@@ -1,7 +1,7 @@
 //! A comparison as the command line asks for it.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use trapan::compare::{Audience, Better, CLOSED_FORM, Comparison, compare, fuser, gate as better_than};
+use trapan::compare::{Audience, BetterForm, CLOSED_FORM, Comparison, compare, fuser, gate as better_than};
 use trapan::engine::Device;
 use trapan::method::config::Profile;
 use trapan::method::{Config, Contender, Run, Watch};
@@ -73,7 +73,7 @@ impl Audience for Heard {
 pub(super) fn gate(comparison: &Comparison, talk: Talk) -> Result<(), CliError> {
     match better_than(comparison) {
         None => Ok(()),
-        Some((names, Some(Better { method, own, other }))) => Err(CliError::Gate { method, names, own, other }),
+        Some((names, Some(BetterForm { method, own, other }))) => Err(CliError::Gate { method, names, own, other }),
         Some((names, None)) => {
             talk.say(format_args!(
                 "quality gate passed: no closed-form method is better both in {} and in {}",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use trapan::method::apply::Fused;
+use trapan::method::apply::FusedRows;
 use trapan::report::Collector;
 use trapan::scene::Scene;
 use trapan::tiff::{CogWriter, Creation, Layout, TiffError, Window, select};
@@ -43,7 +43,7 @@ impl<'a> OutputFile<'a> {
     }
 
     /// Takes the next rows.
-    pub(super) fn take(&mut self, rows: &Fused) -> Result<(), TiffError> {
+    pub(super) fn take(&mut self, rows: &FusedRows) -> Result<(), TiffError> {
         if let Some(collector) = &mut self.collector {
             collector.take(self.scene, rows)?;
         }

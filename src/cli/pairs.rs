@@ -12,11 +12,11 @@ use super::CliError;
 /// A pair of the list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(super) struct PairEntry {
     /// Of results; else made from the files' names.
     pub name: Option<String>,
     pub pan: PathBuf,
-    pub ms: Files,
+    pub ms: OneOrMany,
     pub truth: Option<PathBuf>,
     pub sensor: Option<Sensor>,
     #[serde(default)]
@@ -26,17 +26,17 @@ pub(super) struct Entry {
 /// One file, or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Files {
+pub(super) enum OneOrMany {
     One(PathBuf),
     Several(Vec<PathBuf>),
 }
 
-impl Entry {
+impl PairEntry {
     /// The files of MS.
     pub(super) fn ms(&self) -> &[PathBuf] {
         match &self.ms {
-            Files::One(path) => std::slice::from_ref(path),
-            Files::Several(paths) => paths,
+            OneOrMany::One(path) => std::slice::from_ref(path),
+            OneOrMany::Several(paths) => paths,
         }
     }
 
@@ -46,22 +46,22 @@ impl Entry {
         join(&mut self.pan);
         self.truth.iter_mut().for_each(join);
         match &mut self.ms {
-            Files::One(path) => join(path),
-            Files::Several(paths) => paths.iter_mut().for_each(join),
+            OneOrMany::One(path) => join(path),
+            OneOrMany::Several(paths) => paths.iter_mut().for_each(join),
         }
         self
     }
 }
 
 /// The pairs of a folder, or of a list.
-pub(super) fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
+pub(super) fn entries(pairs: &Path) -> Result<Vec<PairEntry>, CliError> {
     let failed = |source| TiffError::Unreadable { path: pairs.to_owned(), source };
     if !pairs.is_dir() {
         let text = fs::read_to_string(pairs).map_err(failed)?;
         let folder = pairs.parent().unwrap_or(Path::new(""));
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let entry = |(i, line): (usize, &str)| {
-            let entry: Entry = serde_json::from_str(line).map_err(|e| CliError::Line {
+            let entry: PairEntry = serde_json::from_str(line).map_err(|e| CliError::Line {
                 path: pairs.to_owned(),
                 line: i + 1,
                 wanted: "pair",
@@ -77,10 +77,10 @@ pub(super) fn entries(pairs: &Path) -> Result<Vec<Entry>, CliError> {
     folders.sort();
     folders.insert(0, pairs.to_owned());
     let found = folders.into_iter().filter(|folder| folder.join("pan.tif").is_file());
-    let entry = |folder: PathBuf| Entry {
+    let entry = |folder: PathBuf| PairEntry {
         name: None,
         pan: folder.join("pan.tif"),
-        ms: Files::One(folder.join("ms.tif")),
+        ms: OneOrMany::One(folder.join("ms.tif")),
         truth: Some(folder.join("truth.tif")).filter(|path| path.is_file()),
         sensor: None,
         validation: false,

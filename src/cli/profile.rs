@@ -18,7 +18,7 @@ pub(super) fn show(run: &Run, talk: Talk) {
     let wall = log.dam_time + log.fusion_time + apply;
     talk.detail(header("call"));
     for t in timings {
-        talk.detail(Row::of(&format!("{}: {}", t.plan, t.label), std::slice::from_ref(t)).line(wall));
+        talk.detail(CallSums::of(&format!("{}: {}", t.plan, t.label), std::slice::from_ref(t)).line(wall));
     }
     talk.say(header("kernel"));
     for row in by_kernel(timings) {
@@ -41,7 +41,7 @@ fn header(what: &str) -> String {
 }
 
 /// Sums of some calls.
-struct Row {
+struct CallSums {
     name: String,
     runs: u64,
     total: Duration,
@@ -49,7 +49,7 @@ struct Row {
     bytes: f64,
 }
 
-impl Row {
+impl CallSums {
     fn of(name: &str, timings: &[Timing]) -> Self {
         let mut row = Self { name: name.to_owned(), runs: 0, total: Duration::ZERO, flops: 0.0, bytes: 0.0 };
         for t in timings {
@@ -77,12 +77,12 @@ impl Row {
 }
 
 /// One row per kernel, the most expensive first.
-fn by_kernel(timings: &[Timing]) -> Vec<Row> {
+fn by_kernel(timings: &[Timing]) -> Vec<CallSums> {
     let mut names: Vec<&str> = timings.iter().map(|t| t.kernel).collect();
     names.sort_unstable();
     names.dedup();
     let own = |name: &str| timings.iter().filter(|t| t.kernel == name).cloned().collect::<Vec<_>>();
-    let mut rows: Vec<Row> = names.iter().map(|name| Row::of(name, &own(name))).collect();
+    let mut rows: Vec<CallSums> = names.iter().map(|name| CallSums::of(name, &own(name))).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.total));
     rows
 }

@@ -124,9 +124,9 @@ impl Bar {
 const ROWS: &str = "inference";
 
 /// A bar over the steps of a course.
-pub(super) struct Steps(Meter);
+pub(super) struct StepBar(Meter);
 
-impl Steps {
+impl StepBar {
     /// A bar that shows nothing yet.
     pub(super) fn new(steps: u32, talk: Talk) -> Self {
         let mut meter = Meter::new(talk);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use trapan::method::Run;
-use trapan::report::{Collector, Colours, Inputs, Report, Subject, check_quicklook, quicklook, quicklook_outputs};
+use trapan::report::{Collector, Colours, InputPair, Report, Subject, check_quicklook, quicklook, quicklook_outputs};
 use trapan::scene::{Scale, Scene};
 use trapan::tiff::{Output, check_output};
 
@@ -31,7 +31,7 @@ pub(super) struct ReportArgs {
 }
 
 /// A run at its end.
-pub(super) struct Ended<'a> {
+pub(super) struct RunSummary<'a> {
     pub scene: &'a Scene<'a>,
     pub scale: &'a Scale,
     pub method: &'a str,
@@ -85,13 +85,13 @@ impl ReportArgs {
     /// Writes the quicklooks that were asked for, and gathers the report if one was.
     pub(super) fn gather(
         &self,
-        ended: Ended<'_>,
+        ended: RunSummary<'_>,
         collected: Option<&Collector>,
         output: &OutputArgs,
         talk: Talk,
     ) -> Result<Option<Report>, CliError> {
         let Some(collected) = collected else { return Ok(None) };
-        let Ended { scene, scale, method, run, seconds } = ended;
+        let RunSummary { scene, scale, method, run, seconds } = ended;
         let images = collected.images();
         let bands: Option<Vec<usize>> = self.rgb.as_ref().map(|rgb| rgb.iter().map(|b| b - 1).collect());
         let colours = Colours::of(&images, &scene.ms().colour_names(), bands.as_deref());
@@ -104,7 +104,7 @@ impl ReportArgs {
         }
         let mut report = Report::new(Subject {
             method,
-            inputs: Inputs::of(scene.pan(), scene.ms(), scene.ratio())?,
+            inputs: InputPair::of(scene.pan(), scene.ms(), scene.ratio())?,
             bands: &scene.ms().descriptions,
             warnings: &scene.warnings.iter().map(noted).collect::<Vec<_>>(),
             scale,

@@ -20,7 +20,7 @@ pub(super) struct SelftestArgs {
 pub(super) fn run(args: &SelftestArgs, talk: Talk) -> Result<(), CliError> {
     let device = args.device.open_fresh(talk)?;
     let options = Options { poison: true, ..Options::default() };
-    let mut outcomes: Vec<suite::Outcome> = Vec::new();
+    let mut outcomes: Vec<suite::CaseResult> = Vec::new();
     let load = |program| -> Result<Box<dyn Engine>, _> { device.load(program, options) };
     suite::run(args.device.precision, load, |o| outcomes.push(o));
     for kernel in kernels::ALL {

@@ -45,13 +45,13 @@ pub(super) struct MethodArgs {
     #[arg(long, value_name = "BITS")]
     bit_depth: Option<u8>,
     #[command(flatten)]
-    given: Given,
+    given: SettingArgs,
 }
 
 /// The settings that were given, as text.
-struct Given(Vec<(&'static str, String)>);
+struct SettingArgs(Vec<(&'static str, String)>);
 
-impl Args for Given {
+impl Args for SettingArgs {
     fn augment_args(command: Command) -> Command {
         command.args(Config::settings().map(arg))
     }
@@ -61,7 +61,7 @@ impl Args for Given {
     }
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for SettingArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |setting: &Setting| {
             let text = matches.get_one::<String>(setting.name)?;

@@ -13,8 +13,8 @@ use trapan::tiff::{Format, Output, Source, check_output, check_outputs};
 
 use super::args::DeviceArgs;
 use super::geometry::GeometryArgs;
-use super::pairs::{Entry, entries};
-use super::progress::{self, Steps};
+use super::pairs::{PairEntry, entries};
+use super::progress::{self, StepBar};
 use super::settings::MethodArgs;
 use super::{CliError, Talk};
 
@@ -67,7 +67,7 @@ pub(super) fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
     let entries = entries(&args.pairs)?;
     let Some(first) = entries.first() else { return Err(CliError::NoPairs { path: args.pairs.clone() }) };
     let options = args.geometry.options();
-    let open = |entry: &Entry| Scene::open(&entry.pan, entry.ms(), &options);
+    let open = |entry: &PairEntry| Scene::open(&entry.pan, entry.ms(), &options);
     let scene = open(first)?;
     let mut request = args.method.request(Contender::Trapan);
     if !args.method.gives("init") {
@@ -106,7 +106,7 @@ pub(super) fn run(args: &TrainArgs, talk: Talk) -> Result<(), CliError> {
         start.elapsed().as_secs_f64()
     ));
     let device = args.device.open(talk)?;
-    let mut bar = Steps::new(course.steps, talk);
+    let mut bar = StepBar::new(course.steps, talk);
     let mut lap = |lap: &Lap| -> ControlFlow<()> {
         let judged = lap.judged.map_or(String::new(), |loss| format!(", {loss:.6} on the pairs that judge"));
         talk.detail(format_args!("step {}: loss {:.6}{judged}", lap.step, lap.loss));

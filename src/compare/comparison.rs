@@ -12,7 +12,7 @@ use crate::scene::{Scale, Scene};
 
 /// What a method achieves.
 #[derive(Serialize)]
-pub struct Line {
+pub struct MethodScores {
     /// Which.
     pub method: Contender,
     /// On the scene itself.
@@ -34,7 +34,7 @@ pub struct Line {
 #[derive(Serialize)]
 pub struct Comparison {
     /// Method by method.
-    pub methods: Vec<Line>,
+    pub methods: Vec<MethodScores>,
     /// How MS itself, the truth of the degraded scene, scores there without reference; nothing if that is too small.
     pub truth: Option<FullScores>,
 }
@@ -56,7 +56,7 @@ pub trait Audience {
 impl Audience for () {}
 
 /// Fuses a scene without gaps by some methods and judges the results at full and at reduced resolution. `config` says
-/// how the scene is degraded. Each result is kept as [`Stored`](crate::scene::Stored) while it is judged, so that memory
+/// how the scene is degraded. Each result is kept as [`StoredImage`](crate::scene::StoredImage) while it is judged, so that memory
 /// does not grow with the scene but where a method needs all of it.
 ///
 /// # Errors
@@ -84,7 +84,7 @@ pub fn compare(
             audience.too_small(contest.reduced.ms().size());
             (None, None)
         };
-        methods.push(Line { method, at_full, reduced, seconds, distortions, errors });
+        methods.push(MethodScores { method, at_full, reduced, seconds, distortions, errors });
     }
     let truth = match Contest::check(contest.reduced.rows, contest.reduced.columns, phase) {
         Ok(()) => {

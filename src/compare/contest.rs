@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::filter::Grid;
 use crate::method::Config;
 use crate::quality::{
-    self, BLOCK, Consistency, Convention, FullScores, QualityError, ReducedScores, Reference, Setup, Thumbnail,
+    self, BLOCK, ConsistencyScores, Convention, FullScores, QualityError, ReducedScores, Setup, Thumbnail, TruthSetup,
 };
 use crate::scene::{Image, Scale, Scene, least_ms};
 use crate::tiff::{Block, Header, TiffError};
@@ -18,7 +18,7 @@ pub struct FullResult {
     /// Without reference.
     pub full: FullScores,
     /// Degraded again, against MS.
-    pub consistency: Consistency,
+    pub consistency: ConsistencyScores,
 }
 
 /// Where a fused image is distorted, judged without reference.
@@ -83,7 +83,7 @@ impl<'a> Contest<'a> {
     /// Those of [`quality::full()`] and [`quality::consistency()`].
     pub fn full(&self, fused: &dyn Image) -> Result<(FullResult, FullMaps), QualityError> {
         let pan = self.scene.fusable();
-        let (fused, [_, ms]) = (Masked { image: fused, mask: &pan }, self.scene.images());
+        let (fused, [_, ms]) = (MaskedImage { image: fused, mask: &pan }, self.scene.images());
         let (full, blocks) = quality::full(&pan, &ms, &fused, &self.setup)?;
         let mut angle = Thumbnail::new([self.scene.rows.coarse, self.scene.columns.coarse]);
         let consistency = quality::consistency_maps(&ms, &fused, &self.setup, &mut |pixels| {
@@ -101,9 +101,9 @@ impl<'a> Contest<'a> {
     /// Those of [`quality::reduced()`].
     pub fn against_truth(&self, fused: &dyn Image) -> Result<(ReducedScores, Thumbnail), QualityError> {
         let ([_, truth], [mask, _]) = (self.scene.images(), self.reduced.images());
-        let fused = Masked { image: fused, mask };
+        let fused = MaskedImage { image: fused, mask };
         let peak = f64::from(self.scale.range[1]);
-        let setup = Reference { ratio: self.scene.ratio(), peak, cut: true };
+        let setup = TruthSetup { ratio: self.scene.ratio(), peak, cut: true };
         let [top, left, bottom, right] = setup.window([self.scene.rows.coarse, self.scene.columns.coarse]);
         let mut errors = Thumbnail::new([bottom - top, right - left]);
         let (scores, _) = quality::reduced_maps(&truth, &fused, &setup, &mut |pixels| {
@@ -115,12 +115,12 @@ impl<'a> Contest<'a> {
 }
 
 /// An image, valid where another is.
-struct Masked<'a> {
+struct MaskedImage<'a> {
     image: &'a dyn Image,
     mask: &'a dyn Image,
 }
 
-impl Image for Masked<'_> {
+impl Image for MaskedImage<'_> {
     fn header(&self) -> &Header {
         self.image.header()
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::classical::Method;
 use crate::engine::{Device, Options};
-use crate::method::apply::{Application, Fused, Sink, apply};
+use crate::method::apply::{Application, FusedRows, Sink, apply};
 use crate::method::config::Upsample;
 use crate::method::{self, Config, Contender, Job, MethodError, Run, Watch};
-use crate::scene::{Scale, Scene, Stored, Survey};
+use crate::scene::{Scale, Scene, StoredImage, Survey};
 use crate::tiff::{Header, Sample};
 
 /// A way to fuse a scene.
@@ -25,13 +25,13 @@ pub trait Fuser {
     /// MS has them.
     ///
     /// # Errors
-    /// Those of [`fuse`](Self::fuse) and [`Stored::new`].
-    fn image(&self, scene: &Scene<'_>, scale: &Scale, watch: &mut dyn Watch) -> Result<Stored, MethodError> {
+    /// Those of [`fuse`](Self::fuse) and [`StoredImage::new`].
+    fn image(&self, scene: &Scene<'_>, scale: &Scale, watch: &mut dyn Watch) -> Result<StoredImage, MethodError> {
         let Header { bands, sample, .. } = *scene.ms();
         let size = [scene.columns.fine, scene.rows.fine, bands];
-        let mut image = Stored::new(Header::new(self.contender().name(), sample, size))?;
+        let mut image = StoredImage::new(Header::new(self.contender().name(), sample, size))?;
         let ([low, high], whole) = (scale.range, sample != Sample::F32);
-        let mut keep = |mut rows: Fused| {
+        let mut keep = |mut rows: FusedRows| {
             rows.hrms.iter_mut().for_each(|v| *v = if whole { v.round() } else { *v }.clamp(low, high));
             image.push(&rows.hrms, None)
         };

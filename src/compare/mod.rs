@@ -10,10 +10,10 @@ pub mod experiment;
 mod fuser;
 mod gate;
 
-pub use comparison::{Audience, Comparison, Line, compare};
+pub use comparison::{Audience, Comparison, MethodScores, compare};
 pub use contest::{Contest, FullMaps, FullResult};
 pub use fuser::{Classical, Fuser, Learner, fuser};
-pub use gate::{Better, CLOSED_FORM, gate};
+pub use gate::{BetterForm, CLOSED_FORM, gate};
 
 use crate::remedy::Remedy;
 

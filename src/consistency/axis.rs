@@ -6,7 +6,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::filter::{Banded, Grid};
+use crate::filter::{BandMatrix, Grid};
 
 /// Largest side of MS that is solved in one piece, so exactly.
 const WHOLE: usize = 128;
@@ -57,7 +57,7 @@ pub(super) struct Taps {
 
 /// `G = D Dᵀ` of a window.
 #[derive(Clone, Debug)]
-pub(super) struct Spectrum {
+pub(super) struct GramSpectrum {
     /// `[n, n]`.
     pub(crate) gram: Array2<f64>,
     /// `[n, n]`, one eigenvector per column.
@@ -67,15 +67,15 @@ pub(super) struct Spectrum {
 
 /// One axis of D for one gain.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub(super) struct AxisOperator {
     pub rows: Vec<Taps>,
-    spectra: Vec<Spectrum>,
+    spectra: Vec<GramSpectrum>,
     /// Spectrum of each window.
     of: Vec<usize>,
 }
 
-impl Axis {
-    pub(super) fn new(table: &Banded, cuts: &[Cut]) -> Self {
+impl AxisOperator {
+    pub(super) fn new(table: &BandMatrix, cuts: &[Cut]) -> Self {
         let taps = |k: usize| {
             let (start, taps) = table.row(k);
             Taps { start, taps: taps.to_vec(), short: taps.iter().map(|tap| *tap as f32).collect() }
@@ -99,7 +99,7 @@ impl Axis {
     }
 
     /// The spectrum of a window, counted along the axis.
-    pub(crate) fn spectrum(&self, window: usize) -> &Spectrum {
+    pub(crate) fn spectrum(&self, window: usize) -> &GramSpectrum {
         &self.spectra[self.of[window]]
     }
 
@@ -126,12 +126,12 @@ fn gram_row(rows: &[Taps]) -> Vec<f64> {
     rows.iter().map_while(product).collect()
 }
 
-fn spectrum(gram: DMatrix<f64>) -> Spectrum {
+fn spectrum(gram: DMatrix<f64>) -> GramSpectrum {
     let n = gram.nrows();
     let array = |m: &DMatrix<f64>| Array2::from_shape_fn((n, n), |(i, j)| m[(i, j)]);
     let entries = array(&gram);
     let eigen = SymmetricEigen::new(gram);
     // Rounding may leave the least of them below 0.
     let values = eigen.eigenvalues.iter().map(|v| v.max(0.0)).collect();
-    Spectrum { gram: entries, vectors: array(&eigen.eigenvectors), values }
+    GramSpectrum { gram: entries, vectors: array(&eigen.eigenvectors), values }
 }

@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
-use super::{Step, Validity};
+use super::{ConsistencyStep, Validity};
 use crate::filter::Grid;
 
 /// What [`choose`] tries, none first.
@@ -102,9 +102,11 @@ pub fn choose(experiments: &[Experiment<'_>], gains: &[f64], candidates: &[Optio
     let bands = gains.len();
     let none = Choice { nu: None, share: 0.0, error: f64::INFINITY, alone: f64::INFINITY, level: 0.0 };
     let mut best = vec![(f64::INFINITY, none); bands];
-    let tables: Vec<Step> = experiments
+    let tables: Vec<ConsistencyStep> = experiments
         .iter()
-        .map(|Experiment { grids: [rows, columns], .. }| Step::new(*rows, *columns, gains, &vec![Some(1.0); bands]))
+        .map(|Experiment { grids: [rows, columns], .. }| {
+            ConsistencyStep::new(*rows, *columns, gains, &vec![Some(1.0); bands])
+        })
         .collect();
     for nu in candidates {
         let mut sums = vec![[Sums::default(); 2]; bands];
@@ -124,7 +126,7 @@ pub fn choose(experiments: &[Experiment<'_>], gains: &[f64], candidates: &[Optio
 
 impl Experiment<'_> {
     /// Adds to the sums of each band over known pixels and over judged ones.
-    fn add(&self, tables: &Step, nu: Option<f64>, sums: &mut [[Sums; 2]]) {
+    fn add(&self, tables: &ConsistencyStep, nu: Option<f64>, sums: &mut [[Sums; 2]]) {
         let bands = sums.len();
         assert_eq!(bands, self.noise.len(), "one gain and one deviation per band");
         let step = tables.with_nu(&vec![nu; bands]);

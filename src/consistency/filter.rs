@@ -1,15 +1,15 @@
 //! D and Dᵀ along rows, the inner loops of the step.
 
-use super::axis::{Axis, Taps};
+use super::axis::{AxisOperator, Taps};
 
 /// One row of one band of the image, and which of its pixels are valid, if not all.
-pub(super) type Row<'a> = (&'a [f32], Option<&'a [bool]>);
+pub(super) type BandRow<'a> = (&'a [f32], Option<&'a [bool]>);
 
 /// `Σ_t taps[t] · row(start + t)` into `sum [W]`, invalid pixels counted as 0.
-pub(crate) fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> Row<'a>, sum: &mut [f64]) {
+pub(crate) fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> BandRow<'a>, sum: &mut [f64]) {
     /// Sums that stay in the first-level cache.
     const CHUNK: usize = 1024;
-    let rows: Vec<Row<'_>> = (taps.start..taps.start + taps.taps.len()).map(row).collect();
+    let rows: Vec<BandRow<'_>> = (taps.start..taps.start + taps.taps.len()).map(row).collect();
     for (chunk, sum) in sum.chunks_mut(CHUNK).enumerate() {
         let span = chunk * CHUNK..chunk * CHUNK + sum.len();
         sum.fill(0.0);
@@ -28,7 +28,7 @@ pub(crate) fn down_rows<'a>(taps: &Taps, row: impl Fn(usize) -> Row<'a>, sum: &m
     }
 }
 
-fn add_row(tap: f64, (row, valid): Row<'_>, span: std::ops::Range<usize>, sum: &mut [f64]) {
+fn add_row(tap: f64, (row, valid): BandRow<'_>, span: std::ops::Range<usize>, sum: &mut [f64]) {
     let row = &row[span.clone()];
     match valid {
         None => sum.iter_mut().zip(row).for_each(|(sum, v)| *sum += tap * f64::from(*v)),
@@ -70,7 +70,7 @@ pub(crate) fn down_column(taps: &Taps, line: &[f64]) -> f64 {
 }
 
 /// `D_xᵀ z`: a row of MS onto the fine columns, added to `line [W]`.
-pub(crate) fn up_columns(axis: &Axis, z: &[f32], line: &mut [f32]) {
+pub(crate) fn up_columns(axis: &AxisOperator, z: &[f32], line: &mut [f32]) {
     for (taps, z) in axis.rows.iter().zip(z) {
         let line = &mut line[taps.start..taps.start + taps.short.len()];
         line.iter_mut().zip(&taps.short).for_each(|(sum, tap)| *sum += z * tap);

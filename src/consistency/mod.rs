@@ -34,16 +34,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::filter::{Grid, degrade_separable, mtf_reach};
-use axis::{Axis, Cut};
+use axis::{AxisOperator, Cut};
 pub(crate) use choose::CANDIDATES;
 pub use choose::{Choice, Experiment, choose, noise};
 pub(crate) use stream::held_rows;
-pub use stream::{Finished, Stream, Strip};
+pub use stream::{FinishedRows, StepStream, StripRows};
 
 /// Which pixels of an image and of MS are valid, `[H, W]` and `[h, w]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Validity<'a> {
-    /// The fused image.
+    /// The image on the grid of PAN.
     pub image: &'a [bool],
     /// MS: all bands.
     pub ms: &'a [bool],
@@ -51,7 +51,7 @@ pub struct Validity<'a> {
 
 /// What must be handed over for some rows of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Needs {
+pub struct RowNeeds {
     /// Rows of the fused image.
     pub image: Range<usize>,
     /// Rows of MS.
@@ -60,12 +60,12 @@ pub struct Needs {
 
 /// The step for one pair: any image over the same grids.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct ConsistencyStep {
     rows: Grid,
     columns: Grid,
     cuts: [Arc<[Cut]>; 2],
     /// `(along y, along x)` for each distinct gain of a band that is moved.
-    operators: Arc<[[Axis; 2]]>,
+    operators: Arc<[[AxisOperator; 2]]>,
     /// Operator and ν' of each band; `None` leaves it alone.
     bands: Vec<Option<(usize, f64)>>,
     /// Fine pixels per MS pixel that must be valid, along y and x.
@@ -74,7 +74,7 @@ pub struct Step {
     reads: Arc<[Range<usize>]>,
 }
 
-impl Step {
+impl ConsistencyStep {
     /// For bands of some MTF gains at the Nyquist frequency of MS, in 0..1. `nu` is how much less than the
     /// whole difference from MS is made up for: 0.01 nearly all of it, 1 about half at low frequencies, where
     /// noise in MS matters; `None` leaves the band alone.
@@ -94,10 +94,10 @@ impl Step {
         let cuts = axis::cut(rows, columns);
         let build = |gain: &f64| {
             let (y, x) = degrade_separable(*gain, rows, columns);
-            let (y, x) = rayon::join(|| Axis::new(&y, &cuts[0]), || Axis::new(&x, &cuts[1]));
+            let (y, x) = rayon::join(|| AxisOperator::new(&y, &cuts[0]), || AxisOperator::new(&x, &cuts[1]));
             [y, x]
         };
-        let operators: Arc<[[Axis; 2]]> = distinct.par_iter().map(build).collect();
+        let operators: Arc<[[AxisOperator; 2]]> = distinct.par_iter().map(build).collect();
         let rests: [Arc<[Range<usize>]>; 2] = [rows, columns].map(|grid| mtf_reach(grid).into());
         let read = |(k, rest): (usize, &Range<usize>)| {
             let taps = operators.iter().map(|[y, _]| y.support(k));
@@ -138,7 +138,7 @@ impl Step {
         let mut ms = Some(ms);
         for start in (0..self.rows.fine).step_by(STRIP) {
             let end = (start + STRIP).min(self.rows.fine);
-            let done = stream.push(Strip {
+            let done = stream.push(StripRows {
                 image: &x[start * width * bands..end * width * bands],
                 valid: valid.map(|valid| &valid.image[start * width..end * width]),
                 ms_valid: valid.filter(|_| ms.is_some()).map(|valid| valid.ms),
@@ -151,7 +151,8 @@ impl Step {
     /// Mean of the diagonal of `D Dᵀ`: what degrading leaves of the variance of white noise in a band; 0 for a
     /// band without ν.
     fn energy(&self, band: usize) -> f64 {
-        self.bands[band].map_or(0.0, |(operator, _)| self.operators[operator].iter().map(Axis::energy).product())
+        self.bands[band]
+            .map_or(0.0, |(operator, _)| self.operators[operator].iter().map(AxisOperator::energy).product())
     }
 
     /// Variance that white noise of variance 1 in MS brings into a band: the sum of `λ / (λ + ν')²` over the
@@ -172,22 +173,22 @@ impl Step {
     }
 
     /// What must be handed over for these rows to come out as in the whole scene.
-    pub fn needs(&self, rows: Range<usize>) -> Needs {
-        let Some((blocks, _)) = self.blocks(&rows) else { return Needs { image: rows, ms: 0..0 } };
+    pub fn needs(&self, rows: Range<usize>) -> RowNeeds {
+        let Some((blocks, _)) = self.blocks(&rows) else { return RowNeeds { image: rows, ms: 0..0 } };
         let cuts = &self.cuts[0][blocks];
         let ms = cuts[0].window.start..cuts[cuts.len() - 1].window.end;
         let reads = &self.reads[ms.clone()];
         let image = reads[0].start.min(rows.start)..reads[reads.len() - 1].end.max(rows.end);
-        Needs { image, ms }
+        RowNeeds { image, ms }
     }
 
     /// Computes these rows of the result from strips; see [`needs`](Self::needs).
     ///
     /// # Panics
     /// If the rows lie outside the scene.
-    pub fn stream(&self, rows: Range<usize>) -> Stream<'_> {
+    pub fn stream(&self, rows: Range<usize>) -> StepStream<'_> {
         assert!(rows.start <= rows.end && rows.end <= self.rows.fine, "rows {rows:?} of {}", self.rows.fine);
-        Stream::new(self, rows)
+        StepStream::new(self, rows)
     }
 
     /// Whether no band is moved.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Zip, s};
 
-use super::axis::Spectrum;
+use super::axis::GramSpectrum;
 
 /// Conjugate gradients stop at this share of the residual: what f32 can tell of it.
 const TOLERANCE: f64 = 1e-7;
@@ -13,8 +13,8 @@ const MOST_ROUNDS: usize = 200;
 
 /// A window's system.
 pub(super) struct System<'a> {
-    pub y: &'a Spectrum,
-    pub x: &'a Spectrum,
+    pub y: &'a GramSpectrum,
+    pub x: &'a GramSpectrum,
     /// ν'.
     pub nu: f64,
 }

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::filter::{down_column, down_rows, up_columns, weigh_rows};
 use super::solve::System;
-use super::{Needs, Step};
+use super::{ConsistencyStep, RowNeeds};
 use crate::filter::all_within;
 
 /// Rows that follow those handed over before; any of them may be none.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Strip<'a> {
+pub struct StripRows<'a> {
     /// Rows of the fused image `[n, W, C]`.
     pub image: &'a [f32],
     /// Which of its pixels are valid, `[n, W]`; `None`: all.
@@ -26,7 +26,7 @@ pub struct Strip<'a> {
 
 /// Rows of the result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
+pub struct FinishedRows {
     /// Which rows, counted in the scene.
     pub rows: Range<usize>,
     /// `[n, W, C]`.
@@ -37,12 +37,12 @@ pub struct Finished {
 
 /// Rows from `first` on, counted in the scene.
 #[derive(Debug)]
-struct Queue<T> {
+struct RowQueue<T> {
     first: usize,
     rows: VecDeque<T>,
 }
 
-impl<T> Queue<T> {
+impl<T> RowQueue<T> {
     fn from(first: usize) -> Self {
         Self { first, rows: VecDeque::new() }
     }
@@ -64,13 +64,13 @@ impl<T> Queue<T> {
 
 /// A row of the image `[C, W]` or of MS `[C, w]`: one plane per band, so that filters run along memory.
 #[derive(Debug)]
-struct Line {
+struct PlanarRow {
     planes: Vec<f32>,
     /// `None` if all are.
     valid: Option<Vec<bool>>,
 }
 
-impl Line {
+impl PlanarRow {
     fn new(pixels: &[f32], bands: usize, valid: Option<&[bool]>) -> Self {
         let width = pixels.len() / bands;
         let mut planes = vec![0.0; pixels.len()];
@@ -85,49 +85,49 @@ impl Line {
     }
 }
 
-/// Rows of the image that a [`Stream`] holds back at a ratio, about.
+/// Rows of the image that a [`StepStream`] holds back at a ratio, about.
 pub(crate) fn held_rows(ratio: usize) -> usize {
     128 + 24 * ratio
 }
 
-/// Takes the rows that [`Step::needs`] names from top to bottom and gives each wanted row as soon as all
+/// Takes the rows that [`ConsistencyStep::needs`] names from top to bottom and gives each wanted row as soon as all
 /// it rests on has been seen.
 ///
 /// It holds back about `held_rows` of the image: 20480 columns of 8 bands at ratio 4 are 150 MB.
 #[derive(Debug)]
-pub struct Stream<'a> {
-    step: &'a Step,
-    needs: Needs,
+pub struct StepStream<'a> {
+    step: &'a ConsistencyStep,
+    needs: RowNeeds,
     /// The next row to give, and the end.
     wanted: Range<usize>,
     /// Rows of blocks to be solved.
     blocks: Range<usize>,
-    image: Queue<Line>,
-    ms: Queue<Line>,
+    image: RowQueue<PlanarRow>,
+    ms: RowQueue<PlanarRow>,
     /// `L − D x₀ [C, w]`, 0 where a pixel is not used.
-    residual: Queue<Line>,
+    residual: RowQueue<PlanarRow>,
     /// `D_xᵀ z [C, W]`.
-    raised: Queue<Vec<f32>>,
+    raised: RowQueue<Vec<f32>>,
 }
 
-impl<'a> Stream<'a> {
-    pub(super) fn new(step: &'a Step, wanted: Range<usize>) -> Self {
+impl<'a> StepStream<'a> {
+    pub(super) fn new(step: &'a ConsistencyStep, wanted: Range<usize>) -> Self {
         let needs = step.needs(wanted.clone());
         let (blocks, solved) = step.blocks(&wanted).unwrap_or_default();
         Self {
             step,
             wanted,
             blocks,
-            image: Queue::from(needs.image.start),
-            ms: Queue::from(needs.ms.start),
-            residual: Queue::from(needs.ms.start),
-            raised: Queue::from(solved.start),
+            image: RowQueue::from(needs.image.start),
+            ms: RowQueue::from(needs.ms.start),
+            residual: RowQueue::from(needs.ms.start),
+            raised: RowQueue::from(solved.start),
             needs,
         }
     }
 
     /// The rows that have to be handed over in all.
-    pub fn needs(&self) -> &Needs {
+    pub fn needs(&self) -> &RowNeeds {
         &self.needs
     }
 
@@ -135,13 +135,13 @@ impl<'a> Stream<'a> {
     ///
     /// # Panics
     /// If the rows are not whole, or more than needed.
-    pub fn push(&mut self, strip: Strip<'_>) -> Finished {
+    pub fn push(&mut self, strip: StripRows<'_>) -> FinishedRows {
         let (bands, columns) = (self.step.bands.len(), self.step.columns);
         if self.step.is_idle() {
             let start = self.wanted.start;
             self.wanted.start += strip.image.len() / (columns.fine * bands);
             let valid = strip.valid.map(<[bool]>::to_vec);
-            return Finished { rows: start..self.wanted.start, image: strip.image.to_vec(), valid };
+            return FinishedRows { rows: start..self.wanted.start, image: strip.image.to_vec(), valid };
         }
         take(&mut self.image, strip.image, strip.valid, [columns.fine, bands], self.needs.image.end);
         if !self.needs.ms.is_empty() {
@@ -159,12 +159,12 @@ impl<'a> Stream<'a> {
         let ready = |k: &usize| *k < self.ms.end() && self.step.reads[*k].end <= self.image.end();
         let end = (self.residual.end()..self.needs.ms.end).take_while(ready).last().map_or(0, |k| k + 1);
         let rows = self.residual.end()..end;
-        let lines: Vec<Line> = rows.into_par_iter().map(|k| self.residual(k)).collect();
+        let lines: Vec<PlanarRow> = rows.into_par_iter().map(|k| self.residual(k)).collect();
         self.residual.rows.extend(lines);
         self.ms.forget_before(self.residual.end());
     }
 
-    fn residual(&self, k: usize) -> Line {
+    fn residual(&self, k: usize) -> PlanarRow {
         let (step, width) = (self.step, self.step.columns.fine);
         let ms = self.ms.at(k);
         let valid = |row: usize| self.image.at(row).valid.as_deref();
@@ -192,7 +192,7 @@ impl<'a> Stream<'a> {
                 }
             }
         });
-        Line { planes, valid: used }
+        PlanarRow { planes, valid: used }
     }
 
     /// Which pixels of a row of MS count; `None`: all.
@@ -255,7 +255,7 @@ impl<'a> Stream<'a> {
         let (rows, columns) = (&step.cuts[0][block], &step.cuts[1][column]);
         let Some((operator, nu)) = step.bands[band] else { return Array2::zeros((0, 0)) };
         let lines = || rows.window.clone().map(|k| self.residual.at(k));
-        let part = |line: &'_ Line| {
+        let part = |line: &'_ PlanarRow| {
             line.plane(band, step.columns.coarse)[columns.window.clone()]
                 .iter()
                 .map(|v| f64::from(*v))
@@ -263,7 +263,7 @@ impl<'a> Stream<'a> {
         };
         let size = (rows.window.len(), columns.window.len());
         let residual = Array2::from_shape_vec(size, lines().flat_map(part).collect()).expect("a window");
-        let used = |line: &Line| match &line.valid {
+        let used = |line: &PlanarRow| match &line.valid {
             Some(used) => used[columns.window.clone()].to_vec(),
             None => vec![true; columns.window.len()],
         };
@@ -276,7 +276,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Gives the rows that rest on solved blocks only.
-    fn finish(&mut self) -> Finished {
+    fn finish(&mut self) -> FinishedRows {
         let (step, width, bands) = (self.step, self.step.columns.fine, self.step.bands.len());
         let waits = |row: &usize| {
             let last = step.reads.partition_point(|read| read.start <= *row);
@@ -299,7 +299,7 @@ impl<'a> Stream<'a> {
         self.image.forget_before(self.wanted.start.min(pending));
         let first = step.reads.partition_point(|read| read.end <= self.wanted.start);
         self.raised.forget_before(first.min(self.raised.end()));
-        Finished { rows, image, valid }
+        FinishedRows { rows, image, valid }
     }
 
     /// One row `out [W, C]` of the result.
@@ -336,14 +336,20 @@ impl<'a> Stream<'a> {
 }
 
 /// Appends rows of `[width, bands]` to a queue that ends at `end` at most.
-fn take(queue: &mut Queue<Line>, pixels: &[f32], valid: Option<&[bool]>, [width, bands]: [usize; 2], end: usize) {
+fn take(
+    queue: &mut RowQueue<PlanarRow>,
+    pixels: &[f32],
+    valid: Option<&[bool]>,
+    [width, bands]: [usize; 2],
+    end: usize,
+) {
     assert!(pixels.len().is_multiple_of(width * bands), "{} values are no whole rows", pixels.len());
     let count = pixels.len() / (width * bands);
     assert!(queue.end() + count <= end, "rows {}..{} of {end}", queue.end(), queue.end() + count);
     assert!(valid.is_none_or(|valid| valid.len() == count * width), "validity of {count} rows");
     let line = |i: usize| {
         let pixels = &pixels[i * width * bands..(i + 1) * width * bands];
-        Line::new(pixels, bands, valid.map(|valid| &valid[i * width..(i + 1) * width]))
+        PlanarRow::new(pixels, bands, valid.map(|valid| &valid[i * width..(i + 1) * width]))
     };
     queue.rows.extend((0..count).into_par_iter().map(line).collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{Step, Strip, Validity};
+use super::{ConsistencyStep, StripRows, Validity};
 use crate::filter::{self, Grid, all_within, degrade_separable, mtf_reach, training_kernel};
 
 use crate::support::Report;
@@ -24,8 +24,8 @@ impl Case {
         Self { grids, gains: gains.to_vec(), x, ms }
     }
 
-    fn step(&self, nu: &[Option<f64>]) -> Step {
-        Step::new(self.grids[0], self.grids[1], &self.gains, nu)
+    fn step(&self, nu: &[Option<f64>]) -> ConsistencyStep {
+        ConsistencyStep::new(self.grids[0], self.grids[1], &self.gains, nu)
     }
 
     fn moved(&self, nu: f64, valid: Option<Validity<'_>>) -> Vec<f32> {
@@ -66,7 +66,7 @@ fn grids() -> Vec<[Grid; 2]> {
     ]
 }
 
-fn dense(table: &filter::Banded) -> DMatrix<f64> {
+fn dense(table: &filter::BandMatrix) -> DMatrix<f64> {
     let mut d = DMatrix::zeros(table.output(), table.input);
     for k in 0..table.output() {
         let (start, taps) = table.row(k);
@@ -282,7 +282,7 @@ fn strips_parts_and_threads_give_the_same_bytes() {
                 (at, ms_at) = (lines.end, ms_lines.end);
                 let pixels = |r: &std::ops::Range<usize>, width: usize| r.start * width..r.end * width;
                 let (image_px, ms_px) = (pixels(&lines, columns.fine), pixels(&ms_lines, columns.coarse));
-                let done = stream.push(Strip {
+                let done = stream.push(StripRows {
                     image: &case.x[2 * image_px.start..2 * image_px.end],
                     valid: valid.map(|v| &v.image[image_px]),
                     ms: &case.ms[2 * ms_px.start..2 * ms_px.end],
@@ -378,7 +378,7 @@ fn noise_is_not_let_in() {
                     .iter()
                     .map(|nu| {
                         let mut x = x.clone();
-                        Step::new(grids[0], grids[1], &gains, &vec![*nu; bands]).whole(&mut x, &ms, None);
+                        ConsistencyStep::new(grids[0], grids[1], &gains, &vec![*nu; bands]).whole(&mut x, &ms, None);
                         error(&x, band)
                     })
                     .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::timing::{Times, Timing};
-use super::{Engine, EngineError, Loading, Options};
+use super::{Engine, EngineError, LoadStats, Options};
 use crate::graph::{Access, AnyStep, Args, Call, PlanId, Program, Tensor};
 use crate::kernels::{Floats, Isa};
 
@@ -149,8 +149,8 @@ impl Engine for CpuEngine {
         Ok(self.buffers[buffer][range].to_vec())
     }
 
-    fn loading(&self) -> Loading {
-        Loading { bytes: self.program.bytes() as u64, ..Loading::default() }
+    fn loading(&self) -> LoadStats {
+        LoadStats { bytes: self.program.bytes() as u64, ..LoadStats::default() }
     }
 
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {

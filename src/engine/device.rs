@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::gpu::{Gpu, Kind, Pick};
+use super::gpu::{DeviceKind, Gpu, Pick};
 use super::{Convolution, CpuEngine, Engine, EngineError, GpuEngine, Options, Precision};
 use crate::graph::{Grain, Program};
 use crate::kernels::Isa;
@@ -143,7 +143,7 @@ impl Device {
 
     /// Whether it is a software driver: correct, but some 40 times slower than the CPU engine.
     pub fn is_software(&self) -> bool {
-        matches!(self, Self::Gpu(gpu) if gpu.adapter().kind == Kind::Software)
+        matches!(self, Self::Gpu(gpu) if gpu.adapter().kind == DeviceKind::Software)
     }
 }
 

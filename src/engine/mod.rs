@@ -60,7 +60,7 @@ pub trait Engine {
     fn read(&mut self, tensor: Tensor) -> Result<Vec<f32>, EngineError>;
 
     /// What loading the program took.
-    fn loading(&self) -> Loading;
+    fn loading(&self) -> LoadStats;
 
     /// Waits, and tells how long each call has taken since the program was loaded, in
     /// the order of the program. Empty unless the engine was loaded with
@@ -73,7 +73,7 @@ pub trait Engine {
 
 /// What loading a program took.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Loading {
+pub struct LoadStats {
     /// Bytes of all buffers together, which is the most a run ever holds: nothing is
     /// allocated after loading.
     pub bytes: u64,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// `y[k] = Σ_t taps[k][t] · x[(start[k] + t) mod input]`: one axis of an image operator.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Banded {
+pub struct BandMatrix {
     /// Positions before.
     pub input: usize,
     /// First input position per output.
@@ -14,7 +14,7 @@ pub struct Banded {
     pub taps: Vec<Vec<f64>>,
 }
 
-impl Banded {
+impl BandMatrix {
     /// From sparse rows: input position → weight. Each row's band starts after its
     /// longest run of unused positions, counted around the end.
     pub(super) fn from_rows(input: usize, rows: &[BTreeMap<usize, f64>]) -> Self {
@@ -154,10 +154,10 @@ impl Banded {
 }
 
 /// An image operator: a sum of separable terms, each `(along y, along x)`.
-pub type Terms = Vec<(Banded, Banded)>;
+pub type Terms = Vec<(BandMatrix, BandMatrix)>;
 
 /// The exact adjoint of an image operator.
-pub fn transposed(terms: &[(Banded, Banded)]) -> Terms {
+pub fn transposed(terms: &[(BandMatrix, BandMatrix)]) -> Terms {
     terms.iter().map(|(y, x)| (y.transposed(), x.transposed())).collect()
 }
 
@@ -165,7 +165,7 @@ pub fn transposed(terms: &[(Banded, Banded)]) -> Terms {
 ///
 /// Rows first where the image shrinks, columns first where it grows: the cheap order. Along y
 /// whole rows are added up, along x the band of each output lies in one piece but for its wrap.
-pub(crate) fn apply_plane(x: &[f64], terms: &[(Banded, Banded)]) -> Vec<f64> {
+pub(crate) fn apply_plane(x: &[f64], terms: &[(BandMatrix, BandMatrix)]) -> Vec<f64> {
     let mut sum = vec![0.0; terms[0].0.output() * terms[0].1.output()];
     for (rows, columns) in terms {
         let y = if rows.output() <= rows.input {
@@ -178,7 +178,7 @@ pub(crate) fn apply_plane(x: &[f64], terms: &[(Banded, Banded)]) -> Vec<f64> {
     sum
 }
 
-fn along_y(x: &[f64], width: usize, rows: &Banded) -> Vec<f64> {
+fn along_y(x: &[f64], width: usize, rows: &BandMatrix) -> Vec<f64> {
     let mut y = vec![0.0; rows.output() * width];
     for ((row, start), taps) in y.chunks_exact_mut(width).zip(&rows.start).zip(&rows.taps) {
         for (t, tap) in taps.iter().enumerate().filter(|(_, tap)| **tap != 0.0) {
@@ -189,7 +189,7 @@ fn along_y(x: &[f64], width: usize, rows: &Banded) -> Vec<f64> {
     y
 }
 
-fn along_x(x: &[f64], columns: &Banded) -> Vec<f64> {
+fn along_x(x: &[f64], columns: &BandMatrix) -> Vec<f64> {
     let mut y = Vec::with_capacity(x.len() / columns.input * columns.output());
     for line in x.chunks_exact(columns.input) {
         y.extend(columns.start.iter().zip(&columns.taps).map(|(start, taps)| -> f64 {

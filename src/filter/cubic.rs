@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Banded, Grid};
+use super::{BandMatrix, Grid};
 
 /// Cubic convolution parameter, as PyTorch's bicubic and the method's decimation have it.
 const CUBIC_A: f64 = -0.75;
@@ -35,7 +35,7 @@ pub(super) fn cubic_row(at: f64, len: usize) -> BTreeMap<usize, f64> {
 
 /// Cubic upsampling from the coarse grid to the fine one, border clamped; where both start at one
 /// edge, `torch.nn.functional.interpolate(mode="bicubic", align_corners=False)`.
-pub fn upsample_cubic(grid: Grid) -> Banded {
+pub fn upsample_cubic(grid: Grid) -> BandMatrix {
     let row = |i: usize| cubic_row(grid.coarse_at(i), grid.coarse);
-    Banded::from_rows(grid.coarse, &(0..grid.fine).map(row).collect::<Vec<_>>())
+    BandMatrix::from_rows(grid.coarse, &(0..grid.fine).map(row).collect::<Vec<_>>())
 }

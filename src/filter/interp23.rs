@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Banded, Grid};
+use super::{BandMatrix, Grid};
 
 /// Odd coefficients of the 23-tap interpolator, from the centre outwards; the even
 /// ones are 0 but for the centre's 1.
@@ -15,7 +15,7 @@ const INTERP23: [f64; 6] =
 ///
 /// # Panics
 /// If the ratio is not a power of two.
-pub(crate) fn upsample_interp23(grid: Grid) -> Banded {
+pub(crate) fn upsample_interp23(grid: Grid) -> BandMatrix {
     assert!(grid.ratio.is_power_of_two() && grid.ratio > 1, "interp23 doubles: ratio {}", grid.ratio);
     let stage = |len: usize, phase: usize| {
         let coefficient = |m: isize| match m.unsigned_abs() {
@@ -33,7 +33,7 @@ pub(crate) fn upsample_interp23(grid: Grid) -> Banded {
             }
             row
         };
-        Banded::from_rows(len, &(0..2 * len).map(row).collect::<Vec<_>>())
+        BandMatrix::from_rows(len, &(0..2 * len).map(row).collect::<Vec<_>>())
     };
     let mut operator = stage(grid.coarse, 1);
     while operator.output() < grid.ratio * grid.coarse {

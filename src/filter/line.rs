@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Banded;
+use super::BandMatrix;
 
 /// One axis of an image operator with taps in f32. Every output is summed up in the same order, whatever the
 /// strip; products are rounded before they are added, whatever the registers, so that every machine gives the
@@ -19,7 +19,7 @@ pub struct Line {
 
 impl Line {
     /// The operator without the zeros around its bands.
-    pub fn new(axis: &Banded) -> Self {
+    pub fn new(axis: &BandMatrix) -> Self {
         let mut line = Self { input: axis.input, start: Vec::new(), at: vec![0], taps: Vec::new() };
         for output in 0..axis.output() {
             let (start, taps) = axis.row(output);

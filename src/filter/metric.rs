@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::cubic::clamp;
 use super::mtf::{TAPS, gaussian, kaiser};
-use super::{Banded, Grid, Terms};
+use super::{BandMatrix, Grid, Terms};
 
 /// Largest distance the filter reaches.
 pub(crate) const RADIUS: usize = TAPS / 2;
@@ -46,7 +46,7 @@ pub(crate) fn metric_samples(gain: f64, rows: Grid, columns: Grid) -> Terms {
             }
             row
         };
-        Banded::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
+        BandMatrix::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
     };
     let radius = RADIUS as isize;
     let term = |i: isize| {

@@ -1,7 +1,7 @@
 //! Image operators as tables: MTF blur, decimation, upsampling (method, sections 3 and 4).
 //!
 //! Everything the network trains through, and everything quality is measured through, is a
-//! [`Banded`] operator per axis, designed here in f64. Training runs them by
+//! [`BandMatrix`] operator per axis, designed here in f64. Training runs them by
 //! [`kernels::resample`](crate::kernels::resample), the rest by [`apply`].
 
 mod banded;
@@ -19,7 +19,7 @@ mod tests;
 mod upsample;
 
 pub(crate) use banded::apply_plane;
-pub use banded::{Banded, Terms, apply, transposed};
+pub use banded::{BandMatrix, Terms, apply, transposed};
 pub use cubic::upsample_cubic;
 pub(crate) use grid::covered_part;
 pub use grid::{Grid, covered};

@@ -7,7 +7,7 @@ use std::f64::consts::PI;
 use ndarray::Array2;
 
 use super::cubic::{clamp, cubic_row};
-use super::{Banded, Grid, Terms};
+use super::{BandMatrix, Grid, Terms};
 
 /// Taps of the MTF filter.
 pub const TAPS: usize = 41;
@@ -61,7 +61,7 @@ pub(crate) fn separable_kernels(gain: f64, ratio: usize) -> Vec<(Vec<f64>, Vec<f
 
 /// Blur with `kernel` (replicate border), then cubic decimation at the grid's phase, as one
 /// strided operator.
-fn blur_decimate(kernel: &[f64], grid: Grid) -> Banded {
+fn blur_decimate(kernel: &[f64], grid: Grid) -> BandMatrix {
     let row = |k: usize| {
         let mut row = BTreeMap::new();
         for (i, weight) in cubic_row(grid.fine_at(k), grid.fine) {
@@ -71,7 +71,7 @@ fn blur_decimate(kernel: &[f64], grid: Grid) -> Banded {
         }
         row
     };
-    Banded::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
+    BandMatrix::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
 }
 
 /// MTF blur and decimation from the fine grids of both axes to the coarse ones.
@@ -103,7 +103,7 @@ fn trimmed(mut kernel: Vec<f64>) -> Vec<f64> {
 /// [`degrade`] as one separable term, `(along y, along x)`: the first of `separable_kernels`, without ends
 /// below the rounding of f32. From ratio 3 up it is within 2e-7 of the full kernel, by the sum of absolute
 /// differences; at ratio 2 within 2e-6 up to a gain of .3 and 1.3e-5 at .365.
-pub(crate) fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (Banded, Banded) {
+pub(crate) fn degrade_separable(gain: f64, rows: Grid, columns: Grid) -> (BandMatrix, BandMatrix) {
     let (vertical, horizontal) = separable_kernels(gain, rows.ratio).swap_remove(0);
     (blur_decimate(&trimmed(vertical), rows), blur_decimate(&trimmed(horizontal), columns))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cubic::cubic;
-use super::{Banded, Grid};
+use super::{BandMatrix, Grid};
 
 /// Cubic convolution parameter of MATLAB's bicubic.
 const CUBIC_A: f64 = -0.5;
@@ -11,7 +11,7 @@ const CUBIC_A: f64 = -0.5;
 /// From the fine grid to the coarse one as MATLAB's `imresize(image, 1/ratio)` does it: the cubic
 /// stretched by the ratio, weights of sum 1, border mirrored. With both grids starting at one edge
 /// it is that function; any other phase is followed.
-pub fn shrink(grid: Grid) -> Banded {
+pub fn shrink(grid: Grid) -> BandMatrix {
     let row = |k: usize| {
         let centre = grid.fine_at(k);
         let reach = 2.0 * grid.ratio as f64;
@@ -24,7 +24,7 @@ pub fn shrink(grid: Grid) -> Banded {
         taps.iter().for_each(|(at, weight)| *row.entry(*at).or_insert(0.0) += weight / sum);
         row
     };
-    Banded::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
+    BandMatrix::from_rows(grid.fine, &(0..grid.coarse).map(row).collect::<Vec<_>>())
 }
 
 /// The line mirrored about its ends, as often as it takes.

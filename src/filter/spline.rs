@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cubic::clamp;
-use super::{Banded, Grid};
+use super::{BandMatrix, Grid};
 
 /// Samples on each side that a value rests on. The weights fall by .43 from one to the next: what is
 /// left out is below 1e-5 of them.
@@ -37,7 +37,7 @@ fn cardinal(t: f64) -> f64 {
 
 /// Upsampling from the coarse grid to the fine one by the quintic spline through the samples, the
 /// values at the border repeated.
-pub fn upsample_spline(grid: Grid) -> Banded {
+pub fn upsample_spline(grid: Grid) -> BandMatrix {
     let row = |i: usize| {
         let at = grid.coarse_at(i);
         let base = at.floor() as isize;
@@ -50,7 +50,7 @@ pub fn upsample_spline(grid: Grid) -> Banded {
         }
         row
     };
-    Banded::from_rows(grid.coarse, &(0..grid.fine).map(row).collect::<Vec<_>>())
+    BandMatrix::from_rows(grid.coarse, &(0..grid.fine).map(row).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

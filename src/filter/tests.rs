@@ -1,13 +1,13 @@
 //! The banded operators against the full 2-D textbook filters.
 
-use super::{Banded, Grid, Terms, transposed, upsample_cubic, upsample_interp23};
+use super::{BandMatrix, Grid, Terms, transposed, upsample_cubic, upsample_interp23};
 
 use crate::support::Report;
 use crate::support::formula::{image, wave};
 use crate::support::textbook::{self, Degradation};
 
 /// Applies an operator to every band of `[1, H, W, C]` in f64.
-fn apply(terms: &[(Banded, Banded)], x: &ndarray::Array4<f64>) -> ndarray::Array4<f64> {
+fn apply(terms: &[(BandMatrix, BandMatrix)], x: &ndarray::Array4<f64>) -> ndarray::Array4<f64> {
     let (_, _, w, c) = x.dim();
     let (h_out, w_out) = (terms[0].0.output(), terms[0].1.output());
     let mut y = ndarray::Array4::zeros((1, h_out, w_out, c));
@@ -61,7 +61,7 @@ fn upsampling_is_the_textbook() {
     let mut report = Report::default();
     for (ratio, n) in [(2, 13), (4, 9), (4, 24), (8, 5)] {
         let x = wave(n, 0.7, 0.1, 1.0);
-        let operators: [(&str, Banded, textbook::Line); 2] = [
+        let operators: [(&str, BandMatrix, textbook::Line); 2] = [
             ("cubic", upsample_cubic(Grid::aligned(ratio * n, ratio)), textbook::cubic_upsampling),
             ("interp23", upsample_interp23(Grid::aligned(ratio * n, ratio)), textbook::interp23),
         ];

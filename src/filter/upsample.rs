@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Banded, Grid, upsample_cubic, upsample_interp23, upsample_spline};
+use super::{BandMatrix, Grid, upsample_cubic, upsample_interp23, upsample_spline};
 
 /// Upsampling of the multispectral image (method, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub enum Upsample {
 
 impl Upsample {
     /// One axis of it.
-    pub fn operator(self, grid: Grid) -> Banded {
+    pub fn operator(self, grid: Grid) -> BandMatrix {
         match self {
             Self::Cubic => upsample_cubic(grid),
             Self::Interp23 => upsample_interp23(grid),

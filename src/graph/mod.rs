@@ -19,6 +19,6 @@ pub use args::{Args, Real};
 pub use check::{CheckError, Limits};
 pub use kernel::{Access, Arg, Case, CpuFn, Fill, Kernel, Reference, Shapes};
 pub use plan::{Call, Grain, Plan, PlanBuilder, PlanId, Program, ProgramBuilder};
-pub use shader::{Form, Launch, Needs, Shader, When};
+pub use shader::{DeviceNeeds, Launch, Shader, ShaderForm, When};
 pub use step::AnyStep;
 pub use tensor::{Role, Shape, Tensor, TensorInfo};

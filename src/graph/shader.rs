@@ -21,7 +21,7 @@ pub struct Shader {
     /// Constants and grid of a call.
     pub(crate) launch: fn(&Shapes<'_>) -> Launch,
     /// What a device runs instead: the first that it takes and that fits the call.
-    pub forms: &'static [Form],
+    pub forms: &'static [ShaderForm],
 }
 
 impl Shader {
@@ -31,7 +31,7 @@ impl Shader {
     }
 
     /// The same shader with other forms, the best first.
-    pub const fn or(self, forms: &'static [Form]) -> Self {
+    pub const fn or(self, forms: &'static [ShaderForm]) -> Self {
         Self { forms, ..self }
     }
 }
@@ -39,7 +39,7 @@ impl Shader {
 /// Another shader for the same computation, with the same arguments and checked against the
 /// same reference. Results are f32.
 #[derive(Clone, Copy)]
-pub struct Form {
+pub struct ShaderForm {
     /// Shader text.
     pub source: &'static str,
     /// WGSL entry point.
@@ -47,7 +47,7 @@ pub struct Form {
     /// Constants and grid of a call; `None` if the form does not fit its shapes.
     pub(crate) launch: fn(&Shapes<'_>) -> Option<Launch>,
     /// What a device must have.
-    pub needs: Needs,
+    pub needs: DeviceNeeds,
     /// When a device takes it.
     pub when: When,
     /// Tolerance of checks, where it is not the kernel's own.
@@ -56,7 +56,7 @@ pub struct Form {
 
 /// What a form needs of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Needs {
+pub enum DeviceNeeds {
     /// What every shader may use.
     Nothing,
     /// Products of f16 matrices with f32 sums. Their types `Left`, `Right` and `Product` and
@@ -64,7 +64,7 @@ pub enum Needs {
     Matrices,
 }
 
-impl Needs {
+impl DeviceNeeds {
     /// Bytes of workgroup memory it may take.
     pub const fn memory(self) -> u32 {
         match self {

@@ -1,7 +1,7 @@
 //! Products of matrices whose columns are channels, for the CPU forms.
 
-use super::isa::Level;
-use super::tile::Tile;
+use super::isa::Simd;
+use super::tile::RegisterTile;
 
 /// Channels as whole registers, or halves of them.
 pub(super) fn padded(channels: usize) -> usize {
@@ -33,7 +33,7 @@ pub(super) fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
 /// `b [depth, columns]` and `out [rows, columns]`, columns [`padded`]. Each element is summed in the order
 /// of `k`, wherever it lies.
 #[inline(always)]
-pub(super) fn multiply<L: Level>(
+pub(super) fn multiply<L: Simd>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
@@ -53,7 +53,7 @@ pub(super) fn multiply<L: Level>(
 
 /// Tiles of `P` rows, then of single ones.
 #[inline(always)]
-fn by_rows<L: Level, const P: usize, const N: usize>(
+fn by_rows<L: Simd, const P: usize, const N: usize>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
@@ -71,7 +71,7 @@ fn by_rows<L: Level, const P: usize, const N: usize>(
 }
 
 #[inline(always)]
-fn tile_row<L: Level, const P: usize, const N: usize>(
+fn tile_row<L: Simd, const P: usize, const N: usize>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
@@ -81,7 +81,7 @@ fn tile_row<L: Level, const P: usize, const N: usize>(
 ) {
     for o in (0..columns).step_by(N * L::LANES) {
         let to = &mut out[o..];
-        let mut sums = if add { Tile::<L, P, N>::load(to, columns) } else { Tile::zero() };
+        let mut sums = if add { RegisterTile::<L, P, N>::load(to, columns) } else { RegisterTile::zero() };
         sums.add(a, stride, &b[o..], columns, depth);
         sums.store(to, columns);
     }

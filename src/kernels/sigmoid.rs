@@ -1,16 +1,16 @@
 //! The sigmoid and its kin in operations that vectorise.
 
-use super::isa::Level;
+use super::isa::Simd;
 
 /// `1 / (1 + e^−v)`.
 #[inline(always)]
-pub(super) fn sigmoid<L: Level>(v: f32) -> f32 {
+pub(super) fn sigmoid<L: Simd>(v: f32) -> f32 {
     1.0 / (1.0 + exp::<L>(-v))
 }
 
 /// `ln(1 + e^v)`: with `e = e^−|v|`, `ln(1 + e) = 2 artanh(e / (2 + e))`, whose series is over at the 13th power.
 #[inline(always)]
-pub(super) fn softplus<L: Level>(v: f32) -> f32 {
+pub(super) fn softplus<L: Simd>(v: f32) -> f32 {
     /// Coefficients of the 12th power down to 1.
     const SERIES: [f32; 7] = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
     let e = exp::<L>(-v.abs());
@@ -25,7 +25,7 @@ pub(super) fn softplus<L: Level>(v: f32) -> f32 {
 /// `e^v` within 2 ulp for |v| ≤ 87, clamped beyond, in operations that vectorise:
 /// `e^v = 2^n · e^r` with `|r| ≤ ln 2 / 2` and a Taylor polynomial for `e^r`.
 #[inline(always)]
-pub(super) fn exp<L: Level>(v: f32) -> f32 {
+pub(super) fn exp<L: Simd>(v: f32) -> f32 {
     // Adding 1.5·2²³ rounds to a whole number, which then stands in the low bits.
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts; the first has trailing zeros, so n · LN2_HI is exact.
@@ -47,6 +47,6 @@ pub(super) fn exp<L: Level>(v: f32) -> f32 {
 
 /// `a · b + c`, rounded once where that is one instruction; elsewhere it would be a call.
 #[inline(always)]
-pub(super) fn fma<L: Level>(a: f32, b: f32, c: f32) -> f32 {
+pub(super) fn fma<L: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if L::FMA { a.mul_add(b, c) } else { a * b + c }
 }

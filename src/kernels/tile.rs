@@ -1,14 +1,14 @@
 //! The register tile all matrix-like loops of the CPU forms are made of.
 
-use super::isa::Level;
+use super::isa::Simd;
 
 /// `P × (N · LANES)` sums in registers.
 ///
 /// Plain loops instead of `array::from_fn` and closures: those are compiled without the
 /// instruction set unless they happen to be inlined, and were not.
-pub(super) struct Tile<L: Level, const P: usize, const N: usize>([[L::V; N]; P]);
+pub(super) struct RegisterTile<L: Simd, const P: usize, const N: usize>([[L::V; N]; P]);
 
-impl<L: Level, const P: usize, const N: usize> Tile<L, P, N> {
+impl<L: Simd, const P: usize, const N: usize> RegisterTile<L, P, N> {
     /// All sums zero.
     #[inline(always)]
     pub(super) fn zero() -> Self {

@@ -46,12 +46,12 @@ pub(super) fn stream(
     columns: Grid,
     config: &Config,
     forms: &[Form],
-) -> Result<classical::Stream, MethodError> {
-    Ok(classical::Stream::new([rows, columns], config.upsample, &config.ms_gains, forms)?)
+) -> Result<classical::FormStream, MethodError> {
+    Ok(classical::FormStream::new([rows, columns], config.upsample, &config.ms_gains, forms)?)
 }
 
 /// PAN, MS, and where both are valid.
-pub(super) type Image<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
+pub(super) type PairImages<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
 
 /// Fits methods to images of one size together.
 ///
@@ -59,7 +59,7 @@ pub(super) type Image<'a> = (&'a [f32], &'a [f32], Option<Vec<bool>>);
 /// Those of [`Form::fit`].
 pub(super) fn fit(
     methods: &[Method],
-    images: &[Image<'_>],
+    images: &[PairImages<'_>],
     [rows, columns]: [Grid; 2],
     config: &Config,
 ) -> Result<Vec<Form>, ClassicalError> {

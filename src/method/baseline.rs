@@ -2,12 +2,12 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::apply::{Fused, LARGEST_STRIP, Sink, around};
+use super::apply::{FusedRows, LARGEST_STRIP, Sink, around};
 use super::config::{Consistency, Sensor};
-use super::windows::{self, Window, window_dims};
+use super::windows::{self, TrainingWindow, window_dims};
 use super::{Config, MethodError, strips};
-use crate::classical::{self, Form, Inputs, Method, Stream, TvSettings};
-use crate::consistency::{self, CANDIDATES, Experiment, Step, Validity};
+use crate::classical::{self, Form, FormStream, Inputs, Method, TvSettings};
+use crate::consistency::{self, CANDIDATES, ConsistencyStep, Experiment, Validity};
 use crate::filter;
 use crate::scene::{Image, Scene, Survey};
 use crate::tiff::Block;
@@ -24,8 +24,8 @@ fn shares_in_pan(sensor: Sensor) -> Option<&'static [f64]> {
     }
 }
 
-/// A window as the classical methods take it; `valid` is [`Window::valid`].
-fn inputs<'a>(window: &'a Window, valid: Option<&'a [bool]>, config: &'a Config) -> Inputs<'a> {
+/// A window as the classical methods take it; `valid` is [`TrainingWindow::valid`].
+fn inputs<'a>(window: &'a TrainingWindow, valid: Option<&'a [bool]>, config: &'a Config) -> Inputs<'a> {
     let weights = shares_in_pan(config.sensor).filter(|shares| shares.len() == window.dims.bands).map(<[f64]>::to_vec);
     Inputs {
         pan: &window.pan.data,
@@ -48,12 +48,12 @@ fn inputs<'a>(window: &'a Window, valid: Option<&'a [bool]>, config: &'a Config)
 pub fn fit(methods: &[Method], scene: &Scene<'_>, survey: &Survey, config: &Config) -> Result<Vec<Form>, MethodError> {
     let dims = window_dims(scene, config);
     let places = windows::choose(scene, &survey.cells, &dims, config);
-    let read = |place| Window::read(scene, survey, &dims, place);
+    let read = |place| TrainingWindow::read(scene, survey, &dims, place);
     fit_windows(methods, &places.into_iter().map(read).collect::<Result<Vec<_>, _>>()?, config)
 }
 
-fn fit_windows(methods: &[Method], windows: &[Window], config: &Config) -> Result<Vec<Form>, MethodError> {
-    let valid: Vec<_> = windows.iter().map(Window::valid).collect();
+fn fit_windows(methods: &[Method], windows: &[TrainingWindow], config: &Config) -> Result<Vec<Form>, MethodError> {
+    let valid: Vec<_> = windows.iter().map(TrainingWindow::valid).collect();
     let inputs: Vec<_> = windows.iter().zip(&valid).map(|(window, v)| inputs(window, v.as_deref(), config)).collect();
     Ok(Form::fit(methods, &inputs)?)
 }
@@ -65,17 +65,17 @@ fn fit_windows(methods: &[Method], windows: &[Window], config: &Config) -> Resul
 /// Those of [`classical::fuse`] and [`Survey::of`], of reading and of the sink.
 pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut Sink<'_>) -> Result<(), MethodError> {
     if method == Method::Tv {
-        let window = Window::whole(scene)?;
+        let window = TrainingWindow::whole(scene)?;
         let valid = window.valid();
         let hrms = classical::fuse(method, &inputs(&window, valid.as_deref(), config))?;
-        return Ok(sink(Fused { lms: Vec::new(), hrms, valid })?);
+        return Ok(sink(FusedRows { lms: Vec::new(), hrms, valid })?);
     }
     let (dims, grids) = (window_dims(scene, config), [scene.rows, scene.columns]);
     let forms = match [dims.rows, dims.columns] == grids {
-        true => fit_windows(&[method], &[Window::whole(scene)?], config)?,
+        true => fit_windows(&[method], &[TrainingWindow::whole(scene)?], config)?,
         false => fit(&[method], scene, &Survey::of(scene)?, config)?,
     };
-    let stream = Stream::new(grids, config.upsample, &config.ms_gains, &forms)?;
+    let stream = FormStream::new(grids, config.upsample, &config.ms_gains, &forms)?;
     let [[height, width], [ms_height, ms_width]] = [grids.map(|grid| grid.fine), grids.map(|grid| grid.coarse)];
     let fusable = scene.fusable();
     let rows = (0..height).step_by(LARGEST_STRIP).map(|start| start..(start + LARGEST_STRIP).min(height)).collect();
@@ -88,7 +88,7 @@ pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut S
     let fuse = |(pan, ms, valid, rows): (Vec<f32>, Vec<f32>, _, Range<usize>)| {
         let mut hrms = vec![0.0; rows.len() * width * dims.bands];
         stream.rows(rows.clone(), &pan, &ms, &mut [], &mut [&mut hrms]);
-        Ok((rows.end, Fused { lms: Vec::new(), hrms, valid }))
+        Ok((rows.end, FusedRows { lms: Vec::new(), hrms, valid }))
     };
     strips::pass(rows, read, fuse, sink, &mut |_| ControlFlow::Continue(()))
 }
@@ -96,7 +96,7 @@ pub fn baseline(method: Method, scene: &Scene<'_>, config: &Config, sink: &mut S
 /// [`baseline`], all rows.
 fn whole(method: Method, scene: &Scene<'_>, config: &Config) -> Result<Vec<f32>, MethodError> {
     let mut hrms = Vec::new();
-    let mut collect = |rows: Fused| {
+    let mut collect = |rows: FusedRows| {
         hrms.extend(rows.hrms);
         Ok(())
     };
@@ -123,7 +123,7 @@ pub(crate) fn total_variation(
         return Err(MethodError::Memory { method, needed, memory });
     }
     let scene = &scene.filled()?;
-    let Window { ms, dims, .. } = &Window::whole(scene)?;
+    let TrainingWindow { ms, dims, .. } = &TrainingWindow::whole(scene)?;
     let mut hrms = whole(method, scene, config)?;
     let nu = match config.consistency {
         Consistency::Off => vec![None; dims.bands],
@@ -133,15 +133,15 @@ pub(crate) fn total_variation(
     let valid = scene.fusable().validity(0..dims.rows.fine, 0..dims.columns.fine)?;
     let covered = valid.as_ref().map(|valid| filter::covered(valid, dims.rows, dims.columns));
     let validity = valid.as_deref().zip(covered.as_deref()).map(|(image, ms)| Validity { image, ms });
-    Step::new(dims.rows, dims.columns, &config.ms_gains, &nu).whole(&mut hrms, &ms.data, validity);
+    ConsistencyStep::new(dims.rows, dims.columns, &config.ms_gains, &nu).whole(&mut hrms, &ms.data, validity);
     let lms = if lms { whole(Method::Exp, scene, config)? } else { Vec::new() };
-    Ok(sink(Fused { lms, hrms, valid })?)
+    Ok(sink(FusedRows { lms, hrms, valid })?)
 }
 
 /// ν of each band by the scene one resolution lower, fused by total variation; `ms` is all of MS.
 fn chosen_nu(scene: &Scene<'_>, ms: &Block, config: &Config) -> Result<Vec<Option<f64>>, MethodError> {
     let coarser = scene.coarser(&config.ms_gains, config.pan_gain);
-    let Window { pan, ms: below, dims } = &Window::whole(&coarser)?;
+    let TrainingWindow { pan, ms: below, dims } = &TrainingWindow::whole(&coarser)?;
     let x = whole(Method::Tv, &coarser, config)?;
     let valid = pan.valid.as_deref();
     let noise = consistency::noise(&ms.data, dims.columns.fine, dims.bands, ms.valid.as_deref());

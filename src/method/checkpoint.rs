@@ -46,7 +46,7 @@ pub(super) struct Checkpoint {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct CheckpointHeader {
     version: u32,
     /// See [`identity`].
     identity: String,
@@ -82,7 +82,7 @@ impl Checkpoints {
         }
         let (meta, tensors) = weights_file::read(&self.path)?;
         let bad = |reason: String| WeightsError::Content { path: self.path.clone(), reason };
-        let header: Header = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
+        let header: CheckpointHeader = serde_json::from_str(&meta).map_err(|e| bad(e.to_string()))?;
         if header.version != VERSION || header.identity != identity {
             let devices = [header.device, device.to_owned()];
             return Err(MethodError::OtherRun { path: self.path.clone(), devices });
@@ -100,7 +100,7 @@ impl Checkpoints {
 
     pub(super) fn save(&mut self, identity: &str, device: &str, checkpoint: &Checkpoint) -> Result<(), MethodError> {
         let (identity, device) = (identity.to_owned(), device.to_owned());
-        let header = Header { version: VERSION, identity, device, position: checkpoint.position.clone() };
+        let header = CheckpointHeader { version: VERSION, identity, device, position: checkpoint.position.clone() };
         let meta = serde_json::to_string(&header).expect("plain values");
         let tensors: Vec<_> =
             checkpoint.tensors.iter().map(|(name, data)| (name.clone(), vec![data.len()], data.clone())).collect();

@@ -1,6 +1,7 @@
 //! What a training sees: a window of the pair, and how much each of its pixels counts.
 
 use super::{Config, Dims};
+use crate::consistency::Validity;
 use crate::filter::{Grid, Upsample, all_within, mtf_reach_within, upsample_reach};
 
 /// A window of the pair, values normalised to 0..1; nodata replaced by some usual value.
@@ -72,7 +73,7 @@ impl Ground {
 }
 
 /// Weights of mean 1 that are 0 where a value rests on nodata, or on too much of it: filters may read filled gaps
-/// where otherwise too little were left. See [`Weights`](super::plans::Weights).
+/// where otherwise too little were left. See [`Weights`](super::plans::PixelWeights).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExampleWeights {
     /// `[H, W]`: PAN and upsampled MS are valid.
@@ -81,15 +82,6 @@ pub struct ExampleWeights {
     pub ms: Vec<f32>,
     /// `[h, w]`: also the degraded and upsampled MS is valid.
     pub reduced: Vec<f32>,
-}
-
-/// Which pixels of a pair are valid, `[H, W]` and `[h, w]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Validity<'a> {
-    /// PAN.
-    pub pan: &'a [bool],
-    /// MS: all bands.
-    pub ms: &'a [bool],
 }
 
 /// Shares of the filters' reach that must be valid: the whole of it, or where stripes of nodata leave too little then,
@@ -129,7 +121,7 @@ impl ExampleWeights {
         let and = |a: &[bool], b: &[bool]| a.iter().zip(b).map(|(a, b)| *a && *b).collect::<Vec<_>>();
         let grids = [dims.rows, dims.columns];
         let small = grids.map(|g| g.coarser());
-        let pan = and(valid.pan, &up(grids, valid.ms));
+        let pan = and(valid.image, &up(grids, valid.ms));
         let ms = and(valid.ms, &down(grids, &pan));
         let reduced = and(&ms, &up(small, &down(small, valid.ms)));
         Self { pan: mean_one(&pan), ms: mean_one(&ms), reduced: mean_one(&reduced) }

@@ -10,7 +10,7 @@ use super::example::Example;
 use super::model::Model;
 use super::step::settle;
 use super::view::View;
-use super::windows::{self, Place};
+use super::windows::{self, WindowPlace};
 use super::{
     Checkpoints, Config, Dims, Job, LOOK, Lesson, MethodError, Plans, Prior, Progress, Run, Timings, sharpness, train,
     units,
@@ -88,7 +88,7 @@ pub(super) struct TrainingSet {
     /// Sizes of its windows.
     pub dims: Dims,
     /// Their places.
-    pub windows: Vec<Place>,
+    pub windows: Vec<WindowPlace>,
     /// Their images.
     pub samples: Vec<Example>,
     /// What the network adds to.

@@ -37,7 +37,7 @@ pub use checkpoint::Checkpoints;
 pub use config::Config;
 pub use contender::Contender;
 pub use coregister::Coregistration;
-pub use example::{Example, ExampleWeights, Ground, Validity};
+pub use example::{Example, ExampleWeights, Ground};
 use gains::far_above;
 pub use gains::{Gain, estimate_gains};
 use learn::pan_unit;

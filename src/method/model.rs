@@ -226,15 +226,15 @@ impl Model {
     /// The operator of the closed form that the network adds to, over these grids.
     ///
     /// # Errors
-    /// Those of [`classical::Stream::new`].
-    pub(super) fn base(&self, dims: &super::Dims) -> Result<Option<classical::Stream>, MethodError> {
+    /// Those of [`classical::FormStream::new`].
+    pub(super) fn base(&self, dims: &super::Dims) -> Result<Option<classical::FormStream>, MethodError> {
         let form = self.start.as_ref().map(|start| std::slice::from_ref(&start.form));
         form.map(|forms| super::base::stream(dims.rows, dims.columns, &self.config, forms)).transpose()
     }
 
     /// The consistency step that ends a fusion over these grids.
-    pub fn consistency(&self, dims: &super::Dims) -> crate::consistency::Step {
-        crate::consistency::Step::new(dims.rows, dims.columns, &self.config.ms_gains, &self.nu)
+    pub fn consistency(&self, dims: &super::Dims) -> crate::consistency::ConsistencyStep {
+        crate::consistency::ConsistencyStep::new(dims.rows, dims.columns, &self.config.ms_gains, &self.nu)
     }
 
     /// How PAN responds to the bands of a pixel by the degradation network: `[C]` to a value, all in DN.
@@ -244,7 +244,7 @@ impl Model {
         let [gain, constant] = self.scale.pan;
         move |dn| {
             let x: Vec<f64> = dn.iter().map(|v| (v - offset) / scale).collect();
-            (mlp::mlp(&x, &mlp::Weights::new(&flat, bands, width)) * scale + offset - constant) / gain
+            (mlp::mlp(&x, &mlp::MlpWeights::new(&flat, bands, width)) * scale + offset - constant) / gain
         }
     }
 

@@ -1,7 +1,8 @@
 //! Windows spread evenly over a scene: for what is to be known before anything else is.
 
 use super::windows::window_dims;
-use super::{Config, Dims, ExampleWeights, MethodError, Validity};
+use super::{Config, Dims, ExampleWeights, MethodError};
+use crate::consistency::Validity;
 use crate::filter::Grid;
 use crate::scene::{Scene, fill_near};
 use crate::tiff::Block;
@@ -56,7 +57,7 @@ fn read(
     let weights = (pan.valid.is_some() || ms.valid.is_some()).then(|| {
         let all = |valid: &Option<Vec<bool>>, len: usize| valid.clone().unwrap_or_else(|| vec![true; len]);
         let (pan, ms) = (all(&pan.valid, pan.data.len()), all(&ms.valid, ms.data.len() / dims.bands));
-        ExampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
+        ExampleWeights::new(dims, Validity { image: &pan, ms: &ms }, config)
     });
     Ok(Some(Probe { pan: pan.data, ms: ms.data, weights }))
 }

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::apply::{Application, Fused, Sink, apply};
+use super::apply::{Application, FusedRows, Sink, apply};
 use super::baseline::total_variation;
 use super::config::Base;
 use super::learn::{closed_form, learn};
 use super::{Checkpoints, Config, Log, MethodError, Model, Progress};
 use crate::classical::Method;
-use crate::engine::{Device, Loading, Options, Timing};
+use crate::engine::{Device, LoadStats, Options, Timing};
 use crate::kernels::Isa;
 use crate::remedy::Note;
 use crate::scene::{Image, Scale, Scene, Survey};
@@ -72,7 +72,7 @@ pub struct Timings {
     /// Time to build the program of the training and load it on the device.
     pub load: Duration,
     /// What loading it took of the device.
-    pub loading: Loading,
+    pub loading: LoadStats,
     /// From the first to the last row of the result.
     pub apply: Duration,
     /// Rows and columns of PAN that a tile of it saw.
@@ -162,12 +162,12 @@ pub fn fuse(
     device: &Device,
     options: Options,
     watch: &mut dyn Watch,
-) -> Result<(Fused, Run), MethodError> {
+) -> Result<(FusedRows, Run), MethodError> {
     let survey = Survey::of(scene)?;
     let job = Job { options, lms: true, ..Job::new((scene, &survey), scale, config, device) };
     let valid = scene.fusable().validity(0..scene.rows.fine, 0..scene.columns.fine)?;
-    let mut all = Fused { lms: Vec::new(), hrms: Vec::new(), valid };
-    let mut collect = |rows: Fused| {
+    let mut all = FusedRows { lms: Vec::new(), hrms: Vec::new(), valid };
+    let mut collect = |rows: FusedRows| {
         all.lms.extend(rows.lms);
         all.hrms.extend(rows.hrms);
         Ok(())

@@ -117,7 +117,7 @@ pub enum Branch {
 
 /// A step to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub struct ScheduledStep {
     /// Epoch that drew it, from 1.
     pub epoch: u32,
     /// Branch.
@@ -126,7 +126,7 @@ pub struct Planned {
 
 /// All steps of the fusion network, in the order they run: Algorithm 1, the variants of Tables 2 to 4, or another of the
 /// paradigms of Fig. 2.
-pub fn plan(config: &Config) -> Vec<Planned> {
+pub fn plan(config: &Config) -> Vec<ScheduledStep> {
     if config.paradigm == Paradigm::Serial && config.full_epochs > 0 {
         return in_stages(config);
     }
@@ -141,15 +141,15 @@ pub fn plan(config: &Config) -> Vec<Planned> {
 }
 
 /// Epochs of reduced steps, each once over the crops but for what does not fill a step, then epochs of one full step.
-fn in_stages(config: &Config) -> Vec<Planned> {
+fn in_stages(config: &Config) -> Vec<ScheduledStep> {
     let reduced = config.epochs - config.full_epochs;
-    let step = |branch| move |epoch| Planned { epoch, branch };
+    let step = |branch| move |epoch| ScheduledStep { epoch, branch };
     let once_over = |epoch| std::iter::repeat_n(step(Branch::Reduced)(epoch), CROPS / config.batch);
     (1..=reduced).flat_map(once_over).chain((reduced + 1..=config.epochs).map(step(Branch::Full))).collect()
 }
 
 /// The steps that chance draws, and in the order of Table 3. A coin is drawn in every epoch, warm-up included.
-fn drawn(config: &Config) -> Vec<Planned> {
+fn drawn(config: &Config) -> Vec<ScheduledStep> {
     let mut coin = rng(config.seed, Randomness::Coin);
     let mut steps = Vec::new();
     for epoch in 1..=config.epochs {
@@ -163,7 +163,7 @@ fn drawn(config: &Config) -> Vec<Planned> {
             (false, _, Sampling::Random) => (!heads, heads),
         };
         for (branch, drawn) in [(Branch::Reduced, reduced), (Branch::Full, full)] {
-            steps.extend(drawn.then_some(Planned { epoch, branch }));
+            steps.extend(drawn.then_some(ScheduledStep { epoch, branch }));
         }
     }
     match config.order {
@@ -185,7 +185,8 @@ mod tests {
             let faithful = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
             plan(&Config { paradigm, seed: 3, ..faithful })
         };
-        let of = |steps: &[Planned], branch| steps.iter().copied().filter(|s| s.branch == branch).collect::<Vec<_>>();
+        let of =
+            |steps: &[ScheduledStep], branch| steps.iter().copied().filter(|s| s.branch == branch).collect::<Vec<_>>();
         let both = with(Paradigm::Alternating);
         let [reduced, full] = [Branch::Reduced, Branch::Full].map(|branch| of(&both, branch));
         assert!(full.len() > 150 && reduced.len() == 245, "{} {}", full.len(), reduced.len());

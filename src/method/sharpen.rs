@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::config::Upsample;
-use super::plans::{Tile, upsampling};
+use super::plans::{TilePlan, upsampling};
 use super::{Dims, MethodError};
 use crate::engine::{Device, Engine, Options, Timing};
-use crate::filter::Banded;
+use crate::filter::BandMatrix;
 use crate::kernels::Step;
 use crate::net::{self, FusionShape, Layer};
 
@@ -24,7 +24,7 @@ fn halo(shape: FusionShape) -> usize {
 
 /// A tile along one axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TileSpan {
     /// PAN pixels it sees.
     pub sees: Range<usize>,
     /// PAN pixels it gives.
@@ -34,7 +34,7 @@ pub struct Span {
 }
 
 /// Cuts a part of an axis into tiles of one size that see about `size` pixels.
-fn spans(up: &Banded, part: Range<usize>, size: usize, halo: usize) -> Vec<Span> {
+fn spans(up: &BandMatrix, part: Range<usize>, size: usize, halo: usize) -> Vec<TileSpan> {
     let len = up.output();
     // One size for all, such that one that ends with the axis starts aligned too.
     let stride = size.saturating_sub(2 * halo).max(ALIGN).next_multiple_of(ALIGN);
@@ -55,18 +55,18 @@ fn spans(up: &Banded, part: Range<usize>, size: usize, halo: usize) -> Vec<Span>
         let given = from..gives(&sees).min(part.end);
         from = given.end;
         let ms = support.start.min(up.input - ms_len);
-        Span { sees, gives: given, ms: ms..ms + ms_len }
+        TileSpan { sees, gives: given, ms: ms..ms + ms_len }
     };
     sees.into_iter().zip(support).map(place).collect()
 }
 
 /// Applies trained weights to a scene.
 pub struct Sharpener {
-    rows: Banded,
-    columns: Banded,
-    row_spans: Vec<Span>,
-    column_spans: Vec<Span>,
-    tile: Tile,
+    rows: BandMatrix,
+    columns: BandMatrix,
+    row_spans: Vec<TileSpan>,
+    column_spans: Vec<TileSpan>,
+    tile: TilePlan,
     /// The network's weights, once for each side it looks from.
     sides: Vec<Vec<f32>>,
     /// What the network adds to each band is multiplied by this, if that is not in its weights.
@@ -114,16 +114,16 @@ impl Sharpener {
         let Network { shape, layers, statistics, factors, base, sides } = network;
         let halo = halo(shape);
         let [row_part, column_part] = part;
-        let cut = |up: &Banded, part, size| {
+        let cut = |up: &BandMatrix, part, size| {
             // A band around the end, as the codes' interpolator has it, needs the whole axis.
             let wraps = up.support(0..up.output()).is_none();
             let part = if wraps { 0..up.output() } else { part };
             spans(up, part, if wraps { up.output() } else { size }, halo)
         };
         let (row_spans, column_spans) = (cut(&rows, row_part, tile[0]), cut(&columns, column_part, tile[1]));
-        let part = |up: &Banded, span: &Span| up.part(span.sees.clone(), span.ms.clone());
+        let part = |up: &BandMatrix, span: &TileSpan| up.part(span.sees.clone(), span.ms.clone());
         let (y, x) = (part(&rows, &row_spans[0]), part(&columns, &column_spans[0]));
-        let tile = Tile::build(&y, &x, shape, base)
+        let tile = TilePlan::build(&y, &x, shape, base)
             .unwrap_or_else(|errors| panic!("the program of a tile is wrong: {errors:?}"));
         let mut engine = device.load(tile.program.clone(), options)?;
         for (tensor, values) in tile.statistics.iter().zip(statistics) {
@@ -143,7 +143,7 @@ impl Sharpener {
     }
 
     /// The strips of rows to go through, from top to bottom.
-    pub fn strips(&self) -> &[Span] {
+    pub fn strips(&self) -> &[TileSpan] {
         &self.row_spans
     }
 
@@ -160,7 +160,7 @@ impl Sharpener {
     /// What the device reports.
     pub fn strip(
         &mut self,
-        strip: &Span,
+        strip: &TileSpan,
         pan: &[f32],
         ms: &[f32],
         base: Option<&[f32]>,

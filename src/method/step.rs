@@ -11,7 +11,7 @@ use crate::filter::{self, Grid, all_within, mtf_reach};
 const UNTRIED: f64 = 0.1;
 
 /// What ground that was kept from the training, or all ground if nothing was trained, says of a result.
-pub(super) struct Settled {
+pub(super) struct Settlement {
     /// ν of the consistency step in each band; `None`: the band is left alone.
     pub nu: Vec<Option<f64>>,
     /// What the network is worth; `None` without a network or without ground to judge by.
@@ -21,7 +21,7 @@ pub(super) struct Settled {
 /// Settles what is added to the base, band by band: ν, with which the base of the reduced pairs comes closest to their
 /// truth, the noise in MS reckoned with, and after that step the share of what the network adds, by withheld ground.
 /// `trained` are the reduced pairs of the samples as the network fuses them, `[h, w, C]`; none without a network.
-pub(super) fn settle(samples: &[Example], trained: &[Vec<f32>], dims: &Dims, config: &Config) -> Settled {
+pub(super) fn settle(samples: &[Example], trained: &[Vec<f32>], dims: &Dims, config: &Config) -> Settlement {
     let candidates = match config.consistency {
         Consistency::Off => vec![None],
         Consistency::Nu(nu) => vec![Some(nu)],
@@ -43,7 +43,9 @@ pub(super) fn settle(samples: &[Example], trained: &[Vec<f32>], dims: &Dims, con
         let base = sample.bases.as_ref().map(|[_, reduced]| &reduced[..]);
         let trained = trained.get(i).map(|hrms| &hrms[..]);
         // The paper's method has nothing to judge: ν is what does no harm even to noisy images.
-        let Some(x) = base.or(trained) else { return Settled { nu: vec![blind(config); dims.bands], judgement: None } };
+        let Some(x) = base.or(trained) else {
+            return Settlement { nu: vec![blind(config); dims.bands], judgement: None };
+        };
         let valid = ready.image.as_deref().zip(ready.below.as_deref());
         experiments.push(Experiment {
             grids,
@@ -66,7 +68,7 @@ pub(super) fn settle(samples: &[Example], trained: &[Vec<f32>], dims: &Dims, con
     let judged = experiments.iter().all(|experiment| experiment.other.is_some());
     let auto = config.consistency == Consistency::Auto;
     let nu = |choice: &Choice| if auto && choice.error.is_finite() { choice.nu } else { blind(config) };
-    Settled { nu: choices.iter().map(nu).collect(), judgement: judged.then(|| judgement(&choices)) }
+    Settlement { nu: choices.iter().map(nu).collect(), judgement: judged.then(|| judgement(&choices)) }
 }
 
 /// The pair of a sample one resolution lower, where it is valid there, and the noise in its MS.

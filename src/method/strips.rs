@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
 use super::MethodError;
-use super::apply::{Fused, Sink};
+use super::apply::{FusedRows, Sink};
 use crate::tiff::TiffError;
 
 /// Goes through strips in their order: the next one is read and the one before handed on while one is computed.
@@ -15,14 +15,14 @@ use crate::tiff::TiffError;
 pub(super) fn pass<S: Send, T: Send>(
     strips: Vec<S>,
     read: impl Fn(S) -> Result<T, TiffError> + Send,
-    mut compute: impl FnMut(T) -> Result<(usize, Fused), MethodError>,
+    mut compute: impl FnMut(T) -> Result<(usize, FusedRows), MethodError>,
     sink: &mut Sink<'_>,
     observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(), MethodError> {
     std::thread::scope(|scope| {
         let (send, ready) = sync_channel(1);
         // Handed over: one strip is computed while the one before is taken, and none waits between.
-        let (give, given) = sync_channel::<Fused>(0);
+        let (give, given) = sync_channel::<FusedRows>(0);
         scope.spawn(move || {
             for strip in strips {
                 // The other end is gone once something else has failed.

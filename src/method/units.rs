@@ -1,7 +1,7 @@
 //! PAN in the unit of MS.
 
 use super::view::View;
-use super::windows::{self, Place};
+use super::windows::{self, WindowPlace};
 use super::{Config, Dims, MethodError};
 use crate::filter;
 use crate::scene::Scale;
@@ -14,7 +14,12 @@ const TAIL: f64 = 5e-3;
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn fit(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) -> Result<[f64; 2], MethodError> {
+pub(super) fn fit(
+    view: &View<'_>,
+    dims: &Dims,
+    places: &[WindowPlace],
+    config: &Config,
+) -> Result<[f64; 2], MethodError> {
     let (rows, columns) = (dims.rows, dims.columns);
     let degradation = [filter::degrade(config.pan_gain, rows, columns)];
     let (mut low, mut means) = (Vec::new(), Vec::new());

@@ -32,7 +32,7 @@ impl View<'_> {
     /// # Errors
     /// What reading gives.
     pub fn pan(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        let image = Image {
+        let image = ImageView {
             size: [self.scene.pan().height, self.scene.pan().width],
             usual: self.scale.normalise_pan(&self.means[..1]),
             bounds: self.scale.bounds.map(|bounds| bounds[0]),
@@ -48,7 +48,7 @@ impl View<'_> {
     /// # Errors
     /// What reading gives.
     pub fn ms(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        let image = Image {
+        let image = ImageView {
             size: [self.scene.ms().height, self.scene.ms().width],
             usual: self.scale.normalise(&self.means[1..]),
             bounds: self.scale.bounds.map(|bounds| bounds[1]),
@@ -129,7 +129,7 @@ pub(crate) struct Hot {
 }
 
 /// An image as it is read.
-struct Image<R, N, T> {
+struct ImageView<R, N, T> {
     size: [usize; 2],
     /// What stands in for nodata far from anything else, normalised.
     usual: Vec<f32>,
@@ -141,7 +141,7 @@ struct Image<R, N, T> {
     trusted: T,
 }
 
-impl<R, N, T> Image<R, N, T>
+impl<R, N, T> ImageView<R, N, T>
 where
     R: Fn(Range<usize>, Range<usize>) -> Result<Block, TiffError>,
     N: Fn(&[f32]) -> Vec<f32>,

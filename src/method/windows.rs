@@ -2,10 +2,11 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::example::{Example, ExampleWeights, Ground, Validity};
+use super::example::{Example, ExampleWeights, Ground};
 use super::schedule::{self, Randomness};
 use super::view::View;
 use super::{Config, Dims, MethodError};
+use crate::consistency::Validity;
 use crate::filter::Grid;
 use crate::scene::{Cells, Scene, Survey, fill, fill_near, valid};
 use crate::tiff::{Block, TiffError};
@@ -17,7 +18,7 @@ const VALID: f64 = 0.9;
 
 /// A training window by its first MS pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct WindowPlace {
     /// Row of MS.
     pub row: usize,
     /// Column of MS.
@@ -38,7 +39,7 @@ pub fn window_dims(scene: &Scene<'_>, config: &Config) -> Dims {
 }
 
 /// Chooses windows: at random, more likely where PAN has texture, spread by leaving out what overlaps.
-pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) -> Vec<Place> {
+pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) -> Vec<WindowPlace> {
     let candidates = [(&scene.rows, &dims.rows), (&scene.columns, &dims.columns)].map(|(all, window)| {
         // MS pixels whose block of PAN pixels lies within the scene.
         let last = (all.fine.saturating_sub(window.fine) / all.ratio).min(all.coarse - window.coarse);
@@ -48,14 +49,14 @@ pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) ->
         places
     });
     if candidates.iter().all(|c| c.len() == 1) {
-        return vec![Place { row: candidates[0][0], column: candidates[1][0] }];
+        return vec![WindowPlace { row: candidates[0][0], column: candidates[1][0] }];
     }
     let ratio = dims.rows.ratio;
     let area = dims.rows.fine * dims.columns.fine;
     let sums = Sums::new(cells);
-    let scored: Vec<(Place, f64, f64)> = candidates[0]
+    let scored: Vec<(WindowPlace, f64, f64)> = candidates[0]
         .iter()
-        .flat_map(|row| candidates[1].iter().map(|column| Place { row: *row, column: *column }))
+        .flat_map(|row| candidates[1].iter().map(|column| WindowPlace { row: *row, column: *column }))
         .map(|place| {
             let [texture, valid] = sums.within(place, dims, ratio);
             (place, texture, valid / area as f64)
@@ -64,7 +65,7 @@ pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) ->
     let most = scored.iter().map(|(_, _, valid)| *valid).fold(0.0, f64::max);
     let mut rng = schedule::rng(config.seed, Randomness::Windows);
     // The largest of u^(1/weight) make a weighted sample without replacement (Efraimidis and Spirakis).
-    let mut keyed: Vec<(f64, Place)> = scored
+    let mut keyed: Vec<(f64, WindowPlace)> = scored
         .into_iter()
         .map(|(place, texture, valid)| {
             let u = ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
@@ -74,13 +75,13 @@ pub fn choose(scene: &Scene<'_>, cells: &Cells, dims: &Dims, config: &Config) ->
         .filter(|(key, _)| key.is_finite())
         .collect();
     keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut chosen: Vec<Place> = Vec::new();
+    let mut chosen: Vec<WindowPlace> = Vec::new();
     for (_, place) in keyed {
         if chosen.len() == config.train_windows {
             break;
         }
         let common = |a: usize, b: usize, len: usize| len.saturating_sub(a.abs_diff(b)) as f64 / len as f64;
-        let overlaps = |other: &Place| {
+        let overlaps = |other: &WindowPlace| {
             common(place.row, other.row, dims.rows.coarse) * common(place.column, other.column, dims.columns.coarse)
                 > OVERLAP
         };
@@ -116,7 +117,7 @@ impl Sums {
     }
 
     /// Of the cells nearest to a window.
-    fn within(&self, place: Place, dims: &Dims, ratio: usize) -> [f64; 2] {
+    fn within(&self, place: WindowPlace, dims: &Dims, ratio: usize) -> [f64; 2] {
         let cell = |at: usize, most: usize| ((at + self.size / 2) / self.size).min(most);
         let (top, left) = (place.row * ratio, place.column * ratio);
         let (y0, y1) = (cell(top, self.rows), cell(top + dims.rows.fine, self.rows));
@@ -127,7 +128,7 @@ impl Sums {
 }
 
 /// A part of a scene in memory.
-pub(super) struct Window {
+pub(super) struct TrainingWindow {
     /// PAN.
     pub pan: Block,
     /// MS.
@@ -136,7 +137,7 @@ pub(super) struct Window {
     pub dims: Dims,
 }
 
-impl Window {
+impl TrainingWindow {
     /// The whole scene, its gaps as they are.
     ///
     /// # Errors
@@ -152,7 +153,7 @@ impl Window {
     ///
     /// # Errors
     /// What reading gives.
-    pub(super) fn read(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: Place) -> Result<Self, TiffError> {
+    pub(super) fn read(scene: &Scene<'_>, survey: &Survey, dims: &Dims, place: WindowPlace) -> Result<Self, TiffError> {
         let filled = |block: Block, width: usize, means: &[f32]| {
             let Block { mut data, valid } = block;
             if let Some(valid) = &valid {
@@ -180,7 +181,7 @@ impl Window {
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, TiffError> {
+pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &WindowPlace) -> Result<Block, TiffError> {
     let scene = view.scene;
     let [y, x] = [place.row, place.column].map(|at| at * dims.rows.ratio);
     let (rows, columns) = (y..y + dims.rows.fine, x..x + dims.columns.fine);
@@ -203,7 +204,7 @@ pub(super) fn read_pan(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Bl
 ///
 /// # Errors
 /// What reading gives.
-pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Block, TiffError> {
+pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &WindowPlace) -> Result<Block, TiffError> {
     let (y, x) = (place.row, place.column);
     view.ms(y..y + dims.rows.coarse, x..x + dims.columns.coarse)
 }
@@ -212,7 +213,12 @@ pub(super) fn read_ms(view: &View<'_>, dims: &Dims, place: &Place) -> Result<Blo
 ///
 /// # Errors
 /// What reading gives.
-pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) -> Result<Vec<Example>, MethodError> {
+pub fn samples(
+    view: &View<'_>,
+    dims: &Dims,
+    places: &[WindowPlace],
+    config: &Config,
+) -> Result<Vec<Example>, MethodError> {
     let blocks: Vec<[Block; 2]> = places
         .iter()
         .map(|place| Ok([read_pan(view, dims, place)?, read_ms(view, dims, place)?]))
@@ -222,7 +228,7 @@ pub fn samples(view: &View<'_>, dims: &Dims, places: &[Place], config: &Config) 
         let all = |valid: Option<Vec<bool>>, len: usize| valid.unwrap_or_else(|| vec![true; len]);
         let weights = weighted.then(|| {
             let (pan, ms) = (all(pan.valid, dims.pan().len()), all(ms.valid, dims.ms().with_c(1).len()));
-            ExampleWeights::new(dims, Validity { pan: &pan, ms: &ms }, config)
+            ExampleWeights::new(dims, Validity { image: &pan, ms: &ms }, config)
         });
         let ground = config.weighs_reduced().then(|| Ground::new(dims, weights.as_ref(), config));
         Example { pan: pan.data, ms: ms.data, bases: None, weights, ground }

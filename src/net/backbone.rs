@@ -105,7 +105,7 @@ pub(super) struct LayerPlan {
     /// Whether it has one bias for each output.
     pub bias: bool,
     /// What it starts from.
-    pub init: Init,
+    pub init: LayerInit,
     /// Whether its nine outputs weigh the taps of a 3×3 kernel: they change places when the network is turned.
     pub gates: bool,
     /// Whether it starts from zeros where the network shall begin by adding nothing.
@@ -116,14 +116,14 @@ pub(super) struct LayerPlan {
 
 impl LayerPlan {
     /// A layer with biases that makes no gates.
-    pub(super) fn new(name: impl Into<String>, shape: [usize; 4], init: Init) -> Self {
+    pub(super) fn new(name: impl Into<String>, shape: [usize; 4], init: LayerInit) -> Self {
         Self { name: name.into(), shape, bias: true, init, gates: false, silent: false, pixels: 1 }
     }
 }
 
 /// Initial values of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Init {
+pub(super) enum LayerInit {
     /// Truncated normal of variance `1 / fan_in`, biases 0.
     Truncated,
     /// Weights and biases uniform in `±1/√fan_in`.

@@ -1,9 +1,9 @@
 //! The convolution of CANNet: a kernel for each cluster of like pixels, made of the mean of their surroundings (method,
 //! section 1).
 
-use super::backbone::{Init, LayerPlan};
+use super::backbone::{LayerInit, LayerPlan};
 use crate::graph::{PlanBuilder, Shape, Tensor};
-use crate::kernels::clustered::{self, Scale, TAPS, Tables};
+use crate::kernels::clustered::{self, ClusterTables, Epilogue, TAPS};
 use crate::kernels::pointwise::{self, Act};
 use crate::kernels::segment::{self, rows_shape};
 
@@ -21,9 +21,9 @@ pub(super) fn layers(name: &str, ci: usize, co: usize, pixels: usize) -> [LayerP
     // Layers of clusters, of which there are few.
     let layer = |part: &str, shape| LayerPlan {
         pixels: usize::MAX,
-        ..LayerPlan::new(format!("{name}.{part}"), shape, Init::Uniform)
+        ..LayerPlan::new(format!("{name}.{part}"), shape, LayerInit::Uniform)
     };
-    let shared = Init::Normal((2.0 / (TAPS * co) as f64).sqrt());
+    let shared = LayerInit::Normal((2.0 / (TAPS * co) as f64).sqrt());
     [
         layer("k0", [HIDDEN, ci, 3, 3]),
         layer("k1", [HIDDEN, HIDDEN, 1, 1]),
@@ -83,8 +83,8 @@ pub(super) fn forward(
     layer(p, q, ko, Act::Sigmoid, omega);
     layer(p, r, b2, Act::None, beta);
     let v = p.activation(&format!("{name}.v"), y.shape());
-    clustered::forward(p, x, w, Tables { alpha, gamma, index }, v);
-    clustered::scaled(p, v, Scale { omega, beta, index, slope }, add, y);
+    clustered::forward(p, x, w, ClusterTables { alpha, gamma, index }, v);
+    clustered::scaled(p, v, Epilogue { omega, beta, index, slope }, add, y);
     acts.extend([q, r, alpha, gamma, omega, beta, v, x, index]);
 }
 
@@ -108,13 +108,13 @@ pub(super) fn backward(
     let rows = |p: &mut PlanBuilder<'_>, of: &str, c| p.activation(&format!("{name}.{of}"), rows_shape(images.n(), c));
 
     let (e, of_output) = (image(p, "e", co), image(p, "doutput", 2 * co));
-    clustered::scaled_grad(p, dy, v, Scale { omega, beta, index, slope }, (e, of_output));
+    clustered::scaled_grad(p, dy, v, Epilogue { omega, beta, index, slope }, (e, of_output));
     let outputs = segment::sums(p, of_output, index, 1, &part("output"));
     let (domega, dbeta) = (rows(p, "domega", co), rows(p, "dbeta", co));
     segment::totals(p, outputs, 0, Some(omega), domega);
     segment::totals(p, outputs, co, None, dbeta);
 
-    let tables = Tables { alpha, gamma, index };
+    let tables = ClusterTables { alpha, gamma, index };
     clustered::grad_weight(p, x, tables, e, &part("w"), dw);
     let of_input = image(p, "dinput", ci + TAPS);
     clustered::grad_factors(p, x, w, tables, e, of_input);

@@ -1,6 +1,6 @@
 //! CANNet: a U-net of convolutions with a kernel for each cluster of like pixels (method, section 1).
 
-use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
+use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, LayerInit, LayerPlan, Statistics};
 use super::canconv::{self, Hidden, hidden_shape};
 use super::pass::{Backward, Forward};
 use crate::graph::{PlanBuilder, Shape, Tensor};
@@ -53,7 +53,7 @@ fn statistics(_: FusionShape) -> Vec<(String, Shape)> {
 }
 
 fn layers(shape: FusionShape) -> Vec<LayerPlan> {
-    let mut all = vec![LayerPlan::new("head", [WIDTH, shape.inputs(), 3, 3], Init::Uniform)];
+    let mut all = vec![LayerPlan::new("head", [WIDTH, shape.inputs(), 3, 3], LayerInit::Uniform)];
     for (k, (block, level)) in BLOCKS.into_iter().enumerate() {
         if k > 0 {
             let down = level > BLOCKS[k - 1].1;
@@ -67,7 +67,7 @@ fn layers(shape: FusionShape) -> Vec<LayerPlan> {
             all.extend(canconv::layers(&format!("{block}.{half}"), width(level), width(level), 1 << (2 * level)));
         }
     }
-    let tail = LayerPlan::new("tail", [shape.bands, WIDTH, 3, 3], Init::Uniform);
+    let tail = LayerPlan::new("tail", [shape.bands, WIDTH, 3, 3], LayerInit::Uniform);
     all.push(LayerPlan { silent: true, ..tail });
     all
 }
@@ -76,7 +76,7 @@ fn layers(shape: FusionShape) -> Vec<LayerPlan> {
 fn downwards(name: &str, level: usize) -> Vec<LayerPlan> {
     let (from, to, pixels) = (width(level - 1), width(level), 1 << (2 * level));
     let layer =
-        |part: &str, shape| LayerPlan { pixels, ..LayerPlan::new(format!("{name}.{part}"), shape, Init::Uniform) };
+        |part: &str, shape| LayerPlan { pixels, ..LayerPlan::new(format!("{name}.{part}"), shape, LayerInit::Uniform) };
     let filter = LayerPlan { bias: false, ..layer("d", [from, 1, 3, 3]) };
     vec![layer("s", [from, from, 2, 2]), filter, layer("p", [to, from, 1, 1])]
 }
@@ -87,9 +87,9 @@ fn upwards(name: &str, level: usize) -> Vec<LayerPlan> {
     let layer = |part: &str, shape| LayerPlan {
         bias: false,
         pixels,
-        ..LayerPlan::new(format!("{name}.{part}"), shape, Init::Uniform)
+        ..LayerPlan::new(format!("{name}.{part}"), shape, LayerInit::Uniform)
     };
-    let biases = Init::Within(1.0 / (4.0 * to as f64).sqrt());
+    let biases = LayerInit::Within(1.0 / (4.0 * to as f64).sqrt());
     vec![
         LayerPlan { pixels: 4 * pixels, ..layer("t", [from, to, 2, 2]) },
         LayerPlan { init: biases, ..layer("shift", [to, 1, 1, 1]) },

@@ -1,6 +1,6 @@
 //! FusionNet: detail injection by four residual blocks (method, section 1).
 
-use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
+use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, LayerInit, LayerPlan, Statistics};
 use crate::graph::{PlanBuilder, Tensor};
 use crate::kernels::{conv2d, image};
 
@@ -24,7 +24,7 @@ pub(super) static FUSIONNET: Description = Description {
 
 /// Convolutions in order.
 fn layers(shape: FusionShape) -> Vec<LayerPlan> {
-    let layer = |name: String, ci, co| LayerPlan::new(name, [co, ci, 3, 3], Init::Truncated);
+    let layer = |name: String, ci, co| LayerPlan::new(name, [co, ci, 3, 3], LayerInit::Truncated);
     let mut layers = vec![layer("conv_in".to_owned(), shape.inputs(), shape.width)];
     for block in 0..shape.blocks {
         layers.push(layer(format!("block{block}.conv_a"), shape.width, shape.width));

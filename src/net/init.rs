@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
 use super::FusionShape;
-use super::backbone::Init;
+use super::backbone::LayerInit;
 use super::weights::{Layer, layers_of_dam, layers_of_fusion};
 
 /// Uniform in [0, 1) with 53 bits.
@@ -38,24 +38,24 @@ pub(crate) fn init_fusion(shape: FusionShape, silent: bool, rng: &mut ChaCha8Rng
     let mut layers = layers_of_fusion(shape);
     for (layer, plan) in layers.iter_mut().zip(shape.layers()) {
         match plan.init {
-            Init::Truncated => {
+            LayerInit::Truncated => {
                 let scale = (1.0 / layer.fan_in() as f64).sqrt() / TRUNCATED_STD;
                 layer.weight.iter_mut().for_each(|w| *w = (truncated_normal(rng) * scale) as f32);
             }
-            Init::Uniform => uniform_layer(layer, rng),
-            Init::Within(bound) => {
+            LayerInit::Uniform => uniform_layer(layer, rng),
+            LayerInit::Within(bound) => {
                 layer.weight.iter_mut().for_each(|w| *w = ((2.0 * uniform(rng) - 1.0) * bound) as f32);
             }
-            Init::Normal(deviation) => {
+            LayerInit::Normal(deviation) => {
                 layer.weight.iter_mut().for_each(|w| *w = (normal(rng) * deviation) as f32);
             }
-            Init::Norm => layer.weight.fill(1.0),
-            Init::Rates => {
+            LayerInit::Norm => layer.weight.fill(1.0),
+            LayerInit::Rates => {
                 let inputs = layer.fan_in();
                 layer.weight.iter_mut().enumerate().for_each(|(i, w)| *w = ((1 + i % inputs) as f32).ln());
                 layer.bias.fill(1.0);
             }
-            Init::Steps => {
+            LayerInit::Steps => {
                 uniform_layer(layer, rng);
                 layer.bias.iter_mut().for_each(|b| *b = before_softplus(first_step(rng)) as f32);
             }

@@ -1,6 +1,6 @@
 //! LAGNet: residual blocks of convolutions whose taps are weighed at each pixel (method, section 1).
 
-use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
+use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, LayerInit, LayerPlan, Statistics};
 use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::harmonic::{self, Sums};
 use crate::kernels::modulated::{self, TAPS};
@@ -14,7 +14,7 @@ const BLOCKS: usize = 5;
 pub(super) static LAGNET: Description = Description {
     inputs: |shape| shape.bands + 1,
     input: |_, p, pan, lms, d| picked::stacked(p, pan, lms, d),
-    layers: |shape| convolutions(shape).iter().flat_map(Convolution::layers).collect(),
+    layers: |shape| convolutions(shape).iter().flat_map(GatedConv::layers).collect(),
     forward,
     backward,
     statistics: |shape| convolutions(shape).into_iter().map(|c| (c.name, Shape::flat(c.co))).collect(),
@@ -28,34 +28,34 @@ pub(super) static LAGNET: Description = Description {
 };
 
 /// A convolution with its gates and its bias.
-struct Convolution {
+struct GatedConv {
     name: String,
     ci: usize,
     co: usize,
 }
 
 /// In order: head, two in each block, tail.
-fn convolutions(shape: FusionShape) -> Vec<Convolution> {
-    let new = |name: String, ci, co| Convolution { name, ci, co };
+fn convolutions(shape: FusionShape) -> Vec<GatedConv> {
+    let new = |name: String, ci, co| GatedConv { name, ci, co };
     let mut all = vec![new("head".into(), shape.inputs(), WIDTH)];
     all.extend((0..BLOCKS).flat_map(|b| ["a", "b"].map(|half| new(format!("rb{b}.{half}"), WIDTH, WIDTH))));
     all.push(new("tail".into(), WIDTH, shape.bands));
     all
 }
 
-impl Convolution {
+impl GatedConv {
     /// What makes the gates, what makes the bias, the weights.
     fn layers(&self) -> [LayerPlan; LAYERS] {
         let Self { name, ci, co } = self;
         let last = name == "tail";
-        let layer = |part: &str, shape| LayerPlan::new(format!("{name}.{part}"), shape, Init::Uniform);
+        let layer = |part: &str, shape| LayerPlan::new(format!("{name}.{part}"), shape, LayerInit::Uniform);
         [
             layer("att0", [TAPS, *ci, 3, 3]),
             layer("att1", [TAPS, TAPS, 1, 1]),
             LayerPlan { gates: true, ..layer("att2", [TAPS, TAPS, 1, 1]) },
             layer("gh0", [*co, *ci, 1, 1]),
             LayerPlan { silent: last, ..layer("gh1", [*co, *co, 1, 1]) },
-            LayerPlan { silent: last, bias: false, ..LayerPlan::new(name, [*co, *ci, 3, 3], Init::Uniform) },
+            LayerPlan { silent: last, bias: false, ..LayerPlan::new(name, [*co, *ci, 3, 3], LayerInit::Uniform) },
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! LGPNet: residual blocks of convolutions factored into depthwise and 1×1 ones (method, section 1).
 
-use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
+use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, LayerInit, LayerPlan, Statistics};
 use crate::graph::{PlanBuilder, Tensor};
 use crate::kernels::pointwise::{self, Act};
 use crate::kernels::{depthwise, image, picked};
@@ -18,7 +18,7 @@ const PERTURBATION: f64 = 1e-4;
 pub(super) static LGPNET: Description = Description {
     inputs: |shape| shape.bands + 1,
     input: |_, p, pan, lms, d| picked::stacked(p, pan, lms, d),
-    layers: |shape| convolutions(shape).iter().flat_map(Convolution::layers).collect(),
+    layers: |shape| convolutions(shape).iter().flat_map(PerturbedConv::layers).collect(),
     forward,
     backward,
     statistics: |_| Vec::new(),
@@ -32,15 +32,15 @@ pub(super) static LGPNET: Description = Description {
 };
 
 /// `y = t + M · (t ∗ g)` with `t = (P · x + p) ∗ d + e`: 1×1, depthwise 3×3, and a perturbation of it.
-struct Convolution {
+struct PerturbedConv {
     name: String,
     ci: usize,
     co: usize,
 }
 
 /// In order: two in the head, two in each block, three in the tail.
-fn convolutions(shape: FusionShape) -> Vec<Convolution> {
-    let new = |name: String, ci, co| Convolution { name, ci, co };
+fn convolutions(shape: FusionShape) -> Vec<PerturbedConv> {
+    let new = |name: String, ci, co| PerturbedConv { name, ci, co };
     let mut all = vec![new("head0".into(), shape.inputs(), HEAD), new("head1".into(), HEAD, WIDTH)];
     all.extend((0..BLOCKS).flat_map(|b| ["a", "b"].map(|half| new(format!("rb{b}.{half}"), WIDTH, WIDTH))));
     let (tail, bands) = ([WIDTH, TAIL, shape.bands], shape.bands);
@@ -48,12 +48,12 @@ fn convolutions(shape: FusionShape) -> Vec<Convolution> {
     all
 }
 
-impl Convolution {
+impl PerturbedConv {
     fn layers(&self) -> [LayerPlan; LAYERS] {
         let Self { name, ci, co } = self;
-        let spread = |fan_out: usize| Init::Normal((2.0 / fan_out as f64).sqrt());
+        let spread = |fan_out: usize| LayerInit::Normal((2.0 / fan_out as f64).sqrt());
         let layer = |part: &str, shape, init| LayerPlan::new(format!("{name}.{part}"), shape, init);
-        let small = Init::Normal(PERTURBATION);
+        let small = LayerInit::Normal(PERTURBATION);
         [
             layer("pw", [*co, *ci, 1, 1], spread(*co)),
             // Without the last one's filter there is nothing to perturb either.

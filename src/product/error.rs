@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::remedy::{Note, Remedy};
-use crate::tiff::{Kind, TiffError};
+use crate::tiff::{ErrorClass, TiffError};
 
 /// An error of finding the files of a product.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +26,10 @@ pub enum ProductError {
 
 impl ProductError {
     /// The class of the error.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorClass {
         match self {
             Self::Tiff(error) => error.kind(),
-            Self::Folder { .. } => Kind::Input,
+            Self::Folder { .. } => ErrorClass::Input,
         }
     }
 

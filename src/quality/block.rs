@@ -7,13 +7,13 @@ pub const BLOCK: usize = 32;
 const PIXELS: usize = BLOCK * BLOCK;
 
 /// One band of a block, split into mean and remainder.
-pub(super) struct Centred {
+pub(super) struct Deviation {
     pub mean: f64,
     /// `value − mean`, `[32·32]`.
     pub rest: Vec<f64>,
 }
 
-impl Centred {
+impl Deviation {
     /// One band of the block whose first pixel is at row `y`, column `x` of an image of this height;
     /// beyond the image it is mirrored. `None` if the block contains an invalid pixel.
     pub(super) fn of(planes: &Planes, band: usize, [y, x]: [usize; 2], height: usize) -> Option<Self> {
@@ -41,7 +41,7 @@ impl Centred {
 
 /// The universal image quality index of one band. Two constant bands have one structure, two of mean
 /// 0 one luminance.
-pub(super) fn uqi(x: &Centred, y: &Centred) -> f64 {
+pub(super) fn uqi(x: &Deviation, y: &Deviation) -> f64 {
     let ratio = |part: f64, whole: f64| if whole == 0.0 { 1.0 } else { 2.0 * part / whole };
     ratio(x.covariance(y), x.covariance(x) + y.covariance(y))
         * ratio(x.mean * y.mean, x.mean * x.mean + y.mean * y.mean)
@@ -74,10 +74,10 @@ impl Hypercomplex {
     /// added ones are 1 everywhere, as the toolbox's zeros are after its normalisation. A constant band of
     /// the reference has deviation 0, in the toolbox eps: any error there brings Q2n to 0. Here errors of
     /// rounding do not.
-    pub(super) fn q2n(&self, reference: &[Centred], image: &[Centred]) -> f64 {
+    pub(super) fn q2n(&self, reference: &[Deviation], image: &[Deviation]) -> f64 {
         /// Share of the mean that rounding may leave as the deviation of a constant band.
         const ROUNDING: f64 = 1e-12;
-        let deviation = |x: &Centred| x.covariance(x).sqrt().max(ROUNDING * x.mean.abs()).max(f64::EPSILON);
+        let deviation = |x: &Deviation| x.covariance(x).sqrt().max(ROUNDING * x.mean.abs()).max(f64::EPSILON);
         let deviations: Vec<f64> = reference.iter().map(deviation).collect();
         let mut product = vec![0.0; self.dimension];
         let (mut variance, mut square) = (0.0, self.dimension as f64 - reference.len() as f64);

@@ -7,7 +7,7 @@ use super::block::BLOCK;
 use super::regression::Gram;
 use super::rows::strips;
 use super::spectral::{PixelErrors, spectral};
-use super::{PerPixel, Planar, QualityError, Resampled, Setup};
+use super::{PerPixel, Planar, QualityError, ResampledImage, Setup};
 use crate::filter::degrade;
 
 /// The fused image, degraded by the sensor's MTF to the MS grid, against MS.
@@ -15,7 +15,7 @@ use crate::filter::degrade;
 /// Blur and decimation are those of training, at the true phase of the pair and with kernels of sum
 /// 1: what an MS pixel has measured. The toolbox's half a pixel is in `d_lambda` already.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Consistency {
+pub struct ConsistencyScores {
     /// Q2n, 1 is best.
     pub q2n: f64,
     /// Mean spectral angle in degrees.
@@ -36,8 +36,8 @@ pub struct Commutation {
 
 impl Setup {
     /// MTF blur and decimation with these gains.
-    fn degradation<'a>(&self, source: &'a dyn Planar, gains: &[f64]) -> Resampled<'a> {
-        Resampled { source, operators: gains.iter().map(|gain| degrade(*gain, self.rows, self.columns)).collect() }
+    fn degradation<'a>(&self, source: &'a dyn Planar, gains: &[f64]) -> ResampledImage<'a> {
+        ResampledImage { source, operators: gains.iter().map(|gain| degrade(*gain, self.rows, self.columns)).collect() }
     }
 }
 
@@ -45,7 +45,7 @@ impl Setup {
 ///
 /// # Errors
 /// As [`full`](super::full()); MS sides below 32.
-pub fn consistency(ms: &dyn Planar, fused: &dyn Planar, setup: &Setup) -> Result<Consistency, QualityError> {
+pub fn consistency(ms: &dyn Planar, fused: &dyn Planar, setup: &Setup) -> Result<ConsistencyScores, QualityError> {
     consistency_maps(ms, fused, setup, &mut |_| Ok(()))
 }
 
@@ -58,10 +58,10 @@ pub fn consistency_maps(
     fused: &dyn Planar,
     setup: &Setup,
     observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
-) -> Result<Consistency, QualityError> {
+) -> Result<ConsistencyScores, QualityError> {
     let degraded = setup.degradation(fused, &setup.ms_gains);
     let errors = spectral(["the degraded fused image", "MS"], &degraded, ms, observe)?;
-    Ok(Consistency { q2n: errors.q2n, sam: errors.sam, ergas: errors.ergas(setup.rows.ratio) })
+    Ok(ConsistencyScores { q2n: errors.q2n, sam: errors.sam, ergas: errors.ergas(setup.rows.ratio) })
 }
 
 /// How PAN responds to the bands, where no trained network is at hand: the coefficients of least

@@ -7,17 +7,17 @@ use super::{Planar, Planes, QualityError};
 use crate::filter::{MetricBlur, RADIUS, Terms};
 
 /// First input position of one output, and its taps.
-type Taps<'a> = (usize, &'a [f64]);
+type OutputTaps<'a> = (usize, &'a [f64]);
 
 /// An image through a separable operator: upsampled, shrunk, degraded.
-pub struct Resampled<'a> {
+pub struct ResampledImage<'a> {
     /// The image before.
     pub source: &'a dyn Planar,
     /// One operator per band, or one for all.
     pub operators: Vec<Terms>,
 }
 
-impl Planar for Resampled<'_> {
+impl Planar for ResampledImage<'_> {
     fn size(&self) -> [usize; 3] {
         let (rows, columns) = &self.operators[0][0];
         [rows.output(), columns.output(), self.source.size()[2]]
@@ -67,19 +67,19 @@ impl Planar for Resampled<'_> {
 }
 
 /// First input position and taps of the first `width` outputs along x, term by term.
-fn along_x(terms: &Terms, width: usize) -> Vec<Vec<Taps<'_>>> {
+fn along_x(terms: &Terms, width: usize) -> Vec<Vec<OutputTaps<'_>>> {
     terms.iter().map(|(_, x)| (0..width).map(|k| x.row(k)).collect()).collect()
 }
 
 /// An image blurred by the MTF that quality is measured with.
-pub struct Blurred<'a> {
+pub struct BlurredImage<'a> {
     /// The image before.
     pub source: &'a dyn Planar,
     /// The filter of each band.
     pub filters: Vec<MetricBlur>,
 }
 
-impl Planar for Blurred<'_> {
+impl Planar for BlurredImage<'_> {
     fn size(&self) -> [usize; 3] {
         self.source.size()
     }
@@ -132,7 +132,7 @@ impl Planar for PerPixel<'_> {
 }
 
 /// A part of an image.
-pub struct Crop<'a> {
+pub struct CroppedImage<'a> {
     /// The whole image.
     pub source: &'a dyn Planar,
     /// Rows kept.
@@ -141,7 +141,7 @@ pub struct Crop<'a> {
     pub columns: Range<usize>,
 }
 
-impl Planar for Crop<'_> {
+impl Planar for CroppedImage<'_> {
     fn size(&self) -> [usize; 3] {
         [self.rows.len(), self.columns.len(), self.source.size()[2]]
     }

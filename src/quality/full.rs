@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::block::{BLOCK, Centred, Hypercomplex, uqi};
+use super::block::{BLOCK, Deviation, Hypercomplex, uqi};
 use super::regression::Gram;
 use super::rows::strips;
-use super::unit::{Level, same_unit};
-use super::{Blurred, Planar, Planes, QualityError, Resampled};
+use super::unit::{RmsLevel, same_unit};
+use super::{BlurredImage, Planar, Planes, QualityError, ResampledImage};
 use crate::filter::{Grid, MetricBlur, shrink, upsample_cubic, upsample_interp23};
 use crate::scene::{Geometry, GeometryOptions, Image, Part, SceneError};
 
@@ -109,7 +109,7 @@ pub struct BlockMaps {
 }
 
 /// Q2n of one block, and the indices per band against PAN at both resolutions.
-struct Block {
+struct BlockScore {
     q2n: f64,
     fine: Vec<f64>,
     coarse: Vec<f64>,
@@ -129,16 +129,16 @@ pub fn full(
 ) -> Result<(FullScores, BlockMaps), QualityError> {
     let [height, width, bands] = setup.check(pan, ms, fused)?;
     let up = vec![setup.upsampling()];
-    let lms = Resampled { source: ms, operators: up.clone() };
-    let small = Resampled { source: pan, operators: vec![setup.shrinking()] };
-    let smooth = Resampled { source: &small, operators: up };
+    let lms = ResampledImage { source: ms, operators: up.clone() };
+    let small = ResampledImage { source: pan, operators: vec![setup.shrinking()] };
+    let smooth = ResampledImage { source: &small, operators: up };
     let filters = setup.ms_gains.iter().map(|gain| MetricBlur::new(*gain, setup.rows.ratio)).collect();
-    let blurred = Blurred { source: fused, filters };
+    let blurred = BlurredImage { source: fused, filters };
 
     let algebra = Hypercomplex::new(bands);
     let mut blocks = Vec::new();
     let mut gram = Gram::new(bands, false);
-    let mut levels = [Level::default(); 2];
+    let mut levels = [RmsLevel::default(); 2];
     let images: [&dyn Planar; 5] = [&lms, &blurred, fused, pan, &smooth];
     for (rows, read) in strips(&images, BLOCK) {
         let [lms, blurred, fused, pan, smooth] = images.map(|image| image.read(read.clone()));
@@ -150,10 +150,10 @@ pub fn full(
             rows.step_by(BLOCK).flat_map(|y| (0..width).step_by(BLOCK).map(move |x| [y, x])).collect();
         let judge = |at: &[usize; 2]| {
             let all =
-                |image: &Planes| (0..bands).map(|b| Centred::of(image, b, *at, height)).collect::<Option<Vec<_>>>();
-            let (pan, smooth) = (Centred::of(&pan, 0, *at, height)?, Centred::of(&smooth, 0, *at, height)?);
+                |image: &Planes| (0..bands).map(|b| Deviation::of(image, b, *at, height)).collect::<Option<Vec<_>>>();
+            let (pan, smooth) = (Deviation::of(&pan, 0, *at, height)?, Deviation::of(&smooth, 0, *at, height)?);
             let (lms, fused) = (all(&lms)?, all(&fused)?);
-            Some(Block {
+            Some(BlockScore {
                 q2n: algebra.q2n(&lms, &all(&blurred)?),
                 fine: fused.iter().map(|band| uqi(band, &pan)).collect(),
                 coarse: lms.iter().map(|band| uqi(band, &smooth)).collect(),
@@ -166,12 +166,12 @@ pub fn full(
     Ok((scores(&blocks, bands, gram.unexplained())?, maps(&blocks, size)))
 }
 
-fn scores(blocks: &[Option<Block>], bands: usize, d_s_regression: f64) -> Result<FullScores, QualityError> {
-    let valid: Vec<&Block> = blocks.iter().flatten().collect();
+fn scores(blocks: &[Option<BlockScore>], bands: usize, d_s_regression: f64) -> Result<FullScores, QualityError> {
+    let valid: Vec<&BlockScore> = blocks.iter().flatten().collect();
     if valid.is_empty() {
         return Err(QualityError::NothingValid { blocks: blocks.len(), side: BLOCK });
     }
-    let mean = |value: &dyn Fn(&Block) -> f64| valid.iter().map(|b| value(b)).sum::<f64>() / valid.len() as f64;
+    let mean = |value: &dyn Fn(&BlockScore) -> f64| valid.iter().map(|b| value(b)).sum::<f64>() / valid.len() as f64;
     let d_lambda = 1.0 - mean(&|block| block.q2n);
     let of_band = |band: usize| (mean(&|block| block.fine[band]) - mean(&|block| block.coarse[band])).abs();
     let d_s = (0..bands).map(of_band).sum::<f64>() / bands as f64;
@@ -180,11 +180,11 @@ fn scores(blocks: &[Option<Block>], bands: usize, d_s_regression: f64) -> Result
     Ok(FullScores { d_lambda, d_s, hqnr, d_s_regression, blocks: valid.len(), blocks_left_out })
 }
 
-fn maps(blocks: &[Option<Block>], size: [usize; 2]) -> BlockMaps {
-    let map = |value: &dyn Fn(&Block) -> f64| {
+fn maps(blocks: &[Option<BlockScore>], size: [usize; 2]) -> BlockMaps {
+    let map = |value: &dyn Fn(&BlockScore) -> f64| {
         blocks.iter().map(|block| block.as_ref().map_or(f32::NAN, |block| value(block) as f32)).collect()
     };
-    let d_s = |block: &Block| {
+    let d_s = |block: &BlockScore| {
         let differences = block.fine.iter().zip(&block.coarse).map(|(a, b)| (a - b).abs());
         differences.sum::<f64>() / block.fine.len() as f64
     };

@@ -3,8 +3,8 @@
 //! [`full()`] judges it by the pair it was made from, [`reduced()`] by a known truth, both as the DLPan
 //! toolbox does, in f64. [`consistency()`] degrades it again and compares it with MS.
 //!
-//! Images come as [`Planar`]: any [`Image`](crate::scene::Image), or one computed from another in f64 ([`Resampled`],
-//! [`Blurred`], …). Work goes strip by strip, so memory is bounded by the width of the
+//! Images come as [`Planar`]: any [`Image`](crate::scene::Image), or one computed from another in f64 ([`ResampledImage`],
+//! [`BlurredImage`], …). Work goes strip by strip, so memory is bounded by the width of the
 //! image, and sums are taken in the order of rows and blocks, so results do not depend on threads.
 //! Invalid pixels are NaN and spread as far as a filter reaches; blocks they spread to are left out.
 //!
@@ -25,11 +25,11 @@ mod thumbnail;
 mod unit;
 
 pub use block::BLOCK;
-pub use consistency::{Commutation, Consistency, commutation, consistency, consistency_maps, linear_response};
-pub use derived::{Blurred, Crop, PerPixel, Resampled};
+pub use consistency::{Commutation, ConsistencyScores, commutation, consistency, consistency_maps, linear_response};
+pub use derived::{BlurredImage, CroppedImage, PerPixel, ResampledImage};
 pub use error::QualityError;
 pub use full::{BlockMaps, Convention, FullScores, Parts, Setup, full};
-pub use reduced::{ReducedScores, Reference, reduced, reduced_maps};
+pub use reduced::{ReducedScores, TruthSetup, reduced, reduced_maps};
 pub use rows::{Planar, Planes, ranges};
 pub use spectral::PixelErrors;
 pub use thumbnail::Thumbnail;

@@ -6,14 +6,14 @@ use super::block::BLOCK;
 use super::full::same_shape;
 use super::spectral::{PixelErrors, spectral};
 use super::structure::structure;
-use super::{Crop, Planar, QualityError};
+use super::{CroppedImage, Planar, QualityError};
 
 /// Rows and columns that the toolbox cuts off, at the low and at the high side.
 const CUT: [usize; 2] = [20, 21];
 
 /// How to compare with a truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reference {
+pub struct TruthSetup {
     /// PAN pixels per MS pixel of the fusion that is judged; only ERGAS asks.
     pub ratio: usize,
     /// Largest possible value, `2^bits − 1`; only PSNR and SSIM ask.
@@ -60,7 +60,7 @@ pub struct ReducedScores {
 ///
 /// # Errors
 /// Sizes or bands that differ, sides below 32, nothing but nodata, other units.
-pub fn reduced(truth: &dyn Planar, fused: &dyn Planar, setup: &Reference) -> Result<ReducedScores, QualityError> {
+pub fn reduced(truth: &dyn Planar, fused: &dyn Planar, setup: &TruthSetup) -> Result<ReducedScores, QualityError> {
     reduced_maps(truth, fused, setup, &mut |_| Ok(())).map(|(scores, _)| scores)
 }
 
@@ -72,13 +72,13 @@ pub fn reduced(truth: &dyn Planar, fused: &dyn Planar, setup: &Reference) -> Res
 pub fn reduced_maps(
     truth: &dyn Planar,
     fused: &dyn Planar,
-    setup: &Reference,
+    setup: &TruthSetup,
     observe: &mut dyn FnMut(PixelErrors) -> Result<(), QualityError>,
 ) -> Result<(ReducedScores, Vec<f32>), QualityError> {
     let [height, width, _] = truth.size();
     same_shape("the fused image", fused, truth.size())?;
     let [top, left, bottom, right] = setup.window([height, width]);
-    let crop = |source| Crop { source, rows: top..bottom, columns: left..right };
+    let crop = |source| CroppedImage { source, rows: top..bottom, columns: left..right };
     let (truth, fused) = (crop(truth), crop(fused));
     let errors = spectral(["the fused image", "the truth"], &fused, &truth, observe)?;
     let likeness = structure(&fused, &truth, setup.peak)?;
@@ -102,7 +102,7 @@ pub fn reduced_maps(
     Ok((scores, errors.q2n_map))
 }
 
-impl Reference {
+impl TruthSetup {
     /// What is compared of an image of this size: first row and column, and those after the last.
     pub fn window(&self, [height, width]: [usize; 2]) -> [usize; 4] {
         let [low, high] = CUT;

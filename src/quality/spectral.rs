@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::block::{BLOCK, Centred, Hypercomplex};
+use super::block::{BLOCK, Deviation, Hypercomplex};
 use super::full::{large_enough, same_shape};
 use super::rows::strips;
-use super::unit::{Level, same_unit};
+use super::unit::{RmsLevel, same_unit};
 use super::{Planar, Planes, QualityError};
 
 /// How far an image is from its reference.
@@ -70,7 +70,7 @@ pub(super) fn spectral(
     large_enough(names[1], size)?;
     let algebra = Hypercomplex::new(bands);
     let mut total = RowSums { squares: vec![0.0; bands], values: vec![0.0; bands], ..RowSums::default() };
-    let (mut q2n_map, mut levels) = (Vec::new(), [Level::default(); 2]);
+    let (mut q2n_map, mut levels) = (Vec::new(), [RmsLevel::default(); 2]);
     for (rows, read) in strips(&[image, reference], BLOCK) {
         let (image, reference) = (image.read(read.clone())?, reference.read(read)?);
         levels[0].add(&image, rows.clone());
@@ -91,7 +91,7 @@ pub(super) fn spectral(
             rows.step_by(BLOCK).flat_map(|y| (0..width).step_by(BLOCK).map(move |x| [y, x])).collect();
         let q2n = |at: &[usize; 2]| {
             let all =
-                |image: &Planes| (0..bands).map(|b| Centred::of(image, b, *at, height)).collect::<Option<Vec<_>>>();
+                |image: &Planes| (0..bands).map(|b| Deviation::of(image, b, *at, height)).collect::<Option<Vec<_>>>();
             Some(algebra.q2n(&all(&reference)?, &all(&image)?))
         };
         q2n_map.extend(corners.par_iter().map(q2n).collect::<Vec<_>>());

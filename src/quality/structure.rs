@@ -92,7 +92,7 @@ fn gaussian() -> Vec<f64> {
 }
 
 /// Weighted means in one window: of both images, of their squares and of their product.
-struct Moments {
+struct WindowMoments {
     x: f64,
     y: f64,
     xx: f64,
@@ -100,7 +100,7 @@ struct Moments {
     xy: f64,
 }
 
-impl Moments {
+impl WindowMoments {
     fn ssim(&self, peak: f64) -> f64 {
         let (c1, c2) = ((0.01 * peak).powi(2), (0.03 * peak).powi(2));
         let (means, squares) = (self.x * self.y, self.x * self.x + self.y * self.y);
@@ -129,7 +129,7 @@ fn local<'a>(
     rows: &[usize],
     pad: usize,
     weights: &'a [f64],
-) -> impl Iterator<Item = Moments> {
+) -> impl Iterator<Item = WindowMoments> {
     let width = image.width;
     let mut sums: [Vec<f64>; 5] = std::array::from_fn(|_| vec![0.0; width + 2 * pad]);
     for (y, weight) in rows.iter().zip(weights) {
@@ -156,7 +156,7 @@ fn local<'a>(
     });
     (0..across[0].len()).map(move |i| {
         let [x, y, xx, yy, xy] = across.each_ref().map(|v| v[i]);
-        Moments { x, y, xx, yy, xy }
+        WindowMoments { x, y, xx, yy, xy }
     })
 }
 

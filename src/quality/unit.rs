@@ -10,12 +10,12 @@ const FACTOR: f64 = 4.0;
 
 /// Root mean square of an image's valid values.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Level {
+pub(super) struct RmsLevel {
     squares: f64,
     count: usize,
 }
 
-impl Level {
+impl RmsLevel {
     /// Adds some rows, row by row.
     pub(super) fn add(&mut self, planes: &Planes, rows: Range<usize>) {
         for band in 0..planes.bands() {
@@ -35,11 +35,11 @@ impl Level {
 
 /// Checks that an image and what it is compared with are not blank and in one unit; gives the quotient of
 /// their levels. Images without a valid pixel are in any unit.
-pub(super) fn same_unit(levels: [Level; 2], [what, reference]: [&'static str; 2]) -> Result<f64, QualityError> {
+pub(super) fn same_unit(levels: [RmsLevel; 2], [what, reference]: [&'static str; 2]) -> Result<f64, QualityError> {
     if levels.iter().any(|level| level.count == 0) {
         return Ok(1.0);
     }
-    let [found, wanted] = levels.map(Level::value);
+    let [found, wanted] = levels.map(RmsLevel::value);
     for (level, what) in [(found, what), (wanted, reference)] {
         if level == 0.0 {
             return Err(QualityError::Blank { what });

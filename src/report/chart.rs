@@ -10,7 +10,7 @@ const MARGIN: [f64; 3] = [54.0, 14.0, 12.0];
 const POINTS: usize = 500;
 
 /// A line of a chart.
-pub struct Line {
+pub struct ChartLine {
     /// Name, in the legend.
     pub name: String,
     /// Class in the style sheet.
@@ -23,7 +23,7 @@ pub struct Line {
 
 /// The y axis.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Axis {
+pub enum YAxis {
     /// Equal steps, from zero: heights can be compared.
     Linear,
     /// Equal ratios; values that are not positive are left out.
@@ -41,9 +41,9 @@ pub struct Chart {
     /// Names of the x values 0, 1, 2, …; empty: numbers.
     pub x_labels: Vec<String>,
     /// The y axis.
-    pub axis: Axis,
+    pub axis: YAxis,
     /// Lines, the most important last.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ChartLine>,
     /// A range of x to mark, with its name.
     pub shaded: Option<([f64; 2], &'static str)>,
     /// An x to mark, with its name.
@@ -53,14 +53,14 @@ pub struct Chart {
 impl Chart {
     /// The chart as SVG; nothing if there is no point to draw.
     pub fn svg(&self) -> Markup {
-        let usable = |p: &&[f64; 2]| p[0].is_finite() && p[1].is_finite() && (self.axis == Axis::Linear || p[1] > 0.0);
-        let lines: Vec<(&Line, Vec<[f64; 2]>)> =
+        let usable = |p: &&[f64; 2]| p[0].is_finite() && p[1].is_finite() && (self.axis == YAxis::Linear || p[1] > 0.0);
+        let lines: Vec<(&ChartLine, Vec<[f64; 2]>)> =
             self.lines.iter().map(|l| (l, thinned(l.points.iter().filter(usable).copied().collect()))).collect();
         let all = || lines.iter().flat_map(|(_, points)| points);
         let Some([x0, x1]) = ends(all().map(|p| p[0]).chain(self.x_range.into_iter().flatten())) else {
             return html! {};
         };
-        let zero = (self.axis == Axis::Linear).then_some(0.0);
+        let zero = (self.axis == YAxis::Linear).then_some(0.0);
         let Some([y0, y1]) = ends(all().map(|p| self.height(p[1])).chain(zero)) else { return html! {} };
         // Room above and below, and a range for a single value.
         let pad = if y1 > y0 { 0.06 * (y1 - y0) } else { 0.5 };
@@ -76,8 +76,8 @@ impl Chart {
             names => names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect(),
         };
         let rows = match self.axis {
-            Axis::Linear => linear_ticks(y0, y1, 5),
-            Axis::Log => log_ticks(y0, y1),
+            YAxis::Linear => linear_ticks(y0, y1, 5),
+            YAxis::Log => log_ticks(y0, y1),
         };
         let slanted = self.x_labels.iter().any(|name| name.chars().count() > 3);
         let below = if slanted || !self.x_name.is_empty() { 38.0 } else { 22.0 };
@@ -134,7 +134,7 @@ impl Chart {
     }
 
     fn height(&self, v: f64) -> f64 {
-        if self.axis == Axis::Log { v.log10() } else { v }
+        if self.axis == YAxis::Log { v.log10() } else { v }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Images;
-use crate::method::apply::Fused;
+use crate::method::apply::FusedRows;
 use crate::scene::Scene;
 use crate::tiff::TiffError;
 
@@ -46,7 +46,7 @@ impl Collector {
     ///
     /// # Errors
     /// What reading PAN gives.
-    pub fn take(&mut self, scene: &Scene<'_>, rows: &Fused) -> Result<(), TiffError> {
+    pub fn take(&mut self, scene: &Scene<'_>, rows: &FusedRows) -> Result<(), TiffError> {
         let width = self.columns.len();
         let count = rows.hrms.len() / (width * self.bands);
         let pan = scene.read_pan(self.rows.start..self.rows.start + count, self.columns.clone())?.data;

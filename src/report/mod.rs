@@ -34,17 +34,17 @@ mod view;
 use std::io::Write;
 use std::path::Path;
 
-pub use chart::{Axis, Chart, Line};
+pub use chart::{Chart, ChartLine, YAxis};
 pub use collect::Collector;
 pub use colours::{Channels, Colours};
 pub use losses::{Losses, Series};
 pub use map::{Map, Ramp};
-pub use pictures::{Layer, Look, Shown, check_quicklook, quicklook, quicklook_outputs};
-pub use run::{Input, Inputs, Kept, Other, Placed, Profiled, Report, Subject};
-pub use sheet::{Part, Sheet};
+pub use pictures::{ImageKind, Look, PageImage, check_quicklook, quicklook, quicklook_outputs};
+pub use run::{BestEpochs, CallTime, InputImage, InputPair, Other, PictureLayout, Report, Subject};
+pub use sheet::{Sheet, SheetPart};
 pub use spectra::Spectrum;
 pub use table::{Better, Column, Row, Table};
-pub use view::{Images, View};
+pub use view::{Images, Preview};
 
 use picture::PictureError;
 

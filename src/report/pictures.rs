@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::colours::Colours;
-use super::view::{Images, View};
+use super::view::{Images, Preview};
 use super::{ReportError, save};
 use crate::report::picture::{Picture, PictureError, Stretch};
 use crate::tiff::{Format, Output, TiffError, check_output, create_folder};
@@ -16,7 +16,7 @@ const FILES: [&str; 5] = ["pan", "upsampled", "upsampled-false-colour", "fused",
 
 /// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
+pub enum ImageKind {
     /// The panchromatic image.
     Pan,
     /// The upsampled multispectral image.
@@ -37,39 +37,39 @@ pub enum Look {
 }
 
 /// A picture.
-pub struct Shown {
+pub struct PageImage {
     /// What it shows.
-    pub layer: Layer,
+    pub layer: ImageKind,
     /// How.
     pub look: Look,
     /// The picture as a PNG; pixels without data are transparent.
     pub png: Vec<u8>,
 }
 
-impl Shown {
+impl PageImage {
     /// Its file name among the quicklooks, without the ending.
     pub fn name(&self) -> &'static str {
         match (self.layer, self.look) {
-            (Layer::Pan, _) => FILES[0],
-            (Layer::Upsampled, Look::Infrared) => FILES[2],
-            (Layer::Upsampled, _) => FILES[1],
-            (Layer::Fused, Look::Infrared) => FILES[4],
-            (Layer::Fused, _) => FILES[3],
+            (ImageKind::Pan, _) => FILES[0],
+            (ImageKind::Upsampled, Look::Infrared) => FILES[2],
+            (ImageKind::Upsampled, _) => FILES[1],
+            (ImageKind::Fused, Look::Infrared) => FILES[4],
+            (ImageKind::Fused, _) => FILES[3],
         }
     }
 }
 
 /// All pictures of a view.
-pub(super) fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, PictureError> {
+pub(super) fn pictures(view: &Preview, colours: &Colours) -> Result<Vec<PageImage>, PictureError> {
     let (width, height, valid) = (view.width, view.height, view.valid.as_deref());
     let [low, high] = colours.pan.map(|v| [v; 3]);
     let pan = Picture::grey(&view.pan, width, height, &Stretch { low, high })?;
-    let mut shown = vec![Shown { layer: Layer::Pan, look: Look::Grey, png: pan.png(valid)? }];
+    let mut shown = vec![PageImage { layer: ImageKind::Pan, look: Look::Grey, png: pan.png(valid)? }];
     let looks = [(Look::Natural, Some(colours.natural)), (Look::Infrared, colours.infrared)];
-    for (layer, data) in [(Layer::Upsampled, &view.lms), (Layer::Fused, &view.fused)] {
+    for (layer, data) in [(ImageKind::Upsampled, &view.lms), (ImageKind::Fused, &view.fused)] {
         for (look, channels) in looks.iter().filter_map(|(look, c)| Some((*look, (*c)?))) {
             let picture = Picture::rgb(data, width, height, colours.ms.len(), channels, &colours.stretch(channels))?;
-            shown.push(Shown { layer, look, png: picture.png(valid)? });
+            shown.push(PageImage { layer, look, png: picture.png(valid)? });
         }
     }
     Ok(shown)
@@ -82,7 +82,7 @@ pub(super) fn pictures(view: &View, colours: &Colours) -> Result<Vec<Shown>, Pic
 /// # Errors
 /// [`ReportError::File`] if the folder or a file cannot be written; without `overwrite` also if one exists.
 pub fn quicklook(images: &Images, colours: &Colours, dir: &Path, overwrite: bool) -> Result<(), ReportError> {
-    let view = View::overview(images, QUICKLOOK);
+    let view = Preview::overview(images, QUICKLOOK);
     for shown in pictures(&view, colours)? {
         save(&dir.join(format!("{}.png", shown.name())), &shown.png, overwrite)?;
     }

@@ -9,10 +9,10 @@ use serde_json::{Map as Object, Value};
 use super::colours::Colours;
 use super::losses::Losses;
 use super::map::{Map, Ramp};
-use super::pictures::{Shown, pictures};
+use super::pictures::{PageImage, pictures};
 use super::spectra::{Spectrum, sample};
 use super::table::Table;
-use super::view::{Images, View};
+use super::view::{Images, Preview};
 use super::{ReportError, SCHEMA, bands, page, save};
 use crate::engine::Timing;
 use crate::method::config::{Sensor, Upsample};
@@ -32,7 +32,7 @@ pub struct Subject<'a> {
     /// Name of the method, e.g. `trapan`.
     pub method: &'a str,
     /// The pair's files.
-    pub inputs: Inputs,
+    pub inputs: InputPair,
     /// Names of the bands, where they have one.
     pub bands: &'a [Option<String>],
     /// What the user should look into.
@@ -62,7 +62,7 @@ pub struct Report {
     /// Name of the method.
     pub method: String,
     /// The pair.
-    pub inputs: Inputs,
+    pub inputs: InputPair,
     /// File of the fused image.
     pub output: String,
     /// What the user should look into.
@@ -80,7 +80,7 @@ pub struct Report {
     /// How values were scaled.
     pub scale: Scale,
     /// Epochs and losses of the weights that were kept.
-    pub result: Option<Kept>,
+    pub result: Option<BestEpochs>,
     /// Base, network and consistency step.
     pub fusion: Option<Summary>,
     /// Losses of the training.
@@ -89,9 +89,9 @@ pub struct Report {
     #[serde(serialize_with = "as_object")]
     pub seconds: Vec<(&'static str, f64)>,
     /// Time per call, where it was taken.
-    pub profile: Vec<Profiled>,
+    pub profile: Vec<CallTime>,
     /// Where the pictures lie, and their colours.
-    pub pictures: Placed,
+    pub pictures: PictureLayout,
     /// Spectra of a few places.
     pub spectra: Vec<Spectrum>,
     /// Tables; the first one is about the bands.
@@ -104,25 +104,25 @@ pub struct Report {
     #[serde(skip)]
     pub(super) bands: Vec<String>,
     #[serde(skip)]
-    pub(super) overview: Vec<Shown>,
+    pub(super) overview: Vec<PageImage>,
     #[serde(skip)]
-    pub(super) detail: Vec<Shown>,
+    pub(super) detail: Vec<PageImage>,
 }
 
 /// The two images of the pair.
 #[derive(Serialize)]
-pub struct Inputs {
+pub struct InputPair {
     /// PAN.
-    pub pan: Input,
+    pub pan: InputImage,
     /// MS.
-    pub ms: Input,
+    pub ms: InputImage,
     /// PAN pixels per MS pixel, along each axis.
     pub ratio: usize,
 }
 
 /// One image.
 #[derive(Serialize)]
-pub struct Input {
+pub struct InputImage {
     /// File.
     pub path: String,
     /// Its SHA-256; none for images that were never a file.
@@ -156,7 +156,7 @@ pub struct Other {
 
 /// Epochs and losses of the weights that were kept.
 #[derive(Serialize)]
-pub struct Kept {
+pub struct BestEpochs {
     /// Epoch of the degradation network, from 1.
     pub dam_epoch: u32,
     /// Its mean loss.
@@ -169,7 +169,7 @@ pub struct Kept {
 
 /// Time one call of a plan has taken.
 #[derive(Serialize)]
-pub struct Profiled {
+pub struct CallTime {
     plan: String,
     label: String,
     kernel: &'static str,
@@ -181,7 +181,7 @@ pub struct Profiled {
 
 /// Where the pictures lie, and their colours.
 #[derive(Serialize)]
-pub struct Placed {
+pub struct PictureLayout {
     /// Bands shown, and DN that become black and white.
     pub colours: Colours,
     /// PAN pixels per pixel of the overview, along each axis.
@@ -201,7 +201,7 @@ impl Report {
         let Subject { method, inputs, bands, warnings, scale, images, colours, output, run, seconds } = subject;
         let (images, method::Run { model, log, timings, .. }) = (&images, run);
         let names = bands::names(bands, images.bands);
-        let (overview, detail) = (View::overview(images, OVERVIEW), View::detail(images, DETAIL));
+        let (overview, detail) = (Preview::overview(images, OVERVIEW), Preview::detail(images, DETAIL));
         let trained = model.as_ref().filter(|_| log.is_some()).map(|model| &model.config);
         let version = |name: &str, value: String| (name.to_owned(), Value::from(value));
         Ok(Self {
@@ -222,7 +222,7 @@ impl Report {
             seed: trained.map(|config| config.seed),
             settings: trained.cloned(),
             scale: *scale,
-            result: log.as_ref().map(|o| Kept {
+            result: log.as_ref().map(|o| BestEpochs {
                 dam_epoch: o.dam_epoch,
                 dam_loss: o.dam_loss,
                 epoch: o.epoch,
@@ -231,8 +231,8 @@ impl Report {
             fusion: model.as_ref().map(Model::summary),
             losses: log.as_ref().map(|log| Losses::of(&log.steps)),
             seconds: seconds.iter().map(|(part, time)| (*part, time.as_secs_f64())).collect(),
-            profile: timings.calls.iter().map(Profiled::of).collect(),
-            pictures: Placed {
+            profile: timings.calls.iter().map(CallTime::of).collect(),
+            pictures: PictureLayout {
                 colours: colours.clone(),
                 overview_step: overview.step,
                 detail_origin: detail.origin,
@@ -275,14 +275,14 @@ impl Report {
     }
 }
 
-impl Profiled {
+impl CallTime {
     fn of(t: &Timing) -> Self {
         let (plan, label, seconds) = (t.plan.clone(), t.label.clone(), t.total.as_secs_f64());
         Self { plan, label, kernel: t.kernel, runs: t.runs, seconds, flops: t.flops, bytes: t.bytes }
     }
 }
 
-impl Inputs {
+impl InputPair {
     /// A pair's files.
     ///
     /// # Errors
@@ -290,7 +290,7 @@ impl Inputs {
     pub fn of(pan: &Header, ms: &Header, ratio: usize) -> Result<Self, TiffError> {
         let input = |raster: &Header| {
             let affine = raster.geo.affine();
-            Ok::<_, TiffError>(Input {
+            Ok::<_, TiffError>(InputImage {
                 path: raster.path.display().to_string(),
                 sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
                 others: raster
@@ -335,7 +335,7 @@ fn notes(model: &Model) -> Vec<String> {
 }
 
 /// Where fusing has changed the upsampled image, and by how much.
-fn added(view: &View, bands: usize) -> Map {
+fn added(view: &Preview, bands: usize) -> Map {
     let change = |(i, (fused, lms)): (usize, (&[f32], &[f32]))| {
         let sum: f32 = fused.iter().zip(lms).map(|(f, l)| (f - l).powi(2)).sum();
         if view.valid.as_ref().is_none_or(|v| v[i]) { (sum / bands as f32).sqrt() } else { f32::NAN }

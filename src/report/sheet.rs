@@ -19,11 +19,11 @@ pub struct Sheet {
     /// What a reader must know first.
     pub lead: String,
     /// From top to bottom.
-    pub parts: Vec<Part>,
+    pub parts: Vec<SheetPart>,
 }
 
 /// Part of a sheet.
-pub enum Part {
+pub enum SheetPart {
     /// A table.
     Table(Table),
     /// Charts beside each other, each with its name. The first one's legend is that of all.
@@ -71,7 +71,7 @@ impl Sheet {
     }
 }
 
-impl Part {
+impl SheetPart {
     fn markup(&self) -> Markup {
         match self {
             Self::Table(table) => numbers::table(table),

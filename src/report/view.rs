@@ -64,7 +64,7 @@ impl<'a> Images<'a> {
 }
 
 /// A part of the images, each pixel the mean of `step`×`step` valid ones.
-pub struct View {
+pub struct Preview {
     /// First column and row of the part in the images.
     pub origin: [usize; 2],
     /// Pixels of the images per pixel of the view, along each axis.
@@ -83,7 +83,7 @@ pub struct View {
     pub valid: Option<Vec<bool>>,
 }
 
-impl View {
+impl Preview {
     /// All of the images, averaged until no side is longer than `most`.
     pub fn overview(images: &Images, most: usize) -> Self {
         let step = images.width.max(images.height).div_ceil(most);

@@ -7,7 +7,7 @@ use super::{
     fill::{self, Extremes},
     register::NOTABLE,
     scale,
-    spread::Spread,
+    spread::Histogram,
     survey::TAIL,
 };
 use crate::remedy::{Note, Remedy};
@@ -22,7 +22,7 @@ pub struct Check {
     /// The shift between PAN and MS; `None` where nothing can be measured.
     pub registration: Option<Registration>,
     /// Values of PAN and of MS.
-    pub seen: [Seen; 2],
+    pub seen: [ValueSummary; 2],
     /// What the user should know.
     pub warnings: Vec<Note>,
     /// What to say where PAN has another unit than MS.
@@ -34,7 +34,7 @@ pub struct Check {
 
 /// Values of an image in the windows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Seen {
+pub struct ValueSummary {
     /// Smallest and largest valid value.
     pub range: [f32; 2],
     /// Pixels looked at.
@@ -43,14 +43,14 @@ pub struct Seen {
     pub invalid: usize,
 }
 
-impl Default for Seen {
+impl Default for ValueSummary {
     fn default() -> Self {
         Self { range: [f32::INFINITY, f32::NEG_INFINITY], pixels: 0, invalid: 0 }
     }
 }
 
-impl Seen {
-    fn add(&mut self, block: &Block, bands: usize, extremes: &mut Extremes, spread: &mut Spread) {
+impl ValueSummary {
+    fn add(&mut self, block: &Block, bands: usize, extremes: &mut Extremes, spread: &mut Histogram) {
         let valid = |i: usize| block.valid.as_ref().is_none_or(|v| v[i]);
         let mut left = None;
         for (i, pixel) in block.data.chunks_exact(bands).enumerate() {
@@ -81,7 +81,8 @@ impl Check {
     /// Those of reading PAN.
     pub fn of(scene: &Scene<'_>) -> Result<Self, SceneError> {
         let images = [scene.pan(), scene.ms()];
-        let seen = Mutex::new(images.map(|image| (Seen::default(), Extremes::new(image.bands), Spread::new())));
+        let seen =
+            Mutex::new(images.map(|image| (ValueSummary::default(), Extremes::new(image.bands), Histogram::new())));
         let registration = Registration::of(scene, |pan, ms| {
             // Nothing in here panics half-way.
             let mut seen = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Image, Scene};
-use crate::filter::{self, Banded, Grid, Terms};
+use crate::filter::{self, BandMatrix, Grid, Terms};
 use crate::tiff::{Block, Header, TiffError};
 
 /// PAN as far as a result over it is valid: where it is, and the MS pixel under its centre.
@@ -65,7 +65,7 @@ pub(super) fn joint(
 }
 
 /// An image through an MTF onto a coarser grid. A pixel made of invalid ones is invalid.
-struct Degraded<'a> {
+struct CoarserImage<'a> {
     header: Header,
     /// The values before.
     image: &'a dyn Image,
@@ -77,7 +77,7 @@ struct Degraded<'a> {
     operators: Vec<Terms>,
 }
 
-impl<'a> Degraded<'a> {
+impl<'a> CoarserImage<'a> {
     fn new(image: &'a dyn Image, mask: impl Image + 'a, grids: [Grid; 2], gains: &[f64]) -> Self {
         let [rows, columns] = grids;
         let header = Header { width: columns.coarse, height: rows.coarse, ..image.header().clone() };
@@ -86,19 +86,20 @@ impl<'a> Degraded<'a> {
     }
 }
 
-impl Image for Degraded<'_> {
+impl Image for CoarserImage<'_> {
     fn header(&self) -> &Header {
         &self.header
     }
 
     fn block(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Block, TiffError> {
-        let axes = |axis: fn(&(Banded, Banded)) -> &Banded| self.operators.iter().flatten().map(axis);
+        let axes = |axis: fn(&(BandMatrix, BandMatrix)) -> &BandMatrix| self.operators.iter().flatten().map(axis);
         let union = |a: Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
         let needs = |axis, part: &Range<usize>| axes(axis).map(|axis| axis.needs(part.clone())).reduce(union);
         let (under, beside) = (needs(|term| &term.0, &rows), needs(|term| &term.1, &columns));
         let (under, beside) = (under.unwrap_or(0..0), beside.unwrap_or(0..0));
-        let part =
-            |(y, x): &(Banded, Banded)| (y.part(rows.clone(), under.clone()), x.part(columns.clone(), beside.clone()));
+        let part = |(y, x): &(BandMatrix, BandMatrix)| {
+            (y.part(rows.clone(), under.clone()), x.part(columns.clone(), beside.clone()))
+        };
         let operators: Vec<Terms> = self.operators.iter().map(|terms| terms.iter().map(part).collect()).collect();
         let before = self.image.block(under, beside.clone())?.data;
         let data = filter::apply(&before, beside.len(), &operators);
@@ -124,8 +125,8 @@ impl<'a> Scene<'a> {
     pub fn coarser<'s>(&'s self, ms_gains: &[f64], pan_gain: f64) -> Scene<'s> {
         let grids = [self.rows, self.columns];
         let small = grids.map(|grid| grid.coarser());
-        let pan = || Degraded::new(&*self.pan, Fusable(self), grids, &[pan_gain]);
-        let ms = Degraded::new(&*self.ms, pan(), small, ms_gains);
+        let pan = || CoarserImage::new(&*self.pan, Fusable(self), grids, &[pan_gain]);
+        let ms = CoarserImage::new(&*self.ms, pan(), small, ms_gains);
         Scene::on_grids(pan(), ms, small)
     }
 
@@ -134,7 +135,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn shrunk<'s>(&'s self, by: usize, ms_gains: &[f64], pan_gain: f64) -> Scene<'s> {
         let [rows, columns] = [self.rows, self.columns].map(|grid| grid.shrunk(by));
         let pan_grids = [self.rows.fine, self.columns.fine].map(|fine| Grid::within(fine, by));
-        let pan = Degraded::new(&*self.pan, Fusable(self), pan_grids, &[pan_gain]);
+        let pan = CoarserImage::new(&*self.pan, Fusable(self), pan_grids, &[pan_gain]);
         Scene::on_grids(pan, shrunk(&*self.ms, by, ms_gains), [rows, columns])
     }
 }
@@ -142,7 +143,7 @@ impl<'a> Scene<'a> {
 /// An image through its MTF onto a grid coarser by `by`; pixels that make no whole one are left out.
 pub(crate) fn shrunk<'a>(image: &'a dyn Image, by: usize, gains: &[f64]) -> impl Image + 'a {
     let Header { width, height, .. } = *image.header();
-    Degraded::new(image, image, [height, width].map(|side| Grid::within(side, by)), gains)
+    CoarserImage::new(image, image, [height, width].map(|side| Grid::within(side, by)), gains)
 }
 
 #[cfg(test)]

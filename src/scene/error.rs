@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::GeometryError;
 use crate::remedy::Remedy;
-use crate::tiff::{Kind, Size, TiffError};
+use crate::tiff::{ErrorClass, Size, TiffError};
 
 /// An error of reading or matching PAN and MS.
 #[derive(Debug, thiserror::Error)]
@@ -105,11 +105,13 @@ pub enum SceneError {
 
 impl SceneError {
     /// The class of the error.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorClass {
         match self {
             Self::Tiff(error) => error.kind(),
-            Self::PanBands { .. } | Self::MsBands { .. } | Self::TooSmall { .. } | Self::Geometry(_) => Kind::Geometry,
-            _ => Kind::Input,
+            Self::PanBands { .. } | Self::MsBands { .. } | Self::TooSmall { .. } | Self::Geometry(_) => {
+                ErrorClass::Geometry
+            }
+            _ => ErrorClass::Input,
         }
     }
 

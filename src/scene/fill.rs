@@ -37,7 +37,7 @@ struct End {
 
 /// A value that may stand for "no data".
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Fill {
+pub(super) struct FillValue {
     value: f32,
     /// Its share of the pixels.
     share: f64,
@@ -83,7 +83,7 @@ impl Extremes {
     }
 
     /// The value of the largest such part, if there is one.
-    pub(super) fn fill(&self) -> Option<Fill> {
+    pub(super) fn fill(&self) -> Option<FillValue> {
         let share = |pixels: usize| pixels as f64 / self.pixels as f64;
         let connected = |[pixels, joined]: [usize; 2]| joined as f64 >= JOINED * pixels as f64;
         let far = |[low, high]: [&End; 2]| {
@@ -93,11 +93,11 @@ impl Extremes {
         let of_end = |ends: [&End; 2], sign: f32| {
             let End { value, pixels, joined, .. } = *ends[0];
             (share(pixels) >= LEAST && connected([pixels, joined]) && far(ends))
-                .then(|| Fill { value: sign * value, share: share(pixels) })
+                .then(|| FillValue { value: sign * value, share: share(pixels) })
         };
         let ends = self.bands.iter().flat_map(|[low, high]| [of_end([low, high], 1.0), of_end([high, low], -1.0)]);
         let empty = share(self.zeros[0]) >= LEAST_ZEROS && connected(self.zeros);
-        let zeros = empty.then(|| Fill { value: 0.0, share: share(self.zeros[0]) });
+        let zeros = empty.then(|| FillValue { value: 0.0, share: share(self.zeros[0]) });
         ends.chain([zeros]).flatten().max_by(|a, b| a.share.total_cmp(&b.share))
     }
 }
@@ -127,9 +127,9 @@ impl End {
 }
 
 /// What to say of the values of PAN and MS that look like "no data".
-pub(super) fn warnings(images: [&Header; 2], found: [Option<Fill>; 2]) -> Vec<Note> {
+pub(super) fn warnings(images: [&Header; 2], found: [Option<FillValue>; 2]) -> Vec<Note> {
     let warning = |i: usize| {
-        let Fill { value, share } = found[i]?;
+        let FillValue { value, share } = found[i]?;
         // By the shortest digits of an f32.
         let value: f64 = value.to_string().parse().ok()?;
         // What the other file states is kept.

@@ -7,13 +7,13 @@ use crate::tiff::{Block, Header, Raster, TiffError, Window};
 
 /// An image whose invalid pixels hold what lies near, else the mean of their band: a fill value of −9999 enters no
 /// statistics, no filter beside it and no training step. They stay invalid.
-pub(super) struct Filled<'a> {
+pub(super) struct FilledImage<'a> {
     pub(super) image: &'a dyn Image,
     /// Mean of each band.
     pub(super) means: Vec<f32>,
 }
 
-impl Image for Filled<'_> {
+impl Image for FilledImage<'_> {
     fn header(&self) -> &Header {
         self.image.header()
     }

@@ -19,7 +19,7 @@ mod survey;
 
 use std::{ops::Range, path::Path};
 
-pub use check::{Check, Seen};
+pub use check::{Check, ValueSummary};
 pub use error::SceneError;
 pub(crate) use gaps::{AROUND, fill, fill_near};
 pub(crate) use geometry::least_ms;
@@ -27,12 +27,12 @@ pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, 
 pub use image::{Image, Part};
 pub use register::Registration;
 pub use scale::{Scale, peak};
-pub use stored::Stored;
+pub use stored::StoredImage;
 pub use survey::{Cells, Survey};
 
 pub(crate) use coarser::shrunk;
 use coarser::{Fusable, joint};
-use filled::Filled;
+use filled::FilledImage;
 
 use crate::filter::Grid;
 use crate::remedy::Note;
@@ -147,8 +147,8 @@ impl<'a> Scene<'a> {
     /// Those of [`Survey::of`].
     pub fn filled(&self) -> Result<Scene<'_>, SceneError> {
         let Survey { means, warnings, .. } = Survey::of(self)?;
-        let ms = Filled { image: &*self.ms, means: means[1..].to_vec() };
-        let pan = Filled { image: &*self.pan, means: means[..1].to_vec() };
+        let ms = FilledImage { image: &*self.ms, means: means[1..].to_vec() };
+        let pan = FilledImage { image: &*self.pan, means: means[..1].to_vec() };
         let warnings = self.warnings.iter().cloned().chain(warnings).collect();
         Ok(Scene { warnings, ..Scene::on_grids(pan, ms, [self.rows, self.columns]) })
     }
@@ -156,9 +156,9 @@ impl<'a> Scene<'a> {
     /// A copy that is fast to read again and again: in memory, or in temporary files where it is large.
     ///
     /// # Errors
-    /// Those of [`Stored::of`].
+    /// Those of [`StoredImage::of`].
     pub fn stored(&self) -> Result<Scene<'static>, TiffError> {
-        let [pan, ms] = [Stored::of(&*self.pan)?, Stored::of(&*self.ms)?];
+        let [pan, ms] = [StoredImage::of(&*self.pan)?, StoredImage::of(&*self.ms)?];
         Ok(Scene { warnings: self.warnings.clone(), ..Scene::on_grids(pan, ms, [self.rows, self.columns]) })
     }
 

@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 /// How many values there are of each size: sign, exponent and seven bits of the fraction make a bin.
 #[derive(Clone)]
-pub(super) struct Spread(Vec<u64>);
+pub(super) struct Histogram(Vec<u64>);
 
-impl Spread {
+impl Histogram {
     /// Bits of a float below a bin's.
     const BELOW: u32 = 16;
 
@@ -72,7 +72,7 @@ mod tests {
         for offset in [-3000.0, 0.0, 1e5] {
             let mut values: Vec<f32> = (0..10_000).map(|i| offset + (i % 1000) as f32).collect();
             values[..5].copy_from_slice(&[6e4 + offset, -6e4, 1e9, 1e9, -1e9]);
-            let mut spread = Spread::new();
+            let mut spread = Histogram::new();
             let valid: Vec<bool> = (0..10_000).map(|i| i % 1000 != 500).collect();
             spread.add(&values, Some(&valid), 1);
             let [low, high] = spread.between(1e-3);

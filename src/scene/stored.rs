@@ -16,7 +16,7 @@ const IN_MEMORY: usize = 64 << 20;
 const AT_ONCE: usize = 1 << 18;
 
 /// A copy of an image: in memory, or in a temporary file without a name where it is large.
-pub struct Stored {
+pub struct StoredImage {
     header: Header,
     /// `[H, W, C]` of f32.
     values: Mutex<SpooledTempFile>,
@@ -26,7 +26,7 @@ pub struct Stored {
     rows: usize,
 }
 
-impl Stored {
+impl StoredImage {
     /// An image of which no row is there yet.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Stored {
     }
 }
 
-impl Image for Stored {
+impl Image for StoredImage {
     fn header(&self) -> &Header {
         &self.header
     }
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn parts_are_those_of_the_image_in_memory_and_in_a_file() {
-        let (image, in_memory) = (image(), Stored::of(&image()).expect("room"));
-        let mut in_file = Stored::of(&image).expect("room");
+        let (image, in_memory) = (image(), StoredImage::of(&image()).expect("room"));
+        let mut in_file = StoredImage::of(&image).expect("room");
         let valid = in_file.valid.as_mut().expect("there are gaps");
         for file in [&mut in_file.values, valid] {
             file.get_mut().expect("no panic").roll().expect("a temporary file");
@@ -167,6 +167,6 @@ mod tests {
     #[test]
     fn without_gaps_there_is_no_mask() {
         let image = Raster { valid: Some(vec![true; 31 * 17]), ..image() };
-        assert_eq!(Stored::of(&image).expect("room").raster().expect("it can be read").valid, None);
+        assert_eq!(StoredImage::of(&image).expect("room").raster().expect("it can be read").valid, None);
     }
 }

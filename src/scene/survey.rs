@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{
     Scene, SceneError,
     fill::{self, Extremes},
-    spread::Spread,
+    spread::Histogram,
 };
 use crate::remedy::Note;
 use crate::tiff::{Block, Header, TiffError, translate};
@@ -62,7 +62,7 @@ pub struct Cells {
 
 /// Statistics of an image of C bands.
 #[derive(Clone)]
-struct Values {
+struct ImageStatistics {
     extremes: Extremes,
     /// Sums of the bands.
     sums: Vec<f64>,
@@ -109,8 +109,8 @@ impl Survey {
     pub fn of(scene: &Scene<'_>) -> Result<Self, SceneError> {
         let (pan, ms) = (scene.pan(), scene.ms());
         let mut sizes = Sizes::default();
-        let [mut pan_spread, mut ms_spread] = [Spread::new(), Spread::new()];
-        let mut ms_values = Values::new(ms.bands);
+        let [mut pan_spread, mut ms_spread] = [Histogram::new(), Histogram::new()];
+        let mut ms_values = ImageStatistics::new(ms.bands);
         let mut ms_valid: Option<Vec<bool>> = None;
         for rows in strips(ms.height) {
             let Block { data, valid } = scene.read_ms(rows.clone(), 0..ms.width)?;
@@ -129,7 +129,7 @@ impl Survey {
                 all[rows.start * ms.width..rows.end * ms.width].copy_from_slice(&valid);
             }
         }
-        let mut pan_values = Values::new(1);
+        let mut pan_values = ImageStatistics::new(1);
         let mut pan_invalid = 0;
         let mut cells = Cells::new(pan.width, pan.height);
         for rows in strips(pan.height) {
@@ -163,7 +163,7 @@ impl Survey {
             return Err(no_data(if ms_invalid > 0 { ms } else { pan }));
         }
         warnings.extend(fill::warnings([pan, ms], [&pan_values, &ms_values].map(|values| values.extremes.fill())));
-        let range = |bands: usize, values: &Values| {
+        let range = |bands: usize, values: &ImageStatistics| {
             let ranges = (0..bands).map(|band| values.extremes.range(band));
             ranges.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], r| [low.min(r[0]), high.max(r[1])])
         };
@@ -205,7 +205,7 @@ fn refuse_few(scene: &Scene<'_>, of_ms: bool, usual: f32) -> Result<(), SceneErr
     }
 }
 
-impl Values {
+impl ImageStatistics {
     fn new(bands: usize) -> Self {
         Self { extremes: Extremes::new(bands), sums: vec![0.0; bands] }
     }
@@ -217,14 +217,14 @@ fn strips(height: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
 
 /// Adds rows of `[n, C]` values to the statistics: rows of pixels side by side, then one after the other, so
 /// that the sums do not depend on the threads.
-fn count(data: &[f32], valid: Option<&[bool]>, width: usize, all: &mut Values, sizes: &mut Sizes) {
+fn count(data: &[f32], valid: Option<&[bool]>, width: usize, all: &mut ImageStatistics, sizes: &mut Sizes) {
     const PIXELS: usize = 1 << 14;
     let c = all.sums.len();
-    let parts: Vec<(Values, Sizes)> = data
+    let parts: Vec<(ImageStatistics, Sizes)> = data
         .par_chunks(PIXELS * c)
         .enumerate()
         .map(|(k, values)| {
-            let (mut part, mut sizes) = (Values::new(c), Sizes::default());
+            let (mut part, mut sizes) = (ImageStatistics::new(c), Sizes::default());
             for (i, pixel) in values.chunks_exact(c).enumerate() {
                 let at = k * PIXELS + i;
                 if valid.is_none_or(|v| v[at]) {

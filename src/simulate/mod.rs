@@ -30,7 +30,7 @@ pub struct Spec {
 }
 
 /// A pair and the image that fusing it should give. DN of 11 bit.
-pub struct Simulated {
+pub struct SimulatedPair {
     /// Panchromatic image.
     pub pan: Raster,
     /// Multispectral image: the truth, MTF-blurred and decimated.
@@ -90,7 +90,7 @@ const UTM32N: [u16; 20] = [1, 1, 0, 4, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1,
 ///
 /// # Errors
 /// [`SimulateError`] for sizes, bands or a sensor that do not go together.
-pub fn simulate(spec: &Spec) -> Result<Simulated, SimulateError> {
+pub fn simulate(spec: &Spec) -> Result<SimulatedPair, SimulateError> {
     simulate_seen(spec, &Variation::none(spec.bands))
 }
 
@@ -101,7 +101,7 @@ pub fn simulate(spec: &Spec) -> Result<Simulated, SimulateError> {
 ///
 /// # Panics
 /// If the variation is one of another number of bands.
-pub fn simulate_seen(spec: &Spec, seen: &Variation) -> Result<Simulated, SimulateError> {
+pub fn simulate_seen(spec: &Spec, seen: &Variation) -> Result<SimulatedPair, SimulateError> {
     assert_eq!(seen.gains.len(), spec.bands, "a variation of so many bands");
     let Spec { size: [width, height], bands, ratio, sensor, seed } = *spec;
     if width % ratio != 0 || height % ratio != 0 {
@@ -125,7 +125,7 @@ pub fn simulate_seen(spec: &Spec, seen: &Variation) -> Result<Simulated, Simulat
     let [mut pan, mut ms] = [dn(&pan), dn(&low)];
     seen.disturb([&mut pan, &mut ms], TOP);
     let image = |name: &str, data: Vec<f32>, scale: usize, bands: usize| raster(name, data, spec, scale, bands);
-    Ok(Simulated {
+    Ok(SimulatedPair {
         pan: image("pan", pan, 1, 1),
         ms: image("ms", ms, ratio, bands),
         truth: image("truth", dn(&truth), 1, bands),
@@ -154,7 +154,7 @@ fn raster(name: &str, data: Vec<f32>, spec: &Spec, scale: usize, bands: usize) -
     Raster { header, data, valid: None }
 }
 
-impl Simulated {
+impl SimulatedPair {
     /// PAN and MS on each other.
     ///
     /// # Errors

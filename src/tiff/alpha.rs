@@ -6,7 +6,7 @@ use super::{
     Window,
     directory::Directory,
     error::TiffError,
-    image::{Image, Slot},
+    image::{BandSlot, TiffImage},
     tags::{ExtraSamples, Tag},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn marked(tiff: &Directory<'_>, bands: usize) -> Result<Option<usize>
 
 /// Whether a band has the values of a spectrum: GDAL marks the fourth of four bands as transparency unless it is told
 /// not to, and then near infrared is lost. A mask is 0 and one other value nearly everywhere.
-pub(super) fn is_spectrum(image: &Image, band: usize) -> Result<bool, TiffError> {
+pub(super) fn is_spectrum(image: &TiffImage, band: usize) -> Result<bool, TiffError> {
     let size = [image.storage.width, image.storage.height];
     let starts = |length: usize| {
         let last = length.saturating_sub(SIDE);
@@ -41,7 +41,7 @@ pub(super) fn is_spectrum(image: &Image, band: usize) -> Result<bool, TiffError>
         for x in starts(size[0]) {
             let window = Window { x, y, width: SIDE.min(size[0]), height: SIDE.min(size[1]) };
             let mut data = vec![0.0; window.width * window.height];
-            image.read(window, &[Slot { band, at: 0, fill: 0.0 }], &mut data, 1)?;
+            image.read(window, &[BandSlot { band, at: 0, fill: 0.0 }], &mut data, 1)?;
             values.extend(data.iter().map(|v| v.to_bits()));
             seen.extend(data.into_iter().filter(|v| *v != 0.0));
         }

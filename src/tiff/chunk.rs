@@ -6,9 +6,9 @@ use weezl::{BitOrder, LzwStatus};
 
 use super::{
     Sample,
-    directory::Order,
+    directory::ByteOrder,
     lerc::Lerc,
-    picture::{Jpeg, Shape, webp},
+    picture::{Jpeg, PictureShape, webp},
     tags::{CompressionMethod, LERC, Predictor},
 };
 
@@ -77,7 +77,7 @@ impl Codec {
 /// How the values of a strip or tile are stored.
 #[derive(Debug, Clone)]
 pub(super) struct Coding {
-    pub(super) order: Order,
+    pub(super) order: ByteOrder,
     pub(super) sample: Sample,
     /// Bits of a stored value: those of the sample, or fewer, packed without gaps within a row.
     pub(super) bits: u8,
@@ -102,7 +102,7 @@ impl Coding {
     /// The values `[height, width, samples]` of a chunk, each in the bytes of this machine's order; `most` rows are
     /// those of the largest chunk.
     pub(super) fn decode(&self, bytes: Vec<u8>, width: usize, height: usize, most: usize) -> io::Result<Vec<u8>> {
-        let shape = Shape { width, rows: height, most_rows: most, samples: self.samples };
+        let shape = PictureShape { width, rows: height, most_rows: most, samples: self.samples };
         match &self.codec {
             Codec::Jpeg(jpeg) => return jpeg.decode(&bytes, shape),
             Codec::WebP => return webp(&bytes, shape),
@@ -120,7 +120,7 @@ impl Coding {
             values.chunks_exact_mut(row * bytes).for_each(|row| float_sums(row, self.samples));
             return Ok(values);
         }
-        if self.order != Order::NATIVE {
+        if self.order != ByteOrder::NATIVE {
             values.chunks_exact_mut(bytes).for_each(<[u8]>::reverse);
         }
         if self.predictor == Predictor::Horizontal {

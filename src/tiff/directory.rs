@@ -17,12 +17,12 @@ const MAX_DIRECTORIES: usize = 128;
 
 /// Order of the bytes of a number in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     /// That of this machine.
     pub(super) const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 
@@ -37,7 +37,7 @@ impl Order {
 }
 
 /// One entry: type, number of values, and the field that holds them or their place.
-struct Entry {
+struct IfdEntry {
     /// Number of the type, which need not be one of TIFF's.
     kind: u16,
     count: u64,
@@ -47,8 +47,8 @@ struct Entry {
 /// One directory of a TIFF.
 pub(super) struct Directory<'a> {
     pub(super) input: &'a Input,
-    pub(super) order: Order,
-    entries: BTreeMap<u16, Entry>,
+    pub(super) order: ByteOrder,
+    entries: BTreeMap<u16, IfdEntry>,
 }
 
 impl<'a> Directory<'a> {
@@ -58,8 +58,8 @@ impl<'a> Directory<'a> {
         let head = input.read("the header", 0, input.size.min(16))?;
         let not_tiff = || not_tiff(&input.path, &head);
         let order = match head.get(..2) {
-            Some(b"II") => Order::Little,
-            Some(b"MM") => Order::Big,
+            Some(b"II") => ByteOrder::Little,
+            Some(b"MM") => ByteOrder::Big,
             _ => return Err(not_tiff()),
         };
         // Bytes of an offset: 4, or 8 in a BigTIFF.
@@ -86,7 +86,7 @@ impl<'a> Directory<'a> {
     }
 
     /// The directory at a place, and the place of the next one (0: none).
-    fn read(input: &'a Input, order: Order, offset: usize, at: u64) -> Result<(Self, u64), TiffError> {
+    fn read(input: &'a Input, order: ByteOrder, offset: usize, at: u64) -> Result<(Self, u64), TiffError> {
         let what = "the directory";
         let width = if offset == 4 { 2 } else { 8 };
         let count = order.uint(&input.read(what, at, width)?);
@@ -98,7 +98,7 @@ impl<'a> Directory<'a> {
         for e in bytes.chunks_exact(length) {
             let (tag, kind) = (order.uint(&e[..2]), order.uint(&e[2..4]));
             let entry =
-                Entry { kind: kind as u16, count: order.uint(&e[4..4 + offset]), field: e[4 + offset..].to_vec() };
+                IfdEntry { kind: kind as u16, count: order.uint(&e[4..4 + offset]), field: e[4 + offset..].to_vec() };
             entries.entry(tag as u16).or_insert(entry);
         }
         Ok((Self { input, order, entries }, next))
@@ -107,7 +107,7 @@ impl<'a> Directory<'a> {
     /// Type of a tag's values and their bytes, `None` if the tag is absent.
     fn values(&self, tag: Tag) -> Result<Option<(Type, Vec<u8>)>, TiffError> {
         let tag = tag.to_u16();
-        let Some(Entry { kind, count, field }) = self.entries.get(&tag) else { return Ok(None) };
+        let Some(IfdEntry { kind, count, field }) = self.entries.get(&tag) else { return Ok(None) };
         let Some((kind, width)) = Type::from_u16(*kind).and_then(|kind| Some((kind, tags::width(kind)?))) else {
             return Err(self.damaged(format!("tag {tag} has the unknown type {kind}")));
         };

@@ -77,6 +77,19 @@ pub enum TiffError {
         /// The command that cuts a part out.
         fix: String,
     },
+    /// A strip or tile of more bytes than may be held.
+    #[error("{}: one strip or tile of {bytes} bytes is more than {}; allow more, or convert it: {fix}", path.display(),
+        Remedy::Memory(*limit))]
+    Chunk {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of the strip or tile, decoded.
+        bytes: u64,
+        /// Bytes that may be held.
+        limit: u64,
+        /// The command that makes its tiles smaller.
+        fix: String,
+    },
     /// A window beyond the image.
     #[error("{}: the image of {} has no {window}; give a window within it", path.display(), Size(*size))]
     Window {
@@ -199,7 +212,7 @@ pub enum TiffError {
 
 /// Classes of errors that a program tells apart by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorClass {
     /// An option is wrong.
     Usage,
     /// An input cannot be read or used.
@@ -214,14 +227,16 @@ pub enum Kind {
 
 impl TiffError {
     /// The class of the error.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorClass {
         match self {
-            Self::Stack { .. } => Kind::Geometry,
-            Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => Kind::Output,
-            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => Kind::Output,
-            Self::Creation(_) | Self::Bands { .. } => Kind::Usage,
-            Self::TooLarge { .. } => Kind::Memory,
-            _ => Kind::Input,
+            Self::Stack { .. } => ErrorClass::Geometry,
+            Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => {
+                ErrorClass::Output
+            }
+            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => ErrorClass::Output,
+            Self::Creation(_) | Self::Bands { .. } => ErrorClass::Usage,
+            Self::TooLarge { .. } | Self::Chunk { .. } => ErrorClass::Memory,
+            _ => ErrorClass::Input,
         }
     }
 
@@ -233,6 +248,7 @@ impl TiffError {
             Self::Bands { wanted, alone: false, .. } => Some(Remedy::OtherBand(wanted.clone())),
             Self::Bands { wanted, alone: true, .. } => Some(Remedy::OtherPanBand(wanted.clone())),
             Self::Exists { .. } => Some(Remedy::Overwrite),
+            Self::Chunk { limit, .. } => Some(Remedy::Memory(*limit)),
             _ => None,
         }
     }

@@ -23,17 +23,17 @@ const BATCH: u64 = 32 << 20;
 const LIMIT: u64 = 1 << 30;
 
 /// One image of a file.
-pub(super) struct Image {
+pub(super) struct TiffImage {
     input: Arc<Input>,
     pub(super) storage: Storage,
     /// Bytes of decoded chunks that may be held.
     pub(super) limit: u64,
-    cache: Mutex<Cache>,
+    cache: Mutex<ChunkCache>,
 }
 
 /// Chunks by their number, each with the time of its last use.
 #[derive(Default)]
-struct Cache {
+struct ChunkCache {
     chunks: HashMap<usize, (u64, Chunk)>,
     clock: u64,
 }
@@ -43,7 +43,7 @@ type Chunk = Arc<Option<Vec<u8>>>;
 
 /// Where the values of one band go: that of pixel p to `p * stride + at` of the output.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct BandSlot {
     /// Band of the file.
     pub(super) band: usize,
     pub(super) at: usize,
@@ -51,7 +51,7 @@ pub(super) struct Slot {
     pub(super) fill: f32,
 }
 
-impl Image {
+impl TiffImage {
     pub(super) fn new(input: Arc<Input>, storage: Storage) -> Self {
         Self { input, storage, limit: LIMIT, cache: Mutex::default() }
     }
@@ -63,7 +63,7 @@ impl Image {
 
     /// Forgets what was decoded.
     pub(super) fn forget(&self) {
-        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = ChunkCache::default();
     }
 
     /// Bytes of the file.
@@ -75,7 +75,7 @@ impl Image {
     pub(super) fn read(
         &self,
         window: Window,
-        slots: &[Slot],
+        slots: &[BandSlot],
         mut out: &mut [f32],
         stride: usize,
     ) -> Result<(), TiffError> {
@@ -135,13 +135,8 @@ impl Image {
 
     /// The error of chunks that are larger than all that may be held.
     fn beyond_limit(&self) -> TiffError {
-        let path = self.input.path.clone();
-        let what = format!(
-            "one strip or tile of {} bytes, where {} bytes may be held (a larger limit is the other remedy),",
-            self.storage.chunk_bytes(),
-            self.limit
-        );
-        TiffError::Unsupported { what, fix: translate("-co TILED=YES", &path), path }
+        let (path, bytes, limit) = (self.input.path.clone(), self.storage.chunk_bytes(), self.limit);
+        TiffError::Chunk { bytes, limit, fix: translate("-co TILED=YES", &path), path }
     }
 
     /// The chunks of these numbers, decoded or remembered.
@@ -167,7 +162,7 @@ impl Image {
     }
 }
 
-impl Cache {
+impl ChunkCache {
     fn find(&mut self, index: usize) -> Option<Chunk> {
         self.clock += 1;
         let (used, chunk) = self.chunks.get_mut(&index)?;

@@ -110,8 +110,8 @@ impl Input {
 /// # Errors
 /// [`TiffError::Missing`] and [`TiffError::Unreadable`].
 pub fn sha256(path: &Path) -> Result<String, TiffError> {
-    struct Sink(Sha256);
-    impl io::Write for Sink {
+    struct HashSink(Sha256);
+    impl io::Write for HashSink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.update(bytes);
             Ok(bytes.len())
@@ -120,7 +120,7 @@ pub fn sha256(path: &Path) -> Result<String, TiffError> {
             Ok(())
         }
     }
-    let mut hash = Sink(Sha256::new());
+    let mut hash = HashSink(Sha256::new());
     let copied = open(path).and_then(|mut file| io::copy(&mut file, &mut hash));
     copied.map_err(|e| TiffError::reading(path, e))?;
     Ok(hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use ::lerc::{DataType, decode_info, decode_into_with_nodata};
 
-use super::{Sample, chunk::room, picture::Shape};
+use super::{Sample, chunk::room, picture::PictureShape};
 
 /// What the streams of an image have in common.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Lerc {
 impl Lerc {
     /// The values of a stream `[rows, width, samples]`, each in the bytes of this machine's order. A pixel that its
     /// mask leaves out is NaN; in bytes the mask stands for the last band, which is transparency.
-    pub(super) fn decode(&self, bytes: Vec<u8>, sample: Sample, shape: Shape) -> io::Result<Vec<u8>> {
+    pub(super) fn decode(&self, bytes: Vec<u8>, sample: Sample, shape: PictureShape) -> io::Result<Vec<u8>> {
         // A stream has no more bytes than plain values, but for its head and its mask.
         let most = 2 * shape.bytes(shape.most_rows) * sample.bytes() + (1 << 16);
         let stream = match self.packing {

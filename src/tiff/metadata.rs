@@ -46,7 +46,7 @@ pub struct Item {
 }
 
 /// What is said of `bands`, bands of the file in the order of the header.
-pub(super) struct Stated {
+pub(super) struct Statement {
     pub(super) descriptions: Vec<Option<String>>,
     pub(super) bits: Option<u8>,
     pub(super) metadata: Metadata,
@@ -55,7 +55,7 @@ pub(super) struct Stated {
 }
 
 /// Reads the tags, for the bands of the file that are bands of the header. What `beside` them is said goes before.
-pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Result<Stated, TiffError> {
+pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Result<Statement, TiffError> {
     let text = |tag| Ok::<_, TiffError>(String::from_utf8_lossy(&tiff.text(tag)?).into_owned());
     let (xml, date_time) = (text(GDAL_METADATA)?, text(Tag::DateTime)?);
     let mut stated = stated(&[], bands);
@@ -82,14 +82,14 @@ pub(super) fn read(tiff: &Directory<'_>, beside: &[Item], bands: &[usize]) -> Re
 }
 
 /// What items say of the bands that are bands of the header.
-pub(super) fn stated(items: &[Item], bands: &[usize]) -> Stated {
+pub(super) fn stated(items: &[Item], bands: &[usize]) -> Statement {
     let metadata = Metadata { colours: vec![None; bands.len()], ..Metadata::default() };
-    let mut stated = Stated { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
+    let mut stated = Statement { descriptions: vec![None; bands.len()], bits: None, metadata, note: None };
     items.iter().take(MAX_ITEMS).for_each(|item| stated.take(item.clone(), bands));
     stated
 }
 
-impl Stated {
+impl Statement {
     /// Adds an item, in place of an earlier one of the same thing.
     fn take(&mut self, mut item: Item, bands: &[usize]) {
         if let Some(sample) = item.sample {

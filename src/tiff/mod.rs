@@ -50,7 +50,7 @@ mod xml;
 
 pub use block::{Block, Raster, select};
 pub(crate) use crs::differ as crs_differ;
-pub use error::{Kind, TiffError};
+pub use error::{ErrorClass, TiffError};
 pub(crate) use error::{Size, gdal, quoted, translate};
 pub(crate) use geo::SAME;
 pub use geo::{Affine, GeoTags};

@@ -19,7 +19,7 @@ const END: &[u8] = &[0xff, 0xd9];
 
 /// What a picture has to fill.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(super) struct PictureShape {
     /// Columns.
     pub(super) width: usize,
     /// Rows that are wanted.
@@ -30,7 +30,7 @@ pub(super) struct Shape {
     pub(super) samples: usize,
 }
 
-impl Shape {
+impl PictureShape {
     /// Values of a picture of this height, of bytes each.
     pub(super) fn bytes(self, height: usize) -> usize {
         self.width * height * self.samples
@@ -63,7 +63,7 @@ pub(super) struct Jpeg {
 
 impl Jpeg {
     /// The picture in a chunk.
-    pub(super) fn decode(&self, bytes: &[u8], shape: Shape) -> io::Result<Vec<u8>> {
+    pub(super) fn decode(&self, bytes: &[u8], shape: PictureShape) -> io::Result<Vec<u8>> {
         let joined = match self.tables.strip_prefix(START) {
             None => None,
             Some(tables) => {
@@ -100,7 +100,7 @@ impl Jpeg {
 }
 
 /// The picture in a WebP chunk.
-pub(super) fn webp(bytes: &[u8], shape: Shape) -> io::Result<Vec<u8>> {
+pub(super) fn webp(bytes: &[u8], shape: PictureShape) -> io::Result<Vec<u8>> {
     let failed = |e| io::Error::other(format!("WebP: {e}"));
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
     let (width, height) = decoder.dimensions();

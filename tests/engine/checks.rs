@@ -3,7 +3,7 @@
 
 use trapan::graph::{Access, CheckError, Grain, Limits, PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::adam::{self, Adam};
-use trapan::kernels::loss::Compared;
+use trapan::kernels::loss::Operands;
 use trapan::kernels::{self, conv2d, image, loss};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{self, Config, Dims};
@@ -214,7 +214,7 @@ fn memory_is_shared_by_lifetimes() {
     image::detail(&mut p, pan, da, db);
     image::detail(&mut p, pan, db, dc);
     let dy = p.tensor("dy", IMAGE, Role::Output);
-    loss::l2(&mut p, Compared { y: dc, target: x, weight: None }, 1.0, "part", dy, value);
+    loss::l2(&mut p, Operands { y: dc, target: x, weight: None }, 1.0, "part", dy, value);
     p.finish();
     let program = builder.finish().expect("checks pass");
     let place = |t: Tensor| program.place(t).0;

@@ -54,7 +54,7 @@ fn per_pixel_network() {
     for wanted in list(&data("golden.json")["mlp"]) {
         let [pixels, c, d] = case(wanted);
         let parameter = wave(mlp::weight_len(c, d), 0.7, 0.2, 0.8);
-        let weights = mlp::Weights::new(&parameter, c, d);
+        let weights = mlp::MlpWeights::new(&parameter, c, d);
         let (x, dy) = (wave(pixels * c, 0.7, 0.1, 1.0), wave(pixels, 1.1, 0.3, 1.0));
         let (mut y, mut dx, mut dw) = (Vec::new(), Vec::new(), vec![0.0; parameter.len()]);
         for (x, dy) in x.chunks_exact(c).zip(&dy) {

@@ -11,7 +11,7 @@ use trapan::method::{Checkpoints, Config, Dims, Job, MethodError, Network, Progr
 use trapan::net::{Backbone, FusionShape, Layer};
 use trapan::scene::Survey;
 
-use crate::method::sharpen::{Simulated, config, dims};
+use crate::method::sharpen::{SimulatedPair, config, dims};
 use crate::support::devices::software;
 use crate::support::formula::fusion_weights;
 use crate::support::session::layers;
@@ -22,7 +22,7 @@ use crate::support::session::layers;
 fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
     let dims = dims(48, 16, 1, 4, 1.5, 0);
     let all = [0..dims.rows.fine, 0..dims.columns.fine];
-    let scene = Simulated::of(&dims);
+    let scene = SimulatedPair::of(&dims);
     let undisturbed = scene.apply(&Device::cpu(2), all.clone(), u64::MAX);
     // Tiles of some more rows than the least, and of the least there are.
     for (memory, then) in [(5_000_000, "went on with tiles of 64x128"), (0, "went on on the CPU")] {
@@ -47,7 +47,7 @@ fn a_lost_gpu_is_replaced_in_the_middle_of_a_scene() {
 #[test]
 fn a_training_goes_on_without_its_gpu() {
     let dims = Dims::aligned(16, 18, 3, 4);
-    let simulated = Simulated::of(&dims);
+    let simulated = SimulatedPair::of(&dims);
     let (scene, model) = (simulated.scene(), &simulated.model);
     let survey = Survey::of(&scene).expect("something is valid");
     let dir = tempfile::tempdir().expect("a folder");
@@ -82,7 +82,7 @@ fn a_training_goes_on_without_its_gpu() {
 /// the driver cannot, and the CPU takes over.
 #[test]
 fn a_window_too_large_for_the_adapter_is_learnt_on_the_cpu() {
-    let simulated = Simulated::of(&Dims::aligned(272, 272, 3, 4));
+    let simulated = SimulatedPair::of(&Dims::aligned(272, 272, 3, 4));
     let scene = simulated.scene();
     let survey = Survey::of(&scene).expect("something is valid");
     let config = Config { train_size: 1088, blocks: 1, ..config(1) };

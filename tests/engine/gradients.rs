@@ -10,9 +10,9 @@ use trapan::graph::{PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, T
 use trapan::kernels::Step;
 use trapan::kernels::conv2d::{self, conv2d_grad_input, conv2d_grad_weight};
 use trapan::kernels::instance::{self, Moments};
-use trapan::kernels::loss::{Compared, Measure};
+use trapan::kernels::loss::{Measure, Operands};
 use trapan::kernels::pointwise::{self, Act};
-use trapan::kernels::resample::{Axis, Table};
+use trapan::kernels::resample::{Axis, OperatorTable};
 use trapan::kernels::{attend, harmonic, layernorm, loss, mlp, resample};
 
 use crate::support::Report;
@@ -104,7 +104,7 @@ impl Recorder<'_> {
         let target = self.input("target", y.shape(), 0.5);
         let dy = self.plan.tensor("dy", y.shape(), Role::Output);
         let loss = self.plan.tensor("loss", Shape::flat(1), Role::Output);
-        loss::l2(&mut self.plan, Compared { y, target, weight: None }, 1.0, "parts", dy, loss);
+        loss::l2(&mut self.plan, Operands { y, target, weight: None }, 1.0, "parts", dy, loss);
         (dy, loss)
     }
 }
@@ -368,7 +368,7 @@ fn loss_itself() {
             let weight = weighted.then(|| r.input("weight", shape.with_c(1), 0.2));
             let dy = r.gradient(y);
             let loss = r.plan.tensor("loss", Shape::flat(1), Role::Output);
-            loss::mean(&mut r.plan, Compared { y, target, weight }, measure, 1.0, "parts", dy, loss);
+            loss::mean(&mut r.plan, Operands { y, target, weight }, measure, 1.0, "parts", dy, loss);
             loss
         });
         case.check(&mut report);
@@ -391,7 +391,7 @@ fn resampling() {
                 let x = r.input("x", x_shape, 1.0);
                 let mut table = |name: &str, matrix: &ndarray::ArrayView2<'_, f64>| {
                     let (out, n) = matrix.dim();
-                    Table {
+                    OperatorTable {
                         taps: r.given(&format!("{name} taps"), Shape([1, out, n, 1]), matrix.iter().copied().collect()),
                         start: r.given(&format!("{name} start"), Shape::flat(out), vec![0.0; out]),
                     }

@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trapan::bench::suite::{self, Trial};
+use trapan::bench::suite::{self, PreparedCase};
 use trapan::engine::gpu::{Chosen, Gpu, GpuEngine, Pick, adapters};
-use trapan::engine::{Convolution, CpuEngine, Device, Engine, EngineError, Loading, Options, Precision, Timing};
+use trapan::engine::{Convolution, CpuEngine, Device, Engine, EngineError, LoadStats, Options, Precision, Timing};
 use trapan::graph::{Access, AnyStep, PlanId, Program, ProgramBuilder, Role, Shape, Tensor, When};
 use trapan::kernels::adam::{Adam, adam};
-use trapan::kernels::loss::{Compared, l2};
+use trapan::kernels::loss::{Operands, l2};
 use trapan::kernels::{Isa, Step};
 
 use crate::support::devices::{gpus, software, trials};
@@ -119,7 +119,7 @@ fn every_cpu_form_agrees_with_the_reference() {
     }
 }
 
-fn outputs(trial: &Trial, engine: &mut dyn Engine) -> Result<Vec<Vec<u32>>, EngineError> {
+fn outputs(trial: &PreparedCase, engine: &mut dyn Engine) -> Result<Vec<Vec<u32>>, EngineError> {
     let call = trial.call();
     for (i, values) in &trial.inputs {
         engine.write(call.args[*i].expect("inputs are present"), values)?;
@@ -168,7 +168,7 @@ fn chase() -> Chase {
     plan.trains(w);
     plan.watch(loss);
     plan.watch(w);
-    l2(&mut plan, Compared { y: w, target, weight: None }, 1.0, "sums", dw, loss);
+    l2(&mut plan, Operands { y: w, target, weight: None }, 1.0, "sums", dw, loss);
     adam(&mut plan, Adam::default(), w, dw, m, v);
     let plan = plan.finish();
     Chase { program: Arc::new(builder.finish().expect("the plan is sound")), plan, w, target }
@@ -337,7 +337,7 @@ impl Engine for Faulty {
         Ok(values)
     }
 
-    fn loading(&self) -> Loading {
+    fn loading(&self) -> LoadStats {
         self.inner.loading()
     }
 

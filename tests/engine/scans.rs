@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trapan::graph::{ProgramBuilder, Role, Shape, Tensor};
 use trapan::kernels::pointwise::{self, Act};
-use trapan::kernels::scan::{self, Scanned};
+use trapan::kernels::scan::{self, ScanInput};
 use trapan::kernels::{Step, gated};
 
 use crate::support::backbones::{branch_backward, branch_forward, branch_lengths, tensors};
@@ -27,7 +27,7 @@ fn selective_scan() {
     let d = p.tensor("d", images.with_c(2 * (images.c() + states)), Role::Output);
     let dw = p.tensor("dw", w.shape(), Role::Output);
     let [y, dy] = ["y", "dy"].map(|name| p.activation(name, images));
-    let x = Scanned { u, raw, bc, w };
+    let x = ScanInput { u, raw, bc, w };
     let forth = scan::forward(&mut p, x, "scan", y);
     gated::forward(&mut p, y, z, None, s);
     gated::grad(&mut p, ds, [y, z], [dy, dz]);

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use naga::proc::{GlobalCtx, Layouter};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Handle, Module, StorageAccess, StructMember, Type, TypeInner};
-use trapan::bench::suite::Trial;
+use trapan::bench::suite::PreparedCase;
 use trapan::engine::gpu::{Chosen, Forms};
-use trapan::graph::{Access, Form, Kernel, Needs};
+use trapan::graph::{Access, DeviceNeeds, Kernel, ShaderForm};
 use trapan::kernels;
 use trapan::kernels::{MAX_CROPS, Step};
 
@@ -22,7 +22,7 @@ const WORKGROUP_MEMORY: u32 = 16 << 10;
 /// A kernel with the constants of some of its cases.
 struct Variant {
     label: String,
-    trial: Trial,
+    trial: PreparedCase,
     entry: &'static str,
     module: Module,
     info: ModuleInfo,
@@ -78,8 +78,8 @@ fn variants() -> Vec<Variant> {
     variants
 }
 
-fn on_matrices(kernel: &Kernel) -> Option<&'static Form> {
-    kernel.shader.forms.iter().find(|form| form.needs == Needs::Matrices)
+fn on_matrices(kernel: &Kernel) -> Option<&'static ShaderForm> {
+    kernel.shader.forms.iter().find(|form| form.needs == DeviceNeeds::Matrices)
 }
 
 /// The f16 forms, for both sizes of matrices an adapter may offer.
@@ -182,9 +182,9 @@ fn structs_have_the_layout_of_rust() {
 #[test]
 fn workgroups_fit_every_device() {
     let mut largest = 0;
-    assert_eq!(Needs::Nothing.memory(), WORKGROUP_MEMORY);
+    assert_eq!(DeviceNeeds::Nothing.memory(), WORKGROUP_MEMORY);
     let portable = variants().into_iter().map(|v| (v, WORKGROUP_MEMORY));
-    for (v, limit) in portable.chain(halves().into_iter().map(|v| (v, Needs::Matrices.memory()))) {
+    for (v, limit) in portable.chain(halves().into_iter().map(|v| (v, DeviceNeeds::Matrices.memory()))) {
         let threads: u32 = v.module.entry_points[v.entry()].workgroup_size.iter().product();
         assert!(threads <= THREADS, "{}: {threads} threads", v.label);
         let mut layouter = Layouter::default();
@@ -215,7 +215,7 @@ fn entry_points_are_the_kernels() {
     }
     let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for kernel in kernels::ALL {
-        let portable = kernel.shader.forms.iter().filter(|form| form.needs == Needs::Nothing);
+        let portable = kernel.shader.forms.iter().filter(|form| form.needs == DeviceNeeds::Nothing);
         let entries = std::iter::once(kernel.shader.entry).chain(portable.map(|form| form.entry));
         wanted.entry(kernel.family).or_default().extend(entries.map(str::to_owned));
     }

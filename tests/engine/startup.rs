@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trapan::engine::gpu::{Gpu, GpuEngine, Pick};
-use trapan::engine::{Engine, Loading, Options};
+use trapan::engine::{Engine, LoadStats, Options};
 use trapan::graph::{Program, ProgramBuilder, Role, Shape};
 use trapan::kernels::image;
 
@@ -21,7 +21,7 @@ fn program() -> Arc<Program> {
 }
 
 /// Loads on a device of its own, as another process would.
-fn load(folder: &Path) -> Loading {
+fn load(folder: &Path) -> LoadStats {
     let gpu = Gpu::open(Pick::Software).expect("these tests need a software Vulkan driver");
     assert!(gpu.adapter().features.contains(&"pipeline cache"), "every Vulkan driver has one");
     let gpu = gpu.with_cache(folder.to_owned());

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use serde_json::Value;
-use trapan::classical::{ClassicalError, Form, Inputs, Method, Stream, TvSettings, fuse};
+use trapan::classical::{ClassicalError, Form, FormStream, Inputs, Method, TvSettings, fuse};
 use trapan::engine::{Device, Options};
 use trapan::filter::{Grid, Upsample};
-use trapan::method::apply::{Application, Fused, apply};
+use trapan::method::apply::{Application, FusedRows, apply};
 use trapan::method::config::{Config, Profile, Sensor};
 use trapan::method::{Model, Start, baseline};
 use trapan::scene::{Image, Scale, Scene, Survey};
@@ -198,8 +198,9 @@ fn fit(methods: &[Method], inputs: &Inputs<'_>) -> Vec<Form> {
     Form::fit(methods, std::slice::from_ref(inputs)).expect("the pair can be fitted")
 }
 
-fn stream(inputs: &Inputs<'_>, forms: &[Form]) -> Stream {
-    Stream::new([inputs.rows, inputs.columns], inputs.upsample, inputs.ms_gains, forms).expect("the grids can be used")
+fn stream(inputs: &Inputs<'_>, forms: &[Form]) -> FormStream {
+    FormStream::new([inputs.rows, inputs.columns], inputs.upsample, inputs.ms_gains, forms)
+        .expect("the grids can be used")
 }
 
 /// Model to one window that is everything, applied to the whole: what [`fuse`] gives.
@@ -409,7 +410,7 @@ fn scenes_pass_by_in_strips() {
         let config = Config { upsample, train_size, robust: true, ..config };
         for method in CLOSED {
             let mut wanted = Vec::new();
-            let mut whole = |rows: Fused| {
+            let mut whole = |rows: FusedRows| {
                 wanted.extend(rows.hrms);
                 Ok(())
             };
@@ -444,7 +445,7 @@ fn scenes_pass_by_in_strips() {
                 let part = [0..160, 0..128];
                 let job = Application { scene: &scene, model: &model, device, options, part, memory, lms: true };
                 let (mut hrms, mut valid, mut strips) = (Vec::new(), Vec::new(), 0);
-                let mut take = |rows: Fused| {
+                let mut take = |rows: FusedRows| {
                     assert_eq!(rows.lms.len(), rows.hrms.len());
                     hrms.extend(rows.hrms);
                     valid.extend(rows.valid.expect("there are holes"));

@@ -4,18 +4,18 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Config, Gain, estimate_gains};
-use trapan::simulate::{Simulated, Spec, simulate};
+use trapan::simulate::{SimulatedPair, Spec, simulate};
 
 /// How far an estimate may be off.
 const NEAR: f64 = 0.03;
 
-fn pair(sensor: Sensor, bands: usize, ratio: usize, seed: u64) -> Simulated {
+fn pair(sensor: Sensor, bands: usize, ratio: usize, seed: u64) -> SimulatedPair {
     let spec = Spec { size: [512, 512], bands, ratio, sensor, seed };
     simulate(&spec).expect("allowed")
 }
 
 /// What is estimated by somebody who takes every gain to be `given`.
-fn estimated(pair: &Simulated, given: f64) -> Vec<Gain> {
+fn estimated(pair: &SimulatedPair, given: f64) -> Vec<Gain> {
     let bands = pair.ms.bands;
     let config = Config::with_gains(Sensor::Generic, Profile::Trapan, vec![given; bands]);
     estimate_gains(&pair.scene().expect("large enough"), &config).expect("readable")

@@ -10,7 +10,7 @@ use trapan::method::{Checkpoints, Dims, Model};
 use trapan::scene::Scene;
 use trapan::tiff::Creation;
 
-use crate::method::sharpen::{Simulated, preset, run, samples};
+use crate::method::sharpen::{SimulatedPair, preset, run, samples};
 use crate::support::memory::largest_request;
 
 /// What a number, a text or a list may be replaced by.
@@ -86,7 +86,7 @@ fn runner(cases: u32) -> proptest::test_runner::TestRunner {
 
 #[test]
 fn odd_models_never_panic() {
-    let Simulated { pan, ms, grids, model } = Simulated::preset(&Dims::aligned(20, 20, 3, 4));
+    let SimulatedPair { pan, ms, grids, model } = SimulatedPair::preset(&Dims::aligned(20, 20, 3, 4));
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     model.save(&path, false).expect("a new file");
@@ -98,7 +98,7 @@ fn odd_models_never_panic() {
         prop_assert!(largest <= file.len() + (4 << 20), "{spoilt:?}: {largest} bytes asked for");
         let scene = Scene::on_grids(&pan, &ms, grids);
         if let Some(found) = found.ok().filter(|found| found.check(&scene, &found.scale).is_ok()) {
-            let found = Simulated { pan: pan.clone(), ms: ms.clone(), grids, model: found };
+            let found = SimulatedPair { pan: pan.clone(), ms: ms.clone(), grids, model: found };
             prop_assert_eq!(found.apply(&Device::cpu(2), [3..7, 5..6], u64::MAX).len(), 4 * 3);
         }
         Ok(())

@@ -123,7 +123,7 @@ fn adopted(places: &Places, prior: &Prior) {
         let job =
             Application { scene: &scene, model: &model, device: &device, options, part, memory: u64::MAX, lms: false };
         let mut fused = Vec::new();
-        let mut collect = |rows: trapan::method::apply::Fused| {
+        let mut collect = |rows: trapan::method::apply::FusedRows| {
             fused.extend(rows.hrms);
             Ok(())
         };

@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use trapan::engine::{Device, Options};
 use trapan::filter::{self, Grid};
-use trapan::method::apply::{Application, Fused, apply};
+use trapan::method::apply::{Application, FusedRows, apply};
 use trapan::method::config::{Base, Effort, Init, Profile, Sensor};
 use trapan::method::{self, Config, Model};
 use trapan::scene::{Check, GeometryOptions, Scale, Scene, Survey};
@@ -122,7 +122,7 @@ fn applied(case: &Case, model: &Model, part: [Range<usize>; 2], memory: u64) -> 
     let options = Options::default();
     let job = Application { scene: &scene, model, device: &device, options, part, memory, lms: false };
     let mut hrms = Vec::new();
-    let mut collect = |rows: Fused| {
+    let mut collect = |rows: FusedRows| {
         hrms.extend(rows.hrms);
         Ok(())
     };

@@ -4,16 +4,17 @@ use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
 use trapan::classical::{Band, Form, Method};
+use trapan::consistency::Validity;
 use trapan::engine::{CpuEngine, Device, Options};
 use trapan::filter::Grid;
 use trapan::graph::Shape;
 use trapan::kernels::Isa;
-use trapan::method::apply::{Application, Fused, Pass, apply};
+use trapan::method::apply::{Application, FusedRows, Pass, apply};
 use trapan::method::config::{Base, Config, Profile, Sensor, Upsample};
-use trapan::method::sharpen::Span;
+use trapan::method::sharpen::TileSpan;
 use trapan::method::{
     Checkpoints, Dims, Example as Window, ExampleWeights, Ground, Judgement, Lesson, Log, Model, Network, Plans,
-    Progress, Sharpener, Start, Validity, View, train, windows,
+    Progress, Sharpener, Start, View, train, windows,
 };
 use trapan::net::{Backbone, FusionShape, Layer};
 use trapan::scene::{Scale, Scene, Survey};
@@ -33,7 +34,7 @@ fn rows(image: &[f32], width: usize, rows: &Range<usize>) -> Vec<f32> {
 }
 
 /// Upsampled and fused image of a whole scene, tile by tile.
-fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -> ([Vec<f32>; 2], Vec<Span>) {
+fn sharpen(device: &Device, dims: &Dims, upsample: Upsample, tile: [usize; 2]) -> ([Vec<f32>; 2], Vec<TileSpan>) {
     sharpen_by(Backbone::FusionNet, device, dims, upsample, tile)
 }
 
@@ -56,7 +57,7 @@ fn sharpen_by(
     dims: &Dims,
     upsample: Upsample,
     tile: [usize; 2],
-) -> ([Vec<f32>; 2], Vec<Span>) {
+) -> ([Vec<f32>; 2], Vec<TileSpan>) {
     let (pan_w, ms_w, bands) = (dims.columns.fine, dims.columns.coarse, dims.bands);
     let (pan, ms) = (image(dims.pan().len(), 0.0), image(dims.ms().len(), 1.0));
     // PanMamba's blocks are many.
@@ -160,8 +161,8 @@ fn bits<'a>(image: impl IntoIterator<Item = &'a f32>) -> Vec<u32> {
 fn a_part_has_the_bytes_of_the_whole() {
     let (cpu, dims) = (Device::cpu(2), dims(52, 67, 2, 4, 1.5, 3));
     let [height, width] = [dims.rows.fine, dims.columns.fine];
-    let others = [Backbone::LagNet, Backbone::LgpNet].map(|backbone| Simulated::by(backbone, &dims));
-    for scene in [Simulated::of(&dims), Simulated::preset(&dims)].into_iter().chain(others) {
+    let others = [Backbone::LagNet, Backbone::LgpNet].map(|backbone| SimulatedPair::by(backbone, &dims));
+    for scene in [SimulatedPair::of(&dims), SimulatedPair::preset(&dims)].into_iter().chain(others) {
         let whole = scene.apply(&cpu, [0..height, 0..width], u64::MAX);
         for part in [[60..130, 33..201], [0..40, width - 50..width], [height - 1..height, 0..1], [100..101, 99..100]] {
             let found = scene.apply(&cpu, part.clone(), 1 << 20);
@@ -176,8 +177,8 @@ fn a_part_has_the_bytes_of_the_whole() {
 /// step over several of its blocks; and the base and the step alone.
 #[test]
 fn memory_and_threads_change_no_byte_of_the_default_preset() {
-    let networks = Simulated::preset(&dims(132, 50, 2, 4, 1.5, 3));
-    let mut forms = Simulated::preset(&dims(300, 40, 2, 4, 1.5, 1));
+    let networks = SimulatedPair::preset(&dims(132, 50, 2, 4, 1.5, 3));
+    let mut forms = SimulatedPair::preset(&dims(300, 40, 2, 4, 1.5, 1));
     forms.model.fusion.clear();
     for scene in [networks, forms] {
         let all = scene.grids.map(|grid| 0..grid.fine);
@@ -191,14 +192,14 @@ fn memory_and_threads_change_no_byte_of_the_default_preset() {
 }
 
 /// A scene in memory and networks for it.
-pub struct Simulated {
+pub struct SimulatedPair {
     pub pan: Raster,
     pub ms: Raster,
     pub grids: [Grid; 2],
     pub model: Model,
 }
 
-impl Simulated {
+impl SimulatedPair {
     pub fn of(dims: &Dims) -> Self {
         let raster = |shape: Shape, seed: f32| {
             let header = Header::new("memory.tif", Sample::F32, [shape.w(), shape.h(), shape.c()]);
@@ -283,7 +284,7 @@ impl Simulated {
         let (model, options) = (&self.model, Options::default());
         let job = Application { scene: &scene, model, device, options, part, memory, lms: false };
         let (mut whole, mut ends) = (Vec::new(), Vec::new());
-        let mut sink = |rows: Fused| {
+        let mut sink = |rows: FusedRows| {
             whole.extend(rows.hrms);
             Ok(())
         };
@@ -300,19 +301,19 @@ impl Simulated {
 #[test]
 fn networks_come_back_from_their_file() {
     let dims = Dims::aligned(20, 20, 3, 4);
-    let simulated = Simulated::of(&dims);
+    let simulated = SimulatedPair::of(&dims);
     let (scene, model) = (simulated.scene(), &simulated.model);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("model.safetensors");
     model.save(&path, false).expect("a new file");
     assert!(model.save(&path, false).is_err(), "an existing file stays");
     assert_eq!(Model::load(&path).expect("our own file"), *model);
-    let preset = Simulated::preset(&dims).model;
+    let preset = SimulatedPair::preset(&dims).model;
     let other = dir.path().join("preset.safetensors");
     preset.save(&other, false).expect("a new file");
     assert_eq!(Model::load(&other).expect("our own file"), preset);
     for backbone in [Backbone::LagNet, Backbone::LgpNet, Backbone::CanNet, Backbone::PanMamba] {
-        let model = Simulated::by(backbone, &dims).model;
+        let model = SimulatedPair::by(backbone, &dims).model;
         let path = dir.path().join(backbone.name());
         model.save(&path, false).expect("a new file");
         assert_eq!(Model::load(&path).expect("our own file"), model);
@@ -354,7 +355,7 @@ fn networks_come_back_from_their_file() {
 fn windows_lie_where_there_is_something_to_learn() {
     let dims = Dims::aligned(300, 400, 1, 4);
     let (width, height) = (dims.columns.fine, dims.rows.fine);
-    let mut simulated = Simulated::of(&dims);
+    let mut simulated = SimulatedPair::of(&dims);
     // Left third nodata, middle third flat but for a step.
     let pan = &mut simulated.pan;
     pan.valid = Some((0..width * height).map(|i| i % width >= width / 3).collect());
@@ -384,7 +385,7 @@ fn windows_lie_where_there_is_something_to_learn() {
     let samples = windows::samples(&view, &window, &chosen, &config).expect("in memory");
     assert!(samples.iter().all(|s| s.pan.len() == 256 * 256 && s.ms.len() == 64 * 64));
 
-    let small = Simulated::of(&Dims::aligned(100, 128, 1, 4));
+    let small = SimulatedPair::of(&Dims::aligned(100, 128, 1, 4));
     let scene = small.scene();
     let config = Config { train_size: 512, ..config.clone() };
     let window = windows::window_dims(&scene, &config);
@@ -409,7 +410,7 @@ fn what_rests_on_nodata_counts_nothing() {
     let (mut pan, mut ms) = (vec![true; 80 * 96], vec![true; 20 * 24]);
     pan[40 * 96 + 50] = false; // row 40, column 50: in MS pixel (10, 12)
     ms[3 * 24 + 4] = false;
-    let weights = ExampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config(1));
+    let weights = ExampleWeights::new(&dims, Validity { image: &pan, ms: &ms }, &config(1));
     let zeros = |w: &[f32]| w.iter().filter(|v| **v == 0.0).count();
     for w in [&weights.pan, &weights.ms, &weights.reduced] {
         let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / w.len() as f64;
@@ -459,7 +460,7 @@ fn nodata_does_not_enter_the_training() {
     let (mut pan, mut ms) = (vec![true; dims.pan().len()], vec![true; 32 * 36]);
     pan.iter_mut().take(40 * 144).for_each(|v| *v = false);
     ms.iter_mut().take(10 * 36).for_each(|v| *v = false);
-    let weights = ExampleWeights::new(&dims, Validity { pan: &pan, ms: &ms }, &config);
+    let weights = ExampleWeights::new(&dims, Validity { image: &pan, ms: &ms }, &config);
     let outcome = |filled: f32| {
         let mut sample = samples(&dims, &config, 1).remove(0);
         sample.pan.iter_mut().zip(&pan).filter(|(_, v)| !**v).for_each(|(x, _)| *x = filled);

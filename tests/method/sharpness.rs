@@ -4,15 +4,15 @@ use trapan::filter::{self, Grid};
 use trapan::method::config::{Effort, Profile, Sensor};
 use trapan::method::{self, Config};
 use trapan::scene::{Scale, Survey};
-use trapan::simulate::{Simulated, Spec, simulate};
+use trapan::simulate::{SimulatedPair, Spec, simulate};
 
-fn pair(sensor: Sensor, bands: usize, size: usize) -> Simulated {
+fn pair(sensor: Sensor, bands: usize, size: usize) -> SimulatedPair {
     let spec = Spec { size: [size; 2], bands, ratio: 4, sensor, seed: 1 };
     simulate(&spec).expect("allowed")
 }
 
 /// The pair one resolution lower, PAN blurred at a gain.
-fn degraded(pair: &Simulated, sensor: Sensor, pan_gain: f64) -> Simulated {
+fn degraded(pair: &SimulatedPair, sensor: Sensor, pan_gain: f64) -> SimulatedPair {
     let [rows, columns] = [pair.pan.height, pair.pan.width].map(|side| Grid::aligned(side, 4));
     let small = [rows, columns].map(|grid: Grid| Grid::aligned(grid.coarse, grid.ratio));
     let mut lower = self::pair(sensor, pair.ms.bands, rows.coarse);
@@ -24,7 +24,7 @@ fn degraded(pair: &Simulated, sensor: Sensor, pan_gain: f64) -> Simulated {
 }
 
 /// The gain that a run takes.
-fn taken(pair: &Simulated, config: &Config) -> f64 {
+fn taken(pair: &SimulatedPair, config: &Config) -> f64 {
     let scene = pair.scene().expect("large enough");
     let survey = Survey::of(&scene).expect("data");
     let scale = Scale::new(&scene, &survey, None).expect("a range");

@@ -3,7 +3,7 @@
 use ndarray::Array4;
 use serde_json::Value;
 use trapan::filter::{Grid, MetricBlur, metric_kernel, shrink};
-use trapan::quality::{self, Blurred, Convention, Planar, QualityError, Reference, Resampled, Setup};
+use trapan::quality::{self, BlurredImage, Convention, Planar, QualityError, ResampledImage, Setup, TruthSetup};
 use trapan::tiff::{Header, Raster, Sample};
 
 use crate::support::formula::{scene, scene_pan};
@@ -89,11 +89,11 @@ fn shrinking_and_blurring() {
     report.all("taps", &taps, &floats(&file["shrink_taps"]), 1e-15);
 
     let pan = Scene::of(&scene_pan(64, 64));
-    let small = Resampled { source: &pan.image(), operators: vec![vec![(operator.clone(), operator)]] };
+    let small = ResampledImage { source: &pan.image(), operators: vec![vec![(operator.clone(), operator)]] };
     let small = small.read(0..16).expect("in memory");
     let bands = Scene::of(&scene(64, 64, 4));
     let filters = setup("qb", 64, 64, 4).ms_gains.iter().map(|gain| MetricBlur::new(*gain, 4)).collect();
-    let blurred = Blurred { source: &bands.image(), filters }.read(0..64).expect("in memory");
+    let blurred = BlurredImage { source: &bands.image(), filters }.read(0..64).expect("in memory");
     for (name, planes, step, first) in [("shrunk_pan", &small, 1, 0), ("blurred_at_2_of_4", &blurred, 4, 2)] {
         let at = |b: usize, i: usize, j: usize| planes.row(b, first + step * i)[first + step * j];
         for point in list(&file[name]["points"]) {
@@ -121,7 +121,7 @@ fn toolbox_numbers() {
         let mut near = |key: &str, found: f64| {
             report.near(&format!("{sensor} {key}"), found, float(&wanted[key]), TOLERANCE);
         };
-        let reference = Reference { ratio: 4, peak: 2047.0, cut: true };
+        let reference = TruthSetup { ratio: 4, peak: 2047.0, cut: true };
         let found = quality::reduced(&truth.image(), &fused.image(), &reference).expect("a good pair");
         near("q2n", found.q2n);
         near("sam", found.sam);
@@ -139,7 +139,7 @@ fn toolbox_numbers() {
     }
     let (truth, fused) = truth_and_fused(70, 90, 3);
     let [truth, fused] = [truth, fused].map(|image| Scene::of(&image));
-    let uncut = Reference { ratio: 4, peak: 2047.0, cut: false };
+    let uncut = TruthSetup { ratio: 4, peak: 2047.0, cut: false };
     let found = quality::reduced(&truth.image(), &fused.image(), &uncut).expect("a good pair");
     // The file's value needs the added band to be 1 after normalisation: 0 there is off by 5e-10.
     report.near("q2n 70×90×3", found.q2n, float(&file["q2n_70x90x3"]), 1e-12);
@@ -217,7 +217,7 @@ fn numpy_agrees() {
         let (truth, fused) = truth_and_fused(h, w, bands);
         let [truth, mut fused] = [truth, fused].map(|image| Scene::of(&image));
         fused.spoil(&case["spot"]);
-        let setup = Reference { ratio: 4, peak: 1023.0, cut: case["cut"] == true };
+        let setup = TruthSetup { ratio: 4, peak: 1023.0, cut: case["cut"] == true };
         let found = quality::reduced(&truth.image(), &fused.image(), &setup).expect("a good pair");
         let found = serde_json::to_value(found).expect("plain numbers");
         same(&mut report, &format!("{h}×{w}×{bands}"), &found, &case["values"]);
@@ -252,7 +252,7 @@ fn invalid_values_do_not_count() {
         let [pan, ms, fused] = scenes.each_ref().map(Scene::image);
         let full = quality::full(&pan, &ms, &fused, &setup).expect("mostly valid");
         let again = quality::consistency(&ms, &fused, &setup);
-        let truth = quality::reduced(&fused, &fused, &Reference { ratio: 4, peak: 1023.0, cut: false });
+        let truth = quality::reduced(&fused, &fused, &TruthSetup { ratio: 4, peak: 1023.0, cut: false });
         format!("{full:?} {again:?} {truth:?}")
     };
     let expected = judge(None);
@@ -307,7 +307,7 @@ fn a_perfect_image_and_a_worse_one() {
     let (truth, fused) = truth_and_fused(96, 96, 4);
     let worse = Array4::from_shape_fn(truth.dim(), |at| truth[at] + 3.0 * (fused[at] - truth[at]));
     let [truth, fused, worse] = [truth, fused, worse].map(|image| Scene::of(&image));
-    let setup = Reference { ratio: 4, peak: 2047.0, cut: true };
+    let setup = TruthSetup { ratio: 4, peak: 2047.0, cut: true };
     let judge = |image: &Scene| quality::reduced(&truth.image(), &image.image(), &setup).expect("a good pair");
     let (perfect, fused, worse) = (judge(&truth), judge(&fused), judge(&worse));
     let mut report = Report::default();
@@ -348,7 +348,7 @@ fn constant_bands_have_results() {
     pan.data.fill(77.7);
     finite(&pan);
     let constant = Scene { data: vec![5.3; 64 * 64 * 3], valid: None, size: [64, 64] };
-    let reference = Reference { ratio: 4, peak: 255.0, cut: false };
+    let reference = TruthSetup { ratio: 4, peak: 255.0, cut: false };
     let found = quality::reduced(&constant.image(), &constant.image(), &reference).expect("defined");
     assert_eq!(
         [found.q2n, found.scc, found.ssim, found.q_avg, found.ergas, found.rmse],
@@ -395,7 +395,7 @@ fn wrong_input_is_named() {
     says(full(&pan, &ms, &fused, &three), "ratio 5");
 
     let reduced = |truth: &Scene, fused: &Scene| {
-        let setup = Reference { ratio: 4, peak: 2047.0, cut: true };
+        let setup = TruthSetup { ratio: 4, peak: 2047.0, cut: true };
         quality::reduced(&truth.image(), &fused.image(), &setup).expect_err("wrong input").to_string()
     };
     says(reduced(&ms, &fused), "the fused image is 160x128 with 3 bands, expected 40x32 with 3");

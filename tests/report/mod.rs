@@ -12,7 +12,8 @@ use trapan::method::{Run, Timings};
 use trapan::quality::Thumbnail;
 use trapan::report::picture::{Picture, Stretch};
 use trapan::report::{
-    Better, Colours, Column, Images, Inputs, Map, Ramp, Report, Row, Subject, Table, View, check_quicklook, quicklook,
+    Better, Colours, Column, Images, InputPair, Map, Preview, Ramp, Report, Row, Subject, Table, check_quicklook,
+    quicklook,
 };
 use trapan::scene::Scale;
 use trapan::tiff::{Header, Raster, Sample};
@@ -72,7 +73,7 @@ impl Scene {
         let timings = Timings { device: "CPU".into(), ..Timings::default() };
         let mut report = Report::new(Subject {
             method: "gsa",
-            inputs: Inputs::of(&self.pan, &self.pan, 4).expect("no file to read"),
+            inputs: InputPair::of(&self.pan, &self.pan, 4).expect("no file to read"),
             bands: &names,
             warnings: &[warning],
             scale: &scale,
@@ -167,7 +168,7 @@ fn thumbnails_are_bounded() {
 #[test]
 fn views_average_what_is_valid() {
     let scene = Scene::new();
-    let view = View::overview(&scene.images(), 50);
+    let view = Preview::overview(&scene.images(), 50);
     assert_eq!((view.step, view.width, view.height), (4, 50, 30));
     let valid = view.valid.as_ref().expect("a corner without data");
     // Nodata reach down to row 10: half of the third row of 4×4 blocks, which counts as valid.
@@ -176,9 +177,9 @@ fn views_average_what_is_valid() {
     }
     let half = 2 * view.width;
     assert_eq!(view.pan[half], scene.pan.data[10 * SIZE[0]], "the mean of the valid pixels");
-    let [x, y] = View::detail(&scene.images(), [64, 48]).origin;
+    let [x, y] = Preview::detail(&scene.images(), [64, 48]).origin;
     assert!(x >= SIZE[0] / 2 - 16 && y < SIZE[1], "the stripes are the busy place, not column {x}");
-    let whole = View::detail(&scene.images(), [1000, 1000]);
+    let whole = Preview::detail(&scene.images(), [1000, 1000]);
     assert_eq!((whole.origin, whole.width, whole.height), ([0, 0], SIZE[0], SIZE[1]));
     let same = |i: usize| whole.fused[i * BANDS..][..BANDS] == scene.fused[i * BANDS..][..BANDS];
     assert!((0..scene.valid.len()).all(|i| same(i) == scene.valid[i]), "all that is valid, and nothing else");

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use trapan::filter::Grid;
 use trapan::scene::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, Image, Scene, SceneError};
-use trapan::tiff::{GeoTags, Header, Kind, Raster, Sample, Window};
+use trapan::tiff::{ErrorClass, GeoTags, Header, Raster, Sample, Window};
 
 /// UTM zone 30 north, PixelIsArea.
 const UTM: [u16; 16] = [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32630];
@@ -138,7 +138,7 @@ fn other_ratios_come_with_the_command_that_resamples() {
         let (pan, ms) = (north_up(pan, [1000.0, 2000.0], false), north_up(ms, [1000.0, 2000.0], false));
         let error = of([400, 400], pan, [140, 150], ms).unwrap_err();
         assert!(matches!(error, SceneError::Geometry(GeometryError::Ratio { .. })), "{error}");
-        assert_eq!(error.kind(), Kind::Geometry);
+        assert_eq!(error.kind(), ErrorClass::Geometry);
         error
     };
     let line = "resample MS to ratio 3: gdalwarp -te 1000 1162.1 1806.4 2000 -tr 6.300000000000001 6.300000000000001 \

@@ -1,7 +1,7 @@
 //! Pairs, their errors and their scale.
 
 use trapan::scene::{Image, Scale, Scene, SceneError};
-use trapan::tiff::{Header, Kind, Layout, Raster, Sample};
+use trapan::tiff::{ErrorClass, Header, Layout, Raster, Sample};
 
 use crate::fixture::{ALIGNED, Fixture, parse, scene};
 
@@ -44,7 +44,7 @@ fn pairs_that_do_not_fit_say_what_would() {
     let geometry = |pan, ms, parts: &[&str]| {
         let error = pair_error(pan, ms);
         let text = error.to_string();
-        assert_eq!(error.kind(), Kind::Geometry, "{text}");
+        assert_eq!(error.kind(), ErrorClass::Geometry, "{text}");
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
         error
     };
@@ -68,7 +68,7 @@ fn unusable_values_are_refused() {
     assert!(error.to_string().contains("gdal_translate -b 1 -b 3 m.tif"), "{error}");
     let flat = masked(pan(), None, |data| data.fill(0.0));
     let error = pair_error(flat, ms());
-    assert!(matches!(error, SceneError::Constant { band: 1, .. }) && error.kind() == Kind::Input, "{error}");
+    assert!(matches!(error, SceneError::Constant { band: 1, .. }) && error.kind() == ErrorClass::Input, "{error}");
     let empty = masked(pan(), Some(-9999.0), |data| data.fill(-9999.0));
     assert!(matches!(pair_error(empty, ms()), SceneError::NoData { .. }));
     // PAN valid on the left only, MS on the right only.

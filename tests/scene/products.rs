@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 use trapan::product::{Product, ProductError};
-use trapan::tiff::{Kind, Sample, TiffError, Window};
+use trapan::tiff::{ErrorClass, Sample, TiffError, Window};
 
 use crate::fixture::{Fixture, scene};
 use crate::support::memory::largest_request;
@@ -27,7 +27,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn refused(folder: &Path, bands: &[&str], words: &[&str]) {
     let bands: Vec<String> = bands.iter().map(|b| (*b).to_owned()).collect();
     let error = Product::open(folder, &bands).expect_err("a folder that cannot be fused");
-    assert!(matches!(error, ProductError::Folder { .. }) && error.kind() == Kind::Input, "{error}");
+    assert!(matches!(error, ProductError::Folder { .. }) && error.kind() == ErrorClass::Input, "{error}");
     let text = error.to_string();
     assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
 }

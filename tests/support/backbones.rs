@@ -1,10 +1,10 @@
 //! Convolutions of the backbones put together from kernels, and values that layers of any backbone are given.
 
 use trapan::graph::{PlanBuilder, Role, Shape, Tensor};
-use trapan::kernels::clustered::{self, Scale, TAPS, Tables};
+use trapan::kernels::clustered::{self, ClusterTables, Epilogue, TAPS};
 use trapan::kernels::harmonic::{self, Sums};
 use trapan::kernels::pointwise::{self, Act};
-use trapan::kernels::scan::{self, Scanned};
+use trapan::kernels::scan::{self, ScanInput};
 use trapan::kernels::segment::{self, rows_shape};
 use trapan::kernels::{causal, conv2d, depthwise, gated, modulated, picked};
 use trapan::net::{self, FusionShape, Layer};
@@ -113,8 +113,8 @@ pub fn can_lengths(ci: usize, co: usize) -> [usize; 9] {
 pub struct Can {
     centroids: Tensor,
     hidden: [Tensor; 4],
-    tables: Tables,
-    scale: Scale,
+    tables: ClusterTables,
+    scale: Epilogue,
     v: Tensor,
 }
 
@@ -149,7 +149,7 @@ pub fn can_forward(
     ] {
         pointwise::forward(p, x, w, (None, None), act, y);
     }
-    let (tables, scale) = (Tables { alpha, gamma, index }, Scale { omega, beta, index, slope });
+    let (tables, scale) = (ClusterTables { alpha, gamma, index }, Epilogue { omega, beta, index, slope });
     let v = p.activation("v", y.shape());
     clustered::forward(p, x, w[5], tables, v);
     clustered::scaled(p, v, scale, add, y);
@@ -268,7 +268,7 @@ pub fn branch_forward(
     for (x, w, y) in [(u, w[4], low), (u, w[5], bc), (low, w[6], raw)] {
         pointwise::forward(p, x, w, (None, None), Act::None, y);
     }
-    let forth = scan::forward(p, Scanned { u, raw, bc, w: w[2] }, name, y);
+    let forth = scan::forward(p, ScanInput { u, raw, bc, w: w[2] }, name, y);
     gated::forward(p, y, z, add, s);
     Branch { v, z, u, low, raw, bc, y, forth }
 }
@@ -290,7 +290,7 @@ pub fn branch_backward(
     let (dlow, dbc, some) = (image("dlow", low.shape().c()), image("dbc", 2 * STATES), image("some", x.shape().c()));
     let all = image("all", 2 * (inner + STATES));
     gated::grad(p, ds, [y, z], [dy, dz]);
-    scan::backward(p, Scanned { u, raw, bc, w: w[2] }, name, (forth, dy), all, dw[2]);
+    scan::backward(p, ScanInput { u, raw, bc, w: w[2] }, name, (forth, dy), all, dw[2]);
     for (at, part) in [(0, first), (inner, draw), (2 * inner, dbc)] {
         picked::part(p, all, at, part);
     }

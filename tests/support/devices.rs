@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use trapan::bench::suite::Trial;
-use trapan::engine::gpu::{Gpu, Kind, Pick, adapters};
+use trapan::bench::suite::PreparedCase;
+use trapan::engine::gpu::{DeviceKind, Gpu, Pick, adapters};
 use trapan::graph::Case;
 use trapan::kernels;
 
@@ -20,16 +20,16 @@ pub fn software() -> &'static Gpu {
 
 /// The software device, and every real GPU of this machine.
 pub fn gpus() -> Vec<Gpu> {
-    let real = adapters().into_iter().enumerate().filter(|(_, a)| a.kind != Kind::Software);
+    let real = adapters().into_iter().enumerate().filter(|(_, a)| a.kind != DeviceKind::Software);
     let opened = real.map(|(i, a)| Gpu::open(Pick::Index(i)).unwrap_or_else(|e| panic!("{a}: {e}")));
     std::iter::once(software().clone()).chain(opened).collect()
 }
 
 /// Every case of every kernel, made ready.
-pub fn trials() -> impl Iterator<Item = (String, Trial)> {
+pub fn trials() -> impl Iterator<Item = (String, PreparedCase)> {
     let cases = |kernel: &'static trapan::graph::Kernel| (kernel.cases)().into_iter().map(move |case| (kernel, case));
     kernels::ALL
         .iter()
         .flat_map(move |kernel| cases(kernel))
-        .map(|(kernel, case): (_, Case)| (format!("{} {}", kernel.name, case.label), Trial::new(&case, 7)))
+        .map(|(kernel, case): (_, Case)| (format!("{} {}", kernel.name, case.label), PreparedCase::new(&case, 7)))
 }

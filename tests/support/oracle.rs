@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use trapan::engine::{Engine, EngineError, Loading, Timing};
+use trapan::engine::{Engine, EngineError, LoadStats, Timing};
 use trapan::graph::{Access, AnyStep, Args, PlanId, Program, Tensor};
 use trapan::kernels::Step;
 
@@ -114,8 +114,8 @@ impl Engine for Exact {
         Ok(single(self.oracle.read(tensor)))
     }
 
-    fn loading(&self) -> Loading {
-        Loading::default()
+    fn loading(&self) -> LoadStats {
+        LoadStats::default()
     }
 
     fn timings(&mut self) -> Result<Vec<Timing>, EngineError> {

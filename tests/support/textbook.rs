@@ -268,8 +268,8 @@ impl Dam {
         Self { flat: tensors.iter().flat_map(|(_, _, values)| values.clone()).collect(), bands: tensors[0].1[1] }
     }
 
-    fn weights(&self) -> mlp::Weights<'_, f64> {
-        mlp::Weights::new(&self.flat, self.bands, 32)
+    fn weights(&self) -> mlp::MlpWeights<'_, f64> {
+        mlp::MlpWeights::new(&self.flat, self.bands, 32)
     }
 
     /// `[N,H,W,C]` to `[N,H,W,1]`.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trapan::tiff::{Kind, Sample, Source, TiffError, Window};
+use trapan::tiff::{ErrorClass, Sample, Source, TiffError, Window};
 
 use crate::fixture::{Fixture, scene};
 use crate::support::memory::most_memory;
@@ -112,7 +112,7 @@ fn only_files_are_read() {
     let made = Command::new("mkfifo").arg(folder.path().join("ms.tfw")).status().unwrap();
     assert!(made.success());
     let error = Source::open(&[folder.path().join("ms.tif")]).err().unwrap();
-    assert!(error.kind() == Kind::Input && error.to_string().contains("ms.tfw"), "{error}");
+    assert!(error.kind() == ErrorClass::Input && error.to_string().contains("ms.tfw"), "{error}");
 }
 
 /// A checkpoint or model that says it is larger than it is, or that is too large.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trapan::tiff::{CogWriter, Creation, Kind, Layout, Sample, Source, TiffError, Window};
+use trapan::tiff::{CogWriter, Creation, ErrorClass, Layout, Sample, Source, TiffError, Window};
 
 use crate::fixture::{SAMPLES, parse, scene};
 use crate::tiff::cog::{bytes, directories};
@@ -95,10 +95,10 @@ fn wrong_options_are_named_with_those_there_are() {
         let text = error.to_string();
         assert!(text.contains(why) && text.contains("BIGTIFF=YES|NO|IF_NEEDED|IF_SAFER"), "{text}");
         assert!(options.contains(&&error.option[..]));
-        assert_eq!(TiffError::from(error).kind(), Kind::Usage);
+        assert_eq!(TiffError::from(error).kind(), ErrorClass::Usage);
     }
     let floating = Creation::parse(&["PREDICTOR=FLOATING_POINT"]).unwrap();
     let path = tempfile::tempdir().unwrap().path().join("f.tif");
     let error = CogWriter::create(&path, &Layout::new([9, 9], 1, Sample::U16), &floating, false).err().unwrap();
-    assert!(error.kind() == Kind::Usage && error.to_string().contains("u16"), "{error}");
+    assert!(error.kind() == ErrorClass::Usage && error.to_string().contains("u16"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use trapan::tiff::{self, Creation, Kind, Sample, TiffError, read, write};
+use trapan::tiff::{self, Creation, ErrorClass, Sample, TiffError, read, write};
 
 use crate::fixture::{Fixture, JPEG, LERC, SAMPLES, WEBP, jpeg_tables, parse, scene};
 use crate::support::memory::largest_request;
@@ -11,7 +11,7 @@ use crate::support::memory::largest_request;
 /// Reads a file with these bytes; the error must be an input error that names the file.
 fn refused(name: &str, bytes: &[u8]) -> TiffError {
     let error = parse(bytes, name).expect_err(name);
-    assert_eq!(error.kind(), Kind::Input, "{error}");
+    assert_eq!(error.kind(), ErrorClass::Input, "{error}");
     assert!(error.to_string().contains(name), "{error}");
     error
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use trapan::tiff::{Kind, Sample, Source, TiffError, Window, read};
+use trapan::tiff::{ErrorClass, Sample, Source, TiffError, Window, read};
 
 use crate::fixture::{Fixture, JPEG, LERC, SAMPLES, WEBP, jpeg_tables, parse, scene};
 use crate::support::{memory::largest_request, skipped};
@@ -205,7 +205,7 @@ fn pictures_that_contradict_the_file_are_damage() {
             let mut short = bytes.clone();
             short[first..first + cut].fill(0);
             if let Err(error) = parse(&short, "short.tif") {
-                assert_eq!(error.kind(), Kind::Input, "{error}");
+                assert_eq!(error.kind(), ErrorClass::Input, "{error}");
             }
         }
         let tiles = file.clone().with(325, 4, &[60]).bytes(&smooth(file.size));

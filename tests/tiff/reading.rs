@@ -10,7 +10,7 @@ use std::{
 
 use proptest::prelude::*;
 use trapan::scene::{Geometry, GeometryOptions};
-use trapan::tiff::{Block, Header, Item, Kind, Raster, Sample, Source, TiffError, Window, read};
+use trapan::tiff::{Block, ErrorClass, Header, Item, Raster, Sample, Source, TiffError, Window, read};
 
 use crate::fixture::{Fixture, parse, scene, utm};
 
@@ -339,7 +339,7 @@ fn single_band_files_are_stacked() {
         let data = vec![1.0; odd.size[0] * odd.size[1]];
         let paths = bands(folder.path(), &[files[0].clone(), (odd, data)]);
         let error = Source::open(&paths).err().unwrap();
-        assert!(matches!(error, TiffError::Stack { .. }) && error.kind() == Kind::Geometry, "{error}");
+        assert!(matches!(error, TiffError::Stack { .. }) && error.kind() == ErrorClass::Geometry, "{error}");
         let text = error.to_string();
         assert!(text.contains(what) && text.contains("b1.tif") && text.contains("b0.tif"), "{text}");
     }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use trapan::tiff::{
-    CogWriter, Creation, Kind, Layout, Raster, Sample, TiffError, check_output, read, remove_temporary_files, write,
-    write_atomically,
+    CogWriter, Creation, ErrorClass, Layout, Raster, Sample, TiffError, check_output, read, remove_temporary_files,
+    write, write_atomically,
 };
 
 use crate::fixture::{SAMPLES, listing, scene, utm};
@@ -131,7 +131,7 @@ fn outputs_appear_whole_or_not_at_all() {
     for kind in [io::ErrorKind::StorageFull, io::ErrorKind::Other] {
         let error = write_atomically(&path, true, |file| file.write_all(b"half").and(Err(kind.into()))).unwrap_err();
         assert_eq!(matches!(error, TiffError::DiskFull { .. }), kind == io::ErrorKind::StorageFull, "{error}");
-        assert_eq!(error.kind(), Kind::Output);
+        assert_eq!(error.kind(), ErrorClass::Output);
         assert_eq!((read(&path).unwrap().data, listing(folder.path()).len()), (good.to_vec(), 1));
     }
     // The name is taken while the contents are being made.
@@ -196,7 +196,7 @@ fn a_writer_that_is_not_finished_leaves_the_old_file() {
 fn impossible_outputs_are_refused_early() {
     let folder = tempfile::tempdir().unwrap();
     let error = check_output(&folder.path().join("none/out.tif"), false).unwrap_err();
-    assert!(matches!(error, TiffError::Folder { .. }) && error.kind() == Kind::Output, "{error}");
+    assert!(matches!(error, TiffError::Folder { .. }) && error.kind() == ErrorClass::Output, "{error}");
     for overwrite in [false, true] {
         let error = check_output(folder.path(), overwrite).unwrap_err();
         assert!(matches!(error, TiffError::Write { .. }), "{error}");

@@ -8,7 +8,7 @@ use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
 use trapan::cli::usual_memory;
 use trapan::engine::Device;
-use trapan::method::apply::Fused as Rows;
+use trapan::method::apply::FusedRows;
 use trapan::method::config::Sensor;
 use trapan::method::{self, Job, Prior, Request, Run};
 use trapan::remedy::Note;
@@ -129,7 +129,7 @@ impl<'a> Destination<'a> {
     }
 
     /// Takes the next rows.
-    pub fn take(&mut self, rows: Rows) -> std::result::Result<(), TiffError> {
+    pub fn take(&mut self, rows: FusedRows) -> std::result::Result<(), TiffError> {
         let Self { target, layout, all, bands, writer, .. } = self;
         let whole = bands.iter().copied().eq(0..*all);
         let mut values = if whole { rows.hrms } else { select(&rows.hrms, *all, bands) };
@@ -263,7 +263,8 @@ pub fn fuse(
             config.check_grids(&scene.rows, &scene.columns)?;
             Prior::asked_for(&config, scene.ms().bands, scene.ratio())?;
         }
-        let inputs: Vec<PathBuf> = pan.files.iter().chain(&ms.files).cloned().chain(config.init.file().map(Into::into)).collect();
+        let inputs: Vec<PathBuf> =
+            pan.files.iter().chain(&ms.files).cloned().chain(config.init.file().map(Into::into)).collect();
         target.check(&inputs, &scene)?;
         let ready = request.prepare(images, &geometry, config)?;
         let device = if ready.config.trains() { place.open()? } else { Device::cpu(place.threads) };

@@ -6,7 +6,7 @@ use trapan::compare::{Contest, compare as judged, fuser};
 use trapan::engine::Device;
 use trapan::method::config::{Profile, Sensor};
 use trapan::method::{Contender, Preparation};
-use trapan::quality::{self, BLOCK, Convention, Planar, Reference, Setup};
+use trapan::quality::{self, BLOCK, Convention, Planar, Setup, TruthSetup};
 use trapan::scene::{self, GeometryOptions};
 
 use crate::error::{Failure, Result};
@@ -74,7 +74,7 @@ pub fn assess_truth(
         let ranges = quality::ranges(&truth)?;
         let highest = ranges.iter().map(|[_, high]| *high).fold(f64::NEG_INFINITY, f64::max) as f32;
         let peak = scene::peak(truth.header(), highest, bit_depth)?.into();
-        let setup = Reference { ratio, peak, cut: !whole };
+        let setup = TruthSetup { ratio, peak, cut: !whole };
         Ok(json!(quality::reduced(&truth, &&*fused.image, &setup)?).to_string())
     })?)
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use trapan::filter::Grid;
 use trapan::method::{MethodError, Model};
-use trapan::quality::{self, BLOCK, Commutation, Consistency, Convention, FullScores, Planar, QualityError, Setup};
+use trapan::quality::{
+    self, BLOCK, Commutation, ConsistencyScores, Convention, FullScores, Planar, QualityError, Setup,
+};
 use trapan::scene::{Image, Part};
 use trapan::tiff::{Header, Source};
 
@@ -18,7 +20,7 @@ use crate::cli::{CliError, Talk};
 struct Findings {
     scores: Vec<(Convention, FullScores)>,
     /// `None` if MS is smaller than a block.
-    consistency: Option<Consistency>,
+    consistency: Option<ConsistencyScores>,
     commutation: Commutation,
 }
 
@@ -108,7 +110,7 @@ fn consistency(
     fused: &dyn Planar,
     setup: &Setup,
     maps: Option<&Maps>,
-) -> Result<Option<Consistency>, QualityError> {
+) -> Result<Option<ConsistencyScores>, QualityError> {
     let [height, width, _] = ms.size();
     if height.min(width) < BLOCK {
         return Ok(None);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trapan::quality::{self, BLOCK, PixelErrors, Planar, QualityError, ReducedScores, Reference};
+use trapan::quality::{self, BLOCK, PixelErrors, Planar, QualityError, ReducedScores, TruthSetup};
 use trapan::scene;
 use trapan::tiff::{Source, Window};
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), Cli
     warnings.extend(constant("the truth", &ranges));
     let highest = ranges.iter().map(|[_, high]| *high).fold(f64::NEG_INFINITY, f64::max) as f32;
     let peak = scene::peak(truth.header(), highest, args.bit_depth)?.into();
-    let setup = Reference { ratio: args.ratio, peak, cut: !args.whole };
+    let setup = TruthSetup { ratio: args.ratio, peak, cut: !args.whole };
     let [height, width, _] = truth.size();
     let [top, left, bottom, right] = setup.window([height, width]);
     let window = Window { x: left, y: top, width: right - left, height: bottom - top };
@@ -69,7 +69,7 @@ pub(super) fn run(args: &AssessArgs, truth: &Path, talk: Talk) -> Result<(), Cli
     Ok(())
 }
 
-fn table(scores: &ReducedScores, setup: &Reference, window: Window, bands: usize) {
+fn table(scores: &ReducedScores, setup: &TruthSetup, window: Window, bands: usize) {
     out!("{window}: {} pixels; {} invalid", scores.pixels, scores.pixels_left_out);
     out!("{} blocks of {BLOCK}x{BLOCK}; {} left out because of nodata", scores.blocks, scores.blocks_left_out);
     out!("");

@@ -5,22 +5,22 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use trapan::compare::experiment::{Key, Line};
+use trapan::compare::experiment::{Key, RunRecord};
 use trapan::tiff::TiffError;
 
 use crate::cli::CliError;
 
 /// The file, open for more runs, and what is in it.
-pub(super) struct Log {
+pub(super) struct RunFile {
     path: PathBuf,
     file: File,
     /// In the order of the file.
-    pub lines: Vec<Line>,
+    pub lines: Vec<RunRecord>,
     /// Places in the list by what makes runs the same.
     done: HashMap<String, usize>,
 }
 
-impl Log {
+impl RunFile {
     /// Opens or creates the file. A last line that an interruption cut short is dropped.
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let failed = |source| TiffError::Write { path: path.to_owned(), source };
@@ -43,12 +43,12 @@ impl Log {
     }
 
     /// A run that is finished.
-    pub(super) fn find(&self, key: &Key) -> Option<&Line> {
+    pub(super) fn find(&self, key: &Key) -> Option<&RunRecord> {
         self.done.get(&key.text()).map(|i| &self.lines[*i])
     }
 
     /// Adds a finished run, on the disk before this returns.
-    pub(super) fn add(&mut self, line: Line) -> Result<(), TiffError> {
+    pub(super) fn add(&mut self, line: RunRecord) -> Result<(), TiffError> {
         let text = serde_json::to_string(&line).expect("plain values") + "\n";
         self.done.insert(line.key.text(), self.lines.len());
         self.lines.push(line);
@@ -58,7 +58,7 @@ impl Log {
 }
 
 /// The runs of a log that is only read.
-pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
+pub(super) fn read(path: &Path) -> Result<Vec<RunRecord>, CliError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
     parse(path, &text[..whole(&text)])
@@ -69,7 +69,7 @@ fn whole(text: &str) -> usize {
     text.rfind('\n').map_or(0, |end| end + 1)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Line>, CliError> {
+fn parse(path: &Path, text: &str) -> Result<Vec<RunRecord>, CliError> {
     let line = |(i, line)| {
         serde_json::from_str(line).map_err(|e| CliError::Line {
             path: path.to_owned(),

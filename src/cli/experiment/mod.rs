@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use trapan::compare::experiment::{Line, Study};
+use trapan::compare::experiment::{RunRecord, Study};
 use trapan::method::config::Profile;
 use trapan::tiff::{Format, Output, check_output, check_outputs};
 
@@ -19,9 +19,9 @@ use super::pairs::entries;
 use super::progress;
 use super::settings::MethodArgs;
 use super::{CliError, Talk, table, terminal};
-use log::Log;
-use place::{Given, Place};
-use tables::{Numbers, Row};
+use log::RunFile;
+use place::{NamedPair, ReadyPair};
+use tables::{Numbers, StudyRow};
 
 /// Arguments of `experiment`.
 #[derive(Args)]
@@ -73,16 +73,16 @@ pub(super) struct ExperimentArgs {
 
 impl ExperimentArgs {
     /// The pairs that are named.
-    fn given(&self) -> Result<Vec<Given>, CliError> {
+    fn given(&self) -> Result<Vec<NamedPair>, CliError> {
         let Some(list) = &self.pairs else {
-            let one = Given { input: self.input.clone(), truth: self.truth.clone(), sensor: None };
+            let one = NamedPair { input: self.input.clone(), truth: self.truth.clone(), sensor: None };
             return Ok(Vec::from_iter(self.input.is_named().then_some(one)));
         };
         let entries = entries(list)?;
         if entries.is_empty() {
             return Err(CliError::NoPairs { path: list.clone() });
         }
-        let given = entries.iter().map(|entry| Given {
+        let given = entries.iter().map(|entry| NamedPair {
             input: self.input.of(&entry.pan, entry.ms()),
             truth: entry.truth.clone(),
             sensor: entry.sensor,
@@ -91,9 +91,9 @@ impl ExperimentArgs {
     }
 
     /// Refuses files that cannot be written, or that are read.
-    fn check(&self, given: &[Given]) -> Result<(), CliError> {
+    fn check(&self, given: &[NamedPair]) -> Result<(), CliError> {
         let mut read: Vec<PathBuf> = self.networks.iter().chain(&self.logs).cloned().collect();
-        for Given { input, truth, .. } in given {
+        for NamedPair { input, truth, .. } in given {
             read.extend(input.open(None, Talk::Quiet)?.paths);
             read.extend(truth.clone());
         }
@@ -119,11 +119,11 @@ pub(super) fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> 
     let mut lines = if given.is_empty() {
         log::read(&args.output)?
     } else {
-        let mut log = Log::open(&args.output)?;
+        let mut log = RunFile::open(&args.output)?;
         let (mut device, mut shown) = (None, Vec::new());
         for given in &given {
             let files = given.input.open(None, talk)?;
-            let place = Place::new(given, &files, &args, &networks, talk)?;
+            let place = ReadyPair::new(given, &files, &args, &networks, talk)?;
             shown.extend(place.run(&studies, (&args, &networks), &mut log, &mut device, talk)?);
         }
         show(&studies, &shown, args.json);
@@ -148,12 +148,12 @@ pub(super) fn run(mut args: ExperimentArgs, talk: Talk) -> Result<(), CliError> 
 }
 
 /// Prints the tables of what was asked for.
-fn show(studies: &[Study], lines: &[Line], json: bool) {
-    let tables: Vec<(Study, Vec<Row<'_>>)> =
+fn show(studies: &[Study], lines: &[RunRecord], json: bool) {
+    let tables: Vec<(Study, Vec<StudyRow<'_>>)> =
         studies.iter().map(|study| (*study, tables::rows(*study, lines))).collect();
     let tables: Vec<_> = tables.into_iter().filter(|(_, rows)| !rows.is_empty()).collect();
     if json {
-        let table = |(study, rows): &(Study, Vec<Row<'_>>)| {
+        let table = |(study, rows): &(Study, Vec<StudyRow<'_>>)| {
             let rows: Vec<Numbers> = rows.iter().map(|row| Numbers::of(*study, row)).collect();
             serde_json::json!({ "study": study, "title": study.title(), "rows": rows })
         };

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use trapan::compare::experiment::{Curves, Line, Study, TruthScores, paper};
+use trapan::compare::experiment::{Curves, RunRecord, Study, TruthScores, paper};
 use trapan::method::config::Sensor;
-use trapan::report::{self, Axis, Better, Chart, Column, Part, Sheet, Table};
+use trapan::report::{self, Better, Chart, Column, Sheet, SheetPart, Table, YAxis};
 
-use super::tables::{Row, across, at_scale, hqnr, rows, scales, table};
+use super::tables::{StudyRow, across, at_scale, hqnr, rows, scales, table};
 
 /// Everything that some logs hold.
-pub(super) fn sheet(lines: &[Line]) -> Sheet {
-    let mut groups: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+pub(super) fn sheet(lines: &[RunRecord]) -> Sheet {
+    let mut groups: BTreeMap<&str, Vec<&RunRecord>> = BTreeMap::new();
     for line in lines {
         groups.entry(&line.under).or_default().push(line);
     }
@@ -21,7 +21,7 @@ pub(super) fn sheet(lines: &[Line]) -> Sheet {
             parts.extend(of_study(study, lines).into_iter().map(|part| part.headed(&heading)));
         }
     }
-    parts.push(Part::Table(places(lines)));
+    parts.push(SheetPart::Table(places(lines)));
     let under: Vec<&str> = groups.keys().copied().collect();
     Sheet {
         title: "The paper's experiments".to_owned(),
@@ -37,11 +37,11 @@ pub(super) fn sheet(lines: &[Line]) -> Sheet {
 }
 
 /// A heading that tells groups apart.
-trait Headed {
+trait Heading {
     fn headed(self, more: &str) -> Self;
 }
 
-impl Headed for Part {
+impl Heading for SheetPart {
     fn headed(mut self, more: &str) -> Self {
         match &mut self {
             Self::Table(Table { title, .. }) | Self::Charts { title, .. } => title.push_str(more),
@@ -50,14 +50,14 @@ impl Headed for Part {
     }
 }
 
-fn of_study(study: Study, lines: &[&Line]) -> Vec<Part> {
+fn of_study(study: Study, lines: &[&RunRecord]) -> Vec<SheetPart> {
     let all = rows(study, lines.iter().copied());
     if all.is_empty() {
         return Vec::new();
     }
     let mut parts = Vec::new();
     if study == Study::Methods {
-        let mut sensors: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        let mut sensors: BTreeMap<&str, Vec<&RunRecord>> = BTreeMap::new();
         for line in lines {
             sensors.entry(line.key.recipe.settings.sensor.name()).or_default().push(line);
         }
@@ -67,15 +67,15 @@ fn of_study(study: Study, lines: &[&Line]) -> Vec<Part> {
                 let beside = paper::sensor(line.key.recipe.settings.sensor);
                 let mut table = noted(study, table(study, &rows, Some(beside)));
                 table.title += &format!(", sensor {name}, paper's {beside}");
-                parts.push(Part::Table(table));
+                parts.push(SheetPart::Table(table));
             }
         }
     } else {
-        parts.push(Part::Table(noted(study, table(study, &all, Some(Sensor::Wv3)))));
+        parts.push(SheetPart::Table(noted(study, table(study, &all, Some(Sensor::Wv3)))));
     }
     parts.extend(charts(study, &all));
     if study == Study::Scales {
-        parts.extend(across(&all).into_iter().map(Part::Table));
+        parts.extend(across(&all).into_iter().map(SheetPart::Table));
     }
     parts
 }
@@ -102,16 +102,16 @@ fn noted(study: Study, mut table: Table) -> Table {
 }
 
 /// The losses of one branch.
-type Branch = fn(&Curves) -> &[[f64; 2]];
+type BranchLosses = fn(&Curves) -> &[[f64; 2]];
 
-fn charts(study: Study, rows: &[Row<'_>]) -> Vec<Part> {
-    let part = |title: &str, note: &str, charts: Vec<(String, Chart)>| Part::Charts {
+fn charts(study: Study, rows: &[StudyRow<'_>]) -> Vec<SheetPart> {
+    let part = |title: &str, note: &str, charts: Vec<(String, Chart)>| SheetPart::Charts {
         title: title.to_owned(),
         note: note.to_owned(),
         charts,
     };
     let losses = |branch: &str, of| (format!("{branch} loss"), curves(branch, rows, of));
-    let [reduced, full]: [Branch; 2] = [|c| &c.reduced, |c| &c.full];
+    let [reduced, full]: [BranchLosses; 2] = [|c| &c.reduced, |c| &c.full];
     let both = || vec![losses("Reduced", reduced), losses("Full", full)];
     let note = "Means over runs, epoch by epoch, before the step of the epoch.";
     match study {
@@ -146,52 +146,52 @@ fn hue(i: usize) -> &'static str {
     HUES[i % HUES.len()]
 }
 
-fn chart(label: String, x_name: &'static str, axis: Axis, lines: Vec<report::Line>) -> Chart {
+fn chart(label: String, x_name: &'static str, axis: YAxis, lines: Vec<report::ChartLine>) -> Chart {
     Chart { label, x_name, x_range: None, x_labels: Vec::new(), axis, lines, shaded: None, marked: None }
 }
 
 /// Losses over the epochs, a line for each row.
-fn curves(branch: &str, rows: &[Row<'_>], of: Branch) -> Chart {
-    let line = |(i, row): (usize, &Row<'_>)| {
+fn curves(branch: &str, rows: &[StudyRow<'_>], of: BranchLosses) -> Chart {
+    let line = |(i, row): (usize, &StudyRow<'_>)| {
         let mut sums: BTreeMap<u64, (f64, u32)> = BTreeMap::new();
         for [epoch, loss] in row.runs.lines.iter().filter_map(|line| line.losses.as_ref()).flat_map(of) {
             let (sum, count) = sums.entry(*epoch as u64).or_default();
             (*sum, *count) = (*sum + loss, *count + 1);
         }
         let points = sums.into_iter().map(|(epoch, (sum, count))| [epoch as f64, sum / f64::from(count)]).collect();
-        report::Line { name: row.name.clone(), class: hue(i), points, dots: false }
+        report::ChartLine { name: row.name.clone(), class: hue(i), points, dots: false }
     };
     let label = format!("{branch} loss over the epochs, logarithmic");
-    chart(label, "epoch", Axis::Log, rows.iter().enumerate().map(line).collect())
+    chart(label, "epoch", YAxis::Log, rows.iter().enumerate().map(line).collect())
 }
 
 /// What HQNR lacks to 1, over the number in the rows' names.
-fn against(rows: &[Row<'_>], x_name: &'static str) -> Chart {
-    let point = |row: &Row<'_>| {
+fn against(rows: &[StudyRow<'_>], x_name: &'static str) -> Chart {
+    let point = |row: &StudyRow<'_>| {
         let x = row.name.split("= ").nth(1)?.parse().ok()?;
         Some([x, 1.0 - row.runs.spread(hqnr)?.mean])
     };
     let points = rows.iter().filter_map(point).collect();
-    let line = report::Line { name: "1 − HQNR".to_owned(), class: hue(0), points, dots: true };
-    chart(format!("1 − HQNR over {x_name}"), x_name, Axis::Linear, vec![line])
+    let line = report::ChartLine { name: "1 − HQNR".to_owned(), class: hue(0), points, dots: true };
+    chart(format!("1 − HQNR over {x_name}"), x_name, YAxis::Linear, vec![line])
 }
 
 /// An index over the scale of the training, a line for each scale that is judged.
-fn by_scale(rows: &[Row<'_>], name: &str, value: fn(&TruthScores) -> f64) -> Chart {
+fn by_scale(rows: &[StudyRow<'_>], name: &str, value: fn(&TruthScores) -> f64) -> Chart {
     let line = |(i, scale): (usize, u32)| {
-        let point = |row: &Row<'_>| {
+        let point = |row: &StudyRow<'_>| {
             let trained = row.runs.lines.first()?.key.recipe.scale;
             Some([f64::from(trained), at_scale(row, scale, value)?.mean])
         };
         let points = rows.iter().filter_map(point).collect();
-        report::Line { name: format!("judged at scale {scale}"), class: hue(i), points, dots: true }
+        report::ChartLine { name: format!("judged at scale {scale}"), class: hue(i), points, dots: true }
     };
     let lines = scales(rows).into_iter().enumerate().map(line).collect();
-    chart(format!("{name} over the scale of the training"), "scale of the training", Axis::Linear, lines)
+    chart(format!("{name} over the scale of the training"), "scale of the training", YAxis::Linear, lines)
 }
 
 /// The pairs, and what runs on them took.
-fn places(lines: &[Line]) -> Table {
+fn places(lines: &[RunRecord]) -> Table {
     let mut places: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for line in lines {
         places.entry(&line.place).or_default().push(line.seconds);

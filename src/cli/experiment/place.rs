@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use trapan::compare::experiment::{Key, Label, Line, Plan, Recipe, Study, Trial, judged, supervised};
+use trapan::compare::experiment::{Key, Label, Recipe, RunRecord, Study, StudyPlan, Trial, judged, supervised};
 use trapan::compare::{CompareError, Contest};
 use trapan::engine::Device;
 use trapan::method::config::{Profile, Sensor, Upsample};
@@ -13,20 +13,20 @@ use trapan::scene::{Image, Scene};
 use trapan::tiff::{Source, sha256};
 
 use super::ExperimentArgs;
-use super::log::Log;
+use super::log::RunFile;
 use crate::cli::inputs::{Files, InputArgs};
 use crate::cli::progress::Bar;
 use crate::cli::{CliError, Talk, fuse};
 
 /// A pair that is named.
-pub(super) struct Given {
+pub(super) struct NamedPair {
     pub input: InputArgs,
     pub truth: Option<PathBuf>,
     /// The sensor that a list says it is of.
     pub sensor: Option<Sensor>,
 }
 
-impl Given {
+impl NamedPair {
     /// Finds out, before anything is run, whether the pair can be judged and takes the settings.
     pub(super) fn check(&self, args: &ExperimentArgs) -> Result<(), CliError> {
         let files = self.input.open(None, Talk::Quiet)?;
@@ -50,41 +50,41 @@ impl Given {
 }
 
 /// A network that has learnt elsewhere.
-pub(super) struct Network {
+pub(super) struct PriorNetwork {
     name: String,
     checksum: String,
     prior: Prior,
 }
 
 /// Opens networks; each is named by its backbone, as the paper has it, and its file.
-pub(super) fn networks(paths: &[PathBuf]) -> Result<Vec<Network>, CliError> {
+pub(super) fn networks(paths: &[PathBuf]) -> Result<Vec<PriorNetwork>, CliError> {
     let open = |path: &PathBuf| {
         let (prior, checksum) = (Prior::load(path)?, sha256(path)?);
         let file = path.file_stem().unwrap_or_default().to_string_lossy();
-        Ok(Network { name: format!("{} ({file})", prior.config.backbone), checksum, prior })
+        Ok(PriorNetwork { name: format!("{} ({file})", prior.config.backbone), checksum, prior })
     };
     paths.iter().map(open).collect()
 }
 
 /// A pair, ready to run on.
-pub(super) struct Place<'a> {
+pub(super) struct ReadyPair<'a> {
     ready: Preparation<'a>,
     filled: Scene<'static>,
     truth: Option<Source>,
     phase: Convention,
-    plan: Plan,
+    plan: StudyPlan,
     /// Of all runs, but for the recipe.
     key: Key,
     name: String,
     under: String,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ReadyPair<'a> {
     pub(super) fn new(
-        given: &Given,
+        given: &NamedPair,
         files: &'a Files,
         args: &ExperimentArgs,
-        networks: &[Network],
+        networks: &[PriorNetwork],
         talk: Talk,
     ) -> Result<Self, CliError> {
         let request = args.method.request(Contender::Trapan);
@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
             recipe: config.clone().into(),
         };
         let fitting = networks.iter().filter(|n| n.prior.bands == scene.ms().bands && n.prior.ratio == scene.ratio());
-        let plan = Plan {
+        let plan = StudyPlan {
             base: config.clone(),
             methods: methods(args, sensor, config, scene)?,
             networks: fitting.map(|network| (network.name.clone(), network.checksum.clone())).collect(),
@@ -144,11 +144,11 @@ impl<'a> Place<'a> {
     pub(super) fn run(
         &self,
         studies: &[Study],
-        (args, networks): (&ExperimentArgs, &[Network]),
-        log: &mut Log,
+        (args, networks): (&ExperimentArgs, &[PriorNetwork]),
+        log: &mut RunFile,
         device: &mut Option<Device>,
         talk: Talk,
-    ) -> Result<Vec<Line>, CliError> {
+    ) -> Result<Vec<RunRecord>, CliError> {
         if studies.contains(&Study::Scales) && self.plan.supervised.is_empty() {
             talk.say(format_args!("note: {} is too small for a training at another scale: no scales", self.name));
         }
@@ -169,15 +169,16 @@ impl<'a> Place<'a> {
             }
             talk.say(format_args!("run {} of {}", i + 1, missing.len()));
             let Some(device) = device.as_ref() else { continue };
-            let line = Line { rows: labels(key), ..self.line(key, networks, device, talk)? };
+            let line = RunRecord { rows: labels(key), ..self.line(key, networks, device, talk)? };
             log.add(line)?;
         }
-        let line = |(label, key): &(Label, Key)| Some(Line { rows: vec![label.clone()], ..log.find(key)?.clone() });
+        let line =
+            |(label, key): &(Label, Key)| Some(RunRecord { rows: vec![label.clone()], ..log.find(key)?.clone() });
         Ok(wanted.iter().filter_map(line).collect())
     }
 
     /// Runs; no scores if the training diverges.
-    fn line(&self, key: &Key, networks: &[Network], device: &Device, talk: Talk) -> Result<Line, CliError> {
+    fn line(&self, key: &Key, networks: &[PriorNetwork], device: &Device, talk: Talk) -> Result<RunRecord, CliError> {
         let Preparation { scale, config, .. } = &self.ready;
         let truth = self.truth.as_ref().map(|truth| truth as &dyn Image);
         let trial = Trial { scene: &self.filled, truth, scale, config, phase: self.phase, device };
@@ -194,7 +195,7 @@ impl<'a> Place<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Line {
+        Ok(RunRecord {
             key: key.clone(),
             scores: outcome.as_ref().map(|outcome| outcome.scores),
             seconds: start.elapsed().as_secs_f64(),

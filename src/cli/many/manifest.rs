@@ -14,7 +14,7 @@ use crate::cli::infer::Strip;
 /// What an entry does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Run {
+pub(crate) enum Action {
     /// Fuses a pair, from its files to the result.
     Fuse,
     /// Trains on a pair and writes the networks.
@@ -25,7 +25,7 @@ pub(crate) enum Run {
     Assemble,
 }
 
-impl Run {
+impl Action {
     /// As manifests name it.
     pub(crate) const NAMES: &[&str] = &["fuse", "train", "apply", "assemble"];
 
@@ -39,7 +39,7 @@ impl Run {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    pub run: Run,
+    pub run: Action,
     /// PAN and MS, or the folder of a product; of `assemble` the strips.
     pub reads: Vec<PathBuf>,
     /// Networks to apply.
@@ -65,15 +65,15 @@ impl Entry {
         if self.reads.is_empty() {
             return Err("it reads nothing".to_owned());
         }
-        if self.model.is_some() != (self.run == Run::Apply) {
+        if self.model.is_some() != (self.run == Action::Apply) {
             return Err("apply has a model, and nothing else has".to_owned());
         }
-        if self.strip.is_some() && self.run != Run::Apply {
+        if self.strip.is_some() && self.run != Action::Apply {
             return Err("only apply has a strip".to_owned());
         }
         let refused = |key: &&String| {
             let key = key.replace('_', "-");
-            OWN.contains(&&key[..]) || self.run != Run::Fuse && WHOLE.contains(&&key[..])
+            OWN.contains(&&key[..]) || self.run != Action::Fuse && WHOLE.contains(&&key[..])
         };
         match self.options.keys().find(refused) {
             Some(key) => Err(format!("{} has no option {key}", self.run.name())),

@@ -9,8 +9,8 @@ use toml::{Table, Value};
 use trapan::tiff::{check_output, write_atomically};
 
 use super::ManyError;
-use super::manifest::{Entry, Manifest, Run};
-use super::scenes::{Scene, scenes};
+use super::manifest::{Action, Entry, Manifest};
+use super::scenes::{SceneSource, scenes};
 use super::stac::Assets;
 use crate::cli::infer::Strip;
 use crate::cli::{CliError, Talk, options};
@@ -100,23 +100,23 @@ fn told(value: Value, name: &str, folder: &Path) -> Value {
 }
 
 /// The entries that a scene takes.
-fn entries(scene: Scene, into: &Path, strips: Option<u32>) -> Vec<Entry> {
-    let Scene { name, reads, options } = scene;
+fn entries(scene: SceneSource, into: &Path, strips: Option<u32>) -> Vec<Entry> {
+    let SceneSource { name, reads, options } = scene;
     let output = into.join(format!("{name}.tif"));
     let entry =
         |run, output| Entry { run, reads: reads.clone(), model: None, strip: None, output, options: options.clone() };
-    let Some(strips) = strips else { return vec![entry(Run::Fuse, output)] };
+    let Some(strips) = strips else { return vec![entry(Action::Fuse, output)] };
     let parts = into.join(&name);
     let model = parts.join("model.safetensors");
     let digits = strips.to_string().len();
     let apply = Strip::all(strips as usize).enumerate().map(|(i, strip)| Entry {
         model: Some(model.clone()),
         strip: Some(strip),
-        ..entry(Run::Apply, parts.join(format!("strip-{:0digits$}.tif", i + 1)))
+        ..entry(Action::Apply, parts.join(format!("strip-{:0digits$}.tif", i + 1)))
     });
     let apply: Vec<Entry> = apply.collect();
     let strips: Vec<PathBuf> = apply.iter().map(|entry| entry.output.clone()).collect();
     let storage: Table = options.iter().filter(|(key, _)| *key == "co").map(|(k, v)| (k.clone(), v.clone())).collect();
-    let last = Entry { run: Run::Assemble, reads: strips, options: storage, ..entry(Run::Assemble, output) };
-    [vec![entry(Run::Train, model.clone())], apply, vec![last]].concat()
+    let last = Entry { run: Action::Assemble, reads: strips, options: storage, ..entry(Action::Assemble, output) };
+    [vec![entry(Action::Train, model.clone())], apply, vec![last]].concat()
 }

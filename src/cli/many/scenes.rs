@@ -8,11 +8,11 @@ use trapan::product::Product;
 use trapan::tiff::TiffError;
 
 use super::{ManyError, stac};
-use crate::cli::pairs::{self, Entry};
+use crate::cli::pairs::{self, PairEntry};
 use crate::cli::{CliError, Talk};
 
 /// A scene to fuse.
-pub(super) struct Scene {
+pub(super) struct SceneSource {
     /// Of its results.
     pub name: String,
     /// PAN and MS, or the folder of a product.
@@ -22,7 +22,7 @@ pub(super) struct Scene {
 }
 
 /// The scenes that files or a folder name: a pair by itself, else what is in the one.
-pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Result<Vec<Scene>, CliError> {
+pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Result<Vec<SceneSource>, CliError> {
     let scenes = match given {
         [one] if one.is_dir() => in_folder(one, talk)?,
         [one] => match one.extension().map(|end| end.to_string_lossy().to_lowercase()).as_deref() {
@@ -30,7 +30,7 @@ pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Re
             Some("json" | "geojson") => stac::scenes(one, assets)?,
             _ => pairs::entries(one)?.into_iter().map(listed).collect(),
         },
-        pair => vec![Scene { name: name_of(&pair[0]), reads: pair.to_vec(), options: Table::new() }],
+        pair => vec![SceneSource { name: name_of(&pair[0]), reads: pair.to_vec(), options: Table::new() }],
     };
     if scenes.is_empty() {
         return Err(CliError::NoPairs { path: given[0].clone() });
@@ -58,15 +58,19 @@ fn name_of(pan: &Path) -> String {
 }
 
 /// A pair of a list.
-fn listed(entry: Entry) -> Scene {
+fn listed(entry: PairEntry) -> SceneSource {
     let reads = [std::slice::from_ref(&entry.pan), entry.ms()].concat();
     let sensor = entry.sensor.map(|sensor| ("sensor".to_owned(), Value::String(sensor.to_string())));
-    Scene { name: entry.name.unwrap_or_else(|| name_of(&entry.pan)), reads, options: sensor.into_iter().collect() }
+    SceneSource {
+        name: entry.name.unwrap_or_else(|| name_of(&entry.pan)),
+        reads,
+        options: sensor.into_iter().collect(),
+    }
 }
 
 /// Pairs in subfolders, and folders of products.
-fn in_folder(folder: &Path, talk: Talk) -> Result<Vec<Scene>, CliError> {
-    let mut scenes: Vec<Scene> = pairs::entries(folder)?.into_iter().map(listed).collect();
+fn in_folder(folder: &Path, talk: Talk) -> Result<Vec<SceneSource>, CliError> {
+    let mut scenes: Vec<SceneSource> = pairs::entries(folder)?.into_iter().map(listed).collect();
     let failed = |source| TiffError::Unreadable { path: folder.to_owned(), source };
     let listed = fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()).map_err(failed)?;
     let mut folders: Vec<PathBuf> = listed.into_iter().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
@@ -76,7 +80,7 @@ fn in_folder(folder: &Path, talk: Talk) -> Result<Vec<Scene>, CliError> {
         match Product::open(&path, &[]) {
             Ok(_) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                scenes.push(Scene { name, reads: vec![path], options: Table::new() });
+                scenes.push(SceneSource { name, reads: vec![path], options: Table::new() });
             }
             Err(_) if path == folder => {}
             Err(error) => talk.say(format_args!("warning: left out: {error}")),
@@ -86,7 +90,7 @@ fn in_folder(folder: &Path, talk: Talk) -> Result<Vec<Scene>, CliError> {
 }
 
 /// A table with a heading: pan, ms (several with ; between) or product, perhaps name; other columns are options of `fuse`.
-fn in_table(path: &Path) -> Result<Vec<Scene>, CliError> {
+fn in_table(path: &Path) -> Result<Vec<SceneSource>, CliError> {
     let wrong = |line: u64, reason: String| CliError::Line {
         path: path.to_owned(),
         line: line as usize,
@@ -109,7 +113,7 @@ fn in_table(path: &Path) -> Result<Vec<Scene>, CliError> {
         let row = row.map_err(unreadable)?;
         let line = row.position().map_or(0, csv::Position::line);
         let (mut scene, mut pan, mut ms) =
-            (Scene { name: String::new(), reads: vec![], options: Table::new() }, None, vec![]);
+            (SceneSource { name: String::new(), reads: vec![], options: Table::new() }, None, vec![]);
         for (heading, cell) in headings.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
             match heading {
                 "name" => scene.name = cell.to_owned(),

@@ -10,7 +10,7 @@ use toml::Table;
 use trapan::tiff::TiffError;
 
 use super::ManyError;
-use super::scenes::Scene;
+use super::scenes::SceneSource;
 use crate::cli::CliError;
 
 /// Which assets.
@@ -64,7 +64,7 @@ impl Asset {
 }
 
 /// The scenes of a collection.
-pub(super) fn scenes(path: &Path, assets: &Assets) -> Result<Vec<Scene>, CliError> {
+pub(super) fn scenes(path: &Path, assets: &Assets) -> Result<Vec<SceneSource>, CliError> {
     let text = fs::read_to_string(path).map_err(|source| TiffError::Unreadable { path: path.to_owned(), source })?;
     let wrong = |what: String, fix| ManyError::Scenes { path: path.to_owned(), what, fix };
     let collection: Collection = serde_json::from_str(&text).map_err(|e| {
@@ -84,7 +84,7 @@ pub(super) fn scenes(path: &Path, assets: &Assets) -> Result<Vec<Scene>, CliErro
                 "download its assets and name the files; nothing is fetched here",
             )
         })?;
-        Ok::<_, CliError>(Scene { name: item.id, reads, options: Table::new() })
+        Ok::<_, CliError>(SceneSource { name: item.id, reads, options: Table::new() })
     };
     collection.features.into_iter().map(scene).collect()
 }

@@ -33,14 +33,14 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), CliError> {
     }
     if args.json {
         let lines = lines(&manifest)?;
-        terminal::json(&lines.iter().map(Line::json).collect());
+        terminal::json(&lines.iter().map(EntryLine::json).collect());
         return Ok(());
     }
     table(&manifest)
 }
 
 /// An entry and how far it is.
-struct Line<'a> {
+struct EntryLine<'a> {
     index: usize,
     entry: &'a Entry,
     after: &'a [usize],
@@ -48,7 +48,7 @@ struct Line<'a> {
     record: Option<Record>,
 }
 
-impl Line<'_> {
+impl EntryLine<'_> {
     fn json(&self) -> serde_json::Value {
         json!({
             "index": self.index,
@@ -66,7 +66,7 @@ impl Line<'_> {
 /// What an entry's state may be called.
 pub(crate) const STATES: &[&str] = &["done", "failed", "begun", "changed", "to do"];
 
-fn lines(manifest: &Manifest) -> Result<Vec<Line<'_>>, CliError> {
+fn lines(manifest: &Manifest) -> Result<Vec<EntryLine<'_>>, CliError> {
     let line = |(index, entry)| {
         let record = Record::read(manifest, entry)?;
         let state = match record.as_ref().map(|record| record.state) {
@@ -76,7 +76,7 @@ fn lines(manifest: &Manifest) -> Result<Vec<Line<'_>>, CliError> {
             Some(State::Done) => STATES[3],
             None => STATES[4],
         };
-        Ok(Line { index, entry, after: &manifest.after[index], state, record })
+        Ok(EntryLine { index, entry, after: &manifest.after[index], state, record })
     };
     manifest.entries.iter().enumerate().map(line).collect()
 }
@@ -85,7 +85,7 @@ fn lines(manifest: &Manifest) -> Result<Vec<Line<'_>>, CliError> {
 pub(super) fn table(manifest: &Manifest) -> Result<(), CliError> {
     let lines = lines(manifest)?;
     terminal::line("entry  run       state      seconds  output");
-    for Line { index, entry, state, record, .. } in &lines {
+    for EntryLine { index, entry, state, record, .. } in &lines {
         let seconds = record.as_ref().and_then(|record| record.seconds).map_or("-".into(), |s| format!("{s:.1}"));
         let error =
             record.as_ref().and_then(|record| record.error.as_ref()).map_or(String::new(), |e| format!(": {e}"));

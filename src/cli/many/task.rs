@@ -8,7 +8,7 @@ use clap::{Args, Parser};
 use trapan::method::{Checkpoints, MethodError};
 use trapan::tiff::create_folder;
 
-use super::manifest::{Entry, Manifest, Run};
+use super::manifest::{Action, Entry, Manifest};
 use super::record::Record;
 use super::{ManyError, learn, status};
 use crate::cli::args::OutputArgs;
@@ -106,7 +106,7 @@ impl<'a> Task<'a> {
         let Self { manifest, entry, output, .. } = self;
         let reads: Vec<PathBuf> = entry.reads.iter().map(|path| manifest.path_of(path)).collect();
         let args = self.fuse_args(&reads, worker)?;
-        if entry.run == Run::Assemble {
+        if entry.run == Action::Assemble {
             record.take_inputs(manifest, &reads)?;
             let creation = args.output.creation()?;
             return assemble::assemble(&AssembleArgs::over(reads, output.clone()), &creation, talk);
@@ -121,7 +121,7 @@ impl<'a> Task<'a> {
             return infer::run(&InferArgs { model, input, output, window: None, strip: entry.strip, device }, talk);
         }
         let train =
-            |args: &FuseArgs| if entry.run == Run::Train { learn::run(args, talk) } else { fuse::run(args, talk) };
+            |args: &FuseArgs| if entry.run == Action::Train { learn::run(args, talk) } else { fuse::run(args, talk) };
         match train(&args) {
             // Left by an entry that has been changed since, or on another sort of machine.
             Err(CliError::Method(error @ MethodError::OtherRun { .. })) => {

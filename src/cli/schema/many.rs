@@ -2,11 +2,11 @@
 
 use super::Type::{Either, Flag, Keyed, List, Maybe, Name, Number, Object, Perhaps, Text, Version, Whole};
 use super::{Field, Type};
-use crate::cli::many::manifest::Run;
+use crate::cli::many::manifest::Action;
 use crate::cli::many::status::STATES;
 
 const FIELDS: &[Field] = &[
-    ("run", Name(Run::NAMES), "what it does"),
+    ("run", Name(Action::NAMES), "what it does"),
     ("reads", List(&Text), "PAN and MS, or the folder of a product; of assemble the strips"),
     ("model", Perhaps(&Text), "networks that apply takes"),
     ("strip", Perhaps(&Text), "K/N, the strip of rows that apply fuses; without it all"),
@@ -46,7 +46,7 @@ pub(super) const RECORD: Type = Object(&[
 /// Of `status --json`.
 pub(super) const STATUS: Type = List(&Object(&[
     ("index", Whole, "number of the entry"),
-    ("run", Name(Run::NAMES), "what it does"),
+    ("run", Name(Action::NAMES), "what it does"),
     ("after", List(&Whole), "entries that it waits for"),
     ("reads", List(&Text), "what it reads, as the manifest names it"),
     ("output", Text, "what it writes"),

@@ -1,7 +1,7 @@
 //! A pair at scale after scale (supplement, Fig. 1).
 
 use crate::method::Config;
-use crate::scene::{Image, Scene, Stored, shrunk};
+use crate::scene::{Image, Scene, StoredImage, shrunk};
 use crate::tiff::TiffError;
 
 /// Least side of an image that is learnt from and judged: a patch, and a block of the indices.
@@ -17,7 +17,7 @@ pub struct Rung {
     /// PAN and MS there.
     pub scene: Scene<'static>,
     /// The truth there, of the size of PAN, where it is known.
-    pub truth: Option<Stored>,
+    pub truth: Option<StoredImage>,
 }
 
 /// A pair and what degrading it again and again makes of it, as far as there is something to learn from.
@@ -26,10 +26,10 @@ pub struct Rung {
 /// pair is degraded by its ratio, so that MS of each rung is the truth of the next, and the first has none.
 ///
 /// # Errors
-/// Those of [`Stored::of`].
+/// Those of [`StoredImage::of`].
 pub fn ladder(scene: &Scene<'_>, truth: Option<&dyn Image>, config: &Config) -> Result<Vec<Rung>, TiffError> {
     let (gains, pan_gain) = (&config.ms_gains, config.pan_gain);
-    let first = Rung { scale: 1, scene: scene.stored()?, truth: truth.map(Stored::of).transpose()? };
+    let first = Rung { scale: 1, scene: scene.stored()?, truth: truth.map(StoredImage::of).transpose()? };
     let mut rungs = vec![first];
     for scale in supervised(scene, truth.is_some()).into_iter().filter(|scale| *scale > 1) {
         let last = &rungs[rungs.len() - 1];
@@ -37,12 +37,12 @@ pub fn ladder(scene: &Scene<'_>, truth: Option<&dyn Image>, config: &Config) -> 
             (Some(_), Some(truth)) => Rung {
                 scale,
                 scene: last.scene.shrunk(2, gains, pan_gain).stored()?,
-                truth: Some(Stored::of(&shrunk(truth, 2, gains))?),
+                truth: Some(StoredImage::of(&shrunk(truth, 2, gains))?),
             },
             _ => Rung {
                 scale,
                 scene: last.scene.coarser(gains, pan_gain).stored()?,
-                truth: Some(Stored::of(last.scene.images()[1])?),
+                truth: Some(StoredImage::of(last.scene.images()[1])?),
             },
         });
     }

@@ -50,7 +50,7 @@ pub struct Label {
 
 /// A finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct RunRecord {
     /// Which.
     #[serde(flatten)]
     pub key: Key,

@@ -4,10 +4,10 @@ use super::Study;
 use crate::method::config::Sensor;
 
 /// Dλ, Ds and HQNR as printed.
-pub type Published = [f64; 3];
+pub type PaperScores = [f64; 3];
 
 /// Rows of Table 1 by the names that we have for them, on WorldView-3, QuickBird and GaoFen-2, 20 images each.
-const METHODS: [(&str, [Published; 3]); 10] = [
+const METHODS: [(&str, [PaperScores; 3]); 10] = [
     ("mtf-glp-fs", [[0.020, 0.063, 0.918], [0.047, 0.150, 0.810], [0.035, 0.143, 0.828]]),
     ("bdsd-pc", [[0.063, 0.073, 0.869], [0.198, 0.164, 0.672], [0.076, 0.155, 0.781]]),
     ("tv", [[0.024, 0.039, 0.938], [0.055, 0.100, 0.850], [0.055, 0.112, 0.839]]),
@@ -21,10 +21,10 @@ const METHODS: [(&str, [Published; 3]); 10] = [
 ];
 
 /// TRA-PAN on WorldView-3, with the digits of the other tables.
-const OWN: Published = [0.0193, 0.0154, 0.9657];
+const OWN: PaperScores = [0.0193, 0.0154, 0.9657];
 
 /// Tables 2 to 5, all on WorldView-3.
-const ABLATIONS: [(Study, &str, Published); 14] = [
+const ABLATIONS: [(Study, &str, PaperScores); 14] = [
     (Study::WarmUp, "w Full", OWN),
     (Study::WarmUp, "w Reduced", [0.0286, 0.0252, 0.9469]),
     (Study::WarmUp, "w/o Warmup", [0.0266, 0.0263, 0.9478]),
@@ -48,7 +48,7 @@ pub fn sensor(of: Sensor) -> Sensor {
 }
 
 /// What was published of a row, on a sensor of the paper. A network in Table 1 goes by the first word of its name.
-pub fn published(study: Study, row: &str, on: Sensor) -> Option<Published> {
+pub fn published(study: Study, row: &str, on: Sensor) -> Option<PaperScores> {
     if study == Study::Methods {
         let name = row.split(' ').next().unwrap_or_default();
         let column = match on {

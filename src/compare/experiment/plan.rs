@@ -41,7 +41,7 @@ impl From<Config> for Recipe {
 
 /// What the studies of a pair vary, and what there is to vary.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct StudyPlan {
     /// The settings that each study changes in one thing.
     pub base: Config,
     /// Methods by name, for Table 1.
@@ -57,7 +57,7 @@ pub struct Plan {
 /// Steps of a course for each epoch of the settings: 2,000 for 250.
 const STEPS_PER_EPOCH: u32 = 8;
 
-impl Plan {
+impl StudyPlan {
     /// The rows of a study with a seed: their names and what to run. Each differs from the base in one thing.
     pub fn rows(&self, study: Study, seed: u64) -> Vec<(String, Recipe)> {
         let base = Config { seed, ..self.base.clone() };
@@ -160,9 +160,9 @@ mod tests {
     use crate::method::config::{Profile, Sensor};
     use crate::method::schedule::Branch;
 
-    fn plan() -> Plan {
+    fn plan() -> StudyPlan {
         let base = Config::new(Sensor::Wv3, Profile::Faithful, 8).expect("8 bands");
-        Plan { base, methods: Vec::new(), networks: Vec::new(), supervised: vec![1, 2], judged: vec![1] }
+        StudyPlan { base, methods: Vec::new(), networks: Vec::new(), supervised: vec![1, 2], judged: vec![1] }
     }
 
     /// Steps of a row: reduced, full.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Line;
+use super::RunRecord;
 
 /// Mean and standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -25,22 +25,23 @@ impl Spread {
 
 /// Runs that are one row: over seeds and pairs.
 #[derive(Clone, Debug, Default)]
-pub struct Sample<'a> {
+pub struct RunSample<'a> {
     /// The runs.
-    pub lines: Vec<&'a Line>,
+    pub lines: Vec<&'a RunRecord>,
 }
 
-impl<'a> Sample<'a> {
+impl<'a> RunSample<'a> {
     /// Values that runs have, those that diverged have none.
-    pub fn spread(&self, value: impl Fn(&Line) -> Option<f64>) -> Option<Spread> {
+    pub fn spread(&self, value: impl Fn(&RunRecord) -> Option<f64>) -> Option<Spread> {
         Spread::of(&self.lines.iter().filter_map(|line| value(line)).collect::<Vec<_>>())
     }
 
     /// How a value differs from that of other runs of the same pair and seed.
-    pub fn against(&self, others: &Sample<'a>, value: impl Fn(&Line) -> Option<f64>) -> Option<Spread> {
-        let alike =
-            |a: &Line, b: &Line| a.key.pair == b.key.pair && a.key.recipe.settings.seed == b.key.recipe.settings.seed;
-        let difference = |line: &&Line| {
+    pub fn against(&self, others: &RunSample<'a>, value: impl Fn(&RunRecord) -> Option<f64>) -> Option<Spread> {
+        let alike = |a: &RunRecord, b: &RunRecord| {
+            a.key.pair == b.key.pair && a.key.recipe.settings.seed == b.key.recipe.settings.seed
+        };
+        let difference = |line: &&RunRecord| {
             let other = others.lines.iter().find(|other| alike(line, other))?;
             Some(value(line)? - value(other)?)
         };

@@ -9,8 +9,8 @@ use crate::method::apply::{Application, Sink, apply};
 use crate::method::config::Init;
 use crate::method::prior::{Corpus, Course, Purpose, study};
 use crate::method::{self, Config, Contender, Job, MethodError, Prior, Run, Watch};
-use crate::quality::{self, Convention, Reference};
-use crate::scene::{Image, Scale, Scene, Stored, Survey};
+use crate::quality::{self, Convention, TruthSetup};
+use crate::scene::{Image, Scale, Scene, StoredImage, Survey};
 
 /// A pair without gaps, and where runs on it take place.
 pub struct Trial<'a> {
@@ -112,7 +112,7 @@ impl Trial<'_> {
         config: &Config,
         prior: Option<&Prior>,
         watch: &mut dyn Watch,
-    ) -> Result<(Stored, Run), MethodError> {
+    ) -> Result<(StoredImage, Run), MethodError> {
         let pupil = Pupil { scale: self.scale, device: self.device, config, prior, run: RefCell::default() };
         let image = pupil.image(scene, self.scale, watch)?;
         Ok((image, pupil.run.take()))
@@ -123,7 +123,7 @@ impl Trial<'_> {
     }
 
     fn by_truth(&self, truth: &dyn Image, fused: &dyn Image) -> Result<Option<TruthScores>, CompareError> {
-        let setup = Reference { ratio: self.scene.ratio(), peak: self.scale.range[1].into(), cut: true };
+        let setup = TruthSetup { ratio: self.scene.ratio(), peak: self.scale.range[1].into(), cut: true };
         Ok(TruthScores::of(&quality::reduced(&truth, &fused, &setup)?))
     }
 }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::graph::{Limits, Needs};
+use crate::graph::{DeviceNeeds, Limits};
 
 /// What sort of device an adapter is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Kind {
+pub enum DeviceKind {
     /// A graphics card of its own.
     Discrete,
     /// Shares its memory with the CPU.
@@ -19,7 +19,7 @@ pub enum Kind {
     Software,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for DeviceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Discrete => "discrete GPU",
@@ -39,7 +39,7 @@ pub struct Adapter {
     /// Interface it is reached through: Vulkan, Metal, DX12.
     pub(crate) backend: String,
     /// What sort of device it is.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// Driver and its version.
     pub driver: String,
     /// Sizes a program must keep to.
@@ -59,7 +59,7 @@ pub struct Adapter {
 pub(super) const MATRICES: wgpu::Features =
     wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP).union(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
-/// Size of the matrices of [`Needs::Matrices`], or what is missing.
+/// Size of the matrices of [`DeviceNeeds::Matrices`], or what is missing.
 fn matrices(adapter: &wgpu::Adapter) -> Result<u32, String> {
     let missing = MATRICES - adapter.features();
     if !missing.is_empty() {
@@ -67,7 +67,7 @@ fn matrices(adapter: &wgpu::Adapter) -> Result<u32, String> {
         return Err(names.join(", "));
     }
     let memory = adapter.limits().max_compute_workgroup_storage_size;
-    let wanted = Needs::Matrices.memory();
+    let wanted = DeviceNeeds::Matrices.memory();
     if memory < wanted {
         return Err(format!("workgroup memory: {memory} bytes of {wanted}"));
     }
@@ -93,11 +93,11 @@ impl Adapter {
             name: info.name,
             backend: format!("{:?}", info.backend),
             kind: match info.device_type {
-                wgpu::DeviceType::DiscreteGpu => Kind::Discrete,
-                wgpu::DeviceType::IntegratedGpu => Kind::Integrated,
-                wgpu::DeviceType::VirtualGpu => Kind::Virtual,
-                wgpu::DeviceType::Other => Kind::Other,
-                wgpu::DeviceType::Cpu => Kind::Software,
+                wgpu::DeviceType::DiscreteGpu => DeviceKind::Discrete,
+                wgpu::DeviceType::IntegratedGpu => DeviceKind::Integrated,
+                wgpu::DeviceType::VirtualGpu => DeviceKind::Virtual,
+                wgpu::DeviceType::Other => DeviceKind::Other,
+                wgpu::DeviceType::Cpu => DeviceKind::Software,
             },
             driver: format!("{} {}", info.driver, info.driver_info),
             limits: Limits {

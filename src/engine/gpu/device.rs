@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::adapter::{Adapter, Kind, MATRICES, Pick, enumerate};
+use super::adapter::{Adapter, DeviceKind, MATRICES, Pick, enumerate};
 use super::pipeline::{Forms, Pipeline};
 use crate::engine::{EngineError, Precision};
-use crate::graph::Needs;
+use crate::graph::DeviceNeeds;
 
 /// Features that are used where an adapter has them.
 const OPTIONAL: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::PIPELINE_CACHE);
@@ -16,7 +16,7 @@ const OPTIONAL: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Fea
 /// An open device. Clones share it: its memory, its queue and its compiled kernels.
 #[derive(Clone)]
 pub struct Gpu {
-    shared: Arc<Shared>,
+    shared: Arc<Inner>,
     /// Folder of compiled kernels.
     cache: Option<Arc<Path>>,
     /// Forms of kernels to take.
@@ -24,7 +24,7 @@ pub struct Gpu {
 }
 
 /// What the clones of a [`Gpu`] share.
-struct Shared {
+struct Inner {
     adapter: Adapter,
     handle: wgpu::Adapter,
     device: wgpu::Device,
@@ -49,13 +49,13 @@ impl Gpu {
     /// if its driver refuses or cannot run the kernels.
     pub fn open(pick: Pick) -> Result<Self, EngineError> {
         let mut found: Vec<(Adapter, wgpu::Adapter)> = enumerate().into_iter().map(|a| (Adapter::of(&a), a)).collect();
-        let best = |wanted: fn(&Kind) -> bool| {
+        let best = |wanted: fn(&DeviceKind) -> bool| {
             let fitting = found.iter().enumerate().filter(|(_, (a, _))| wanted(&a.kind));
             fitting.min_by_key(|(_, (a, _))| a.kind).map(|(i, _)| i)
         };
         let index = match pick {
-            Pick::Gpu => best(|kind| *kind != Kind::Software),
-            Pick::Software => best(|kind| *kind == Kind::Software),
+            Pick::Gpu => best(|kind| *kind != DeviceKind::Software),
+            Pick::Software => best(|kind| *kind == DeviceKind::Software),
             Pick::Index(n) => (n < found.len()).then_some(n),
         };
         let Some(index) = index else {
@@ -68,7 +68,8 @@ impl Gpu {
 
     fn connect(adapter: Adapter, handle: wgpu::Adapter) -> Result<Self, EngineError> {
         let refuse = |reason: String| EngineError::Open { adapter: adapter.to_string(), reason };
-        let (memory, threads, least) = (adapter.workgroup_memory, adapter.workgroup_threads, Needs::Nothing.memory());
+        let (memory, threads, least) =
+            (adapter.workgroup_memory, adapter.workgroup_threads, DeviceNeeds::Nothing.memory());
         if memory < least || threads < 256 {
             return Err(refuse(format!(
                 "it has {memory} bytes and {threads} threads per workgroup, {least} and 256 are needed"
@@ -103,7 +104,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| lost(format!("device lost ({reason:?}): {message}")));
         let uniforms = super::pipeline::uniforms(&device);
         let forms = Forms { faster: true, half: None };
-        let shared = Shared { adapter, handle, device, queue, uniforms, pipelines: Mutex::default(), failure };
+        let shared = Inner { adapter, handle, device, queue, uniforms, pipelines: Mutex::default(), failure };
         Ok(Self { shared: Arc::new(shared), cache: None, forms })
     }
 
@@ -113,7 +114,7 @@ impl Gpu {
     /// # Errors
     /// [`EngineError::Open`] if the adapter is gone.
     pub fn reopen(&self) -> Result<Self, EngineError> {
-        let Shared { adapter, handle, .. } = &*self.shared;
+        let Inner { adapter, handle, .. } = &*self.shared;
         let Self { cache, forms, .. } = self.clone();
         Ok(Self { cache, forms, ..Self::connect(adapter.clone(), handle.clone())? })
     }

@@ -1,8 +1,8 @@
 //! Puts a program on a device: everything a run needs, made once.
 
-use super::pipeline::{Chosen, Compiled, compile_all};
+use super::pipeline::{Chosen, CompileStats, compile_all};
 use super::{Gpu, Pipeline};
-use crate::engine::{EngineError, Loading};
+use crate::engine::{EngineError, LoadStats};
 use crate::graph::{Call, Program, Tensor};
 
 /// Uniform slots start at multiples of this, the largest alignment WebGPU may ask for.
@@ -30,7 +30,7 @@ pub(super) struct Dispatch {
 }
 
 /// A program on a device.
-pub(super) struct Loaded {
+pub(super) struct DeviceProgram {
     /// By [`Program::buffers`].
     pub buffers: Vec<wgpu::Buffer>,
     /// By plan and call.
@@ -42,7 +42,7 @@ pub(super) struct Loaded {
     pub steps: wgpu::Buffer,
     pub log: wgpu::Buffer,
     pub(crate) staging: wgpu::Buffer,
-    pub loading: Loading,
+    pub loading: LoadStats,
 }
 
 /// Place of a tensor: buffer, first byte, bytes.
@@ -51,7 +51,7 @@ pub(super) fn place(program: &Program, tensor: Tensor) -> (usize, u64, u64) {
     (buffer, range.start as u64 * 4, range.len() as u64 * 4)
 }
 
-pub(super) fn load(gpu: &Gpu, program: &Program) -> Result<Loaded, EngineError> {
+pub(super) fn load(gpu: &Gpu, program: &Program) -> Result<DeviceProgram, EngineError> {
     let adapter = || gpu.adapter().to_string();
     program.fits(&gpu.adapter().limits).map_err(|source| EngineError::Limits { adapter: adapter(), source })?;
     gpu.check()?;
@@ -70,7 +70,7 @@ pub(super) fn load(gpu: &Gpu, program: &Program) -> Result<Loaded, EngineError> 
     }
 }
 
-fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
+fn create(gpu: &Gpu, program: &Program, compiled: &CompileStats) -> DeviceProgram {
     use wgpu::BufferUsages as Usage;
     let buffer = |label: &str, size: u64, usage| {
         gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -158,13 +158,13 @@ fn create(gpu: &Gpu, program: &Program, compiled: &Compiled) -> Loaded {
     let largest = program.buffers().iter().max().map_or(4, |len| *len as u64 * 4);
     let staging = buffer("staging", largest.min(STAGING), Usage::MAP_READ | Usage::COPY_DST);
     let fixed = [&absent, &params, &steps, &log, &staging];
-    let loading = Loading {
+    let loading = LoadStats {
         bytes: buffers.iter().chain(fixed).map(wgpu::Buffer::size).sum(),
         kernels: compiled.kernels,
         compiling: compiled.took,
         cached: compiled.cached,
     };
-    Loaded { buffers, plans, watched, uniforms, steps, log, staging, loading }
+    DeviceProgram { buffers, plans, watched, uniforms, steps, log, staging, loading }
 }
 
 /// Labels: the largest tensor of each buffer, which other activations may share.

@@ -15,13 +15,13 @@ mod timer;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use adapter::{Adapter, Kind, Pick, adapters};
+pub use adapter::{Adapter, DeviceKind, Pick, adapters};
 pub use device::Gpu;
 use pipeline::Pipeline;
 pub use pipeline::{Chosen, Forms};
 use timer::Timer;
 
-use super::{Engine, EngineError, Loading, Options, Timing};
+use super::{Engine, EngineError, LoadStats, Options, Timing};
 use crate::graph::{AnyStep, PlanId, Program, Tensor};
 
 /// Runs plans on a GPU.
@@ -29,7 +29,7 @@ pub struct GpuEngine {
     gpu: Gpu,
     program: Arc<Program>,
     options: Options,
-    loaded: load::Loaded,
+    loaded: load::DeviceProgram,
     queue: run::Queue,
     /// With [`Options::profile`], where the adapter has timestamps.
     timer: Option<Timer>,
@@ -85,7 +85,7 @@ impl Engine for GpuEngine {
         self.read_bytes(buffer, offset, size)
     }
 
-    fn loading(&self) -> Loading {
+    fn loading(&self) -> LoadStats {
         self.loaded.loading
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Gpu;
 use super::cache::Cache;
 use crate::engine::EngineError;
-use crate::graph::{Access, Call, Form, Kernel, Launch, Needs, Program, When};
+use crate::graph::{Access, Call, DeviceNeeds, Kernel, Launch, Program, ShaderForm, When};
 
 /// A compiled kernel.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Forms {
 }
 
 impl Forms {
-    fn take(&self, form: &Form) -> bool {
+    fn take(&self, form: &ShaderForm) -> bool {
         match form.when {
             When::Faster => self.faster,
             When::F16 => self.half.is_some(),
@@ -55,7 +55,7 @@ impl Chosen {
         let shader = &call.kernel.shader;
         let taken = shader.forms.iter().filter(|form| forms.take(form));
         let mut fitting = taken.filter_map(|form| {
-            let matrices = if form.needs == Needs::Matrices { Some(forms.half?) } else { None };
+            let matrices = if form.needs == DeviceNeeds::Matrices { Some(forms.half?) } else { None };
             Some(Self { source: form.source, entry: form.entry, launch: call.with_shapes(form.launch)?, matrices })
         });
         let plain = || Self { source: shader.source, entry: shader.entry, launch: call.launch(), matrices: None };
@@ -96,7 +96,7 @@ pub(super) fn uniforms(device: &wgpu::Device) -> wgpu::BindGroupLayout {
 
 /// Compiles what a program needs and the device's store does not have yet, on all cores:
 /// drivers take 10 to 500 ms per kernel, and take them side by side.
-pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<Compiled, EngineError> {
+pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<CompileStats, EngineError> {
     let start = Instant::now();
     let mut missing = BTreeMap::new();
     for call in program.plans().flat_map(|(_, plan)| &plan.calls) {
@@ -115,11 +115,11 @@ pub(super) fn compile_all(gpu: &Gpu, program: &Program) -> Result<Compiled, Engi
     let cached = cache.is_some_and(Cache::close);
     let kernels = compiled.len();
     gpu.pipelines().extend(missing.into_keys().zip(compiled));
-    Ok(Compiled { kernels, cached, took: start.elapsed() })
+    Ok(CompileStats { kernels, cached, took: start.elapsed() })
 }
 
 /// What [`compile_all`] did.
-pub(super) struct Compiled {
+pub(super) struct CompileStats {
     pub kernels: usize,
     /// Whether the driver had them ready from an earlier process.
     pub cached: bool,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Params, reference};
 use crate::graph::Args;
 use crate::kernels::Step;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Elements one task updates.
 const TASK: usize = 1 << 13;
@@ -22,7 +22,7 @@ pub(super) fn adam(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn update<L: Level>(p: &Params, step: &Step, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
+fn update<L: Simd>(p: &Params, step: &Step, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
     for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
         reference::adam(p, step.rate, step.rescale, w, *g, m, v);
     }

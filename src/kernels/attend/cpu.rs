@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Params;
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::tasks::by_pixels;
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
@@ -48,7 +48,7 @@ pub(super) fn grad_factor(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn products<L: Level>(dy: &[f32], v: &[f32], part: &mut [f32]) {
+fn products<L: Simd>(dy: &[f32], v: &[f32], part: &mut [f32]) {
     part.fill(0.0);
     for (dy, v) in dy.chunks_exact(part.len()).zip(v.chunks_exact(part.len())) {
         for ((part, dy), v) in part.iter_mut().zip(dy).zip(v) {

@@ -4,13 +4,13 @@ use rayon::prelude::*;
 
 use super::{Params, TAPS};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::{fma, sigmoid};
 use crate::kernels::tasks::by_pixels;
 
 /// `v` of pixels from the `first` on; `pixel` is the first one's number in its image.
 #[inline(always)]
-fn convolved<L: Level>(x: &[f32], w: &[f32], (first, pixel): (usize, usize), v: &mut [f32]) {
+fn convolved<L: Simd>(x: &[f32], w: &[f32], (first, pixel): (usize, usize), v: &mut [f32]) {
     let c = w.len() / (TAPS + 1);
     for (i, v) in v.chunks_exact_mut(c).enumerate() {
         v.copy_from_slice(&w[TAPS * c..]);
@@ -33,7 +33,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn silu<L: Level>(x: &[f32], w: &[f32], at: (usize, usize), y: &mut [f32]) {
+fn silu<L: Simd>(x: &[f32], w: &[f32], at: (usize, usize), y: &mut [f32]) {
     convolved::<L>(x, w, at, y);
     for v in y.iter_mut() {
         *v *= sigmoid::<L>(*v);
@@ -51,7 +51,7 @@ pub(super) fn grad(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn silu_grad<L: Level>(x: &[f32], w: &[f32], at: (usize, usize), dy: &[f32], dv: &mut [f32]) {
+fn silu_grad<L: Simd>(x: &[f32], w: &[f32], at: (usize, usize), dy: &[f32], dv: &mut [f32]) {
     convolved::<L>(x, w, at, dv);
     for (v, dy) in dv.iter_mut().zip(dy) {
         let s = sigmoid::<L>(*v);
@@ -70,7 +70,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
 
 /// `dv`: from the first pixel to the end of the image.
 #[inline(always)]
-fn taken_back<L: Level>(dv: &[f32], w: &[f32], dx: &mut [f32]) {
+fn taken_back<L: Simd>(dv: &[f32], w: &[f32], dx: &mut [f32]) {
     let c = w.len() / (TAPS + 1);
     for (i, dx) in dx.chunks_exact_mut(c).enumerate() {
         dx.fill(0.0);
@@ -96,7 +96,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn part_of<L: Level>(x: &[f32], (first, pixel): (usize, usize), dv: &[f32], part: &mut [f32]) {
+fn part_of<L: Simd>(x: &[f32], (first, pixel): (usize, usize), dv: &[f32], part: &mut [f32]) {
     let c = part.len() / (TAPS + 1);
     part.fill(0.0);
     let (taps, biases) = part.split_at_mut(TAPS * c);

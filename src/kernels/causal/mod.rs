@@ -155,10 +155,10 @@ fn partial(p: &mut PlanBuilder<'_>, x: Tensor, dv: Tensor, chunk: usize, part: T
 const ODD: [[usize; 4]; 5] = [[1, 1, 1, 1], [2, 1, 2, 3], [1, 3, 5, 20], [3, 2, 7, 5], [1, 9, 33, 64]];
 
 /// Makes an input of a name.
-type Input<'a> = &'a dyn Fn(&mut PlanBuilder<'_>, &str) -> Tensor;
+type NamedInput<'a> = &'a dyn Fn(&mut PlanBuilder<'_>, &str) -> Tensor;
 
 /// Cases by what adds the call, given inputs, the weights, and the output.
-fn cases(add: fn(&mut PlanBuilder<'_>, Input<'_>, Tensor, Tensor)) -> Vec<Case> {
+fn cases(add: fn(&mut PlanBuilder<'_>, NamedInput<'_>, Tensor, Tensor)) -> Vec<Case> {
     let case = |shape| {
         let shape = Shape(shape);
         Case::new(format!("{shape:?}"), move |p| {

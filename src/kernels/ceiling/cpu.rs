@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{PER_TURN, Params, SUMS};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Elements one task copies: 16 MiB, so that the copy bypasses the caches.
 const COPY: usize = 4 << 20;
@@ -25,7 +25,7 @@ pub(super) fn fma_chain(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn chains<L: Level>(p: &Params, x: &[f32], y: &mut [f32]) {
+fn chains<L: Simd>(p: &Params, x: &[f32], y: &mut [f32]) {
     let rounds = PER_TURN * p.turns as usize;
     for (x, y) in x.chunks(L::LANES).zip(y.chunks_mut(L::LANES)) {
         let mut lanes = [0.0; 16];

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::CLUSTERS;
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::fma;
 
 pub(super) fn box_mean(args: &mut Args<'_, f32>) {
@@ -38,7 +38,7 @@ pub(super) fn index(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn nearest<L: Level>(f: &[f32], table: &[f32], index: &mut [f32]) {
+fn nearest<L: Simd>(f: &[f32], table: &[f32], index: &mut [f32]) {
     let (centres, numbers) = table.split_at(table.len() - CLUSTERS);
     let channels = f.len() / index.len();
     for (f, index) in f.chunks_exact(channels).zip(index) {

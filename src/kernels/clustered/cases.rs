@@ -1,7 +1,7 @@
 //! Cases of the six kernels.
 
 use super::super::segment::{numbers, rows_shape};
-use super::{Scale, TAPS, Tables, weight_len};
+use super::{ClusterTables, Epilogue, TAPS, weight_len};
 use crate::graph::{Case, PlanBuilder, Role, Shape, Tensor};
 
 /// `[N, H, W, Ci]` and `Co`: two pixels, one row, one column, Ci ≠ Co, sizes off every tile.
@@ -19,8 +19,8 @@ fn image(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
     p.tensor(name, shape, Role::Input)
 }
 
-fn tables(p: &mut PlanBuilder<'_>, x: Shape) -> Tables {
-    Tables {
+fn tables(p: &mut PlanBuilder<'_>, x: Shape) -> ClusterTables {
+    ClusterTables {
         alpha: image(p, "alpha", rows_shape(x.n(), TAPS)),
         gamma: image(p, "gamma", rows_shape(x.n(), x.c())),
         index: image(p, "index", x.with_c(1)),
@@ -29,7 +29,7 @@ fn tables(p: &mut PlanBuilder<'_>, x: Shape) -> Tables {
 
 /// A case for each odd size: images, their factors, what has `Co` channels, weights.
 fn cases(
-    build: impl Fn(&mut PlanBuilder<'_>, Shape, usize, Tables) + Copy + Send + Sync + 'static,
+    build: impl Fn(&mut PlanBuilder<'_>, Shape, usize, ClusterTables) + Copy + Send + Sync + 'static,
 ) -> impl Iterator<Item = Case> {
     ODD.into_iter().map(move |(x, co)| {
         let x = Shape(x);
@@ -94,13 +94,13 @@ pub(super) fn grad_weight() -> Vec<Case> {
 }
 
 /// A case for each odd size and two slopes, of `Co` channels.
-fn scale_cases(build: impl Fn(&mut PlanBuilder<'_>, Shape, Scale) + Copy + Send + Sync + 'static) -> Vec<Case> {
+fn scale_cases(build: impl Fn(&mut PlanBuilder<'_>, Shape, Epilogue) + Copy + Send + Sync + 'static) -> Vec<Case> {
     let case = |(([n, h, w, _], co), slope): (([usize; 4], usize), f32)| {
         let v = Shape([n, h, w, co]);
         let add = move |p: &mut PlanBuilder<'_>| {
             let [omega, beta] = ["omega", "beta"].map(|name| image(p, name, rows_shape(n, co)));
             let index = image(p, "index", v.with_c(1));
-            build(p, v, Scale { omega, beta, index, slope });
+            build(p, v, Epilogue { omega, beta, index, slope });
         };
         Case::new(format!("{v:?} slope={slope}"), add).fill("index", numbers(v.pixels()))
     };

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{Params, TAPS};
 use crate::graph::{Args, Shape};
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::matrix::{multiply, padded, transposed, widen, widened};
 use crate::kernels::segment::SEGMENTS;
 use crate::kernels::sigmoid::fma;
@@ -15,7 +15,7 @@ use crate::kernels::sigmoid::fma;
 const BLOCK: usize = 16;
 
 /// Factors of the segments, and which segment a pixel belongs to.
-struct Factors<'a> {
+struct SegmentFactors<'a> {
     alpha: &'a [f32],
     gamma: &'a [f32],
     index: &'a [f32],
@@ -25,7 +25,7 @@ struct Factors<'a> {
     c: usize,
 }
 
-impl<'a> Factors<'a> {
+impl<'a> SegmentFactors<'a> {
     /// `alpha`, `gamma` and `index` from argument `first` on.
     fn new(args: &Args<'a, f32>, first: usize) -> Self {
         let [_, h, w, _] = args.shape(first + 2).0;
@@ -71,14 +71,14 @@ impl<'a> Factors<'a> {
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (isa, co) = (Isa::of(args), args.shape(5).c());
     let w = &widened(args.read(1), co, padded(co))[..];
-    let (factors, x) = (&Factors::new(args, 2), args.read(0));
+    let (factors, x) = (&SegmentFactors::new(args, 2), args.read(0));
     args.write(5).par_chunks_mut(factors.w * co).enumerate().for_each(|(row, v)| {
-        dispatch!(isa, row_of(factors: &Factors<'_>, x: &[f32], w: &[f32], row: usize, v: &mut [f32]));
+        dispatch!(isa, row_of(factors: &SegmentFactors<'_>, x: &[f32], w: &[f32], row: usize, v: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn row_of<L: Level>(factors: &Factors<'_>, x: &[f32], w: &[f32], row: usize, v: &mut [f32]) {
+fn row_of<L: Simd>(factors: &SegmentFactors<'_>, x: &[f32], w: &[f32], row: usize, v: &mut [f32]) {
     let (co, depth) = (v.len() / factors.w, TAPS * factors.c);
     let wide = padded(co);
     let mut patches = vec![0.0; BLOCK * depth];
@@ -96,7 +96,7 @@ fn row_of<L: Level>(factors: &Factors<'_>, x: &[f32], w: &[f32], row: usize, v: 
 
 /// What a gradient at the input is made of.
 struct Back<'a> {
-    factors: Factors<'a>,
+    factors: SegmentFactors<'a>,
     e: &'a [f32],
     co: usize,
     /// For each row of taps `[Co, padded 3 · Ci]`.
@@ -109,7 +109,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (co, ci) = (args.shape(0).c(), args.shape(7).c());
     let rows: Vec<_> = args.read(1).chunks_exact(3 * ci * co).collect();
     let w = std::array::from_fn(|u| widened(&transposed(rows[u], co), 3 * ci, padded(3 * ci)));
-    let back = &Back { factors: Factors::new(args, 2), e: args.read(0), co, w, share: args.read(5) };
+    let back = &Back { factors: SegmentFactors::new(args, 2), e: args.read(0), co, w, share: args.read(5) };
     let add = args.maybe(6);
     let len = back.factors.w * ci;
     args.write(7).par_chunks_mut(len).enumerate().for_each(|(row, dx)| {
@@ -123,7 +123,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
 
 /// Adds what a row of pixels gets from the three rows that see it.
 #[inline(always)]
-fn seen_from<L: Level>(back: &Back<'_>, row: usize, dx: &mut [f32]) {
+fn seen_from<L: Simd>(back: &Back<'_>, row: usize, dx: &mut [f32]) {
     let Back { factors, e, co, w, share } = back;
     let (c, i) = (factors.c, row % factors.h);
     let wide = padded(3 * c);
@@ -152,17 +152,17 @@ fn seen_from<L: Level>(back: &Back<'_>, row: usize, dx: &mut [f32]) {
 
 pub(super) fn grad_factors(args: &mut Args<'_, f32>) {
     let isa = Isa::of(args);
-    let (factors, x, e) = (&Factors::new(args, 2), args.read(0), args.read(5));
+    let (factors, x, e) = (&SegmentFactors::new(args, 2), args.read(0), args.read(5));
     let (co, len) = (args.shape(5).c(), TAPS * factors.c);
     let w = &widened(&transposed(args.read(1), co), len, padded(len))[..];
     args.write(6).par_chunks_mut(factors.w * (factors.c + TAPS)).enumerate().for_each(|(row, d)| {
         let e = &e[row * factors.w * co..][..factors.w * co];
-        dispatch!(isa, factors_of(factors: &Factors<'_>, x: &[f32], w: &[f32], e: &[f32], row: usize, d: &mut [f32]));
+        dispatch!(isa, factors_of(factors: &SegmentFactors<'_>, x: &[f32], w: &[f32], e: &[f32], row: usize, d: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn factors_of<L: Level>(factors: &Factors<'_>, x: &[f32], w: &[f32], e: &[f32], row: usize, d: &mut [f32]) {
+fn factors_of<L: Simd>(factors: &SegmentFactors<'_>, x: &[f32], w: &[f32], e: &[f32], row: usize, d: &mut [f32]) {
     let (c, co, wide) = (factors.c, e.len() / factors.w, padded(TAPS * factors.c));
     let mut sums = vec![0.0; BLOCK * wide];
     for (b, (e, d)) in e.chunks(BLOCK * co).zip(d.chunks_mut(BLOCK * (c + TAPS))).enumerate() {
@@ -196,17 +196,17 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
     let isa = Isa::of(args);
     let (x, co, len) = (args.shape(0), args.shape(4).c(), args.shape(5).c());
     let rows = args.params::<Params>().rows as usize;
-    let (factors, xs, e) = (&Factors::new(args, 1), args.read(0), args.read(4));
+    let (factors, xs, e) = (&SegmentFactors::new(args, 1), args.read(0), args.read(4));
     args.write(5).par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(i, part)| {
         let (rows, shape) = (i * rows..((i + 1) * rows).min(x.n() * x.h()), x.with_c(co));
         let images = (xs, e);
-        dispatch!(isa, part_sum(factors: &Factors<'_>, images: (&[f32], &[f32]), shape: Shape, rows: Range<usize>, part: &mut [f32]));
+        dispatch!(isa, part_sum(factors: &SegmentFactors<'_>, images: (&[f32], &[f32]), shape: Shape, rows: Range<usize>, part: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn part_sum<L: Level>(
-    factors: &Factors<'_>,
+fn part_sum<L: Simd>(
+    factors: &SegmentFactors<'_>,
     (x, e): (&[f32], &[f32]),
     shape: Shape,
     rows: Range<usize>,

@@ -50,7 +50,7 @@ impl Params {
 
 /// What the kernels of the clusters differ by.
 #[derive(Clone, Copy, Debug)]
-pub struct Tables {
+pub struct ClusterTables {
     /// Of the taps, `[N,SEGMENTS,1,9]`.
     pub alpha: Tensor,
     /// Of the inputs, `[N,SEGMENTS,1,Ci]`.
@@ -247,8 +247,8 @@ fn per_quad(output: Shape) -> Launch {
 
 /// Adds `v = Σ_t α[t] · (γ · x shifted by t) · W[t]`. `x [N,H,W,Ci]`, `v [N,H,W,Co]`.
 #[track_caller]
-pub fn forward(p: &mut PlanBuilder<'_>, x: Tensor, w: Tensor, tables: Tables, v: Tensor) {
-    let Tables { alpha, gamma, index } = tables;
+pub fn forward(p: &mut PlanBuilder<'_>, x: Tensor, w: Tensor, tables: ClusterTables, v: Tensor) {
+    let ClusterTables { alpha, gamma, index } = tables;
     let args = [x, w, alpha, gamma, index, v].map(Some);
     p.call(&CLUSTERED, &args, &Params::new(x.shape(), v.shape().c()));
 }
@@ -260,11 +260,11 @@ pub fn grad_input(
     p: &mut PlanBuilder<'_>,
     e: Tensor,
     w: Tensor,
-    tables: Tables,
+    tables: ClusterTables,
     (share, add): (Tensor, Option<Tensor>),
     dx: Tensor,
 ) {
-    let Tables { alpha, gamma, index } = tables;
+    let ClusterTables { alpha, gamma, index } = tables;
     let params = Params { add: add.is_some().into(), ..Params::new(dx.shape(), e.shape().c()) };
     let [e, w, alpha, gamma, index, share, dx] = [e, w, alpha, gamma, index, share, dx].map(Some);
     p.call(&CLUSTERED_GRAD_INPUT, &[e, w, alpha, gamma, index, share, add, dx], &params);
@@ -272,15 +272,15 @@ pub fn grad_input(
 
 /// Adds the gradients of the factors at each pixel, `d [N,H,W,Ci + 9]`: of γ, then of α.
 #[track_caller]
-pub fn grad_factors(p: &mut PlanBuilder<'_>, x: Tensor, w: Tensor, tables: Tables, e: Tensor, d: Tensor) {
-    let Tables { alpha, gamma, index } = tables;
+pub fn grad_factors(p: &mut PlanBuilder<'_>, x: Tensor, w: Tensor, tables: ClusterTables, e: Tensor, d: Tensor) {
+    let ClusterTables { alpha, gamma, index } = tables;
     let args = [x, w, alpha, gamma, index, e, d].map(Some);
     p.call(&CLUSTERED_GRAD_FACTORS, &args, &Params::new(x.shape(), e.shape().c()));
 }
 
 /// Adds the weight gradient: partial sums named `part`, then their sum into `dw`.
 #[track_caller]
-pub fn grad_weight(p: &mut PlanBuilder<'_>, x: Tensor, tables: Tables, e: Tensor, part: &str, dw: Tensor) {
+pub fn grad_weight(p: &mut PlanBuilder<'_>, x: Tensor, tables: ClusterTables, e: Tensor, part: &str, dw: Tensor) {
     let rows = part_rows(x.shape(), p.grain());
     let parts = (x.shape().n() * x.shape().h()).div_ceil(rows);
     let part = p.activation(part, Shape([parts, 1, 1, dw.shape().len()]));
@@ -288,8 +288,8 @@ pub fn grad_weight(p: &mut PlanBuilder<'_>, x: Tensor, tables: Tables, e: Tensor
     super::loss::sum_rows(p, part, 1.0, dw);
 }
 
-fn partial(p: &mut PlanBuilder<'_>, x: Tensor, tables: Tables, e: Tensor, rows: usize, part: Tensor) {
-    let Tables { alpha, gamma, index } = tables;
+fn partial(p: &mut PlanBuilder<'_>, x: Tensor, tables: ClusterTables, e: Tensor, rows: usize, part: Tensor) {
+    let ClusterTables { alpha, gamma, index } = tables;
     let params = Params { rows: rows as u32, ..Params::new(x.shape(), e.shape().c()) };
     p.call(&CLUSTERED_GRAD_WEIGHT, &[x, alpha, gamma, index, e, part].map(Some), &params);
 }
@@ -305,7 +305,7 @@ fn part_rows(x: Shape, grain: Grain) -> usize {
 
 /// What follows the sums of a convolution.
 #[derive(Clone, Copy, Debug)]
-pub struct Scale {
+pub struct Epilogue {
     /// Factors of the outputs, `[N,SEGMENTS,1,Co]`.
     pub omega: Tensor,
     /// Biases, `[N,SEGMENTS,1,Co]`.
@@ -318,16 +318,16 @@ pub struct Scale {
 
 /// Adds `y = leaky(β + ω · v) + add`. Images `[N,H,W,Co]`.
 #[track_caller]
-pub fn scaled(p: &mut PlanBuilder<'_>, v: Tensor, scale: Scale, add: Option<Tensor>, y: Tensor) {
-    let Scale { omega, beta, index, slope } = scale;
+pub fn scaled(p: &mut PlanBuilder<'_>, v: Tensor, scale: Epilogue, add: Option<Tensor>, y: Tensor) {
+    let Epilogue { omega, beta, index, slope } = scale;
     let params = Params { slope, add: add.is_some().into(), ..Params::new(v.shape(), v.shape().c()) };
     p.call(&SCALED, &[Some(v), Some(omega), Some(beta), Some(index), add, Some(y)], &params);
 }
 
 /// Adds `e`, the gradient at `v` `[N,H,W,Co]`, and those of ω and β at each pixel, `dtable [N,H,W,2·Co]`.
 #[track_caller]
-pub fn scaled_grad(p: &mut PlanBuilder<'_>, dy: Tensor, v: Tensor, scale: Scale, (e, dtable): (Tensor, Tensor)) {
-    let Scale { omega, beta, index, slope } = scale;
+pub fn scaled_grad(p: &mut PlanBuilder<'_>, dy: Tensor, v: Tensor, scale: Epilogue, (e, dtable): (Tensor, Tensor)) {
+    let Epilogue { omega, beta, index, slope } = scale;
     let params = Params { slope, ..Params::new(v.shape(), v.shape().c()) };
     p.call(&SCALED_GRAD, &[dy, v, omega, beta, index, e, dtable].map(Some), &params);
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::job::{Job, Pair};
+use super::job::{GradientImages, Work};
 use super::{Params, winograd};
 use crate::graph::Args;
 use crate::kernels::isa::Isa;
@@ -12,7 +12,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (x, co) = (args.shape(0), args.shape(3).c());
     let (weights, bias) = args.read(1).split_at(9 * x.c() * co);
     let (add, relu) = (args.maybe(2), args.params::<Params>().relu == 1);
-    Job { weights, bias, add, relu, ..Job::new(args.read(0), x, co) }.run(isa, args.write(3));
+    Work { weights, bias, add, relu, ..Work::new(args.read(0), x, co) }.run(isa, args.write(3));
 }
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
@@ -20,7 +20,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (dy, ci, w) = (args.shape(0), args.shape(4).c(), args.read(1));
     let (weights, bias) = (&flipped(w, ci, dy.c()), &vec![0.0; ci]);
     let (add, mask) = (args.maybe(2), args.maybe(3));
-    Job { weights, bias, add, mask, ..Job::new(args.read(0), dy, ci) }.run(isa, args.write(4));
+    Work { weights, bias, add, mask, ..Work::new(args.read(0), dy, ci) }.run(isa, args.write(4));
 }
 
 /// The adjoint's weights: taps in reverse order, channels swapped.
@@ -38,7 +38,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
     let (x, co, len) = (args.shape(0), args.shape(1).c(), args.shape(2).c());
     let rows = args.params::<Params>().rows as usize;
     let (h, w, ci) = (x.h(), x.w(), x.c());
-    let pair = &Pair { x: args.read(0), dy: args.read(1), h, w, ci, co };
+    let pair = &GradientImages { x: args.read(0), dy: args.read(1), h, w, ci, co };
     args.write(2).par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(i, part)| {
         winograd::weight_gradient(pair, i * rows..((i + 1) * rows).min(x.n() * h), part, isa);
     });

@@ -3,7 +3,7 @@
 use crate::graph::Shape;
 
 /// One convolution: input, weights and what happens on the way out.
-pub(super) struct Job<'a> {
+pub(super) struct Work<'a> {
     pub x: &'a [f32],
     pub h: usize,
     pub w: usize,
@@ -18,7 +18,7 @@ pub(super) struct Job<'a> {
     pub relu: bool,
 }
 
-impl<'a> Job<'a> {
+impl<'a> Work<'a> {
     /// Without weights, bias or epilogue.
     pub(super) fn new(x: &'a [f32], shape: Shape, co: usize) -> Self {
         let (h, w, ci) = (shape.h(), shape.w(), shape.c());
@@ -27,7 +27,7 @@ impl<'a> Job<'a> {
 }
 
 /// Images of a weight gradient.
-pub(super) struct Pair<'a> {
+pub(super) struct GradientImages<'a> {
     pub x: &'a [f32],
     pub dy: &'a [f32],
     pub h: usize,

@@ -1,7 +1,7 @@
 //! The shaders: the direct form, and those that take its place where they fit.
 
 use super::super::{grid, wgsl};
-use crate::graph::{Form, Launch, Needs, Shader, Shape, Shapes, When};
+use crate::graph::{DeviceNeeds, Launch, Shader, ShaderForm, Shape, Shapes, When};
 
 /// As the sum of nine products.
 pub(super) const fn direct(entry: &'static str, launch: fn(&Shapes<'_>) -> Launch) -> Shader {
@@ -15,20 +15,20 @@ pub(super) const fn direct(entry: &'static str, launch: fn(&Shapes<'_>) -> Launc
 const HALF_TOLERANCE: f64 = 8.0 / 2048.0;
 
 /// On f16 matrices. Shares bindings and bounds with the direct form.
-pub(super) const fn half(entry: &'static str, launch: fn(&Shapes<'_>) -> Option<Launch>) -> Form {
+pub(super) const fn half(entry: &'static str, launch: fn(&Shapes<'_>) -> Option<Launch>) -> ShaderForm {
     let source = wgsl!("conv2d.wgsl", "conv2d_f16.wgsl", "conv2d_common.wgsl");
-    Form { source, entry, launch, needs: Needs::Matrices, when: When::F16, tolerance: Some(HALF_TOLERANCE) }
+    ShaderForm { source, entry, launch, needs: DeviceNeeds::Matrices, when: When::F16, tolerance: Some(HALF_TOLERANCE) }
 }
 
 /// In f32 with half as many multiplications.
-pub(super) const fn winograd(entry: &'static str, launch: fn(&Shapes<'_>) -> Option<Launch>) -> Form {
+pub(super) const fn winograd(entry: &'static str, launch: fn(&Shapes<'_>) -> Option<Launch>) -> ShaderForm {
     let source = wgsl!(
         "conv2d_winograd.wgsl",
         "conv2d_winograd_weight.wgsl",
         "conv2d_winograd_transform.wgsl",
         "conv2d_common.wgsl"
     );
-    Form { source, entry, launch, needs: Needs::Nothing, when: When::Faster, tolerance: None }
+    ShaderForm { source, entry, launch, needs: DeviceNeeds::Nothing, when: When::Faster, tolerance: None }
 }
 
 /// Channels per register block: the shader keeps one block of each side in

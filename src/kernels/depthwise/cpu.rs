@@ -5,14 +5,14 @@ use rayon::prelude::*;
 
 use super::Params;
 use crate::graph::{Args, Shape};
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::fma;
 
 /// Rows one task works on.
 const TASK: usize = 8;
 
 /// The nine taps of every channel, repeated, and the biases.
-struct Taps {
+struct ChannelTaps {
     /// Numbers after which the weights begin anew: whole pixels and whole registers.
     period: usize,
     /// `[9, period]`.
@@ -21,7 +21,7 @@ struct Taps {
     bias: Vec<f32>,
 }
 
-impl Taps {
+impl ChannelTaps {
     /// `w [9, C]`, then biases or nothing.
     fn new(w: &[f32], c: usize) -> Self {
         let period = period(c);
@@ -46,37 +46,37 @@ fn rows3<'a>(image: &'a [f32], row: usize, len: usize, zeros: &'a [f32]) -> [&'a
     [if row == 0 { zeros } else { at(row - 1) }, at(row), at(row + 1)]
 }
 
-fn run(isa: Isa, x: &[f32], shape: Shape, taps: &Taps, add: Option<&[f32]>, y: &mut [f32]) {
+fn run(isa: Isa, x: &[f32], shape: Shape, taps: &ChannelTaps, add: Option<&[f32]>, y: &mut [f32]) {
     let (c, len) = (shape.c(), shape.w() * shape.c());
     let (image, zeros) = (shape.h() * len, &vec![0.0; len][..]);
     let images = x.par_chunks(image).zip(y.par_chunks_mut(image));
     images.enumerate().for_each(|(n, (x, y))| {
         y.par_chunks_mut(TASK * len).enumerate().for_each(|(i, y)| {
             let at = (c, n * image, i * TASK);
-            dispatch!(isa, convolved(x: &[f32], at: (usize, usize, usize), taps: &Taps, add: Option<&[f32]>, zeros: &[f32], y: &mut [f32]));
+            dispatch!(isa, convolved(x: &[f32], at: (usize, usize, usize), taps: &ChannelTaps, add: Option<&[f32]>, zeros: &[f32], y: &mut [f32]));
         });
     });
 }
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (isa, x) = (Isa::of(args), args.shape(0));
-    let taps = Taps::new(args.read(1), x.c());
+    let taps = ChannelTaps::new(args.read(1), x.c());
     run(isa, args.read(0), x, &taps, None, args.write(2));
 }
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (isa, dy) = (Isa::of(args), args.shape(0));
     let flipped: Vec<f32> = args.read(1)[..9 * dy.c()].rchunks_exact(dy.c()).flatten().copied().collect();
-    let taps = Taps::new(&flipped, dy.c());
+    let taps = ChannelTaps::new(&flipped, dy.c());
     run(isa, args.read(0), dy, &taps, args.maybe(2), args.write(3));
 }
 
 /// Some rows of an image from row `first` on. `image` is where its numbers begin in `add`.
 #[inline(always)]
-fn convolved<L: Level>(
+fn convolved<L: Simd>(
     x: &[f32],
     (c, image, first): (usize, usize, usize),
-    taps: &Taps,
+    taps: &ChannelTaps,
     add: Option<&[f32]>,
     zeros: &[f32],
     y: &mut [f32],
@@ -93,7 +93,7 @@ fn convolved<L: Level>(
 
 /// One row: registers between the first and the last pixel, single numbers at the ends, all in one order of sums.
 #[inline(always)]
-fn row_of<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) {
+fn row_of<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [f32]) {
     let len = y.len();
     assert!(
         rows.iter().all(|row| row.len() == len) && taps.w.len() == 9 * taps.period && taps.bias.len() == taps.period
@@ -111,7 +111,7 @@ fn row_of<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) {
 
 /// Pixels whose channels are whole registers, all but the first and the last; gives where the last begins.
 #[inline(always)]
-fn by_pixels<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+fn by_pixels<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [f32]) -> usize {
     let inner = (y.len() / c).saturating_sub(2);
     for at in (0..c).step_by(L::LANES) {
         // SAFETY: the level is available where it is used; at + LANES ≤ c ≤ period.
@@ -136,7 +136,7 @@ const PIXELS: usize = 4;
 
 /// One register of `P` pixels beside each other; `at` is where the first one's left neighbour is read.
 #[inline(always)]
-fn pixels_at<L: Level, const P: usize>(
+fn pixels_at<L: Simd, const P: usize>(
     rows: [&[f32]; 3],
     c: usize,
     at: usize,
@@ -166,7 +166,7 @@ fn pixels_at<L: Level, const P: usize>(
 
 /// Numbers between the first and the last pixel by the repeated weights; gives where the rest begins.
 #[inline(always)]
-fn by_pattern<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32]) -> usize {
+fn by_pattern<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [f32]) -> usize {
     let (inner, period) = (y.len().saturating_sub(c), taps.period); // the last pixel begins there
     // The pattern of the weights may begin with any pixel.
     let (mut k, mut at) = (c, 0);
@@ -193,7 +193,7 @@ fn by_pattern<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, y: &mut [f32])
 
 /// Numbers one by one.
 #[inline(always)]
-fn single<L: Level>(rows: [&[f32]; 3], c: usize, taps: &Taps, which: std::ops::Range<usize>, y: &mut [f32]) {
+fn single<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, which: std::ops::Range<usize>, y: &mut [f32]) {
     for k in which {
         let at = k % c;
         let mut sum = taps.bias[at];
@@ -219,7 +219,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 
 /// Sums of ten kinds, the taps' and the biases', in registers along a row; each register of the pattern by itself.
 #[inline(always)]
-fn part_sum<L: Level>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
+fn part_sum<L: Simd>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
     let (h, c, len) = (shape.h(), shape.c(), shape.w() * shape.c());
     let (period, zeros) = (period(c), vec![0.0; len]);
     let mut sums = vec![0.0; 10 * period];
@@ -255,7 +255,7 @@ fn part_sum<L: Level>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range
 
 /// Adds the numbers `from..end` of a row, every `period`-th register.
 #[inline(always)]
-fn row_sums<L: Level>(
+fn row_sums<L: Simd>(
     x: [&[f32]; 3],
     dy: &[f32],
     c: usize,

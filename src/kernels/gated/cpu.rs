@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::sigmoid;
 
 /// Numbers one task works on.
@@ -21,7 +21,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn silu<L: Level>(x: &[f32], z: &[f32], y: &mut [f32]) {
+fn silu<L: Simd>(x: &[f32], z: &[f32], y: &mut [f32]) {
     for ((y, x), z) in y.iter_mut().zip(x).zip(z) {
         *y = x * z * sigmoid::<L>(*z);
     }
@@ -38,7 +38,7 @@ pub(super) fn grad(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn silu_grad<L: Level>((dy, x, z): (&[f32], &[f32], &[f32]), (dx, dz): (&mut [f32], &mut [f32])) {
+fn silu_grad<L: Simd>((dy, x, z): (&[f32], &[f32], &[f32]), (dx, dz): (&mut [f32], &mut [f32])) {
     for ((((dy, x), z), dx), dz) in dy.iter().zip(x).zip(z).zip(dx).zip(dz) {
         let s = sigmoid::<L>(*z);
         *dx = dy * z * s;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Params;
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 pub(super) fn image_sums(args: &mut Args<'_, f32>) {
     let isa = Isa::of(args);
@@ -20,7 +20,7 @@ pub(super) fn image_sums(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn added<L: Level>(run: &[f32], sums: &mut [f32]) {
+fn added<L: Simd>(run: &[f32], sums: &mut [f32]) {
     sums.fill(0.0);
     for pixel in run.chunks_exact(sums.len()) {
         sums.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += v);

@@ -251,9 +251,9 @@ const ODD: [([usize; 3], usize, [usize; 2]); 5] = [
 ];
 
 /// What a case's call takes: sums, weights, sums of gradients.
-type Inputs = (Sums, [Tensor; 2], Sums);
+type CaseOperands = (Sums, [Tensor; 2], Sums);
 
-fn cases(add: impl Fn(&mut PlanBuilder<'_>, Inputs) + Copy + Send + Sync + 'static) -> Vec<Case> {
+fn cases(add: impl Fn(&mut PlanBuilder<'_>, CaseOperands) + Copy + Send + Sync + 'static) -> Vec<Case> {
     let case = |([n, runs, back], pixels, [ci, co]): ([usize; 3], usize, [usize; 2])| {
         Case::new(format!("{n} images, {runs} and {back} sums, {ci}→{co}"), move |p| {
             let part = p.tensor("part", Shape([n, runs, 1, ci]), Role::Input);

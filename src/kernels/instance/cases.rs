@@ -8,7 +8,7 @@ use crate::kernels::wave;
 const ODD: [([usize; 4], usize, usize); 4] =
     [([1, 1, 1, 2], 1, 4), ([2, 3, 7, 5], 5, 8), ([1, 9, 17, 32], 16, 64), ([3, 2, 5, 70], 33, 100)];
 
-struct Made {
+struct CaseParts {
     x: Tensor,
     of: Moments,
     k: usize,
@@ -16,7 +16,7 @@ struct Made {
     params: Params,
 }
 
-fn cases(add: fn(&mut PlanBuilder<'_>, Made)) -> Vec<Case> {
+fn cases(add: fn(&mut PlanBuilder<'_>, CaseParts)) -> Vec<Case> {
     let case = |(images, k, chunk): ([usize; 4], usize, usize)| {
         let images = Shape(images);
         let params = Params::new(images).with_runs(chunk);
@@ -24,7 +24,7 @@ fn cases(add: fn(&mut PlanBuilder<'_>, Made)) -> Vec<Case> {
             let mut moment = |name: &str| p.tensor(name, params.of_images(params.c), Role::Input);
             let of = Moments { mean: moment("mean"), variance: moment("variance") };
             let x = p.tensor("x", images, Role::Input);
-            add(p, Made { x, of, k, chunk, params });
+            add(p, CaseParts { x, of, k, chunk, params });
         };
         let variance = wave(images.n() * images.c(), 0.3).into_iter().map(|v| 0.6 + 0.5 * v).collect();
         Case::new(format!("{images:?} channels={k} chunk={chunk}"), build).fill("variance", variance)
@@ -49,14 +49,14 @@ pub(super) fn means() -> Vec<Case> {
 }
 
 pub(super) fn spread() -> Vec<Case> {
-    cases(|p, Made { x, of, chunk, params, .. }| {
+    cases(|p, CaseParts { x, of, chunk, params, .. }| {
         let part = p.tensor("sums", params.part(params.c), Role::Output);
         super::spread(p, x, of.mean, chunk, part);
     })
 }
 
 pub(super) fn forward() -> Vec<Case> {
-    cases(|p, Made { x, of, k, .. }| {
+    cases(|p, CaseParts { x, of, k, .. }| {
         let w = input(p, "w", Shape::flat(2 * k));
         let y = p.tensor("y", x.shape(), Role::Output);
         super::forward(p, x, of, w, y);
@@ -64,7 +64,7 @@ pub(super) fn forward() -> Vec<Case> {
 }
 
 pub(super) fn grad_sums() -> Vec<Case> {
-    cases(|p, Made { x, of, k, chunk, params }| {
+    cases(|p, CaseParts { x, of, k, chunk, params }| {
         let dy = input(p, "dy", x.shape());
         let part = p.tensor("sums", params.part(2 * k as u32), Role::Output);
         super::grad_sums(p, (x, of), dy, chunk, part);
@@ -72,7 +72,7 @@ pub(super) fn grad_sums() -> Vec<Case> {
 }
 
 pub(super) fn grad_input() -> Vec<Case> {
-    cases(|p, Made { x, of, k, params, .. }| {
+    cases(|p, CaseParts { x, of, k, params, .. }| {
         let (w, dy) = (input(p, "w", Shape::flat(2 * k)), input(p, "dy", x.shape()));
         let means = input(p, "means", params.of_images(2 * k as u32));
         let dx = p.tensor("dx", x.shape(), Role::Output);

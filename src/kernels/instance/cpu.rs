@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{EPSILON, Params};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::tasks::by_pixels;
 
 /// Mean and the reciprocal of the deviation of each channel that is normalised; 0 and 1 of the others.
@@ -39,7 +39,7 @@ pub(super) fn spread(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn squares<L: Level>(x: &[f32], mean: &[f32], sums: &mut [f32]) {
+fn squares<L: Simd>(x: &[f32], mean: &[f32], sums: &mut [f32]) {
     sums.fill(0.0);
     for x in x.chunks_exact(mean.len()) {
         for ((sum, x), mean) in sums.iter_mut().zip(x).zip(mean) {
@@ -64,7 +64,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn normalised<L: Level>(x: &[f32], [mean, scale]: &[Vec<f32>; 2], [w, b]: &[Vec<f32>; 2], y: &mut [f32]) {
+fn normalised<L: Simd>(x: &[f32], [mean, scale]: &[Vec<f32>; 2], [w, b]: &[Vec<f32>; 2], y: &mut [f32]) {
     for (x, y) in x.chunks_exact(mean.len()).zip(y.chunks_exact_mut(mean.len())) {
         for (c, (y, x)) in y.iter_mut().zip(x).enumerate() {
             *y = w[c] * ((x - mean[c]) * scale[c]) + b[c];
@@ -84,7 +84,7 @@ pub(super) fn grad_sums(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn products<L: Level>(x: &[f32], dy: &[f32], [mean, scale]: &[Vec<f32>; 2], sums: &mut [f32]) {
+fn products<L: Simd>(x: &[f32], dy: &[f32], [mean, scale]: &[Vec<f32>; 2], sums: &mut [f32]) {
     sums.fill(0.0);
     let (dw, db) = sums.split_at_mut(sums.len() / 2);
     for (x, dy) in x.chunks_exact(mean.len()).zip(dy.chunks_exact(mean.len())) {
@@ -109,7 +109,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn taken_back<L: Level>(
+fn taken_back<L: Simd>(
     (x, dy): (&[f32], &[f32]),
     [mean, scale]: &[Vec<f32>; 2],
     (w, means): (&[f32], &[f32]),

@@ -13,14 +13,14 @@ fn runs(p: Params) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> {
 }
 
 /// What brings a channel of an image to mean 0 and variance 1.
-struct Normal<'a, T> {
+struct Standardization<'a, T> {
     mean: &'a [T],
     variance: &'a [T],
     channels: usize,
     pixels: usize,
 }
 
-impl<'a, T: Real> Normal<'a, T> {
+impl<'a, T: Real> Standardization<'a, T> {
     fn new(args: &Args<'a, T>) -> Self {
         let p = args.params::<Params>();
         Self { mean: args.read(1), variance: args.read(2), channels: p.c as usize, pixels: p.pixels as usize }
@@ -59,7 +59,7 @@ pub(super) fn spread<T: Real>(args: &mut Args<'_, T>) {
 }
 
 pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {
-    let (x, normal, p) = (args.read(0), Normal::new(args), args.params::<Params>());
+    let (x, normal, p) = (args.read(0), Standardization::new(args), args.params::<Params>());
     let (w, b) = args.read(3).split_at(p.k as usize);
     for (i, y) in args.write(4).iter_mut().enumerate() {
         let c = i % normal.channels;
@@ -68,7 +68,7 @@ pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {
 }
 
 pub(super) fn grad_sums<T: Real>(args: &mut Args<'_, T>) {
-    let (x, normal, dy, p) = (args.read(0), Normal::new(args), args.read(3), args.params::<Params>());
+    let (x, normal, dy, p) = (args.read(0), Standardization::new(args), args.read(3), args.params::<Params>());
     let [c, k] = [p.c, p.k].map(|size| size as usize);
     for ((_, run), sums) in runs(p).zip(args.write(4).chunks_exact_mut(2 * k)) {
         for (j, sum) in sums.iter_mut().enumerate() {
@@ -80,7 +80,8 @@ pub(super) fn grad_sums<T: Real>(args: &mut Args<'_, T>) {
 }
 
 pub(super) fn grad_input<T: Real>(args: &mut Args<'_, T>) {
-    let (x, normal, w, dy, means) = (args.read(0), Normal::new(args), args.read(3), args.read(4), args.read(5));
+    let (x, normal, w, dy, means) =
+        (args.read(0), Standardization::new(args), args.read(3), args.read(4), args.read(5));
     let p = args.params::<Params>();
     let [c, k, pixels] = [p.c, p.k, p.pixels].map(|size| size as usize);
     for (i, dx) in args.write(6).iter_mut().enumerate() {

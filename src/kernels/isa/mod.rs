@@ -80,11 +80,11 @@ impl Isa {
 /// # Safety
 /// Every function may be called only where the instruction set is available;
 /// [`dispatch!`] sees to that.
-pub(super) trait Level {
+pub(super) trait Simd {
     /// One register.
     type V: Copy;
     /// The level for channels that fill half a register; the same if there is none.
-    type Narrow: Level;
+    type Narrow: Simd;
     /// Floats per register.
     const LANES: usize;
     /// Registers: how large a tile may be.
@@ -118,7 +118,7 @@ pub(super) struct Avx2;
 /// What the target guarantees: NEON on aarch64, else arrays of 4, which SSE2 covers.
 pub(super) struct Portable;
 
-/// Calls `body::<Level>(args)` compiled for the instruction set `isa`. The body must
+/// Calls `body::<Simd>(args)` compiled for the instruction set `isa`. The body must
 /// be `#[inline(always)]`, or it is compiled for the portable target only.
 macro_rules! dispatch {
     ($isa:expr, $body:ident($($arg:ident: $ty:ty),* $(,)?)) => {{

@@ -1,9 +1,9 @@
 //! NEON, which every aarch64 has.
 #![expect(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers every body")]
-use super::{Level, Portable};
+use super::{Portable, Simd};
 use std::arch::aarch64::*;
 
-impl Level for Portable {
+impl Simd for Portable {
     type V = float32x4_t;
     type Narrow = Portable;
     const LANES: usize = 4;

@@ -1,8 +1,8 @@
 //! Arrays of 4, which SSE2 covers.
 
-use super::{Level, Portable};
+use super::{Portable, Simd};
 
-impl Level for Portable {
+impl Simd for Portable {
     type V = [f32; 4];
     type Narrow = Portable;
     const LANES: usize = 4;

@@ -1,9 +1,9 @@
 //! AVX-512 and AVX2.
 #![expect(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers every body")]
-use super::{Avx2, Avx512, Level};
+use super::{Avx2, Avx512, Simd};
 use std::arch::x86_64::*;
 
-impl Level for Avx512 {
+impl Simd for Avx512 {
     type V = __m512;
     type Narrow = Avx2;
     const LANES: usize = 16;
@@ -47,7 +47,7 @@ impl Level for Avx512 {
     }
 }
 
-impl Level for Avx2 {
+impl Simd for Avx2 {
     type V = __m256;
     type Narrow = Avx2;
     const LANES: usize = 8;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Params;
 use crate::graph::Args;
 use crate::kernels::instance::EPSILON;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Pixels one task works on.
 const TASK: usize = 1 << 9;
@@ -48,7 +48,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn normalised<L: Level>(x: &[f32], w: &[f32], y: &mut [f32]) {
+fn normalised<L: Simd>(x: &[f32], w: &[f32], y: &mut [f32]) {
     let (w, b) = w.split_at(w.len() / 2);
     for (x, y) in x.chunks_exact(w.len()).zip(y.chunks_exact_mut(w.len())) {
         let (mean, scale) = moments(x);
@@ -70,7 +70,7 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn taken_back<L: Level>(x: &[f32], w: &[f32], dy: &[f32], dx: &mut [f32]) {
+fn taken_back<L: Simd>(x: &[f32], w: &[f32], dy: &[f32], dx: &mut [f32]) {
     let c = w.len() / 2;
     let (mut g, mut n) = (vec![0.0; c], vec![0.0; c]);
     for ((x, dy), dx) in x.chunks_exact(c).zip(dy.chunks_exact(c)).zip(dx.chunks_exact_mut(c)) {
@@ -100,7 +100,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn summed<L: Level>(x: &[f32], dy: &[f32], part: &mut [f32]) {
+fn summed<L: Simd>(x: &[f32], dy: &[f32], part: &mut [f32]) {
     let (dw, db) = part.split_at_mut(part.len() / 2);
     for (x, dy) in x.chunks_exact(dw.len()).zip(dy.chunks_exact(dw.len())) {
         let (mean, scale) = moments(x);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{Params, reference};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Columns one task sums: a cache line's multiple, so that tasks share none.
 const COLUMNS: usize = 256;
@@ -43,7 +43,7 @@ pub(super) fn charbonnier(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn lengths<L: Level>(
+fn lengths<L: Simd>(
     y: &[f32],
     target: &[f32],
     weights: &[f32],
@@ -65,7 +65,7 @@ fn lengths<L: Level>(
 }
 
 #[inline(always)]
-fn squares<L: Level>(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part: &mut f32) {
+fn squares<L: Simd>(y: &[f32], target: &[f32], scale: f32, dy: &mut [f32], part: &mut f32) {
     let mut sums = [0.0; SUMS];
     for ((y, target), dy) in y.chunks(SUMS).zip(target.chunks(SUMS)).zip(dy.chunks_mut(SUMS)) {
         for (((y, target), dy), sum) in y.iter().zip(target).zip(dy).zip(&mut sums) {
@@ -89,7 +89,7 @@ pub(super) fn sum_rows(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn columns<L: Level>(rows: &[f32], len: usize, first: usize, scale: f32, out: &mut [f32]) {
+fn columns<L: Simd>(rows: &[f32], len: usize, first: usize, scale: f32, out: &mut [f32]) {
     out.fill(0.0);
     for row in rows.chunks_exact(len) {
         out.iter_mut().zip(&row[first..]).for_each(|(sum, value)| *sum += value);

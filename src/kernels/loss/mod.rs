@@ -85,7 +85,7 @@ pub(super) static SUM_ROWS: Kernel = Kernel {
 
 /// What is compared, and how much each pixel counts.
 #[derive(Clone, Copy, Debug)]
-pub struct Compared {
+pub struct Operands {
     /// `[N,H,W,C]`.
     pub y: Tensor,
     /// `[N,H,W,C]`.
@@ -109,7 +109,7 @@ pub enum Measure {
 #[track_caller]
 pub fn mean(
     p: &mut PlanBuilder<'_>,
-    compared: Compared,
+    compared: Operands,
     measure: Measure,
     factor: f32,
     part: &str,
@@ -128,20 +128,20 @@ pub fn mean(
 
 /// Adds a mean squared error; see [`mean()`].
 #[track_caller]
-pub fn l2(p: &mut PlanBuilder<'_>, compared: Compared, factor: f32, part: &str, dy: Tensor, loss: Tensor) {
+pub fn l2(p: &mut PlanBuilder<'_>, compared: Operands, factor: f32, part: &str, dy: Tensor, loss: Tensor) {
     mean(p, compared, Measure::Square, factor, part, dy, loss);
 }
 
 fn partial(
     p: &mut PlanBuilder<'_>,
-    compared: Compared,
+    compared: Operands,
     measure: Measure,
     scale: f32,
     count: usize,
     dy: Tensor,
     part: Tensor,
 ) {
-    let Compared { y, target, weight } = compared;
+    let Operands { y, target, weight } = compared;
     let channels = if weight.is_some() { y.shape().c() as u32 } else { 0 };
     let (kernel, bend) = match measure {
         Measure::Square => (&L2, 0.0),
@@ -174,7 +174,7 @@ fn compare_cases(measure: Measure) -> Vec<Case> {
             let weight = weighted.then(|| p.tensor("weight", shape.with_c(1), Role::Input));
             let dy = p.tensor("dy", shape, Role::Output);
             let part = p.tensor("part", Shape([shape.len().div_ceil(count), 1, 1, 1]), Role::Output);
-            partial(p, Compared { y, target, weight }, measure, 0.37, count, dy, part);
+            partial(p, Operands { y, target, weight }, measure, 0.37, count, dy, part);
         })
     };
     let sizes = [([1, 1, 1, 1], 1024), ([1, 9, 7, 3], 50), ([2, 33, 31, 8], 1024), ([1, 70, 41, 1], 300)];

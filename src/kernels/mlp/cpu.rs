@@ -4,11 +4,11 @@
 use rayon::prelude::*;
 
 use super::Params;
-use super::reference::Weights;
+use super::reference::MlpWeights;
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::sigmoid;
-use crate::kernels::tile::Tile;
+use crate::kernels::tile::RegisterTile;
 
 /// Pixels per block: four AVX-512 registers, enough independent sums to hide the
 /// latency of fused multiply-add; all layers of a block stay in the first cache.
@@ -50,18 +50,18 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 struct Net<'a> {
     c: usize,
     d: usize,
-    w: Weights<'a, f32>,
+    w: MlpWeights<'a, f32>,
 }
 
 impl<'a> Net<'a> {
     fn new(args: &Args<'a, f32>) -> Self {
         let (c, d) = (args.shape(0).c(), args.params::<Params>().d as usize);
-        Self { c, d, w: Weights::new(args.read(1), c, d) }
+        Self { c, d, w: MlpWeights::new(args.read(1), c, d) }
     }
 }
 
 /// One block's values, `[unit][pixel]`; pixels past the image are zero.
-struct Block {
+struct UnitValues {
     x: Vec<Lanes>,
     h1: Vec<Lanes>,
     h2: Vec<Lanes>,
@@ -69,7 +69,7 @@ struct Block {
     dy: Lanes,
 }
 
-impl Block {
+impl UnitValues {
     fn new(net: &Net<'_>) -> Self {
         let zeros = |n| vec![[0.0; PX]; n];
         Self { x: zeros(net.c), h1: zeros(net.d), h2: zeros(net.d), back: zeros(net.d), dy: [0.0; PX] }
@@ -77,7 +77,7 @@ impl Block {
 
     /// Loads up to `PX` pixels and computes the hidden values.
     #[inline(always)]
-    fn hidden<L: Level>(&mut self, net: &Net<'_>, x: &[f32]) {
+    fn hidden<L: Simd>(&mut self, net: &Net<'_>, x: &[f32]) {
         self.x.fill([0.0; PX]);
         for (p, x) in x.chunks_exact(net.c).enumerate() {
             for (lanes, x) in self.x.iter_mut().zip(x) {
@@ -90,7 +90,7 @@ impl Block {
 
     /// Turns the hidden values into the gradients before their sigmoids.
     #[inline(always)]
-    fn backward<L: Level>(&mut self, net: &Net<'_>) {
+    fn backward<L: Simd>(&mut self, net: &Net<'_>) {
         for (h2, w3) in self.h2.iter_mut().zip(net.w.w3) {
             for (h, dy) in h2.iter_mut().zip(&self.dy) {
                 *h = dy * w3 * *h * (1.0 - *h);
@@ -105,7 +105,7 @@ impl Block {
 
 /// `σ(W v + b)`.
 #[inline(always)]
-fn layer<L: Level>(w: &[f32], b: &[f32], v: &[Lanes], out: &mut [Lanes]) {
+fn layer<L: Simd>(w: &[f32], b: &[f32], v: &[Lanes], out: &mut [Lanes]) {
     multiply::<L>(w, (v.len(), 1), v, out);
     for (out, b) in out.iter_mut().zip(b) {
         for v in out {
@@ -116,7 +116,7 @@ fn layer<L: Level>(w: &[f32], b: &[f32], v: &[Lanes], out: &mut [Lanes]) {
 
 /// `out[j] = Σ_k w[j · stride.0 + k · stride.1] · v[k]` for every pixel.
 #[inline(always)]
-fn multiply<L: Level>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
+fn multiply<L: Simd>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
     if L::REGISTERS == 32 {
         multiply_by::<L, 4>(w, stride, v, out);
     } else {
@@ -126,7 +126,7 @@ fn multiply<L: Level>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut 
 
 /// Tiles of four units, then single ones.
 #[inline(always)]
-fn multiply_by<L: Level, const N: usize>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
+fn multiply_by<L: Simd, const N: usize>(w: &[f32], stride: (usize, usize), v: &[Lanes], out: &mut [Lanes]) {
     let (units, values, flat) = (out.len(), v.as_flattened(), out.as_flattened_mut());
     let mut j = 0;
     while j < units {
@@ -134,11 +134,11 @@ fn multiply_by<L: Level, const N: usize>(w: &[f32], stride: (usize, usize), v: &
         for p in (0..PX).step_by(N * L::LANES) {
             let (w, to) = (&w[j * stride.0..], &mut flat[j * PX + p..]);
             if many {
-                let mut sums = Tile::<L, 4, N>::zero();
+                let mut sums = RegisterTile::<L, 4, N>::zero();
                 sums.add(w, stride, &values[p..], PX, v.len());
                 sums.store(to, PX);
             } else {
-                let mut sums = Tile::<L, 1, N>::zero();
+                let mut sums = RegisterTile::<L, 1, N>::zero();
                 sums.add(w, stride, &values[p..], PX, v.len());
                 sums.store(to, PX);
             }
@@ -148,8 +148,8 @@ fn multiply_by<L: Level, const N: usize>(w: &[f32], stride: (usize, usize), v: &
 }
 
 #[inline(always)]
-fn outputs<L: Level>(net: &Net<'_>, x: &[f32], y: &mut [f32]) {
-    let (mut block, mut out) = (Block::new(net), [[0.0; PX]]);
+fn outputs<L: Simd>(net: &Net<'_>, x: &[f32], y: &mut [f32]) {
+    let (mut block, mut out) = (UnitValues::new(net), [[0.0; PX]]);
     for (x, y) in x.chunks(PX * net.c).zip(y.chunks_mut(PX)) {
         block.hidden::<L>(net, x);
         multiply::<L>(net.w.w3, (0, 1), &block.h2, &mut out);
@@ -158,8 +158,8 @@ fn outputs<L: Level>(net: &Net<'_>, x: &[f32], y: &mut [f32]) {
 }
 
 #[inline(always)]
-fn input_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32]) {
-    let (c, mut block) = (net.c, Block::new(net));
+fn input_gradients<L: Simd>(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+    let (c, mut block) = (net.c, UnitValues::new(net));
     let mut out = vec![[0.0; PX]; c];
     for ((x, dy), dx) in x.chunks(PX * c).zip(dy.chunks(PX)).zip(dx.chunks_mut(PX * c)) {
         block.hidden::<L>(net, x);
@@ -174,7 +174,7 @@ fn input_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], dx: &mut [f32
 
 /// Gradients of one chunk, in the order of the parameter.
 #[inline(always)]
-fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [f32]) {
+fn weight_gradients<L: Simd>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [f32]) {
     let (c, d) = (net.c, net.d);
     part.fill(0.0);
     let (dw1, rest) = part.split_at_mut(d * c);
@@ -182,7 +182,7 @@ fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [
     let (dw2, rest) = rest.split_at_mut(d * d);
     let (db2, rest) = rest.split_at_mut(d);
     let (dw3, db3) = rest.split_at_mut(d);
-    let (mut block, mut turned) = (Block::new(net), Vec::new());
+    let (mut block, mut turned) = (UnitValues::new(net), Vec::new());
     for (x, dy) in x.chunks(PX * c).zip(dy.chunks(PX)) {
         block.hidden::<L>(net, x);
         block.dy.fill(0.0); // pixels past the chunk add nothing
@@ -201,7 +201,7 @@ fn weight_gradients<L: Level>(net: &Net<'_>, x: &[f32], dy: &[f32], part: &mut [
 /// `dw += d vᵀ` and `db += d`, summed over the pixels. `turned` is scratch for `v` as
 /// `[pixel, unit]`, so that units fill the registers and no sum runs across them.
 #[inline(always)]
-fn outer<L: Level>(d: &[Lanes], v: &[Lanes], turned: &mut Vec<f32>, dw: &mut [f32], db: &mut [f32]) {
+fn outer<L: Simd>(d: &[Lanes], v: &[Lanes], turned: &mut Vec<f32>, dw: &mut [f32], db: &mut [f32]) {
     let width = v.len().next_multiple_of(L::LANES);
     turned.clear();
     turned.resize(PX * width, 0.0);
@@ -221,10 +221,10 @@ fn outer<L: Level>(d: &[Lanes], v: &[Lanes], turned: &mut Vec<f32>, dw: &mut [f3
 
 /// The first `P` rows; returns `P`.
 #[inline(always)]
-fn outer_rows<L: Level, const P: usize>(d: &[Lanes], v: &[f32], width: usize, dw: &mut [f32], units: usize) -> usize {
+fn outer_rows<L: Simd, const P: usize>(d: &[Lanes], v: &[f32], width: usize, dw: &mut [f32], units: usize) -> usize {
     let mut rows = [[0.0; 16]; P];
     for o in (0..units).step_by(L::LANES) {
-        let mut sums = Tile::<L, P, 1>::zero();
+        let mut sums = RegisterTile::<L, P, 1>::zero();
         sums.add(d.as_flattened(), (PX, 1), &v[o..], width, PX);
         sums.store(rows.as_flattened_mut(), 16);
         for (p, row) in rows.iter().enumerate() {
@@ -237,7 +237,7 @@ fn outer_rows<L: Level, const P: usize>(d: &[Lanes], v: &[f32], width: usize, dw
 
 /// `Σ a·b` over the pixels.
 #[inline(always)]
-fn dot<L: Level>(a: &Lanes, b: &Lanes) -> f32 {
+fn dot<L: Simd>(a: &Lanes, b: &Lanes) -> f32 {
     let mut lanes = [0.0; 16];
     // SAFETY: each register lies within PX lanes, and within `lanes` as LANES ≤ 16.
     unsafe {

@@ -9,7 +9,7 @@ mod reference;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use reference::{Weights, mlp, mlp_backward};
+pub use reference::{MlpWeights, mlp, mlp_backward};
 
 use super::{grid, reference, same, wgsl};
 use crate::graph::{Arg, Case, Kernel, Launch, PlanBuilder, Role, Shader, Shape, Shapes, Tensor};

@@ -3,7 +3,7 @@
 use crate::graph::{Args, Real};
 
 /// The flat parameter taken apart, all matrices `[out, in]` row by row.
-pub struct Weights<'a, T> {
+pub struct MlpWeights<'a, T> {
     /// `[d, C]`.
     pub w1: &'a [T],
     /// `[d]`.
@@ -18,7 +18,7 @@ pub struct Weights<'a, T> {
     pub b3: T,
 }
 
-impl<'a, T: Real> Weights<'a, T> {
+impl<'a, T: Real> MlpWeights<'a, T> {
     /// Takes apart the parameter for `c` bands and hidden width `d`.
     pub fn new(flat: &'a [T], c: usize, d: usize) -> Self {
         let (w1, rest) = flat.split_at(d * c);
@@ -44,12 +44,12 @@ fn layer<T: Real>(w: &[T], b: &[T], v: &[T]) -> Vec<T> {
 }
 
 /// `w3 · σ(W2 σ(W1 x + b1) + b2) + b3` for one pixel `x [C]`.
-pub fn mlp<T: Real>(x: &[T], w: &Weights<'_, T>) -> T {
+pub fn mlp<T: Real>(x: &[T], w: &MlpWeights<'_, T>) -> T {
     dot(w.w3, &layer(w.w2, w.b2, &layer(w.w1, w.b1, x))) + w.b3
 }
 
 /// Gradients of `dy · g(x)` at one pixel: `dx [C]`, and the flat parameter's.
-pub fn mlp_backward<T: Real>(x: &[T], w: &Weights<'_, T>, dy: T) -> (Vec<T>, Vec<T>) {
+pub fn mlp_backward<T: Real>(x: &[T], w: &MlpWeights<'_, T>, dy: T) -> (Vec<T>, Vec<T>) {
     let h1 = layer(w.w1, w.b1, x);
     let h2 = layer(w.w2, w.b2, &h1);
     // σ' = σ (1 − σ)
@@ -64,8 +64,8 @@ pub fn mlp_backward<T: Real>(x: &[T], w: &Weights<'_, T>, dy: T) -> (Vec<T>, Vec
     (dx, dw)
 }
 
-fn weights<'a, T: Real>(args: &Args<'a, T>) -> Weights<'a, T> {
-    Weights::new(args.read(1), args.shape(0).c(), args.params::<super::Params>().d as usize)
+fn weights<'a, T: Real>(args: &Args<'a, T>) -> MlpWeights<'a, T> {
+    MlpWeights::new(args.read(1), args.shape(0).c(), args.params::<super::Params>().d as usize)
 }
 
 pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {

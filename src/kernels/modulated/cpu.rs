@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Params, TAPS};
 use crate::graph::{Args, Shape};
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::matrix::{multiply, padded, transposed, widen, widened};
 use crate::kernels::sigmoid::fma;
 
@@ -13,7 +13,7 @@ use crate::kernels::sigmoid::fma;
 const BLOCK: usize = 16;
 
 /// An image and the gates that weigh it.
-struct Weighed<'a> {
+struct GatedImage<'a> {
     x: &'a [f32],
     a: &'a [f32],
     h: usize,
@@ -23,10 +23,10 @@ struct Weighed<'a> {
     back: bool,
 }
 
-impl Weighed<'_> {
+impl GatedImage<'_> {
     /// Rows `[9 · C]` of the pixels `first..` of row `row` of the stack, as many as there is room for.
     #[inline(always)]
-    fn gather<L: Level>(&self, row: usize, first: usize, patches: &mut [f32]) {
+    fn gather<L: Simd>(&self, row: usize, first: usize, patches: &mut [f32]) {
         let (c, len) = (self.c, TAPS * self.c);
         let (top, i) = (row / self.h * self.h, row % self.h);
         for (p, patch) in patches.chunks_exact_mut(len).enumerate() {
@@ -49,7 +49,7 @@ impl Weighed<'_> {
 
 /// `to = gate · x`.
 #[inline(always)]
-fn weigh<L: Level>(x: &[f32], gate: f32, to: &mut [f32]) {
+fn weigh<L: Simd>(x: &[f32], gate: f32, to: &mut [f32]) {
     assert_eq!(x.len(), to.len());
     let whole = x.len() / L::LANES * L::LANES;
     // SAFETY: both have so many whole registers.
@@ -63,8 +63,8 @@ fn weigh<L: Level>(x: &[f32], gate: f32, to: &mut [f32]) {
 }
 
 /// The products of an image's weighed neighbourhoods, and what happens on the way out.
-struct Job<'a> {
-    image: Weighed<'a>,
+struct Work<'a> {
+    image: GatedImage<'a>,
     /// `[9 · C, padded Co]`.
     w: &'a [f32],
     co: usize,
@@ -74,18 +74,18 @@ struct Job<'a> {
     relu: bool,
 }
 
-impl Job<'_> {
+impl Work<'_> {
     fn run(&self, isa: Isa, y: &mut [f32]) {
         let len = self.image.w * self.co;
         y.par_chunks_mut(len).enumerate().for_each(|(row, y)| {
             let job = self;
-            dispatch!(isa, row_of(job: &Job<'_>, row: usize, y: &mut [f32]));
+            dispatch!(isa, row_of(job: &Work<'_>, row: usize, y: &mut [f32]));
         });
     }
 }
 
 #[inline(always)]
-fn row_of<L: Level>(job: &Job<'_>, row: usize, y: &mut [f32]) {
+fn row_of<L: Simd>(job: &Work<'_>, row: usize, y: &mut [f32]) {
     let (image, co, wide) = (&job.image, job.co, padded(job.co));
     let depth = TAPS * image.c;
     let mut patches = vec![0.0; BLOCK * depth];
@@ -111,16 +111,16 @@ fn row_of<L: Level>(job: &Job<'_>, row: usize, y: &mut [f32]) {
     }
 }
 
-fn weighed<'a>(args: &Args<'a, f32>, x: usize, a: usize, back: bool) -> Weighed<'a> {
+fn weighed<'a>(args: &Args<'a, f32>, x: usize, a: usize, back: bool) -> GatedImage<'a> {
     let shape = args.shape(x);
-    Weighed { x: args.read(x), a: args.read(a), h: shape.h(), w: shape.w(), c: shape.c(), back }
+    GatedImage { x: args.read(x), a: args.read(a), h: shape.h(), w: shape.w(), c: shape.c(), back }
 }
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (isa, co) = (Isa::of(args), args.shape(5).c());
     let w = &widened(args.read(1), co, padded(co));
     let (image, relu) = (weighed(args, 0, 2, false), args.params::<Params>().relu == 1);
-    Job { image, w, co, each: args.read(3), add: args.maybe(4), relu }.run(isa, args.write(5));
+    Work { image, w, co, each: args.read(3), add: args.maybe(4), relu }.run(isa, args.write(5));
 }
 
 pub(super) fn grad_input(args: &mut Args<'_, f32>) {
@@ -130,12 +130,12 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let turned: Vec<f32> = args.read(1).chunks_exact(ci * co).flat_map(|tap| transposed(tap, co)).collect();
     let w = &widened(&turned, ci, padded(ci));
     let image = weighed(args, 0, 2, true);
-    Job { image, w, co: ci, each: args.read(3), add: args.maybe(4), relu: false }.run(isa, args.write(5));
+    Work { image, w, co: ci, each: args.read(3), add: args.maybe(4), relu: false }.run(isa, args.write(5));
 }
 
 /// What the gradient of the gates is made of.
 struct Gates<'a> {
-    image: Weighed<'a>,
+    image: GatedImage<'a>,
     /// `[Co, padded 9 · Ci]`.
     w: &'a [f32],
     dy: &'a [f32],
@@ -154,7 +154,7 @@ pub(super) fn grad_gate(args: &mut Args<'_, f32>) {
 }
 
 #[inline(always)]
-fn gate_row<L: Level>(gates: &Gates<'_>, row: usize, d: &mut [f32]) {
+fn gate_row<L: Simd>(gates: &Gates<'_>, row: usize, d: &mut [f32]) {
     let Gates { image, w, dy, co } = gates;
     let (c, wide, top, i) = (image.c, padded(TAPS * image.c), row / image.h * image.h, row % image.h);
     let mut sums = vec![0.0; BLOCK * wide];
@@ -176,7 +176,7 @@ fn gate_row<L: Level>(gates: &Gates<'_>, row: usize, d: &mut [f32]) {
 
 /// `Σ a·b`, in an order that depends on the length alone.
 #[inline(always)]
-fn dot<L: Level>(a: &[f32], b: &[f32]) -> f32 {
+fn dot<L: Simd>(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let (mut lanes, whole) = ([0.0; 16], a.len() / L::LANES * L::LANES);
     // SAFETY: both have so many whole registers, and LANES ≤ 16.
@@ -204,12 +204,12 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
     let (image, dy) = (&weighed(args, 0, 1, false), args.read(2));
     args.write(3).par_chunks_mut(len).enumerate().with_max_len(1).for_each(|(i, part)| {
         let (rows, shape) = (i * rows..((i + 1) * rows).min(x.n() * x.h()), x.with_c(co));
-        dispatch!(isa, part_sum(image: &Weighed<'_>, dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]));
+        dispatch!(isa, part_sum(image: &GatedImage<'_>, dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn part_sum<L: Level>(image: &Weighed<'_>, dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
+fn part_sum<L: Simd>(image: &GatedImage<'_>, dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
     let (w, co, wide, depth) = (shape.w(), shape.c(), padded(shape.c()), TAPS * image.c);
     let mut patches = vec![0.0; BLOCK * depth];
     let mut wide_dy = vec![0.0; BLOCK * wide];

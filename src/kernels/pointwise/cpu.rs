@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{Act, Params};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::matrix::{multiply, padded, transposed, widen, widened};
 use crate::kernels::sigmoid::sigmoid;
 
@@ -14,7 +14,7 @@ const BLOCK: usize = 64;
 const TASK: usize = 16 * BLOCK;
 
 /// A product of pixels with a matrix, and what happens on the way out.
-struct Job<'a> {
+struct Work<'a> {
     ci: usize,
     co: usize,
     /// `[Ci, padded Co]`.
@@ -27,12 +27,12 @@ struct Job<'a> {
     act: Act,
 }
 
-impl Job<'_> {
+impl Work<'_> {
     fn run(&self, isa: Isa, x: &[f32], y: &mut [f32]) {
         let tasks = x.par_chunks(TASK * self.ci).zip(y.par_chunks_mut(TASK * self.co));
         tasks.enumerate().for_each(|(i, (x, y))| {
             let (job, first) = (self, i * TASK);
-            dispatch!(isa, pixels(job: &Job<'_>, first: usize, x: &[f32], y: &mut [f32]));
+            dispatch!(isa, pixels(job: &Work<'_>, first: usize, x: &[f32], y: &mut [f32]));
         });
     }
 }
@@ -42,7 +42,7 @@ pub(super) fn forward(args: &mut Args<'_, f32>) {
     let (ci, co, p) = (args.shape(0).c(), args.shape(4).c(), args.params::<Params>());
     let (w, bias) = args.read(1).split_at(ci * co);
     let w = &widened(w, co, padded(co));
-    let job = Job { ci, co, w, bias, add: args.maybe(2), plus: args.maybe(3), mask: None, act: p.act() };
+    let job = Work { ci, co, w, bias, add: args.maybe(2), plus: args.maybe(3), mask: None, act: p.act() };
     job.run(isa, args.read(0), args.write(4));
 }
 
@@ -51,12 +51,12 @@ pub(super) fn grad_input(args: &mut Args<'_, f32>) {
     let (co, ci) = (args.shape(0).c(), args.shape(4).c());
     let w = &widened(&transposed(&args.read(1)[..ci * co], co), ci, padded(ci));
     let (add, mask) = (args.maybe(2), args.maybe(3));
-    let job = Job { ci: co, co: ci, w, bias: &[], add, plus: None, mask, act: Act::None };
+    let job = Work { ci: co, co: ci, w, bias: &[], add, plus: None, mask, act: Act::None };
     job.run(isa, args.read(0), args.write(4));
 }
 
 #[inline(always)]
-fn pixels<L: Level>(job: &Job<'_>, first: usize, x: &[f32], y: &mut [f32]) {
+fn pixels<L: Simd>(job: &Work<'_>, first: usize, x: &[f32], y: &mut [f32]) {
     let (ci, co, wide) = (job.ci, job.co, padded(job.co));
     let mut sums = vec![0.0; if wide == co { 0 } else { BLOCK * wide }];
     for (i, (x, y)) in x.chunks(BLOCK * ci).zip(y.chunks_mut(BLOCK * co)).enumerate() {
@@ -75,7 +75,7 @@ fn pixels<L: Level>(job: &Job<'_>, first: usize, x: &[f32], y: &mut [f32]) {
 
 /// What follows the product, on a run of it whose first is element `at` of the output.
 #[inline(always)]
-fn epilogue<L: Level>(job: &Job<'_>, at: usize, y: &mut [f32]) {
+fn epilogue<L: Simd>(job: &Work<'_>, at: usize, y: &mut [f32]) {
     if !job.bias.is_empty() {
         for y in y.chunks_exact_mut(job.co) {
             y.iter_mut().zip(job.bias).for_each(|(y, bias)| *y += bias);
@@ -110,7 +110,7 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 
 /// Gradients of one chunk; biases' only where the part has room for them.
 #[inline(always)]
-fn part_sum<L: Level>(x: &[f32], dy: &[f32], (ci, co): (usize, usize), part: &mut [f32]) {
+fn part_sum<L: Simd>(x: &[f32], dy: &[f32], (ci, co): (usize, usize), part: &mut [f32]) {
     // Rows of x fill tiles of eight, too.
     let (xw, yw) = (padded(ci), padded(co));
     let (mut sums, mut db) = (vec![0.0; xw * yw], vec![0.0; co]);

@@ -4,13 +4,13 @@ use rayon::prelude::*;
 
 use super::Params;
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Pixels per period of the repeated tap pattern: a whole number of registers
 /// whatever the number of channels.
 const PERIOD: usize = 16;
 
-struct Job<'a> {
+struct Work<'a> {
     p: Params,
     x: &'a [f32],
     taps: &'a [f32],
@@ -21,21 +21,21 @@ struct Job<'a> {
 pub(super) fn forward(args: &mut Args<'_, f32>) {
     let isa = Isa::of(args);
     let (p, y) = (args.params::<Params>(), args.shape(4));
-    let job = &Job { p, x: args.read(0), taps: args.read(1), start: args.read(2), add: args.maybe(3) };
+    let job = &Work { p, x: args.read(0), taps: args.read(1), start: args.read(2), add: args.maybe(3) };
     args.write(4).par_chunks_mut(y.w() * y.c()).enumerate().for_each(|(row, out)| {
         match job.add {
             Some(add) => out.copy_from_slice(&add[row * out.len()..][..out.len()]),
             None => out.fill(0.0),
         }
         if job.p.axis == 0 {
-            dispatch!(isa, along_y(job: &Job<'_>, row: usize, out: &mut [f32]));
+            dispatch!(isa, along_y(job: &Work<'_>, row: usize, out: &mut [f32]));
         } else {
-            dispatch!(isa, along_x(job: &Job<'_>, row: usize, out: &mut [f32]));
+            dispatch!(isa, along_x(job: &Work<'_>, row: usize, out: &mut [f32]));
         }
     });
 }
 
-impl Job<'_> {
+impl Work<'_> {
     /// Taps `[1 or C]` of output `k` at `t`.
     fn tap(&self, k: usize, t: usize) -> &[f32] {
         let c = self.p.tap_channels as usize;
@@ -56,7 +56,7 @@ impl Job<'_> {
 
 /// Output row `k` of an image is a sum of whole input rows.
 #[inline(always)]
-fn along_y<L: Level>(job: &Job<'_>, row: usize, out: &mut [f32]) {
+fn along_y<L: Simd>(job: &Work<'_>, row: usize, out: &mut [f32]) {
     let (h, c) = (job.p.height as usize, job.p.channels as usize);
     let (image, k) = (row / h, row % h);
     let mut pattern = vec![0.0; PERIOD * c];
@@ -75,7 +75,7 @@ fn along_y<L: Level>(job: &Job<'_>, row: usize, out: &mut [f32]) {
 
 /// Output pixel `k` of a row is a sum over the input row's pixels.
 #[inline(always)]
-fn along_x<L: Level>(job: &Job<'_>, row: usize, out: &mut [f32]) {
+fn along_x<L: Simd>(job: &Work<'_>, row: usize, out: &mut [f32]) {
     let (input, c) = (job.p.input as usize, job.p.channels as usize);
     let x = &job.x[row * input * c..][..input * c];
     for (k, out) in out.chunks_exact_mut(c).enumerate() {

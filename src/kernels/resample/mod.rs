@@ -82,7 +82,7 @@ pub(super) static RESAMPLE: Kernel = Kernel {
 
 /// A banded operator's table on the device.
 #[derive(Clone, Copy, Debug)]
-pub struct Table {
+pub struct OperatorTable {
     /// `[1, out, T, 1 or C]`.
     pub taps: Tensor,
     /// `[out]`: first input position of each output, whole numbers.
@@ -91,7 +91,7 @@ pub struct Table {
 
 /// Adds `y = A x + add` along `axis`. `x [N,H,W,C]`; `y` has `table.taps.h()` positions there.
 #[track_caller]
-pub fn resample(p: &mut PlanBuilder<'_>, x: Tensor, table: Table, axis: Axis, add: Option<Tensor>, y: Tensor) {
+pub fn resample(p: &mut PlanBuilder<'_>, x: Tensor, table: OperatorTable, axis: Axis, add: Option<Tensor>, y: Tensor) {
     let (xs, ys, taps) = (x.shape(), y.shape(), table.taps.shape());
     let input = if axis == Axis::Y { xs.h() } else { xs.w() };
     let params = Params {
@@ -131,7 +131,7 @@ fn cases() -> Vec<Case> {
             let build = move |p: &mut PlanBuilder<'_>| {
                 let add = with_add.then(|| p.tensor("add", y, Role::Input));
                 let xs = p.tensor("x", x, Role::Input);
-                let table = Table {
+                let table = OperatorTable {
                     taps: p.tensor("taps", Shape([1, out, taps, tap_channels]), Role::Input),
                     start: p.tensor("start", Shape::flat(out), Role::Input),
                 };

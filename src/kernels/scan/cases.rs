@@ -1,6 +1,6 @@
 //! Cases of the kernels: one pixel, runs that do not divide an image, more states than channels, long and short memory.
 
-use super::{Params, Scanned};
+use super::{Params, ScanInput};
 use crate::graph::{Case, PlanBuilder, Role, Shape, Tensor};
 use crate::kernels::wave;
 
@@ -10,27 +10,27 @@ const ODD: [([usize; 4], usize, usize); 4] =
 
 /// What a case's call is made of.
 #[derive(Clone, Copy)]
-struct Made {
-    x: Scanned,
+struct CaseParts {
+    x: ScanInput,
     run: usize,
     params: Params,
 }
 
-impl Made {
+impl CaseParts {
     fn tensor(self, p: &mut PlanBuilder<'_>, name: &str, rows: u32, role: Role) -> Tensor {
         p.tensor(name, self.params.of_runs(rows), role)
     }
 }
 
-fn cases(add: impl Fn(&mut PlanBuilder<'_>, Made) + Copy + Send + Sync + 'static) -> Vec<Case> {
+fn cases(add: impl Fn(&mut PlanBuilder<'_>, CaseParts) + Copy + Send + Sync + 'static) -> Vec<Case> {
     let case = |((images, states, run), offset): (([usize; 4], usize, usize), f32)| {
         let images = Shape(images);
         let build = move |p: &mut PlanBuilder<'_>| {
             let mut input = |name: &str, shape| p.tensor(name, shape, Role::Input);
             let [u, raw] = ["u", "raw"].map(|name| input(name, images));
             let (bc, w) = (input("bc", images.with_c(2 * states)), input("w", Shape::flat((states + 1) * images.c())));
-            let x = Scanned { u, raw, bc, w };
-            add(p, Made { x, run, params: x.params(run, 0) });
+            let x = ScanInput { u, raw, bc, w };
+            add(p, CaseParts { x, run, params: x.params(run, 0) });
         };
         let raw = wave(images.len(), 0.3).into_iter().map(|v| 2.0 * v + offset).collect();
         Case::new(format!("{images:?} states={states} run={run} raw≈{offset}"), build).fill("raw", raw)

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Params;
-use super::job::Job;
+use super::job::Work;
 use super::lanes::{LANES, add, decay, lanes, put, total};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 use crate::kernels::sigmoid::{exp, fma, sigmoid};
 
 pub(super) fn runs(args: &mut Args<'_, f32>) {
@@ -20,15 +20,15 @@ pub(super) fn grad_runs(args: &mut Args<'_, f32>) {
 }
 
 fn ends(args: &mut Args<'_, f32>, back: bool) {
-    let (isa, job, x) = (Isa::of(args), &Job::new(args), args.read(0));
+    let (isa, job, x) = (Isa::of(args), &Work::new(args), args.read(0));
     args.write(4).par_chunks_mut((job.s + 1) * job.d).enumerate().for_each(|(k, out)| {
         let run = (job.pixels_of(k), back);
-        dispatch!(isa, end(job: &Job<'_>, x: &[f32], run: (Range<usize>, bool), out: &mut [f32]));
+        dispatch!(isa, end(job: &Work<'_>, x: &[f32], run: (Range<usize>, bool), out: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn end<L: Level>(job: &Job<'_>, x: &[f32], (run, back): (Range<usize>, bool), out: &mut [f32]) {
+fn end<L: Simd>(job: &Work<'_>, x: &[f32], (run, back): (Range<usize>, bool), out: &mut [f32]) {
     for first in (0..job.d).step_by(LANES) {
         let rates = job.rates::<L>(first);
         let (mut h, mut sum) = (vec![[0.0; LANES]; job.s], [0.0; LANES]);
@@ -98,23 +98,23 @@ pub(super) fn edges(args: &mut Args<'_, f32>) {
 
 /// `exp(−e^alog Σ)`.
 #[inline(always)]
-fn factors<L: Level>(sums: &[f32], rates: &[f32], out: &mut [f32]) {
+fn factors<L: Simd>(sums: &[f32], rates: &[f32], out: &mut [f32]) {
     for ((out, sum), rate) in out.iter_mut().zip(sums).zip(rates) {
         *out = exp::<L>(-exp::<L>(*rate) * sum);
     }
 }
 
 pub(super) fn forward(args: &mut Args<'_, f32>) {
-    let (isa, job, u, states) = (Isa::of(args), &Job::new(args), args.read(0), args.read(4));
+    let (isa, job, u, states) = (Isa::of(args), &Work::new(args), args.read(0), args.read(4));
     let edges = args.shape(4).w() * job.d;
     job.by_runs(args.write(5), job.d, |k, y| {
         let (before, run) = (&states[k * edges..][..edges], job.pixels_of(k));
-        dispatch!(isa, over(job: &Job<'_>, u: &[f32], before: &[f32], run: Range<usize>, y: &mut [f32]));
+        dispatch!(isa, over(job: &Work<'_>, u: &[f32], before: &[f32], run: Range<usize>, y: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn over<L: Level>(job: &Job<'_>, u: &[f32], before: &[f32], run: Range<usize>, y: &mut [f32]) {
+fn over<L: Simd>(job: &Work<'_>, u: &[f32], before: &[f32], run: Range<usize>, y: &mut [f32]) {
     for first in (0..job.d).step_by(LANES) {
         let (rates, through) = (job.rates::<L>(first), lanes(job.of(job.w, job.s), first));
         let mut h = vec![[0.0; LANES]; job.s];
@@ -151,7 +151,7 @@ struct Back<'a> {
 }
 
 pub(super) fn grad(args: &mut Args<'_, f32>) {
-    let (isa, job, u, dy, states) = (Isa::of(args), &Job::new(args), args.read(0), args.read(4), args.read(5));
+    let (isa, job, u, dy, states) = (Isa::of(args), &Work::new(args), args.read(0), args.read(4), args.read(5));
     let (edges, weights) = (2 * job.s * job.d, (job.s + 1) * job.d);
     let (d, part) = (args.write(6), args.write(7));
     let images = d.par_chunks_mut(job.pixels * 2 * (job.d + job.s)).zip(part.par_chunks_mut(job.runs * weights));
@@ -160,13 +160,13 @@ pub(super) fn grad(args: &mut Args<'_, f32>) {
         runs.enumerate().for_each(|(run, out)| {
             let k = image * job.runs + run;
             let (back, run) = (&Back { u, dy, edges: &states[k * edges..][..edges] }, job.pixels_of(k));
-            dispatch!(isa, back_over(job: &Job<'_>, back: &Back<'_>, run: Range<usize>, out: (&mut [f32], &mut [f32])));
+            dispatch!(isa, back_over(job: &Work<'_>, back: &Back<'_>, run: Range<usize>, out: (&mut [f32], &mut [f32])));
         });
     });
 }
 
 #[inline(always)]
-fn back_over<L: Level>(job: &Job<'_>, back: &Back<'_>, run: Range<usize>, (d, part): (&mut [f32], &mut [f32])) {
+fn back_over<L: Simd>(job: &Work<'_>, back: &Back<'_>, run: Range<usize>, (d, part): (&mut [f32], &mut [f32])) {
     let (s_len, columns) = (job.s, 2 * (job.d + job.s));
     // By pixel and state: the state before it, and its decay; of B and C, one for each channel of a block.
     let mut before = vec![[0.0; LANES]; (run.len() + 1) * s_len];

@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use super::Params;
 use super::lanes::{LANES, Lanes, lanes};
 use crate::graph::Args;
-use crate::kernels::isa::Level;
+use crate::kernels::isa::Simd;
 use crate::kernels::sigmoid::{exp, softplus};
 
 /// Images, weights and sizes of a scan.
-pub(super) struct Job<'a> {
+pub(super) struct Work<'a> {
     pub(super) raw: &'a [f32],
     pub(super) bc: &'a [f32],
     pub(super) w: &'a [f32],
@@ -22,7 +22,7 @@ pub(super) struct Job<'a> {
     pub(super) runs: usize,
 }
 
-impl<'a> Job<'a> {
+impl<'a> Work<'a> {
     pub(super) fn new(args: &Args<'a, f32>) -> Self {
         let p = args.params::<Params>();
         let [d, s, pixels, run, runs] = [p.d, p.s, p.pixels, p.run, p.runs].map(|size| size as usize);
@@ -48,7 +48,7 @@ impl<'a> Job<'a> {
 
     /// `−e^alog` of a block of channels, by state.
     #[inline(always)]
-    pub(super) fn rates<L: Level>(&self, first: usize) -> Vec<Lanes> {
+    pub(super) fn rates<L: Simd>(&self, first: usize) -> Vec<Lanes> {
         let mut rates = vec![[0.0; LANES]; self.s];
         for (s, rate) in rates.iter_mut().enumerate() {
             *rate = lanes(self.of(self.w, s), first);
@@ -60,7 +60,7 @@ impl<'a> Job<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn step<L: Level>(&self, t: usize, first: usize) -> Lanes {
+    pub(super) fn step<L: Simd>(&self, t: usize, first: usize) -> Lanes {
         let mut steps = lanes(self.of(self.raw, t), first);
         for step in &mut steps {
             *step = softplus::<L>(*step);

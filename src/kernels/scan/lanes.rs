@@ -1,6 +1,6 @@
 //! Channels as registers hold them.
 
-use crate::kernels::isa::Level;
+use crate::kernels::isa::Simd;
 use crate::kernels::sigmoid::{exp, fma};
 
 /// Channels of a block.
@@ -27,7 +27,7 @@ pub(super) fn put(lanes: &Lanes, row: &mut [f32], first: usize) {
 
 /// `a + b · c`.
 #[inline(always)]
-pub(super) fn add<L: Level>(a: &mut Lanes, b: &Lanes, c: &Lanes) {
+pub(super) fn add<L: Simd>(a: &mut Lanes, b: &Lanes, c: &Lanes) {
     for l in 0..LANES {
         a[l] = fma::<L>(b[l], c[l], a[l]);
     }
@@ -35,7 +35,7 @@ pub(super) fn add<L: Level>(a: &mut Lanes, b: &Lanes, c: &Lanes) {
 
 /// `e^(a b)`.
 #[inline(always)]
-pub(super) fn decay<L: Level>(a: &Lanes, b: &Lanes) -> Lanes {
+pub(super) fn decay<L: Simd>(a: &Lanes, b: &Lanes) -> Lanes {
     let mut out = [0.0; LANES];
     for l in 0..LANES {
         out[l] = exp::<L>(a[l] * b[l]);

@@ -208,7 +208,7 @@ pub(super) static SCAN_GRAD: Kernel = Kernel {
 
 /// What a scan reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Scanned {
+pub struct ScanInput {
     /// `[N, H, W, D]`.
     pub u: Tensor,
     /// `[N, H, W, D]`: steps before the softplus.
@@ -219,7 +219,7 @@ pub struct Scanned {
     pub w: Tensor,
 }
 
-impl Scanned {
+impl ScanInput {
     fn params(self, run: usize, rows: usize) -> Params {
         Params::new(self.u.shape(), self.w.shape(), run, rows)
     }
@@ -231,7 +231,7 @@ impl Scanned {
 
 /// Adds `y [N,H,W,D]`; gives what the way back needs, `NAME.forth`.
 #[track_caller]
-pub fn forward(p: &mut PlanBuilder<'_>, x: Scanned, name: &str, y: Tensor) -> Tensor {
+pub fn forward(p: &mut PlanBuilder<'_>, x: ScanInput, name: &str, y: Tensor) -> Tensor {
     let params = x.params(RUN, x.states());
     let forth = p.activation(&format!("{name}.forth"), params.of_runs(params.s + 1));
     let states = p.activation(&format!("{name}.states"), params.of_runs(params.rows));
@@ -244,7 +244,14 @@ pub fn forward(p: &mut PlanBuilder<'_>, x: Scanned, name: &str, y: Tensor) -> Te
 /// Adds the gradients from `dy`: that of the weights, and `d [N,H,W,2D+2S]`, those of `u`, `raw` and `bc` side by side.
 /// `forth`: what [`forward`] gave.
 #[track_caller]
-pub fn backward(p: &mut PlanBuilder<'_>, x: Scanned, name: &str, (forth, dy): (Tensor, Tensor), d: Tensor, dw: Tensor) {
+pub fn backward(
+    p: &mut PlanBuilder<'_>,
+    x: ScanInput,
+    name: &str,
+    (forth, dy): (Tensor, Tensor),
+    d: Tensor,
+    dw: Tensor,
+) {
     let params = x.params(RUN, 2 * x.states());
     let back = p.activation(&format!("{name}.back"), forth.shape());
     let edge = p.activation(&format!("{name}.edges"), params.of_runs(params.rows));
@@ -256,7 +263,7 @@ pub fn backward(p: &mut PlanBuilder<'_>, x: Scanned, name: &str, (forth, dy): (T
     super::loss::sum_rows(p, part, 1.0, dw);
 }
 
-fn runs(p: &mut PlanBuilder<'_>, (x, run): (Scanned, usize), ends: Tensor) {
+fn runs(p: &mut PlanBuilder<'_>, (x, run): (ScanInput, usize), ends: Tensor) {
     p.call(&SCAN_RUNS, &[Some(x.u), Some(x.raw), Some(x.bc), Some(x.w), Some(ends)], &x.params(run, 0));
 }
 
@@ -264,16 +271,22 @@ fn edges(p: &mut PlanBuilder<'_>, (w, params): (Tensor, Params), (forth, back): 
     p.call(&SCAN_EDGES, &[Some(forth), back, Some(w), Some(to)], &Params { rows: to.shape().w() as u32, ..params });
 }
 
-fn over(p: &mut PlanBuilder<'_>, (x, run): (Scanned, usize), states: Tensor, y: Tensor) {
+fn over(p: &mut PlanBuilder<'_>, (x, run): (ScanInput, usize), states: Tensor, y: Tensor) {
     let args = [Some(x.u), Some(x.raw), Some(x.bc), Some(x.w), Some(states), Some(y)];
     p.call(&SCAN, &args, &x.params(run, states.shape().w()));
 }
 
-fn grad_runs(p: &mut PlanBuilder<'_>, (x, run): (Scanned, usize), dy: Tensor, ends: Tensor) {
+fn grad_runs(p: &mut PlanBuilder<'_>, (x, run): (ScanInput, usize), dy: Tensor, ends: Tensor) {
     p.call(&SCAN_GRAD_RUNS, &[Some(dy), Some(x.raw), Some(x.bc), Some(x.w), Some(ends)], &x.params(run, 0));
 }
 
-fn grad(p: &mut PlanBuilder<'_>, (x, run): (Scanned, usize), dy: Tensor, states: Tensor, (d, part): (Tensor, Tensor)) {
+fn grad(
+    p: &mut PlanBuilder<'_>,
+    (x, run): (ScanInput, usize),
+    dy: Tensor,
+    states: Tensor,
+    (d, part): (Tensor, Tensor),
+) {
     let args = [Some(x.u), Some(x.raw), Some(x.bc), Some(x.w), Some(dy), Some(states), Some(d), Some(part)];
     p.call(&SCAN_GRAD, &args, &x.params(run, states.shape().w()));
 }

@@ -11,14 +11,14 @@ fn softplus<T: Real>(x: T) -> T {
 }
 
 /// What all kernels read, by pixel of the stack of images, channel and state.
-struct Given<'a, T> {
+struct ScanValues<'a, T> {
     raw: &'a [T],
     bc: &'a [T],
     w: &'a [T],
     p: Params,
 }
 
-impl<'a, T: Real> Given<'a, T> {
+impl<'a, T: Real> ScanValues<'a, T> {
     fn new(args: &Args<'a, T>) -> Self {
         Self { raw: args.read(1), bc: args.read(2), w: args.read(3), p: args.params() }
     }
@@ -92,12 +92,12 @@ impl<'a, T: Real> Given<'a, T> {
 }
 
 pub(super) fn runs<T: Real>(args: &mut Args<'_, T>) {
-    let (given, u) = (Given::new(args), args.read(0));
+    let (given, u) = (ScanValues::new(args), args.read(0));
     given.ends(args.write(4), |run, at| *given.states_of(u, run, at, T::zero()).last().expect("a pixel"));
 }
 
 pub(super) fn grad_runs<T: Real>(args: &mut Args<'_, T>) {
-    let (given, dy) = (Given::new(args), args.read(0));
+    let (given, dy) = (ScanValues::new(args), args.read(0));
     given.ends(args.write(4), |run, at| given.gradients_of(dy, run, at, T::zero()).1);
 }
 
@@ -120,7 +120,7 @@ pub(super) fn edges<T: Real>(args: &mut Args<'_, T>) {
 }
 
 pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {
-    let (given, u, before) = (Given::new(args), args.read(0), args.read(4));
+    let (given, u, before) = (ScanValues::new(args), args.read(0), args.read(4));
     let (channels, rows) = (given.channels(), given.p.rows as usize);
     let y = args.write(5);
     for (k, run) in given.runs().enumerate() {
@@ -140,7 +140,7 @@ pub(super) fn forward<T: Real>(args: &mut Args<'_, T>) {
 }
 
 pub(super) fn grad<T: Real>(args: &mut Args<'_, T>) {
-    let (given, u, dy, edges) = (Given::new(args), args.read(0), args.read(4), args.read(5));
+    let (given, u, dy, edges) = (ScanValues::new(args), args.read(0), args.read(4), args.read(5));
     let (channels, states) = (given.channels(), given.states());
     let columns = 2 * (channels + states);
     let (out, part) = (args.write(6), args.write(7));

@@ -4,10 +4,10 @@ use rayon::prelude::*;
 
 use super::{Params, SEGMENTS};
 use crate::graph::Args;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// An image and its pixels' segments.
-struct Job<'a> {
+struct Work<'a> {
     x: &'a [f32],
     index: &'a [f32],
     size: [usize; 3],
@@ -25,14 +25,14 @@ pub(super) fn sums(args: &mut Args<'_, f32>) {
         let (image, run) = (i / runs * h * w, i % runs);
         let pixels = run * chunk..((run + 1) * chunk).min(h * w);
         let (x, index) = (&x[image * c..][..h * w * c], &index[image..][..h * w]);
-        let job = &Job { x, index, size: [h, w, c], taps };
-        dispatch!(isa, run_of(job: &Job<'_>, pixels: std::ops::Range<usize>, sums: &mut [f32]));
+        let job = &Work { x, index, size: [h, w, c], taps };
+        dispatch!(isa, run_of(job: &Work<'_>, pixels: std::ops::Range<usize>, sums: &mut [f32]));
     });
 }
 
 #[inline(always)]
-fn run_of<L: Level>(job: &Job<'_>, pixels: std::ops::Range<usize>, sums: &mut [f32]) {
-    let Job { x, index, size: [h, w, c], taps } = *job;
+fn run_of<L: Simd>(job: &Work<'_>, pixels: std::ops::Range<usize>, sums: &mut [f32]) {
+    let Work { x, index, size: [h, w, c], taps } = *job;
     let columns = taps * c + 1;
     sums.fill(0.0);
     for pixel in pixels {

@@ -6,17 +6,17 @@ mod tile;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use tile::Tile;
+pub use tile::TilePlan;
 
 use super::config::{Base, Config, Crops, Keep, Reduced};
 use super::crops::crop_size;
 use crate::filter::{self, Grid, Terms};
 use crate::graph::{CheckError, Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::kernels::loss::{Compared, Measure};
+use crate::kernels::loss::{Measure, Operands};
 use crate::kernels::{adam, image, loss, turn};
 use crate::net::{self, Acts, Dam, Fusion, Statistics};
 pub(super) use tables::upsampling;
-use tables::{Tables, degradations};
+use tables::{FilterTables, degradations};
 
 /// Sizes of a pair, and how its grids lie on each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,13 +61,13 @@ pub struct Plans {
     /// What the network adds to, unless that is upsampled MS.
     pub bases: Option<Bases>,
     /// How much each pixel counts in the losses of both phases, if not all count alike.
-    pub weights: Option<Weights>,
+    pub weights: Option<PixelWeights>,
     /// `[1, h, w, 1]`: how much each pixel counts in the reduced loss, if not all count alike.
     pub reduced_weight: Option<Tensor>,
     /// Weights of the fusion network.
     pub fusion: Fusion,
     /// The reduced pair fused as a whole, if it is judged.
-    pub judged: Option<Judged>,
+    pub judged: Option<JudgePlan>,
     /// What the network takes from the whole pair, if it takes something.
     pub frozen: Option<Frozen>,
     /// Weights of the degradation network.
@@ -89,7 +89,7 @@ pub struct Plans {
 }
 
 /// How much each pixel counts in the losses, mean 1: 0 where a value rests on nodata.
-pub struct Weights {
+pub struct PixelWeights {
     /// `[1, H, W, 1]`, in the spectral loss.
     pub pan: Tensor,
     /// `[1, h, w, 1]`, in the spatial loss and that of the degradation network.
@@ -105,7 +105,7 @@ pub struct Bases {
 }
 
 /// The reduced pair fused as a whole, by weights of its own.
-pub struct Judged {
+pub struct JudgePlan {
     /// The weights.
     pub fusion: Fusion,
     /// The fused reduced pair, `[1, h, w, C]`.
@@ -125,7 +125,7 @@ pub struct Frozen {
 }
 
 /// Images that [`Plans::prepare`] computes once.
-struct Prepared {
+struct PreparedImages {
     lms: Tensor,
     /// What enters the network.
     d: Tensor,
@@ -164,12 +164,12 @@ impl Sides {
 }
 
 /// Optimiser state of one branch.
-struct Moments {
+struct AdamState {
     m: Tensor,
     v: Tensor,
 }
 
-impl Moments {
+impl AdamState {
     fn new(program: &mut ProgramBuilder, name: &str, like: Tensor) -> Self {
         let mut state = |part: &str| program.tensor(format!("{name}.{part}"), like.shape(), Role::State);
         Self { m: state("m"), v: state("v") }
@@ -209,7 +209,7 @@ impl Plans {
         let ms = b.tensor("ms", ms_shape, Role::Input);
         let weights = weighted.then(|| {
             let mut input = |name: &str, shape: Shape| b.tensor(name, shape.with_c(1), Role::Input);
-            Weights { pan: input("weight.pan", full), ms: input("weight.ms", ms_shape) }
+            PixelWeights { pan: input("weight.pan", full), ms: input("weight.ms", ms_shape) }
         });
         let reduced_weight =
             (weighted || config.weighs_reduced()).then(|| b.tensor("weight.reduced", ms_shape.with_c(1), Role::Input));
@@ -230,7 +230,7 @@ impl Plans {
         });
         let judged = (config.keep == Keep::Mean).then(|| Fusion::new(&mut b, "judged", Role::Input, shape));
 
-        let mut tables = Tables::new(&mut b);
+        let mut tables = FilterTables::new(&mut b);
         let up = tables.operator("up", &[upsampling(config.upsample, rows, columns)]);
         let md = degradations(&config.ms_gains, rows, columns);
         let transposed: Vec<Terms> = md.iter().map(|terms| filter::transposed(terms)).collect();
@@ -248,7 +248,7 @@ impl Plans {
         let (fusion, first) = (&sides.upright, shape.start_of(config.frozen));
 
         let mut output = |name: &str, shape| b.tensor(name, shape, Role::Output);
-        let images = Prepared {
+        let images = PreparedImages {
             lms: output("lms", full.with_c(bands)),
             d: output("d", full.with_c(shape.inputs())),
             rr_pan: output("rr_pan", ms_shape.with_c(1)),
@@ -278,7 +278,7 @@ impl Plans {
         let (crop_h, crop_w) = crop_size(ms_shape.h(), ms_shape.w());
         let crops = |n: usize, c: usize| Shape([n, crop_h, crop_w, c]);
 
-        let moments = Moments::new(&mut b, "adam.dam", dam.whole);
+        let moments = AdamState::new(&mut b, "adam.dam", dam.whole);
         let mut states = vec![moments.m, moments.v];
         let value = loss(&mut b, "dam.loss");
         let mut p = b.plan("dam");
@@ -293,14 +293,14 @@ impl Plans {
         });
         let y = dam.forward(&mut p, x);
         let dy = p.activation("dg", crops(1, 1));
-        loss::l2(&mut p, Compared { y, target, weight }, 1.0, "part.loss", dy, value);
+        loss::l2(&mut p, Operands { y, target, weight }, 1.0, "part.loss", dy, value);
         dam.backward(&mut p, x, dy, &dam_grad);
         moments.update(&mut p, config, 0, dam.whole, dam_grad.whole);
         p.watch(value);
         p.watch(dam.whole);
         let dam_step = p.finish();
 
-        let moments = Moments::new(&mut b, "adam.reduced", fusion.whole);
+        let moments = AdamState::new(&mut b, "adam.reduced", fusion.whole);
         states.extend([moments.m, moments.v]);
         let value = loss(&mut b, "reduced.loss");
         let mut p = b.plan("reduced");
@@ -317,7 +317,7 @@ impl Plans {
         let acts = sides.weights(&mut p).forward(&mut p, d, below, y);
         let dy = p.activation("dhrms", target.shape());
         let measure = if config.bend > 0.0 { Measure::Charbonnier(config.bend as f32) } else { Measure::Square };
-        loss::mean(&mut p, Compared { y, target, weight }, measure, 1.0, "part.loss", dy, value);
+        loss::mean(&mut p, Operands { y, target, weight }, measure, 1.0, "part.loss", dy, value);
         sides.backward(&mut p, acts, dy);
         moments.update(&mut p, config, first, fusion.whole, sides.grads.whole);
         p.watch(value);
@@ -326,7 +326,7 @@ impl Plans {
         }
         let reduced_step = p.finish();
 
-        let moments = Moments::new(&mut b, "adam.full", fusion.whole);
+        let moments = AdamState::new(&mut b, "adam.full", fusion.whole);
         states.extend([moments.m, moments.v]);
         let (spectral, spatial) = (loss(&mut b, "full.spectral"), loss(&mut b, "full.spatial"));
         let mut p = b.plan("full");
@@ -334,13 +334,13 @@ impl Plans {
         let acts = sides.weights(&mut p).forward(&mut p, images.d, base, hrms);
         let g = dam.forward(&mut p, hrms);
         let dg = p.activation("dg", full);
-        let compared = Compared { y: g, target: pan, weight: weights.as_ref().map(|w| w.pan) };
+        let compared = Operands { y: g, target: pan, weight: weights.as_ref().map(|w| w.pan) };
         loss::l2(&mut p, compared, config.lambda_spectral as f32, "part.spectral", dg, spectral);
         let through_dam = dam.backward_input(&mut p, hrms, dg);
         let low = p.activation("md", ms_shape);
         md.shrink(&mut p, hrms, "md.y", low);
         let dlow = p.activation("dmd", ms_shape);
-        let compared = Compared { y: low, target: ms, weight: weights.as_ref().map(|w| w.ms) };
+        let compared = Operands { y: low, target: ms, weight: weights.as_ref().map(|w| w.ms) };
         loss::l2(&mut p, compared, config.lambda_spatial as f32, "part.spatial", dlow, spatial);
         let dy = p.activation("dhrms", full.with_c(bands));
         md_adjoint.grow(&mut p, dlow, "dmd.x", Some(through_dam), dy);
@@ -356,7 +356,7 @@ impl Plans {
             let hrms = p.tensor("judged.hrms", ms_shape, Role::Output);
             fusion.forward(&mut p, images.rr_d, rr_base, hrms);
             let plan = p.finish();
-            Judged { fusion, hrms, plan }
+            JudgePlan { fusion, hrms, plan }
         });
         let statistics = shape.statistics();
         let frozen = (!statistics.is_empty()).then(|| {

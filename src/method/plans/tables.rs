@@ -1,6 +1,6 @@
 //! Image operators of the method as tables of the program.
 
-use crate::filter::{self, Banded, Grid, Terms};
+use crate::filter::{self, BandMatrix, Grid, Terms};
 use crate::graph::{PlanBuilder, ProgramBuilder, Role, Shape, Tensor};
 use crate::kernels::resample::{self, Axis};
 use crate::method::config::Upsample;
@@ -11,24 +11,24 @@ pub(super) struct Operator(Vec<Separable>);
 
 #[derive(Clone, Copy)]
 struct Separable {
-    y: resample::Table,
-    x: resample::Table,
+    y: resample::OperatorTable,
+    x: resample::OperatorTable,
 }
 
 /// Collects filter tables while the program is built.
-pub(super) struct Tables<'a> {
+pub(super) struct FilterTables<'a> {
     program: &'a mut ProgramBuilder,
     /// The tables' values, to be written once.
     pub(super) data: Vec<(Tensor, Vec<f32>)>,
 }
 
-impl<'a> Tables<'a> {
+impl<'a> FilterTables<'a> {
     pub(super) fn new(program: &'a mut ProgramBuilder) -> Self {
         Self { program, data: Vec::new() }
     }
 
     /// One axis; `bands` holds one operator for all bands, or one each.
-    fn table(&mut self, name: &str, bands: &[&Banded]) -> resample::Table {
+    fn table(&mut self, name: &str, bands: &[&BandMatrix]) -> resample::OperatorTable {
         let first = bands[0];
         let count = first.taps[0].len();
         assert!(
@@ -39,13 +39,14 @@ impl<'a> Tables<'a> {
         let taps = self.program.tensor(format!("{name}.taps"), shape, Role::Input);
         let start = self.program.tensor(format!("{name}.start"), Shape::flat(first.output()), Role::Input);
         self.data.extend([taps, start].into_iter().zip(values(bands)));
-        resample::Table { taps, start }
+        resample::OperatorTable { taps, start }
     }
 
     /// Declares an operator; `bands` holds one for all bands, or one each.
     pub(super) fn operator(&mut self, name: &str, bands: &[Terms]) -> Operator {
         let mut term = |t: usize| {
-            let (y, x): (Vec<&Banded>, Vec<&Banded>) = bands.iter().map(|terms| (&terms[t].0, &terms[t].1)).unzip();
+            let (y, x): (Vec<&BandMatrix>, Vec<&BandMatrix>) =
+                bands.iter().map(|terms| (&terms[t].0, &terms[t].1)).unzip();
             Separable { y: self.table(&format!("{name}{t}.y"), &y), x: self.table(&format!("{name}{t}.x"), &x) }
         };
         Operator((0..bands[0].len()).map(&mut term).collect())
@@ -53,7 +54,7 @@ impl<'a> Tables<'a> {
 }
 
 /// Taps `[output, tap, band]` and first input positions `[output]`, as the kernel wants them.
-pub(super) fn values(bands: &[&Banded]) -> [Vec<f32>; 2] {
+pub(super) fn values(bands: &[&BandMatrix]) -> [Vec<f32>; 2] {
     let (outputs, count) = (bands[0].output(), bands[0].taps[0].len());
     let tap = |k: usize, t: usize| bands.iter().map(move |b| b.taps[k][t] as f32);
     let taps = (0..outputs).flat_map(|k| (0..count).flat_map(move |t| tap(k, t))).collect();

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::tables::{Tables, values};
-use crate::filter::Banded;
+use super::tables::{FilterTables, values};
+use crate::filter::BandMatrix;
 use crate::graph::{CheckError, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
 use crate::net::{Fusion, FusionShape, Statistics};
 
 /// The program that fuses one tile, and its handles.
-pub struct Tile {
+pub struct TilePlan {
     /// Tensors and the plan.
     pub program: Arc<Program>,
     /// PAN, `[1, H, W, 1]`.
@@ -31,18 +31,23 @@ pub struct Tile {
     pub plan: PlanId,
 }
 
-impl Tile {
+impl TilePlan {
     /// Builds the program for tiles that are upsampled by `rows` and `columns`.
     ///
     /// # Errors
     /// [`CheckError`]s, which would be mistakes of this crate.
-    pub fn build(rows: &Banded, columns: &Banded, shape: FusionShape, base: bool) -> Result<Self, Vec<CheckError>> {
+    pub fn build(
+        rows: &BandMatrix,
+        columns: &BandMatrix,
+        shape: FusionShape,
+        base: bool,
+    ) -> Result<Self, Vec<CheckError>> {
         let full = Shape([1, rows.output(), columns.output(), shape.bands]);
         let mut b = ProgramBuilder::new();
         let pan = b.tensor("pan", full.with_c(1), Role::Input);
         let ms = b.tensor("ms", Shape([1, rows.input, columns.input, shape.bands]), Role::Input);
         let fusion = Fusion::new(&mut b, "fusion", Role::Param, shape);
-        let mut tables = Tables::new(&mut b);
+        let mut tables = FilterTables::new(&mut b);
         let up = tables.operator("up", &[vec![(rows.clone(), columns.clone())]]);
         let up_tables = std::array::from_fn(|i| tables.data[i].0);
         let (lms, hrms) = (b.tensor("lms", full, Role::Output), b.tensor("hrms", full, Role::Output));
@@ -61,7 +66,7 @@ impl Tile {
     }
 
     /// What the upsampling tables hold for a tile at another place, of the same size.
-    pub fn tables(&self, rows: &Banded, columns: &Banded) -> Vec<(Tensor, Vec<f32>)> {
+    pub fn tables(&self, rows: &BandMatrix, columns: &BandMatrix) -> Vec<(Tensor, Vec<f32>)> {
         self.up.into_iter().zip([values(&[rows]), values(&[columns])].into_iter().flatten()).collect()
     }
 }

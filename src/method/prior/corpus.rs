@@ -10,7 +10,7 @@ use crate::method::base::Lower;
 use crate::method::example::Example;
 use crate::method::learn::{TrainingSet, training_set};
 use crate::method::plans::upsampling;
-use crate::method::windows::Place;
+use crate::method::windows::WindowPlace;
 use crate::method::{Config, Dims, MethodError};
 use crate::scene::{Image, Scale, Scene, Survey};
 use crate::tiff::{Bytes, TiffError};
@@ -26,7 +26,7 @@ pub enum Purpose {
 
 /// One image of several channels on the disk, row by row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sheet {
+pub(super) struct ImageFile {
     /// Where it begins, in values.
     start: u64,
     /// Rows and columns.
@@ -42,7 +42,7 @@ pub struct Corpus {
     hash: Sha256,
     bands: usize,
     ratio: usize,
-    pub(super) sheets: [Vec<Sheet>; 2],
+    pub(super) sheets: [Vec<ImageFile>; 2],
     /// Pairs to learn from.
     pub(super) pairs: usize,
 }
@@ -154,7 +154,7 @@ impl Corpus {
         let bytes = bytemuck::cast_slice::<f32, u8>(&values);
         self.file.write_all(bytes).map_err(failed)?;
         self.hash.update(bytes);
-        self.sheets[purpose as usize].push(Sheet { start: self.len, size: *size });
+        self.sheets[purpose as usize].push(ImageFile { start: self.len, size: *size });
         self.len += values.len() as u64;
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Corpus {
     /// A square part of a sheet, every channel on its own: PAN, upsampled MS, base, truth, weight, added to the lists.
     pub(super) fn patch(
         &self,
-        sheet: &Sheet,
+        sheet: &ImageFile,
         [row, column]: [usize; 2],
         side: usize,
         turn: usize,
@@ -218,7 +218,7 @@ fn lower(sample: &Example, set: &TrainingSet) -> Taught {
 }
 
 /// At the pair's own resolution, whose truth is known.
-fn known(sample: &Example, set: &TrainingSet, place: Place, truth: &dyn Image) -> Result<Taught, TiffError> {
+fn known(sample: &Example, set: &TrainingSet, place: WindowPlace, truth: &dyn Image) -> Result<Taught, TiffError> {
     let Dims { rows, columns, .. } = set.dims;
     let lms = upsampled(&sample.ms, [rows, columns], set);
     let base = sample.bases.as_ref().map_or_else(|| lms.clone(), |[full, _]| full.clone());

@@ -10,11 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::corpus::{Corpus, Purpose, Sheet};
+use super::corpus::{Corpus, ImageFile, Purpose};
 use super::{Past, Prior};
 use crate::engine::{Device, Engine, Options};
 use crate::graph::{Grain, PlanBuilder, PlanId, Program, ProgramBuilder, Role, Shape, Tensor};
-use crate::kernels::loss::{Compared, Measure};
+use crate::kernels::loss::{Measure, Operands};
 use crate::kernels::turn::TURNS;
 use crate::kernels::{Step, adam, loss};
 use crate::method::schedule::{self, Randomness, below};
@@ -94,7 +94,7 @@ pub struct Lap {
 }
 
 /// The program: one step, and the loss of patches without a step.
-struct Plans {
+struct CoursePlans {
     program: Arc<Program>,
     /// PAN, upsampled MS, base, truth, weight.
     inputs: [Tensor; 5],
@@ -105,7 +105,7 @@ struct Plans {
     judge: PlanId,
 }
 
-impl Plans {
+impl CoursePlans {
     fn build(bands: usize, course: &Course, config: &Config, grain: Grain) -> Self {
         let mut b = ProgramBuilder::for_grain(grain);
         let image = |c: usize| Shape([course.patches, course.patch, course.patch, c]);
@@ -123,7 +123,7 @@ impl Plans {
             let y = p.activation("hrms", image(bands));
             let acts = fusion.forward(p, d, base, y);
             let measure = if config.bend > 0.0 { Measure::Charbonnier(config.bend as f32) } else { Measure::Square };
-            loss::mean(p, Compared { y, target, weight: Some(weight) }, measure, 1.0, "part.loss", dy, value);
+            loss::mean(p, Operands { y, target, weight: Some(weight) }, measure, 1.0, "part.loss", dy, value);
             p.watch(value);
             acts
         };
@@ -165,13 +165,13 @@ impl Plans {
 struct Places<'a> {
     corpus: &'a Corpus,
     side: usize,
-    sheets: Vec<(&'a Sheet, usize)>,
+    sheets: Vec<(&'a ImageFile, usize)>,
     all: usize,
 }
 
 impl<'a> Places<'a> {
     fn new(corpus: &'a Corpus, purpose: Purpose, side: usize) -> Self {
-        let places = |sheet: &Sheet| sheet.size.iter().map(|len| (len + 1).saturating_sub(side)).product::<usize>();
+        let places = |sheet: &ImageFile| sheet.size.iter().map(|len| (len + 1).saturating_sub(side)).product::<usize>();
         let sheets = &corpus.sheets[purpose as usize];
         let sheets: Vec<_> = sheets.iter().map(|sheet| (sheet, places(sheet))).filter(|(_, n)| *n > 0).collect();
         let all = sheets.iter().map(|(_, places)| places).sum();
@@ -200,7 +200,7 @@ impl<'a> Places<'a> {
 
 /// What a checkpoint says beside its tensors.
 #[derive(Clone, Serialize, Deserialize)]
-struct Position {
+struct CoursePosition {
     course: u32,
     /// Two courses with the same identity go through the same values.
     identity: String,
@@ -237,7 +237,7 @@ pub fn study(
         let wanted = "at most as wide and high as one of the images to learn from".to_owned();
         return Err(MethodError::Setting { name: "patch", value: course.patch.to_string(), wanted });
     }
-    let plans = Plans::build(corpus.bands(), course, config, device.grain());
+    let plans = CoursePlans::build(corpus.bands(), course, config, device.grain());
     let mut engine = device.load(plans.program.clone(), options)?;
     let judged = judged_patches(corpus, course, config)?;
     let shape = config.shape(corpus.bands());
@@ -245,8 +245,8 @@ pub fn study(
     let random = || net::init_fusion(shape, silent, &mut schedule::rng(config.seed, Randomness::FusionInit));
     let layers = prior.map_or_else(random, |prior| prior.fusion);
     let identity = identity(corpus, course, config, &layers, &checkpoint::device(engine.as_ref()));
-    let position = Position { course: VERSION, identity, step: 0, kept: None };
-    let mut run = Run { plans: &plans, engine: engine.as_mut(), kept: Vec::new(), checkpoint, position };
+    let position = CoursePosition { course: VERSION, identity, step: 0, kept: None };
+    let mut run = CourseRun { plans: &plans, engine: engine.as_mut(), kept: Vec::new(), checkpoint, position };
     run.start(net::import(&layers))?;
     let (mut latest, mut last_saved) = ((0.0, 0), Instant::now());
     while run.position.step < course.steps {
@@ -314,16 +314,16 @@ fn identity(corpus: &Corpus, course: &Course, config: &Config, init: &[Layer], d
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-struct Run<'a> {
-    plans: &'a Plans,
+struct CourseRun<'a> {
+    plans: &'a CoursePlans,
     engine: &'a mut dyn Engine,
     /// Weights that were best so far.
     kept: Vec<f32>,
     checkpoint: Option<&'a Path>,
-    position: Position,
+    position: CoursePosition,
 }
 
-impl Run<'_> {
+impl CourseRun<'_> {
     /// Every tensor that a step changes, by its name in checkpoints.
     fn tensors(&self) -> [(&'static str, Tensor); 3] {
         let [m, v] = self.plans.states;
@@ -339,7 +339,7 @@ impl Run<'_> {
         let Some(path) = self.checkpoint.filter(|path| path.exists()) else { return Ok(()) };
         let (line, tensors) = weights_file::read(path)?;
         let bad = |reason: String| WeightsError::Content { path: path.to_owned(), reason };
-        let position: Position = serde_json::from_str(&line).map_err(|e| bad(e.to_string()))?;
+        let position: CoursePosition = serde_json::from_str(&line).map_err(|e| bad(e.to_string()))?;
         if position.course != VERSION || position.identity != self.position.identity {
             let device = checkpoint::device(self.engine);
             return Err(MethodError::OtherRun { path: path.to_owned(), devices: [device.clone(), device] });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FUSION, Kept, Trainer};
+use super::{BestWeights, FUSION, Trainer};
 use crate::kernels::Step;
 use crate::method::{Example, MethodError};
 
@@ -81,7 +81,7 @@ impl Trainer<'_> {
         let judgement = Judgement::of(self.samples, &hrms);
         let left = judgement.as_ref().map_or(0.0, |judgement| judgement.left);
         if judgement.is_none() || self.kept[FUSION].as_ref().is_none_or(|kept| left < kept.loss) {
-            self.kept[FUSION] = Some(Kept { epoch, loss: left, weights: self.mean.clone() });
+            self.kept[FUSION] = Some(BestWeights { epoch, loss: left, weights: self.mean.clone() });
             self.done.kept[FUSION] = Some((epoch, left));
             self.done.judgement = judgement;
         }

@@ -16,7 +16,7 @@ use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
 use super::crops::{CROPS, Crop, random_crops, ten_crop};
 use super::schedule::{self, Branch, Picks, Randomness, Rounds};
-use super::windows::Place;
+use super::windows::WindowPlace;
 use super::{Dims, Example, MethodError, Plans};
 use crate::engine::Engine;
 use crate::kernels::Step;
@@ -28,7 +28,7 @@ pub struct Log {
     /// Sizes of a training window.
     pub dims: Dims,
     /// The windows; none where the samples were handed over.
-    pub windows: Vec<Place>,
+    pub windows: Vec<WindowPlace>,
     /// All steps in order.
     pub steps: Vec<StepRecord>,
     /// Epoch whose degradation network was kept.
@@ -108,8 +108,10 @@ pub fn train(
 
     let shape = plans.ms.shape();
     let crops = ten_crop(shape.h(), shape.w());
-    let saving = checkpoints
-        .map(|files| Saving { identity: checkpoint::identity(engine, &plans.dims, (config, init), samples), files });
+    let saving = checkpoints.map(|files| Destination {
+        identity: checkpoint::identity(engine, &plans.dims, (config, init), samples),
+        files,
+    });
     let mut run = Trainer {
         engine,
         plans,
@@ -167,14 +169,14 @@ pub fn train(
 }
 
 /// The weights of the best epoch so far.
-struct Kept {
+struct BestWeights {
     epoch: u32,
     loss: f64,
     weights: Vec<f32>,
 }
 
 /// A step that was handed to the engine and whose losses are not seen yet.
-struct Queued {
+struct PendingStep {
     /// Its record but for the losses.
     record: StepRecord,
     /// What to tell after it but for the losses.
@@ -184,7 +186,7 @@ struct Queued {
 }
 
 /// Where checkpoints go.
-struct Saving<'a> {
+struct Destination<'a> {
     identity: String,
     files: &'a mut Checkpoints,
 }
@@ -203,15 +205,15 @@ struct Trainer<'a> {
     samples: &'a [Example],
     crops: [Crop; CROPS],
     observe: &'a mut dyn FnMut(&Progress) -> ControlFlow<()>,
-    saving: Option<Saving<'a>>,
+    saving: Option<Destination<'a>>,
     /// The sample on the engine, and whether it is prepared for the fusion network too.
     shown: Option<(usize, bool)>,
-    kept: [Option<Kept>; 2],
+    kept: [Option<BestWeights>; 2],
     done: Position,
     /// What an earlier run has done: drawn again, but not run again.
     before: Position,
     look: Duration,
-    queued: Vec<Queued>,
+    queued: Vec<PendingStep>,
     looked: Instant,
     /// The user wants to stop.
     stop: bool,
@@ -272,7 +274,7 @@ impl Trainer<'_> {
                     full: None,
                 };
                 let record = StepRecord::Dam { epoch, sample, crop, loss: 0.0 };
-                let queued = Queued { record, progress, ends_epoch: i + 1 == CROPS };
+                let queued = PendingStep { record, progress, ends_epoch: i + 1 == CROPS };
                 let step = self.config.adam.step(self.config.lr_dam, steps_done as u32);
                 self.step(self.plans.dam_step, step, &[self.crops[crop]], queued)?;
             }
@@ -330,12 +332,12 @@ impl Trainer<'_> {
                     };
                     let shown = crops.iter().map(|[row, column, flip, _]| [*row, *column, *flip]).collect();
                     let record = StepRecord::Reduced { epoch, sample, crops: shown, turn, loss: 0.0 };
-                    (crops, Queued { record, progress: progress(Phase::Reduced), ends_epoch })
+                    (crops, PendingStep { record, progress: progress(Phase::Reduced), ends_epoch })
                 }
                 Branch::Full => {
                     full_steps += 1;
                     let record = StepRecord::Full { epoch, sample, turn, spectral: 0.0, spatial: 0.0, loss: 0.0 };
-                    (Vec::new(), Queued { record, progress: progress(Phase::Full), ends_epoch })
+                    (Vec::new(), PendingStep { record, progress: progress(Phase::Full), ends_epoch })
                 }
             };
             if i < self.before.planned {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kept, Trainer};
+use super::{BestWeights, Trainer};
 use crate::graph::Tensor;
 use crate::method::MethodError;
 use crate::method::checkpoint::{Checkpoint, device};
@@ -60,7 +60,7 @@ impl Trainer<'_> {
         for (network, kept) in position.kept.iter().enumerate() {
             self.kept[network] = kept.map(|(epoch, loss)| {
                 let weights = tensors.remove(&format!("kept{network}")).unwrap_or_default();
-                Kept { epoch, loss, weights }
+                BestWeights { epoch, loss, weights }
             });
         }
         self.done = position.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{DAM, FUSION, Kept, Phase, Queued, StepRecord, Trainer};
+use super::{BestWeights, DAM, FUSION, PendingStep, Phase, StepRecord, Trainer};
 use crate::graph::PlanId;
 use crate::kernels::Step;
 use crate::method::MethodError;
@@ -44,7 +44,7 @@ impl Trainer<'_> {
         plan: PlanId,
         mut step: Step,
         crops: &[Crop],
-        queued: Queued,
+        queued: PendingStep,
     ) -> Result<(), MethodError> {
         step.crops[..crops.len()].copy_from_slice(crops);
         let calls = 0..self.plans.program.plan(plan).calls.len();
@@ -84,8 +84,8 @@ impl Trainer<'_> {
     }
 
     /// Records a step, keeps its weights if they are the best, and tells of the epoch.
-    fn seen(&mut self, queued: Queued, losses: &[f32], weights: &[f32]) {
-        let Queued { mut record, mut progress, ends_epoch } = queued;
+    fn seen(&mut self, queued: PendingStep, losses: &[f32], weights: &[f32]) {
+        let PendingStep { mut record, mut progress, ends_epoch } = queued;
         match &mut record {
             StepRecord::Dam { epoch, loss, .. } => {
                 *loss = losses[0];
@@ -142,7 +142,7 @@ impl Trainer<'_> {
         let mean = recent.iter().sum::<f64>() / recent.len() as f64;
         recent.remove(0);
         if self.kept[network].as_ref().is_none_or(|k| mean < k.loss) {
-            self.kept[network] = Some(Kept { epoch, loss: mean, weights: weights.to_vec() });
+            self.kept[network] = Some(BestWeights { epoch, loss: mean, weights: weights.to_vec() });
             self.done.kept[network] = Some((epoch, mean));
         }
     }

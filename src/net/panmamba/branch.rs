@@ -1,10 +1,10 @@
 //! A branch of a Mamba layer: a selective scan of an image's pixels, row by row, gated by the image itself (method,
 //! section 1).
 
-use super::super::backbone::{Init, LayerPlan};
+use super::super::backbone::{LayerInit, LayerPlan};
 use crate::graph::{PlanBuilder, Tensor};
 use crate::kernels::pointwise::{self, Act};
-use crate::kernels::scan::{self, Scanned};
+use crate::kernels::scan::{self, ScanInput};
 use crate::kernels::{causal, gated, picked};
 
 /// Layers of a branch.
@@ -26,16 +26,16 @@ const PER_RANK: usize = 16;
 pub(super) fn layers(name: &str, width: usize) -> [LayerPlan; LAYERS] {
     let (inner, rank) = (EXPANSION * width, width.div_ceil(PER_RANK));
     let layer = |part: &str, shape, init| LayerPlan::new(format!("{name}.{part}"), shape, init);
-    let plain = |part: &str, shape| LayerPlan { bias: false, ..layer(part, shape, Init::Uniform) };
+    let plain = |part: &str, shape| LayerPlan { bias: false, ..layer(part, shape, LayerInit::Uniform) };
     [
         plain("in_u", [inner, width, 1, 1]),
         plain("in_z", [inner, width, 1, 1]),
         // Logarithms of the rates of decay; as biases, what passes without a state.
-        layer("scan", [inner, STATES, 1, 1], Init::Rates),
-        layer("conv", [inner, 1, 1, causal::TAPS], Init::Uniform),
+        layer("scan", [inner, STATES, 1, 1], LayerInit::Rates),
+        layer("conv", [inner, 1, 1, causal::TAPS], LayerInit::Uniform),
         plain("x_dt", [rank, inner, 1, 1]),
         plain("x_bc", [2 * STATES, inner, 1, 1]),
-        layer("dt", [inner, rank, 1, 1], Init::Steps),
+        layer("dt", [inner, rank, 1, 1], LayerInit::Steps),
     ]
 }
 
@@ -59,7 +59,7 @@ pub(super) fn forward(
     layer(p, u, x_dt, low);
     layer(p, u, x_bc, bc);
     layer(p, low, dt, raw);
-    let forth = scan::forward(p, Scanned { u, raw, bc, w }, name, scanned);
+    let forth = scan::forward(p, ScanInput { u, raw, bc, w }, name, scanned);
     gated::forward(p, scanned, z, add, y);
     acts.extend([x, v, z, u, low, raw, bc, forth, scanned]);
 }
@@ -86,7 +86,7 @@ pub(super) fn backward(
     let all = p.activation(&format!("{name}.d"), u.shape().with_c(2 * inner + 2 * STATES));
 
     gated::grad(p, dy, [scanned, z], [dscanned, dz]);
-    scan::backward(p, Scanned { u, raw, bc, w }, name, (forth, dscanned), all, dw);
+    scan::backward(p, ScanInput { u, raw, bc, w }, name, (forth, dscanned), all, dw);
     picked::part(p, all, 0, own);
     picked::part(p, all, inner, draw);
     picked::part(p, all, 2 * inner, dbc);

@@ -1,7 +1,7 @@
 //! What PanMamba makes of an image before it scans it: a convolution, and three blocks with instance norm of half of their
 //! channels (method, section 1).
 
-use super::super::backbone::{Init, LayerPlan};
+use super::super::backbone::{LayerInit, LayerPlan};
 use super::super::pass::{Backward, Forward};
 use super::WIDTH;
 use crate::graph::{PlanBuilder, Shape, Tensor};
@@ -22,9 +22,9 @@ pub(super) fn statistics(name: &str) -> Vec<(String, Shape)> {
 
 pub(super) fn layers(name: &str, channels: usize) -> Vec<LayerPlan> {
     let layer = |part: String, shape, init| LayerPlan::new(format!("{name}.{part}"), shape, init);
-    let conv = |part: String, from| layer(part, [WIDTH, from, 3, 3], Init::Uniform);
+    let conv = |part: String, from| layer(part, [WIDTH, from, 3, 3], LayerInit::Uniform);
     let block = |i: usize| {
-        let norm = layer(format!("{i}.n"), [WIDTH / 2, 1, 1, 1], Init::Norm);
+        let norm = layer(format!("{i}.n"), [WIDTH / 2, 1, 1, 1], LayerInit::Norm);
         [conv(format!("{i}.a"), WIDTH), conv(format!("{i}.b"), WIDTH), norm]
     };
     [conv("0".into(), channels)].into_iter().chain(BLOCKS.flat_map(block)).collect()

@@ -7,7 +7,7 @@ mod encoder;
 mod parts;
 mod refine;
 
-use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, Init, LayerPlan, Statistics};
+use super::backbone::{Acts, Description, Ends, Fusion, FusionShape, LayerInit, LayerPlan, Statistics};
 use super::pass::{Backward, Forward};
 use crate::graph::{PlanBuilder, Shape, Tensor};
 use crate::kernels::{leaky, picked, pointwise};
@@ -50,7 +50,7 @@ impl Depth {
 }
 
 fn norm(name: String) -> LayerPlan {
-    LayerPlan::new(name, [WIDTH, 1, 1, 1], Init::Norm)
+    LayerPlan::new(name, [WIDTH, 1, 1, 1], LayerInit::Norm)
 }
 
 /// A Mamba layer: a branch, and what makes an image of it.
@@ -60,12 +60,12 @@ fn mamba_layers(name: &str) -> Vec<LayerPlan> {
 
 fn out_layer(name: &str) -> LayerPlan {
     let shape = [WIDTH, branch::EXPANSION * WIDTH, 1, 1];
-    LayerPlan { bias: false, ..LayerPlan::new(format!("{name}.out"), shape, Init::Uniform) }
+    LayerPlan { bias: false, ..LayerPlan::new(format!("{name}.out"), shape, LayerInit::Uniform) }
 }
 
 fn layers(shape: FusionShape) -> Vec<LayerPlan> {
     let Depth { single, swaps, cross } = Depth::of(shape);
-    let layer = |name: &str, shape| LayerPlan::new(name, shape, Init::Uniform);
+    let layer = |name: &str, shape| LayerPlan::new(name, shape, LayerInit::Uniform);
     let mut all = encoder::layers("panenc", 1);
     all.extend(encoder::layers("msenc", shape.bands));
     all.extend(["mstok", "pantok"].map(|name| layer(name, [WIDTH, WIDTH, 1, 1])));

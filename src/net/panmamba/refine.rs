@@ -1,7 +1,7 @@
 //! What PanMamba makes of its last image: two convolutions whose channels are weighed by their means, and a last one
 //! (method, section 1).
 
-use super::super::backbone::{Init, LayerPlan};
+use super::super::backbone::{LayerInit, LayerPlan};
 use super::super::pass::{Backward, Forward};
 use super::WIDTH;
 use crate::graph::{PlanBuilder, Shape, Tensor};
@@ -17,7 +17,7 @@ pub(super) fn statistic() -> (String, Shape) {
 }
 
 pub(super) fn layers(bands: usize) -> Vec<LayerPlan> {
-    let layer = |name: &str, shape| LayerPlan::new(format!("ref.{name}"), shape, Init::Uniform);
+    let layer = |name: &str, shape| LayerPlan::new(format!("ref.{name}"), shape, LayerInit::Uniform);
     // One for each image.
     let once = |name: &str, shape| LayerPlan { pixels: usize::MAX, ..layer(name, shape) };
     let conv = |name: &str| layer(name, [WIDTH, WIDTH, 3, 3]);

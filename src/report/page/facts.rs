@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::chart::number;
-use super::super::{Input, Report};
+use super::super::{InputImage, Report};
 use super::file_name;
 use crate::tiff::visible;
 
@@ -55,9 +55,9 @@ fn files(report: &Report) -> Markup {
         .scale
         .bits
         .map(|bits| format!("{bits} bit{}", if report.scale.declared { "" } else { ", from the data" }));
-    let pixel = |i: &Input| i.pixel_size.map_or("–".into(), |[x, y]| format!("{} × {}", number(x), number(y)));
-    let checksum = |i: &Input| i.sha256.clone().unwrap_or_else(|| "–".into());
-    let nodata = |i: &Input| i.nodata.map_or("none".into(), number);
+    let pixel = |i: &InputImage| i.pixel_size.map_or("–".into(), |[x, y]| format!("{} × {}", number(x), number(y)));
+    let checksum = |i: &InputImage| i.sha256.clone().unwrap_or_else(|| "–".into());
+    let nodata = |i: &InputImage| i.nodata.map_or("none".into(), number);
     html! {
         table.facts {
             thead { tr {

@@ -6,14 +6,14 @@ use maud::{Markup, html};
 
 use super::super::chart::number;
 use super::super::map::{Map, Ramp};
-use super::super::pictures::{Layer, Look, Shown};
+use super::super::pictures::{ImageKind, Look, PageImage};
 use super::super::{Channels, Report};
 
 /// The detail, upsampled on the left and fused on the right of a line that moves.
 pub(crate) fn viewer(report: &Report) -> Markup {
     let [width, height] = report.pictures.detail_size;
     let [column, row] = report.pictures.detail_origin;
-    let pane = |layers: &[Layer]| {
+    let pane = |layers: &[ImageKind]| {
         html! { @for shown in report.detail.iter().filter(|s| layers.contains(&s.layer)) { (picture(shown, [width, height])) } }
     };
     html! {
@@ -22,8 +22,8 @@ pub(crate) fn viewer(report: &Report) -> Markup {
             div #stage tabindex="0" role="group" data-width=(width)
                 style={ "aspect-ratio: " (width) " / " (height) "; max-width: calc(85vh * " (width) " / " (height) ")" }
                 aria-label="Detail, enlarged: plus and minus zoom, arrow keys move the picture" {
-                div.pane.after { (pane(&[Layer::Fused])) }
-                div.pane.before { (pane(&[Layer::Upsampled, Layer::Pan])) }
+                div.pane.after { (pane(&[ImageKind::Fused])) }
+                div.pane.before { (pane(&[ImageKind::Upsampled, ImageKind::Pan])) }
                 div #handle aria-hidden="true" {}
                 span.tag.left aria-hidden="true" { span.upsampled { "upsampled MS" } span.pan { "PAN" } }
                 span.tag.right aria-hidden="true" { "fused" }
@@ -67,7 +67,7 @@ fn choice(name: &str, legend: &str, options: &[(&str, &str)]) -> Markup {
 pub(super) fn overview(report: &Report) -> Markup {
     let (pan, placed) = (&report.inputs.pan, &report.pictures);
     let size = [pan.width.div_ceil(placed.overview_step), pan.height.div_ceil(placed.overview_step)];
-    let figure = |layer: Layer, text: &str, overlay: Markup| {
+    let figure = |layer: ImageKind, text: &str, overlay: Markup| {
         html! {
             figure {
                 div.frame {
@@ -83,9 +83,9 @@ pub(super) fn overview(report: &Report) -> Markup {
         section {
             h2 { "The whole pair" }
             div.grid.four {
-                (figure(Layer::Pan, "PAN", marks(report, false)))
-                (figure(Layer::Upsampled, "Upsampled MS", marks(report, false)))
-                (figure(Layer::Fused, "Fused", marks(report, true)))
+                (figure(ImageKind::Pan, "PAN", marks(report, false)))
+                (figure(ImageKind::Upsampled, "Upsampled MS", marks(report, false)))
+                (figure(ImageKind::Fused, "Fused", marks(report, true)))
                 (one_map(&report.added))
             }
             p.caption {
@@ -118,13 +118,13 @@ fn marks(report: &Report, places: bool) -> Markup {
     }
 }
 
-fn picture(shown: &Shown, [width, height]: [usize; 2]) -> Markup {
+fn picture(shown: &PageImage, [width, height]: [usize; 2]) -> Markup {
     let (class, name) = match (shown.layer, shown.look) {
-        (Layer::Pan, _) => ("pan", "Panchromatic image"),
-        (Layer::Upsampled, Look::Infrared) => ("upsampled infrared", "Upsampled multispectral image, false colour"),
-        (Layer::Upsampled, _) => ("upsampled natural", "Upsampled multispectral image, true colour"),
-        (Layer::Fused, Look::Infrared) => ("fused infrared", "Fused image, false colour"),
-        (Layer::Fused, _) => ("fused natural", "Fused image, true colour"),
+        (ImageKind::Pan, _) => ("pan", "Panchromatic image"),
+        (ImageKind::Upsampled, Look::Infrared) => ("upsampled infrared", "Upsampled multispectral image, false colour"),
+        (ImageKind::Upsampled, _) => ("upsampled natural", "Upsampled multispectral image, true colour"),
+        (ImageKind::Fused, Look::Infrared) => ("fused infrared", "Fused image, false colour"),
+        (ImageKind::Fused, _) => ("fused natural", "Fused image, true colour"),
     };
     html! {
         img class=(class) src=(data(&shown.png)) alt=(name) width=(width) height=(height)

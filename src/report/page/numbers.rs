@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::chart::{Axis, Chart, Line, number};
+use super::super::chart::{Chart, ChartLine, YAxis, number};
 use super::super::losses::Losses;
 use super::super::table::{Better, Column, Table};
 use super::super::{Report, Spectrum};
@@ -80,13 +80,13 @@ pub(crate) fn spectra(report: &Report) -> Markup {
 fn spectrum_chart(report: &Report, place: usize, s: &Spectrum) -> Chart {
     let points = |values: &[f32]| values.iter().enumerate().map(|(i, v)| [i as f64, f64::from(*v)]).collect();
     let line =
-        |name: &str, class, values: &[f32], dots| Line { name: name.into(), class, points: points(values), dots };
+        |name: &str, class, values: &[f32], dots| ChartLine { name: name.into(), class, points: points(values), dots };
     Chart {
         label: format!("Spectrum at place {place}"),
         x_name: "",
         x_range: None,
         x_labels: report.bands.iter().map(|name| name.strip_prefix("band ").unwrap_or(name).to_owned()).collect(),
-        axis: Axis::Linear,
+        axis: YAxis::Linear,
         lines: vec![
             line("PAN", "pan", &vec![s.pan; s.fused.len()], false),
             line("upsampled", "before", &s.upsampled, true),
@@ -99,7 +99,7 @@ fn spectrum_chart(report: &Report, place: usize, s: &Spectrum) -> Chart {
 
 /// Losses of the three phases.
 pub(crate) fn losses(report: &Report, losses: &Losses) -> Markup {
-    let line = |name: &str, class, points| Line { name: name.into(), class, points, dots: false };
+    let line = |name: &str, class, points| ChartLine { name: name.into(), class, points, dots: false };
     let warm_up = report.settings.as_ref().filter(|s| s.warm_up != WarmUp::None && s.warm_up_epochs > 0);
     let warm_up = warm_up.map(|s| ([1.0, f64::from(s.warm_up_epochs.min(s.epochs))], "warm-up"));
     let epochs = report.settings.as_ref().map(|s| s.epochs);
@@ -109,7 +109,7 @@ pub(crate) fn losses(report: &Report, losses: &Losses) -> Markup {
         x_name: "epoch",
         x_range: epochs.map(|epochs| [1.0, f64::from(epochs)]),
         x_labels: Vec::new(),
-        axis: Axis::Log,
+        axis: YAxis::Log,
         lines,
         shaded,
         marked: kept(epoch),

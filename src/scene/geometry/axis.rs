@@ -10,7 +10,7 @@ const PHASE_UNIT: f64 = 1.0 / 8192.0;
 
 /// The centre of MS pixel k lies at PAN position `first + step · k`; whole numbers are centres of
 /// PAN pixels.
-pub(super) struct Axis {
+pub(super) struct AxisMap {
     /// Position of the first MS pixel.
     pub(super) first: f64,
     /// From one to the next; negative where MS runs against PAN.
@@ -22,7 +22,7 @@ pub(super) struct Axis {
 }
 
 /// The common part of an axis.
-pub(super) struct Placed {
+pub(super) struct Overlap {
     /// PAN pixels to use.
     pub(super) pan: Range<usize>,
     /// Those of PAN with MS under their centre.
@@ -35,7 +35,7 @@ pub(super) struct Placed {
     pub(super) grid: Grid,
 }
 
-impl Axis {
+impl AxisMap {
     /// What an error of the step adds up to over the part of MS that can lie on PAN, in PAN pixels.
     pub(super) fn drift(&self, error: f64) -> f64 {
         error.abs() * (self.coarse as f64).min(self.fine as f64 / self.step.abs())
@@ -49,7 +49,7 @@ impl Axis {
     }
 
     /// The common part at a whole ratio, `None` if there is none; `all`: all of PAN.
-    pub(super) fn place(&self, ratio: usize, all: bool) -> Option<Placed> {
+    pub(super) fn place(&self, ratio: usize, all: bool) -> Option<Overlap> {
         let [low, high] = self.common();
         // Centres within the edges.
         let (low, high) = ((low - 0.5 - SAME).ceil().max(0.0), (high - 0.5 + SAME).floor());
@@ -73,6 +73,6 @@ impl Axis {
         let phase = (phase / PHASE_UNIT).round() * PHASE_UNIT;
         let grid = Grid { ratio, phase, fine: pan.len(), coarse: ms.len() };
         let ms = if flip { self.coarse - ms.end..self.coarse - ms.start } else { ms };
-        Some(Placed { pan, covered, ms, flip, grid })
+        Some(Overlap { pan, covered, ms, flip, grid })
     }
 }

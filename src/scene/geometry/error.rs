@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Axis, MAX_RATIO, MIN_RATIO};
+use super::{AxisMap, MAX_RATIO, MIN_RATIO};
 use crate::remedy::{Note, Remedy};
 use crate::tiff::{Affine, GeoTags, Header, Size, gdal, quoted};
 
@@ -192,7 +192,7 @@ impl GeometryError {
         Self::Rotated { degrees, fix: north_up(pan, ms, fine, ratio) }
     }
 
-    pub(super) fn ratio(pan: &Header, ms: &Header, rows: &Axis, columns: &Axis) -> Self {
+    pub(super) fn ratio(pan: &Header, ms: &Header, rows: &AxisMap, columns: &AxisMap) -> Self {
         let steps = [columns.step.abs(), rows.step.abs()];
         let ratio = whole_ratio((steps[0] * steps[1]).sqrt());
         let drift = rows.drift(steps[1] - steps[1].round()).max(columns.drift(steps[0] - steps[0].round()));
@@ -209,7 +209,7 @@ impl GeometryError {
         let line = match pan.geo.affine() {
             Some(affine) if affine.rx == 0.0 && affine.ry == 0.0 => {
                 // From a PAN pixel's corner, in whole MS pixels that cover the common area.
-                let part = |axis: &Axis| {
+                let part = |axis: &AxisMap| {
                     let [low, high] = axis.common();
                     let start = low.ceil();
                     [start, start + ((high - start) / ratio).floor().max(1.0) * ratio]

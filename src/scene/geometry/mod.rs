@@ -6,7 +6,7 @@ mod error;
 use super::SceneError;
 use crate::filter::Grid;
 use crate::tiff::{Affine, GeoTags, Header, Window, crs_differ, translate};
-use axis::Axis;
+use axis::AxisMap;
 
 pub use error::GeometryError;
 
@@ -111,7 +111,7 @@ impl Geometry {
         if !fits || !(MIN_RATIO as f64..=MAX_RATIO as f64).contains(&ratio) {
             return Err(GeometryError::ratio(pan, ms, &rows, &columns).into());
         }
-        let place = |axis: &Axis| axis.place(ratio as usize, options.extent == Extent::Pan);
+        let place = |axis: &AxisMap| axis.place(ratio as usize, options.extent == Extent::Pan);
         let (Some(rows), Some(columns)) = (place(&rows), place(&columns)) else {
             return Err(GeometryError::no_overlap(pan, ms).into());
         };
@@ -152,7 +152,7 @@ impl Geometry {
 }
 
 /// Rows and columns of MS on PAN.
-fn axes(pan: &Header, ms: &Header, assumed: Option<Alignment>) -> Result<[Axis; 2], GeometryError> {
+fn axes(pan: &Header, ms: &Header, assumed: Option<Alignment>) -> Result<[AxisMap; 2], GeometryError> {
     let (fine, coarse) = match (pan.geo.affine(), ms.geo.affine(), assumed) {
         (Some(fine), Some(coarse), _) => (fine, coarse),
         (_, _, Some(alignment)) => return aligned(pan, ms, alignment),
@@ -168,13 +168,13 @@ fn axes(pan: &Header, ms: &Header, assumed: Option<Alignment>) -> Result<[Axis; 
     }
     let axis = |from: f64, to: f64, fine: usize, coarse: usize| {
         let step = (to - from) / coarse as f64;
-        Axis { first: from + 0.5 * step - 0.5, step, fine, coarse }
+        AxisMap { first: from + 0.5 * step - 0.5, step, fine, coarse }
     };
     Ok([axis(y0, y2, pan.height, ms.height), axis(x0, x1, pan.width, ms.width)])
 }
 
 /// Rows and columns of images without georeference, by their sizes.
-fn aligned(pan: &Header, ms: &Header, alignment: Alignment) -> Result<[Axis; 2], GeometryError> {
+fn aligned(pan: &Header, ms: &Header, alignment: Alignment) -> Result<[AxisMap; 2], GeometryError> {
     // Centre-aligned, MS pixels lie on every ratio-th PAN pixel, the first and the last included.
     let less = match alignment {
         Alignment::Area => 0,
@@ -186,11 +186,11 @@ fn aligned(pan: &Header, ms: &Header, alignment: Alignment) -> Result<[Axis; 2],
     let ratio = ratios[0].round();
     let axis = |fine: usize, coarse: usize| {
         let first = if alignment == Alignment::Area { (ratio - 1.0) / 2.0 } else { 0.0 };
-        Axis { first, step: ratio, fine, coarse }
+        AxisMap { first, step: ratio, fine, coarse }
     };
     let axes = [axis(pan.height, ms.height), axis(pan.width, ms.width)];
     // One MS pixel more or less is an odd size, more than that another ratio.
-    let far = |axis: &Axis| (axis.fine as f64 - ratio * axis.coarse as f64).abs() >= ratio.max(2.0);
+    let far = |axis: &AxisMap| (axis.fine as f64 - ratio * axis.coarse as f64).abs() >= ratio.max(2.0);
     if axes.iter().any(far) { Err(GeometryError::sizes(pan, ms)) } else { Ok(axes) }
 }
 

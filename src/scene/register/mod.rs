@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use super::{GeometryError, Scene, SceneError};
 use crate::tiff::Block;
-use normal::Normal;
+use normal::FeatureSums;
 use patch::{LEAST, Patch, areas};
 
 /// Whole MS pixels searched to each side.
@@ -137,7 +137,7 @@ fn refine(patches: &[&Patch], start: [f64; 2], radius: f64) -> Option<Solution> 
     let (mut shift, mut scale, mut last) = (start, f64::INFINITY, vec![0.0; features]);
     for round in 0..ROUNDS {
         let sums = patches.par_iter().map(|patch| {
-            let mut normal = Normal::new(features + 2);
+            let mut normal = FeatureSums::new(features + 2);
             let mut residuals = Vec::with_capacity(patch.neighbours.len());
             patch.rows(shift, |row| {
                 // At this shift, so without the slopes.
@@ -149,7 +149,7 @@ fn refine(patches: &[&Patch], start: [f64; 2], radius: f64) -> Option<Solution> 
             (normal, residuals)
         });
         let (sums, mut residuals): (Vec<_>, Vec<_>) = sums.unzip();
-        let normal = Normal::sum(sums)?;
+        let normal = FeatureSums::sum(sums)?;
         let solved = normal.solve()?;
         let step = [solved.x[features], solved.x[features + 1]];
         shift = [shift[0] + step[0], shift[1] + step[1]];
@@ -179,7 +179,7 @@ fn search(patches: &[&Patch], centre: [f64; 2], reach: isize, step: f64) -> [f64
     let places = steps.map(|[y, x]| [centre[0] + y as f64 * step, centre[1] + x as f64 * step]);
     let fit = |shift: [f64; 2]| {
         let sums = patches.par_iter().map(|patch| {
-            let mut normal = Normal::new(patch.features);
+            let mut normal = FeatureSums::new(patch.features);
             patch.rows(shift, |row| {
                 // Without the slopes.
                 row[patch.features] = row[patch.features + 2];
@@ -187,7 +187,7 @@ fn search(patches: &[&Patch], centre: [f64; 2], reach: isize, step: f64) -> [f64
             });
             normal
         });
-        Normal::sum(sums.collect()).and_then(|normal| normal.solve()).map_or(0.0, |solved| solved.fit)
+        FeatureSums::sum(sums.collect()).and_then(|normal| normal.solve()).map_or(0.0, |solved| solved.fit)
     };
     places.map(|shift| (fit(shift), shift)).max_by(|a, b| a.0.total_cmp(&b.0)).map_or(centre, |(_, shift)| shift)
 }
@@ -212,7 +212,7 @@ fn spread(mut shifts: Vec<f64>) -> f64 {
 /// Change over the area of a plane through the windows' shifts.
 fn drift(windows: &[Local], size: [usize; 2]) -> [f64; 2] {
     [0, 1].map(|axis| {
-        let mut sums = Normal::new(3);
+        let mut sums = FeatureSums::new(3);
         for window in windows {
             let [y, x] = [0, 1].map(|i| window.at[i] / size[i] as f64 - 0.5);
             // A tenth of a pixel is what a window is good for at best.

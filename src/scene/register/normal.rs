@@ -6,7 +6,7 @@ use crate::linalg::Cholesky;
 const RIDGE: f64 = 1e-9;
 
 /// Sums of products of the features of all rows, with the target as one more.
-pub(super) struct Normal {
+pub(super) struct FeatureSums {
     /// Features and target.
     n: usize,
     /// `[n, n]`, lower triangle.
@@ -15,7 +15,7 @@ pub(super) struct Normal {
 }
 
 /// The factors that explain the target best.
-pub(super) struct Solved {
+pub(super) struct LeastSquares {
     /// One factor per feature.
     pub(super) x: Vec<f64>,
     /// Their variances, for residuals of variance 1.
@@ -26,7 +26,7 @@ pub(super) struct Solved {
     pub(super) fit: f64,
 }
 
-impl Normal {
+impl FeatureSums {
     pub(super) fn new(features: usize) -> Self {
         let n = features + 1;
         Self { n, sums: vec![0.0; n * n], weight: 0.0 }
@@ -56,7 +56,7 @@ impl Normal {
     }
 
     /// Solves; `None` if a feature is 0 throughout.
-    pub(super) fn solve(&self) -> Option<Solved> {
+    pub(super) fn solve(&self) -> Option<LeastSquares> {
         let (n, m) = (self.n, self.n - 1);
         let factor = Cholesky::new(m, |i, j| self.sums[i * n + j], RIDGE, 0.0);
         if !factor.is_whole() {
@@ -69,6 +69,6 @@ impl Normal {
         let unit = |i: usize| (0..m).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
         let fit = if total > 0.0 { (explained / total).clamp(0.0, 1.0).sqrt() } else { 0.0 };
         let variance = (0..m).map(|i| squares(&factor.forward(unit(i)))).collect();
-        Some(Solved { x, variance, residual: (total - explained).max(0.0), fit })
+        Some(LeastSquares { x, variance, residual: (total - explained).max(0.0), fit })
     }
 }

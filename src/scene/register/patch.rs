@@ -19,7 +19,7 @@ pub(super) const LEAST: usize = 64;
 
 /// A part of an axis: of its PAN and of its MS.
 #[derive(Clone, Debug)]
-pub(super) struct Span {
+pub(super) struct PatchSpan {
     pub(super) pan: Range<usize>,
     pub(super) ms: Range<usize>,
 }
@@ -27,13 +27,13 @@ pub(super) struct Span {
 /// An area of a scene.
 #[derive(Clone, Debug)]
 pub(super) struct Area {
-    pub(super) rows: Span,
-    pub(super) columns: Span,
+    pub(super) rows: PatchSpan,
+    pub(super) columns: PatchSpan,
 }
 
 /// The windows to compare, evenly spread: all of a small scene.
 pub(super) fn areas(rows: &Grid, columns: &Grid) -> Vec<Area> {
-    let axis = |grid: &Grid| -> Vec<Span> {
+    let axis = |grid: &Grid| -> Vec<PatchSpan> {
         let side = SIDE.min(grid.coarse);
         let count = (grid.coarse / side).clamp(1, MOST);
         let span = |i: usize| {
@@ -41,12 +41,13 @@ pub(super) fn areas(rows: &Grid, columns: &Grid) -> Vec<Area> {
             let margin = (MARGIN * grid.ratio) as f64;
             let end = |at: f64| at.clamp(0.0, grid.fine as f64) as usize;
             let pan = end(grid.fine_at(start) - margin)..end(grid.fine_at(start + side - 1) + margin + 1.0);
-            Span { pan, ms: start..start + side }
+            PatchSpan { pan, ms: start..start + side }
         };
         (0..count).map(span).filter(|span| !span.pan.is_empty()).collect()
     };
     let columns = axis(columns);
-    let row = |rows: Span| columns.iter().map(move |columns| Area { rows: rows.clone(), columns: columns.clone() });
+    let row =
+        |rows: PatchSpan| columns.iter().map(move |columns| Area { rows: rows.clone(), columns: columns.clone() });
     axis(rows).into_iter().flat_map(row).collect()
 }
 
@@ -72,7 +73,7 @@ pub(super) struct Patch {
 
 impl Patch {
     pub(super) fn new(area: &Area, pan: Block, ms: Block, rows: &Grid, columns: &Grid) -> Self {
-        let grid = |whole: &Grid, span: &Span| Grid {
+        let grid = |whole: &Grid, span: &PatchSpan| Grid {
             phase: whole.fine_at(span.ms.start) - span.pan.start as f64,
             fine: span.pan.len(),
             coarse: span.ms.len(),

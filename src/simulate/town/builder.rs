@@ -1,8 +1,8 @@
 //! Fills the blocks of a plan: houses and gardens, slabs of flats, works, parks, cars, trees.
 
-use super::layout::{BlockKind, Plan};
+use super::layout::{BlockKind, TownPlan};
 use super::materials::Material::{self, *};
-use super::objects::{BAY, Kind, Mix, Object, PIXEL, Shape};
+use super::objects::{BAY, Mix, Object, ObjectKind, Outline, PIXEL};
 use super::space::{Dice, Vec2, noise, vec2};
 
 /// Roof skins of dwellings, tiles most often.
@@ -48,9 +48,9 @@ impl Site {
 }
 
 /// Places every object of the plan.
-pub(super) fn build(plan: &mut Plan, dice: &mut Dice) {
+pub(super) fn build(plan: &mut TownPlan, dice: &mut Dice) {
     for (i, j) in plan.blocks() {
-        let mut block = Block { plan, dice, first: 0 };
+        let mut block = Plot { plan, dice, first: 0 };
         block.first = block.plan.objects.len();
         let (lo, hi) = block.plan.inner(i, j);
         let middle = block.plan.frame.picture((lo + hi) * 0.5);
@@ -66,19 +66,19 @@ pub(super) fn build(plan: &mut Plan, dice: &mut Dice) {
         }
         block.street_sides(i, j);
     }
-    let mut rest = Block { first: plan.objects.len(), plan, dice };
+    let mut rest = Plot { first: plan.objects.len(), plan, dice };
     rest.riverbank();
 }
 
 /// The work on one block.
-struct Block<'a> {
-    plan: &'a mut Plan,
+struct Plot<'a> {
+    plan: &'a mut TownPlan,
     dice: &'a mut Dice,
     /// Index of its first object: new trees keep clear of the buildings from here on.
     first: usize,
 }
 
-impl Block<'_> {
+impl Plot<'_> {
     /// The frame at town coordinates, turned round for plots on the far side.
     fn site(&self, t: Vec2, far: bool) -> Site {
         let axis = self.plan.frame.direction(t);
@@ -86,7 +86,7 @@ impl Block<'_> {
     }
 
     /// Adds an object unless it would stand in the river or out of sight.
-    fn put(&mut self, centre: Vec2, axis: Vec2, half: Vec2, kind: Kind, tone: f32) -> bool {
+    fn put(&mut self, centre: Vec2, axis: Vec2, half: Vec2, kind: ObjectKind, tone: f32) -> bool {
         let object = Object { centre, axis, half, kind, tone, salt: self.dice.salt() };
         let radius = half.length();
         let dry = self.plan.river.distance(centre) > radius + self.plan.river.shore * 0.6;
@@ -96,7 +96,7 @@ impl Block<'_> {
         dry
     }
 
-    fn on(&mut self, site: &Site, x: f32, y: f32, half: Vec2, kind: Kind) -> bool {
+    fn on(&mut self, site: &Site, x: f32, y: f32, half: Vec2, kind: ObjectKind) -> bool {
         let tone = self.dice.range(0.9, 1.1);
         self.put(site.at(x, y), site.axis, half, kind, tone)
     }
@@ -109,7 +109,10 @@ impl Block<'_> {
     fn tree(&mut self, p: Vec2, radius: f32) {
         let blocked = self.plan.objects[self.first..].iter().any(|o| {
             let q = (p - o.centre).within(o.axis);
-            let solid = matches!(o.kind, Kind::Roof { .. } | Kind::Court(_) | Kind::Pool | Kind::Car(_));
+            let solid = matches!(
+                o.kind,
+                ObjectKind::Roof { .. } | ObjectKind::Court(_) | ObjectKind::Pool | ObjectKind::Car(_)
+            );
             solid && q.x.abs() < o.half.x + 0.6 * radius && q.y.abs() < o.half.y + 0.6 * radius
         });
         if blocked || self.plan.river.distance(p) < 0.5 * radius {
@@ -125,7 +128,7 @@ impl Block<'_> {
             centre: p,
             axis,
             half: vec2(radius, radius),
-            kind: Kind::Crown { height, leaf },
+            kind: ObjectKind::Crown { height, leaf },
             tone,
             salt: self.dice.salt(),
         };
@@ -139,7 +142,7 @@ impl Block<'_> {
         let half = vec2(self.dice.range(3.9, 4.7), self.dice.range(1.7, 1.95));
         let axis = if along { site.axis } else { site.axis.perp() } * self.dice.sign();
         let tone = self.dice.range(0.85, 1.1);
-        self.put(site.at(x, y), axis, half, Kind::Car(paint), tone);
+        self.put(site.at(x, y), axis, half, ObjectKind::Car(paint), tone);
     }
 
     /// Two rows of plots, back to back.
@@ -166,7 +169,7 @@ impl Block<'_> {
     /// A house with its drive, garden, hedge, and perhaps a pool.
     fn plot(&mut self, site: &Site, w: f32, depth: f32) {
         let dry = self.dice.range(0.0, 0.75);
-        self.on(site, 0.0, 0.5 * depth, vec2(w, 0.5 * depth), Kind::Lawn { dry });
+        self.on(site, 0.0, 0.5 * depth, vec2(w, 0.5 * depth), ObjectKind::Lawn { dry });
         let hx = self.dice.range(10.0, 14.5).min(w - 6.0);
         let hy = self.dice.range(8.0, 11.0).min(0.2 * depth);
         let setback = self.dice.range(7.0, 13.0);
@@ -180,15 +183,15 @@ impl Block<'_> {
             (Concrete, Pavers, 0.2),
         ]);
         let drive = side * (w - 4.5);
-        self.on(site, drive, 0.5 * (y + hy), vec2(3.6, 0.5 * (y + hy)), Kind::Paved(paving));
-        self.on(site, x, 0.5 * setback, vec2(1.3, 0.5 * setback), Kind::Paved((Pavers, Concrete, 0.5)));
+        self.on(site, drive, 0.5 * (y + hy), vec2(3.6, 0.5 * (y + hy)), ObjectKind::Paved(paving));
+        self.on(site, x, 0.5 * setback, vec2(1.3, 0.5 * setback), ObjectKind::Paved((Pavers, Concrete, 0.5)));
         let terrace = self.dice.range(4.0, 7.0);
-        self.on(site, x, y + hy + terrace, vec2(0.7 * hx, terrace), Kind::Paved((Pavers, Concrete, 0.3)));
+        self.on(site, x, y + hy + terrace, vec2(0.7 * hx, terrace), ObjectKind::Paved((Pavers, Concrete, 0.3)));
 
         self.house(site, x, y, hx, hy);
         if self.dice.chance(0.45) {
             let skin = self.mix(&FLAT_ROOFS);
-            self.on(site, drive, y, vec2(4.0, 6.5), Kind::Roof { shape: Shape::Flat, height: 2.6, skin });
+            self.on(site, drive, y, vec2(4.0, 6.5), ObjectKind::Roof { shape: Outline::Flat, height: 2.6, skin });
         }
         if self.dice.chance(0.6) {
             let back = self.dice.range(5.0, 8.0);
@@ -201,10 +204,11 @@ impl Block<'_> {
         let skin = self.mix(&HOUSE_ROOFS);
         let height = self.dice.pick(&[3.0, 5.2, 5.6]);
         let modern = self.dice.chance(0.1);
-        let shape = if modern { Shape::Flat } else { self.dice.pick(&[Shape::Gable, Shape::Gable, Shape::Hip]) };
+        let shape =
+            if modern { Outline::Flat } else { self.dice.pick(&[Outline::Gable, Outline::Gable, Outline::Hip]) };
         let skin = if modern { self.mix(&FLAT_ROOFS) } else { skin };
         let tone = self.dice.range(0.85, 1.15);
-        let roof = Kind::Roof { shape, height, skin };
+        let roof = ObjectKind::Roof { shape, height, skin };
         // The ridge runs along the longer side.
         let standing = self.put(site.at(x, y), site.axis, vec2(hx, hy), roof, tone);
         if standing && self.dice.chance(0.35) {
@@ -213,7 +217,7 @@ impl Block<'_> {
         }
         if standing && !modern {
             let ridge = height + (hy * PIXEL) * 0.65;
-            let stack = Kind::Crate { height: ridge + 0.9, skin: (BrownTile, Concrete, 0.4) };
+            let stack = ObjectKind::Crate { height: ridge + 0.9, skin: (BrownTile, Concrete, 0.4) };
             let along = self.dice.range(-0.6, 0.6) * hx;
             self.on(site, x + along, y + 1.2, vec2(1.0, 0.9), stack);
         }
@@ -224,18 +228,18 @@ impl Block<'_> {
         if room > 18.0 && self.dice.chance(0.3) {
             let half = vec2(self.dice.range(7.0, 9.5), self.dice.range(4.2, 5.4));
             let x = self.dice.range(-0.4, 0.4) * w;
-            self.on(site, x, from + 3.0 + half.y, half, Kind::Pool);
+            self.on(site, x, from + 3.0 + half.y, half, ObjectKind::Pool);
         } else if room > 16.0 && self.dice.chance(0.35) {
             let half = vec2(0.35 * w, 0.28 * room);
             let x = self.dice.range(-0.4, 0.4) * w;
-            self.on(site, x, from + 0.6 * room, half, Kind::Paved((DarkSoil, Lawn, 0.35)));
+            self.on(site, x, from + 0.6 * room, half, ObjectKind::Paved((DarkSoil, Lawn, 0.35)));
         }
         if self.dice.chance(0.4) {
             let skin = self.dice.pick(&[(BrownTile, Metal, 0.2), (GreySheet, Slate, 0.4), (DarkSoil, BrownTile, 0.4)]);
             let x = self.dice.sign() * (w - 6.0);
-            self.on(site, x, depth - 6.0, vec2(3.4, 2.8), Kind::Crate { height: 2.3, skin });
+            self.on(site, x, depth - 6.0, vec2(3.4, 2.8), ObjectKind::Crate { height: 2.3, skin });
         }
-        let hedge = |b: &mut Self, x: f32, y: f32, half: Vec2| b.on(site, x, y, half, Kind::Hedge);
+        let hedge = |b: &mut Self, x: f32, y: f32, half: Vec2| b.on(site, x, y, half, ObjectKind::Hedge);
         if self.dice.chance(0.75) {
             hedge(self, w - 0.9, 0.5 * depth + 6.0, vec2(1.1, 0.5 * depth - 7.0));
         }
@@ -280,7 +284,7 @@ impl Block<'_> {
 
     /// A flat roof with what stands on such roofs.
     fn slab(&mut self, site: &Site, x: f32, y: f32, half: Vec2, height: f32, skin: Mix) {
-        if !self.on(site, x, y, half, Kind::Roof { shape: Shape::Flat, height, skin }) {
+        if !self.on(site, x, y, half, ObjectKind::Roof { shape: Outline::Flat, height, skin }) {
             return;
         }
         let boxes = 2 + (half.x * half.y / 180.0) as u32;
@@ -289,7 +293,7 @@ impl Block<'_> {
             let unit = vec2(self.dice.range(1.2, 3.6), self.dice.range(1.2, 2.4));
             let skin = self.dice.pick(&[(Metal, GreySheet, 0.3), (GreySheet, Slate, 0.4), (WhiteSheet, Metal, 0.5)]);
             let rise = self.dice.range(0.9, 2.2);
-            self.on(site, x + a, y + b, unit, Kind::Crate { height: height + rise, skin });
+            self.on(site, x + a, y + b, unit, ObjectKind::Crate { height: height + rise, skin });
         }
     }
 
@@ -297,7 +301,7 @@ impl Block<'_> {
     fn parking(&mut self, site: &Site, x: f32, y: f32, hx: f32, full: f32) {
         let bays = (2.0 * hx / BAY.x).floor();
         let half = vec2(0.5 * bays * BAY.x, BAY.y + 6.0);
-        if !self.on(site, x, y, half, Kind::Bays) {
+        if !self.on(site, x, y, half, ObjectKind::Bays) {
             return;
         }
         for k in 0..bays as u32 {
@@ -327,7 +331,7 @@ impl Block<'_> {
             let height = self.dice.range(6.5, 10.0);
             if self.dice.chance(0.65) {
                 let skin = self.mix(&HALL_ROOFS);
-                self.on(&site, x, y, half, Kind::Roof { shape: Shape::Hall, height, skin });
+                self.on(&site, x, y, half, ObjectKind::Roof { shape: Outline::Hall, height, skin });
             } else {
                 let skin = self.mix(&FLAT_ROOFS);
                 self.slab(&site, x, y, half, height, skin);
@@ -348,7 +352,7 @@ impl Block<'_> {
                         dock,
                         y + half.y + 2.0 + length,
                         vec2(2.5, length),
-                        Kind::Crate { height: 3.2, skin },
+                        ObjectKind::Crate { height: 3.2, skin },
                     );
                 }
                 dock += 8.0;
@@ -370,9 +374,9 @@ impl Block<'_> {
             let corner = vec2(lo.x + 0.26 * size.x, lo.y + 0.27 * size.y);
             let site = self.site(corner, false);
             let ground = self.dice.pick(&[ClayCourt, ClayCourt, BluePaint]);
-            self.on(&site, 0.0, 0.0, vec2(29.0, 15.0), Kind::Court(ground));
+            self.on(&site, 0.0, 0.0, vec2(29.0, 15.0), ObjectKind::Court(ground));
             if size.y > 150.0 {
-                self.on(&site, 0.0, 30.5, vec2(29.0, 15.0), Kind::Court(ground));
+                self.on(&site, 0.0, 30.5, vec2(29.0, 15.0), ObjectKind::Court(ground));
             }
         }
         let count = (size.x * size.y / 150.0) as u32;

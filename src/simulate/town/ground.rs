@@ -1,9 +1,9 @@
 //! The ground as a function of position: streets, river, plots, parks and fields, everything that has no height.
 
-use super::layout::{BlockKind, Plan, Street};
+use super::layout::{BlockKind, Street, TownPlan};
 use super::materials::Material::{self, *};
 use super::space::{Vec2, cycle, hash, noise, noise1, rough, smoothstep, vec2, wave};
-use super::surface::{Layer, Surface};
+use super::surface::{Owner, Surface};
 
 /// Radius of the kerb at a street corner, px.
 const CORNER: f32 = 7.0;
@@ -25,7 +25,7 @@ struct Approach {
 }
 
 /// The surface at a point of the picture before any object stands on it.
-pub(super) fn ground(plan: &Plan, p: Vec2) -> Surface {
+pub(super) fn ground(plan: &TownPlan, p: Vec2) -> Surface {
     let t = plan.frame.town(p);
     let (i, j) = plan.block_at(t);
     let mut across = approach(plan, &plan.u_streets, i, t.x, t.y, |k| plan.u_track(k, j));
@@ -53,7 +53,7 @@ pub(super) fn ground(plan: &Plan, p: Vec2) -> Surface {
 }
 
 fn approach(
-    plan: &Plan,
+    plan: &TownPlan,
     streets: &[Street],
     cell: usize,
     pos: f32,
@@ -70,7 +70,7 @@ fn approach(
 }
 
 /// Carriageway, kerb, pavement and markings; `None` beyond them.
-fn road(plan: &Plan, p: Vec2, across: &Approach, down: &Approach) -> Option<Surface> {
+fn road(plan: &TownPlan, p: Vec2, across: &Approach, down: &Approach) -> Option<Surface> {
     let (near, other) = if across.edge < down.edge { (across, down) } else { (down, across) };
     // Dirt meets asphalt at the asphalt's edge.
     let near = if near.track && !other.track && other.edge < other.street.walk { other } else { near };
@@ -86,20 +86,20 @@ fn road(plan: &Plan, p: Vec2, across: &Approach, down: &Approach) -> Option<Surf
         return Some(carriageway(plan, p, near, crossing));
     }
     if edge < 0.7 {
-        return Some(Surface::plain(Layer::Road, Concrete, 1.1));
+        return Some(Surface::plain(Owner::Road, Concrete, 1.1));
     }
     (edge < near.street.walk).then(|| {
         // Paving slabs, and weeds in the joints.
         let slab = hash((near.along / 2.5).floor() as i32, (near.off / 2.5).floor() as i32, plan.salt);
         let tone = 0.86 + 0.10 * rough(p, 26.0, plan.salt ^ 7) + 0.12 * (slab - 0.5);
-        Surface::flat(Layer::Road, Pavers, Concrete, 0.3 + 0.5 * noise(p, 60.0, plan.salt ^ 8), tone)
+        Surface::flat(Owner::Road, Pavers, Concrete, 0.3 + 0.5 * noise(p, 60.0, plan.salt ^ 8), tone)
     })
 }
 
-fn carriageway(plan: &Plan, p: Vec2, road: &Approach, crossing: f32) -> Surface {
+fn carriageway(plan: &TownPlan, p: Vec2, road: &Approach, crossing: f32) -> Surface {
     let salt = plan.salt ^ road.street.salt;
     if let Some(tone) = marking(road, crossing) {
-        return Surface::flat(Layer::Road, WhitePaint, OldAsphalt, 0.25 + 0.2 * noise(p, 5.0, salt), tone);
+        return Surface::flat(Owner::Road, WhitePaint, OldAsphalt, 0.25 + 0.2 * noise(p, 5.0, salt), tone);
     }
     // Repair patches are rectangles along the road; tyres polish two tracks per lane.
     let patch = hash((road.along / 37.0).floor() as i32, (road.off / 5.2).floor() as i32, salt);
@@ -108,7 +108,7 @@ fn carriageway(plan: &Plan, p: Vec2, road: &Approach, crossing: f32) -> Surface 
     let wheel = ((road.off.abs() - lane).abs() - 1.6).abs();
     let tone =
         0.95 + 0.07 * rough(p, 9.0, salt) + 0.06 * noise1(road.along, 60.0, salt) + 0.07 * smoothstep(1.2, 0.2, wheel);
-    Surface::flat(Layer::Road, NewAsphalt, OldAsphalt, road.street.wear + repair + 0.1 * noise(p, 40.0, salt), tone)
+    Surface::flat(Owner::Road, NewAsphalt, OldAsphalt, road.street.wear + repair + 0.1 * noise(p, 40.0, salt), tone)
 }
 
 /// Brightness of the paint at a point of the carriageway, if any.
@@ -133,13 +133,13 @@ fn marking(road: &Approach, crossing: f32) -> Option<f32> {
     (centre || stop || side).then_some(0.9)
 }
 
-fn dirt_track(plan: &Plan, p: Vec2, road: &Approach) -> Surface {
+fn dirt_track(plan: &TownPlan, p: Vec2, road: &Approach) -> Surface {
     let rut = smoothstep(1.5, 0.5, (road.off.abs() - 1.6).abs());
     let bare = 0.25 + 0.75 * rut + 0.35 * rough(p, 8.0, plan.salt ^ 21);
-    Surface::flat(Layer::Road, DryGrass, PaleSoil, bare, 0.95 + 0.12 * noise(p, 2.3, plan.salt ^ 22))
+    Surface::flat(Owner::Road, DryGrass, PaleSoil, bare, 0.95 + 0.12 * noise(p, 2.3, plan.salt ^ 22))
 }
 
-fn waterside(plan: &Plan, p: Vec2, distance: f32) -> Surface {
+fn waterside(plan: &TownPlan, p: Vec2, distance: f32) -> Surface {
     let salt = plan.salt ^ 0x77;
     let edge = distance + 1.5 * noise(p, 7.0, salt);
     if edge > 0.0 {
@@ -147,7 +147,7 @@ fn waterside(plan: &Plan, p: Vec2, distance: f32) -> Surface {
         // Wet mud, then gravel, then the grass of the bank.
         let dry = smoothstep(0.0, shore, edge + 2.0 * noise(p, 5.0, salt ^ 1));
         let (a, b, mix) = if dry < 0.5 { (DarkSoil, Gravel, 2.0 * dry) } else { (Gravel, DryGrass, 2.0 * dry - 1.0) };
-        return Surface::flat(Layer::Water, a, b, mix, 0.85 + 0.18 * noise(p, 2.1, salt ^ 2));
+        return Surface::flat(Owner::Water, a, b, mix, 0.85 + 0.18 * noise(p, 2.1, salt ^ 2));
     }
     // Streaks drawn out along the flow, deeper in the middle; the shallows show their bed.
     let q = p.within(plan.river.along);
@@ -159,30 +159,30 @@ fn waterside(plan: &Plan, p: Vec2, distance: f32) -> Surface {
     let mix = if edge > -2.0 { -0.25 * edge } else { depth };
     let (a, b) = if edge > -2.0 { (bed, MurkyWater) } else { (MurkyWater, DeepWater) };
     let mix = if edge > -2.0 { 0.5 + mix } else { mix };
-    Surface { height: -BANK, ..Surface::flat(Layer::Water, a, b, mix, tone) }
+    Surface { height: -BANK, ..Surface::flat(Owner::Water, a, b, mix, tone) }
 }
 
 /// Grass; `dry` 0 is a watered lawn, 1 a summer meadow.
 pub(super) fn grass(p: Vec2, salt: u32, dry: f32) -> Surface {
     let mix = dry + 0.28 * rough(p, 34.0, salt ^ 31) + 0.12 * noise(p, 3.0, salt ^ 32);
     let tone = 0.92 + 0.10 * noise(p, 1.7, salt ^ 33) + 0.10 * rough(p, 12.0, salt ^ 34);
-    Surface::flat(Layer::Land, Lawn, DryGrass, mix, tone)
+    Surface::flat(Owner::Land, Lawn, DryGrass, mix, tone)
 }
 
 /// The hard standing of a works yard: slabs, cracks with weeds, oil.
-fn yard(plan: &Plan, p: Vec2) -> Surface {
+fn yard(plan: &TownPlan, p: Vec2) -> Surface {
     let salt = plan.salt ^ 0x41;
     let worn = rough(p, 48.0, salt);
     let stain = smoothstep(0.35, 0.7, noise(p, 15.0, salt ^ 1));
     let tone = 0.92 + 0.14 * rough(p, 10.0, salt ^ 2) - 0.22 * stain;
     if worn < -0.42 {
-        return Surface::flat(Layer::Land, Gravel, DryGrass, -3.0 * (worn + 0.42), tone);
+        return Surface::flat(Owner::Land, Gravel, DryGrass, -3.0 * (worn + 0.42), tone);
     }
-    Surface::flat(Layer::Land, OldAsphalt, Concrete, 0.15 + 0.8 * smoothstep(-0.1, 0.3, worn), tone)
+    Surface::flat(Owner::Land, OldAsphalt, Concrete, 0.15 + 0.8 * smoothstep(-0.1, 0.3, worn), tone)
 }
 
 /// Mown grass crossed by two winding gravel paths.
-fn park(plan: &Plan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
+fn park(plan: &TownPlan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
     let salt = plan.block_salt(i, j);
     let (lo, hi) = plan.inner(i, j);
     let mid = (lo + hi) * 0.5;
@@ -190,7 +190,7 @@ fn park(plan: &Plan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
     let off = path(t.y - mid.y, t.x, 1).min(path(t.x - mid.x, t.y, 2));
     if off < 2.6 {
         return Surface::flat(
-            Layer::Road,
+            Owner::Road,
             Gravel,
             PaleSoil,
             0.5 + 0.4 * rough(p, 9.0, salt),
@@ -224,7 +224,7 @@ fn crop(salt: u32) -> Crop {
 }
 
 /// Strips of different crops, each with its rows, growth and margin.
-fn field(plan: &Plan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
+fn field(plan: &TownPlan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
     let salt = plan.block_salt(i, j);
     let (lo, hi) = plan.inner(i, j);
     let lengthwise = hash(1, 1, salt) < 0.5;
@@ -241,7 +241,7 @@ fn field(plan: &Plan, p: Vec2, t: Vec2, i: usize, j: usize) -> Surface {
     }
     let growth = rough(p, 70.0, own);
     let grain = noise(p, 1.6, own ^ 3);
-    let land = |a, b, mix, tone| Surface::flat(Layer::Land, a, b, mix, tone);
+    let land = |a, b, mix, tone| Surface::flat(Owner::Land, a, b, mix, tone);
     // Tractors leave a pair of wheel tracks every 12 m; the headland at the end is driven crosswise.
     let drive = ((cycle(inside / 24.0) - 0.5).abs() * 24.0 - 1.8).abs() < 0.55;
     match crop(own) {

@@ -112,7 +112,7 @@ impl River {
 }
 
 /// Everything that is decided before a pixel is painted.
-pub(super) struct Plan {
+pub(super) struct TownPlan {
     pub width: usize,
     pub height: usize,
     pub frame: Frame,
@@ -127,9 +127,9 @@ pub(super) struct Plan {
     kinds: Vec<BlockKind>,
 }
 
-impl Plan {
+impl TownPlan {
     /// The streets, the river and the use of every block; objects are still missing.
-    pub(super) fn new(width: usize, height: usize, dice: &mut Dice) -> Plan {
+    pub(super) fn new(width: usize, height: usize, dice: &mut Dice) -> TownPlan {
         let size = vec2(width as f32, height as f32);
         let reach = 0.5 * size.length() + 60.0;
         // Turned by 5 to 25 degrees either way: no street follows the pixel rows.
@@ -145,7 +145,7 @@ impl Plan {
         let salt = dice.salt();
         let kinds = Vec::new();
         let mut plan =
-            Plan { width, height, frame, u_streets, v_streets, river, sun, salt, objects: Vec::new(), kinds };
+            TownPlan { width, height, frame, u_streets, v_streets, river, sun, salt, objects: Vec::new(), kinds };
         plan.kinds = zone(&plan, dice);
         plan
     }
@@ -242,7 +242,7 @@ fn river(dice: &mut Dice, frame: &Frame, size: Vec2) -> River {
 
 /// Uses by rank of urbanity: it rises in one direction, with chance. Ranks are weighted by the area in view, so that
 /// a picture of any size shows a bit of everything.
-fn zone(plan: &Plan, dice: &mut Dice) -> Vec<BlockKind> {
+fn zone(plan: &TownPlan, dice: &mut Dice) -> Vec<BlockKind> {
     let uphill = (plan.frame.axis * dice.sign() + plan.frame.axis.perp() * dice.range(-1.0, 1.0)).unit();
     let nu = plan.u_streets.len() - 1;
     let mut area = vec![0.0f32; nu * (plan.v_streets.len() - 1)];

@@ -4,17 +4,17 @@
 /// red edge 725, NIR1 835, NIR2 950 nm.
 pub(super) const BANDS: usize = 8;
 
-pub(super) type Spectrum = [f32; BANDS];
+pub(super) type Reflectance = [f32; BANDS];
 
-/// Where the bands of a 4-band sensor (blue, green, red, NIR) lie in a [`Spectrum`].
+/// Where the bands of a 4-band sensor (blue, green, red, NIR) lie in a [`Reflectance`].
 pub(super) const FOUR: [usize; 4] = [1, 2, 4, 6];
 pub(super) const EIGHT: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /// Share of diffuse sky light in the light on level ground: Rayleigh scattering makes shadows blue.
-pub(super) const SKY: Spectrum = [0.36, 0.30, 0.23, 0.20, 0.18, 0.15, 0.125, 0.11];
+pub(super) const SKY: Reflectance = [0.36, 0.30, 0.23, 0.20, 0.18, 0.15, 0.125, 0.11];
 
 /// Light the air itself sends to the sensor, in units of reflectance.
-pub(super) const HAZE: Spectrum = [0.020, 0.014, 0.009, 0.007, 0.006, 0.005, 0.004, 0.003];
+pub(super) const HAZE: Reflectance = [0.020, 0.014, 0.009, 0.007, 0.006, 0.005, 0.004, 0.003];
 
 /// Panchromatic weights for 8 bands: response 450–800 nm, so little coastal, little NIR1, no NIR2. Sum 1.
 const PAN_EIGHT: [f32; 8] = [0.02, 0.17, 0.22, 0.18, 0.20, 0.15, 0.06, 0.0];
@@ -37,7 +37,7 @@ macro_rules! materials {
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub(super) enum Material { $($name),* }
 
-        const SPECTRA: &[Spectrum] = &[$([$($r),*]),*];
+        const SPECTRA: &[Reflectance] = &[$([$($r),*]),*];
     };
 }
 
@@ -78,7 +78,7 @@ materials! {
 }
 
 impl Material {
-    pub(crate) fn spectrum(self) -> &'static Spectrum {
+    pub(crate) fn spectrum(self) -> &'static Reflectance {
         &SPECTRA[self as usize]
     }
 }

@@ -19,11 +19,11 @@ mod tests;
 
 pub(crate) use materials::pan_weights;
 
-use layout::Plan;
-use materials::{BANDS, EIGHT, FOUR, HAZE, SKY, Spectrum};
+use layout::TownPlan;
+use materials::{BANDS, EIGHT, FOUR, HAZE, Reflectance, SKY};
 use rayon::prelude::*;
 use space::{Dice, vec2};
-use surface::{Layer, Surface};
+use surface::{Owner, Surface};
 
 /// Samples per pixel and axis.
 const FINE: usize = 2;
@@ -86,14 +86,14 @@ pub fn build(spec: &TownSpec) -> Result<Town, TownError> {
         return Err(TownError::Size { width, height });
     }
     let mut dice = Dice::new(seed);
-    let mut plan = Plan::new(width, height, &mut dice);
+    let mut plan = TownPlan::new(width, height, &mut dice);
     builder::build(&mut plan, &mut dice);
 
     let mut truth = vec![0.0f32; width * height * bands];
     let mut pan = vec![0.0f32; width * height];
     let strips = truth.par_chunks_mut(STRIP * width * bands).zip(pan.par_chunks_mut(STRIP * width));
     strips.enumerate().for_each(|(k, (truth, pan))| {
-        Strip::paint(&plan, k * STRIP, pan.len() / width).develop(&plan, bands, truth);
+        SampleStrip::paint(&plan, k * STRIP, pan.len() / width).develop(&plan, bands, truth);
         for (y, x) in pan.iter_mut().zip(truth.chunks_exact(bands)) {
             *y = x.iter().zip(weights).map(|(x, w)| x * w).sum();
         }
@@ -102,7 +102,7 @@ pub fn build(spec: &TownSpec) -> Result<Town, TownError> {
 }
 
 /// Some rows of the picture as fine samples, with a border from which shadows fall in.
-struct Strip {
+struct SampleStrip {
     /// Samples per row and in all rows, border included.
     columns: usize,
     rows: usize,
@@ -117,15 +117,15 @@ const BORDER: usize = SHADOW_REACH as usize * FINE;
 /// Longest shadow of the ground itself, in samples: that of a bank at the lowest sun, and the footprint's margin.
 const BANK_SHADOW: usize = (ground::BANK / objects::PIXEL) as usize * FINE + 2;
 
-impl Strip {
+impl SampleStrip {
     /// Ground and objects of picture rows `top..top + lines`.
-    fn paint(plan: &Plan, top: usize, lines: usize) -> Strip {
+    fn paint(plan: &TownPlan, top: usize, lines: usize) -> SampleStrip {
         let columns = plan.width * FINE + 2 * BORDER;
         let rows = lines * FINE + 2 * BORDER;
-        let deep = Surface::plain(Layer::Land, materials::Material::DarkSoil, 1.0);
+        let deep = Surface::plain(Owner::Land, materials::Material::DarkSoil, 1.0);
         // What is not painted throws no shadow, not even on the water.
         let empty = Surface { height: f32::NEG_INFINITY, ..deep };
-        let mut strip = Strip { columns, rows, top, lines, samples: vec![empty; columns * rows] };
+        let mut strip = SampleStrip { columns, rows, top, lines, samples: vec![empty; columns * rows] };
         strip.paint_ground(plan);
         strip.paint_objects(plan);
         strip
@@ -138,7 +138,7 @@ impl Strip {
     }
 
     /// The border is there for the heights of objects; of the ground only the river's banks throw shadows, short ones.
-    fn paint_ground(&mut self, plan: &Plan) {
+    fn paint_ground(&mut self, plan: &TownPlan) {
         let first = BORDER - BANK_SHADOW;
         for row in first..self.rows - first {
             for column in first..self.columns - first {
@@ -147,7 +147,7 @@ impl Strip {
         }
     }
 
-    fn paint_objects(&mut self, plan: &Plan) {
+    fn paint_objects(&mut self, plan: &TownPlan) {
         let clip = |x: f32, n: usize| (x.max(0.0) as usize).min(n);
         for object in &plan.objects {
             let r = object.radius() * FINE as f32 + 1.0;
@@ -169,7 +169,7 @@ impl Strip {
     }
 
     /// Whether the sun reaches a sample: no height on the way to it stands above the ray.
-    fn lit(&self, plan: &Plan, column: usize, row: usize) -> bool {
+    fn lit(&self, plan: &TownPlan, column: usize, row: usize) -> bool {
         let here = self.samples[row * self.columns + column].height + 0.15;
         let rise = plan.sun.rise * objects::PIXEL / FINE as f32;
         let steps = (((TALLEST - here) / rise) as usize).min(BORDER - 2);
@@ -183,7 +183,7 @@ impl Strip {
     }
 
     /// Radiance of the samples gathered into pixels; `truth` is `[lines, width, bands]`.
-    fn develop(&self, plan: &Plan, bands: usize, truth: &mut [f32]) {
+    fn develop(&self, plan: &TownPlan, bands: usize, truth: &mut [f32]) {
         let chosen: &[usize] = if bands == 4 { &FOUR } else { &EIGHT };
         let span = plan.width * FINE + 2;
         // One sample row at a time, [span, BANDS], already gathered along the row: [width, BANDS].
@@ -215,11 +215,11 @@ impl Strip {
 
 /// What is higher hides what is lower; things without height cover land only.
 fn covers(new: &Surface, below: &Surface) -> bool {
-    if new.height > 0.0 { new.height > below.height } else { below.layer == Layer::Land && below.height <= 0.0 }
+    if new.height > 0.0 { new.height > below.height } else { below.layer == Owner::Land && below.height <= 0.0 }
 }
 
 /// Sunlight and sky light on a surface, and the haze above it.
-fn radiance(s: &Surface, lit: bool) -> Spectrum {
+fn radiance(s: &Surface, lit: bool) -> Reflectance {
     let (a, b) = (s.a.spectrum(), s.b.spectrum());
     let direct = if lit { s.light } else { 0.0 };
     std::array::from_fn(|k| {

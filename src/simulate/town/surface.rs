@@ -4,7 +4,7 @@ use super::materials::Material;
 
 /// Who owns a point of the ground; decides what may be painted over it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Layer {
+pub(super) enum Owner {
     /// Plots, grass, fields: gardens and yards are laid over it.
     Land,
     Water,
@@ -15,7 +15,7 @@ pub(super) enum Layer {
 /// The topmost surface at a point.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surface {
-    pub layer: Layer,
+    pub layer: Owner,
     /// Mixture of two materials: `mix` 0 is all `a`, 1 is all `b`.
     pub a: Material,
     pub b: Material,
@@ -30,11 +30,11 @@ pub(super) struct Surface {
 
 impl Surface {
     /// Level ground of one mixture.
-    pub(super) fn flat(layer: Layer, a: Material, b: Material, mix: f32, tone: f32) -> Surface {
+    pub(super) fn flat(layer: Owner, a: Material, b: Material, mix: f32, tone: f32) -> Surface {
         Surface { layer, a, b, mix: mix.clamp(0.0, 1.0), tone, light: 1.0, height: 0.0 }
     }
     /// Level ground of one material.
-    pub(super) fn plain(layer: Layer, material: Material, tone: f32) -> Surface {
+    pub(super) fn plain(layer: Owner, material: Material, tone: f32) -> Surface {
         Surface::flat(layer, material, material, 0.0, tone)
     }
 }

@@ -12,7 +12,7 @@ pub(super) use list::{Nest, open};
 const MAX_OFF: f64 = 0.1;
 
 /// Bands of a file and where they lie in the whole.
-pub(super) struct Sheet {
+pub(super) struct MosaicPart {
     pub(super) source: Source,
     /// Column and row of the file that come first.
     from: [usize; 2],
@@ -25,7 +25,7 @@ pub(super) struct Sheet {
     is_open: bool,
 }
 
-impl Sheet {
+impl MosaicPart {
     /// A whole file at a place, its bands from `first` on.
     fn new(source: Source, [x, y]: [usize; 2], first: usize) -> Self {
         let Header { width, height, bands, .. } = *source.header();
@@ -91,7 +91,7 @@ impl Source {
             header.beside.extend(other.beside.iter().cloned());
             header.notes.extend(other.notes.iter().cloned());
         }
-        let sheets = tiles.into_iter().zip(places).map(|(tile, place)| Sheet::new(tile, place, 0)).collect();
+        let sheets = tiles.into_iter().zip(places).map(|(tile, place)| MosaicPart::new(tile, place, 0)).collect();
         // Each tile knows its own value of no data.
         let nodata = vec![None; header.bands];
         Self::of_sheets(header, sheets, nodata)
@@ -104,13 +104,13 @@ impl Source {
         }
         let header = self.header().clone();
         let nodata = vec![None; header.bands];
-        Self::of_sheets(header, vec![Sheet::new(self, [0; 2], 0)], nodata)
+        Self::of_sheets(header, vec![MosaicPart::new(self, [0; 2], 0)], nodata)
     }
 }
 
 /// Reads a window of sheets, the later ones over the earlier, into zeros `[h, w, C]`.
 pub(super) fn read(
-    sheets: &[Sheet],
+    sheets: &[MosaicPart],
     window: Window,
     mut data: Vec<f32>,
     nodata: &[Option<f32>],

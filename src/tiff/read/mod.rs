@@ -13,10 +13,10 @@ use super::{
     beside::Beside,
     directory::Directory,
     error::{TiffError, translate},
-    image::{Image, Slot},
+    image::{BandSlot, TiffImage},
     input::Input,
     metadata,
-    mosaic::{self, Nest, Sheet},
+    mosaic::{self, MosaicPart, Nest},
     nodata,
     storage::Storage,
     tags::Tag,
@@ -46,9 +46,9 @@ const MAX_PICTURE: u64 = 1 << 15;
 /// and a small multiple of what the file can hold.
 pub struct Source {
     header: Header,
-    layers: Vec<Layer>,
+    layers: Vec<FileLayer>,
     /// Files side by side, instead of `layers`.
-    sheets: Vec<Sheet>,
+    sheets: Vec<MosaicPart>,
     /// Nodata value of each band, `[C]`: stacked files may have their own.
     nodata: Vec<Option<f32>>,
     /// Whether the bands are given as one, their mean.
@@ -56,12 +56,12 @@ pub struct Source {
 }
 
 /// One file.
-struct Layer {
-    image: Image,
+struct FileLayer {
+    image: TiffImage,
     /// Bands of the file that are read, each with its place among those of the source.
     bands: Vec<(usize, usize)>,
     alpha: Option<usize>,
-    mask: Option<Image>,
+    mask: Option<TiffImage>,
 }
 
 impl Source {
@@ -98,7 +98,7 @@ impl Source {
         let (tiff, mask) = Directory::image_and_mask(&input)?;
         let storage = Storage::read(&tiff)?;
         let sample = storage.coding.sample;
-        let image = Image::new(input.clone(), storage);
+        let image = TiffImage::new(input.clone(), storage);
         let storage = &image.storage;
         let mut notes = std::mem::take(&mut beside.notes);
         let colour = |band: usize| beside.pam.colour(band);
@@ -146,11 +146,11 @@ impl Source {
         let window = storage.window();
         let mask = match (mask, beside.mask) {
             // As GDAL has it: a mask inside the file goes before one beside it.
-            (Some(mask), _) => Some(Image::new(input.clone(), mask_storage(&mask, window, 1)?)),
+            (Some(mask), _) => Some(TiffImage::new(input.clone(), mask_storage(&mask, window, 1)?)),
             (None, Some(file)) => {
                 let file = Arc::new(file);
                 let storage = mask_storage(&Directory::image_and_mask(&file)?.0, window, storage.bands)?;
-                Some(Image::new(file, storage))
+                Some(TiffImage::new(file, storage))
             }
             (None, None) => None,
         };
@@ -158,7 +158,7 @@ impl Source {
         let bands = bands.into_iter().zip(0..).collect();
         Ok(Self {
             header,
-            layers: vec![Layer { image, bands, alpha, mask }],
+            layers: vec![FileLayer { image, bands, alpha, mask }],
             sheets: Vec::new(),
             nodata,
             is_mean: false,
@@ -166,7 +166,7 @@ impl Source {
     }
 
     /// What files laid over each other show; `nodata` of each band goes for what comes of that.
-    pub(super) fn of_sheets(header: Header, sheets: Vec<Sheet>, nodata: Vec<Option<f32>>) -> Self {
+    pub(super) fn of_sheets(header: Header, sheets: Vec<MosaicPart>, nodata: Vec<Option<f32>>) -> Self {
         Self { header, layers: Vec::new(), sheets, nodata, is_mean: false }
     }
 
@@ -265,16 +265,16 @@ impl Source {
         let mut extra = bands;
         for layer in &self.layers {
             let slot =
-                |(band, at): &(usize, usize)| Slot { band: *band, at: *at, fill: self.nodata[*at].unwrap_or(0.0) };
-            let mut slots: Vec<Slot> = layer.bands.iter().map(slot).collect();
+                |(band, at): &(usize, usize)| BandSlot { band: *band, at: *at, fill: self.nodata[*at].unwrap_or(0.0) };
+            let mut slots: Vec<BandSlot> = layer.bands.iter().map(slot).collect();
             if let Some(band) = layer.alpha {
                 // Where a tile is left out, GDAL too reads an alpha of 0: transparent.
-                slots.push(Slot { band, at: extra, fill: 0.0 });
+                slots.push(BandSlot { band, at: extra, fill: 0.0 });
                 extra += 1;
             }
             layer.image.read(window, &slots, &mut data, stride)?;
             if let Some(mask) = &layer.mask {
-                let slot = |band| Slot { band, at: extra + band, fill: 0.0 };
+                let slot = |band| BandSlot { band, at: extra + band, fill: 0.0 };
                 mask.read(window, &(0..mask.storage.bands).map(slot).collect::<Vec<_>>(), &mut data, stride)?;
                 extra += mask.storage.bands;
             }
@@ -309,7 +309,7 @@ impl Source {
 
     /// Bytes of its files, and the most values that one of them can stand for.
     fn room(&self) -> [u64; 2] {
-        let most = |layer: &Layer| layer.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE);
+        let most = |layer: &FileLayer| layer.image.storage.coding.codec.most().unwrap_or(MAX_PICTURE);
         let layers = self.layers.iter().map(|layer| [layer.image.size(), most(layer)]);
         let sheets = self.sheets.iter().map(|sheet| sheet.source.room());
         layers.chain(sheets).fold([0, MAX_VALUES], |all, own| [all[0].saturating_add(own[0]), all[1].max(own[1])])

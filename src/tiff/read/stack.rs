@@ -1,6 +1,6 @@
 //! The bands of a source: those of several files, and the choice of some.
 
-use super::{Layer, Source};
+use super::{FileLayer, Source};
 use crate::tiff::{
     Header, crs_differ,
     error::{TiffError, onto_grid},
@@ -67,7 +67,7 @@ impl Source {
         self.nodata.extend(other.nodata);
         self.layers.extend(other.layers.into_iter().map(|layer| {
             let moved = layer.bands.iter().map(|(band, at)| (*band, bands + at)).collect();
-            Layer { bands: moved, ..layer }
+            FileLayer { bands: moved, ..layer }
         }));
         self.sheets.extend(other.sheets.into_iter().map(|sheet| sheet.moved(bands)));
         Ok(())

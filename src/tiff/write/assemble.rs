@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    BigTiff, Creation, Geometry, Layout,
+    BigTiff, Creation, Layout, LevelSizes,
     encoder::{Encoder, deflate},
-    fields::{self, Table},
+    fields::{self, TileTable},
     head::{Fields, head},
     invalid,
     spool::Spool,
@@ -49,7 +49,7 @@ pub(super) fn assemble(
     layout: &Layout,
     creation: &Creation,
     encoder: Encoder,
-    geometries: &[Geometry],
+    geometries: &[LevelSizes],
     spools: Vec<Spool>,
 ) -> io::Result<()> {
     let masked = spools.iter().any(|spool| spool.masks.iter().any(Option::is_some));
@@ -62,7 +62,7 @@ pub(super) fn assemble(
     let levels: Vec<Tiles> = spools.into_iter().map(level).collect();
 
     let whole = |big: bool| {
-        let directories = |tables: Vec<[Table; 2]>| -> Vec<Fields> {
+        let directories = |tables: Vec<[TileTable; 2]>| -> Vec<Fields> {
             let levels = tables.into_iter().zip(geometries).enumerate();
             let directories = levels.flat_map(|(level, ([image, mask], geometry))| {
                 let mask = masked.then(|| fields::mask(*geometry, level, mask));
@@ -96,17 +96,17 @@ pub(super) fn assemble(
 }
 
 /// Places of all tiles and masks from `start` on, the smallest level first; and the end.
-fn place(levels: &[Tiles], start: u64) -> (Vec<[Table; 2]>, u64) {
+fn place(levels: &[Tiles], start: u64) -> (Vec<[TileTable; 2]>, u64) {
     let mut at = start;
     let mut next = |length: usize| {
         let place = at + FRAME;
         at = place + length as u64 + FRAME;
         place
     };
-    let mut tables: Vec<[Table; 2]> = Vec::new();
+    let mut tables: Vec<[TileTable; 2]> = Vec::new();
     for level in levels.iter().rev() {
-        let mut mask = Table { offsets: Vec::new(), lengths: level.masks.iter().map(|m| m.len() as u32).collect() };
-        let mut image = Table { offsets: Vec::new(), lengths: level.lengths.clone() };
+        let mut mask = TileTable { offsets: Vec::new(), lengths: level.masks.iter().map(|m| m.len() as u32).collect() };
+        let mut image = TileTable { offsets: Vec::new(), lengths: level.lengths.clone() };
         for (i, length) in level.lengths.iter().enumerate() {
             image.offsets.push(next(*length as usize));
             mask.offsets.extend(level.masks.get(i).map(|mask| next(mask.len())));

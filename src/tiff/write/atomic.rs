@@ -31,7 +31,7 @@ pub fn write_atomically(
     overwrite: bool,
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), TiffError> {
-    let mut file = Pending::create(path, overwrite)?;
+    let mut file = PendingFile::create(path, overwrite)?;
     fill(file.file()).map_err(|e| TiffError::writing(path, e))?;
     file.publish()
 }
@@ -43,7 +43,7 @@ pub fn write_atomically(
 /// [`TiffError::Exists`], [`TiffError::Folder`], [`TiffError::Special`], [`TiffError::Write`] if the
 /// name is a folder.
 pub fn check_output(path: &Path, overwrite: bool) -> Result<(), TiffError> {
-    Pending::create(path, overwrite).map(drop)
+    PendingFile::create(path, overwrite).map(drop)
 }
 
 /// Removes the temporary files of writes under way; for a handler of interrupts, which ends the
@@ -59,41 +59,44 @@ pub fn remove_temporary_files() {
 static UNDER_WAY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A file to be, gone when dropped.
-pub(super) struct Pending {
+pub(super) struct PendingFile {
     /// As it was given.
     path: PathBuf,
     /// Behind symbolic links.
     target: PathBuf,
     overwrite: bool,
-    file: Unfinished,
+    file: Draft,
 }
 
-enum Unfinished {
+enum Draft {
     #[cfg(target_os = "linux")]
     Unnamed(File),
-    Named(Named),
+    Named(NamedDraft),
 }
 
 /// A temporary file with a name, which is listed as long as it exists.
-struct Named(tempfile::NamedTempFile, #[expect(dead_code, reason = "takes the name off the list when dropped")] Listed);
+struct NamedDraft(
+    tempfile::NamedTempFile,
+    #[expect(dead_code, reason = "takes the name off the list when dropped")] Listing,
+);
 
 /// A name in the list of temporary files, taken off it when dropped.
-struct Listed(PathBuf);
+struct Listing(PathBuf);
 
-impl Listed {
+impl Listing {
     fn new(path: &Path) -> Self {
         UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
         Self(path.to_owned())
     }
 }
 
-impl Drop for Listed {
+impl Drop for Listing {
     fn drop(&mut self) {
         UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.0);
     }
 }
 
-impl Pending {
+impl PendingFile {
     pub(super) fn create(path: &Path, overwrite: bool) -> Result<Self, TiffError> {
         let target = resolve(path)?;
         // symlink_metadata: a dangling link exists too.
@@ -102,7 +105,7 @@ impl Pending {
         }
         let folder = folder(&target);
         remove_abandoned(folder);
-        let file = Unfinished::create(folder).map_err(unnamed_cause).map_err(|source| match source.kind() {
+        let file = Draft::create(folder).map_err(unnamed_cause).map_err(|source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TiffError::writing(path, source),
             _ => TiffError::Folder { path: path.to_owned(), folder: folder.to_owned(), source },
         })?;
@@ -117,8 +120,8 @@ impl Pending {
     pub(super) fn file(&mut self) -> &mut File {
         match &mut self.file {
             #[cfg(target_os = "linux")]
-            Unfinished::Unnamed(file) => file,
-            Unfinished::Named(named) => named.0.as_file_mut(),
+            Draft::Unnamed(file) => file,
+            Draft::Named(named) => named.0.as_file_mut(),
         }
     }
 
@@ -134,8 +137,8 @@ impl Pending {
         resolve(&self.path)?;
         let published = match self.file {
             #[cfg(target_os = "linux")]
-            Unfinished::Unnamed(file) => publish_unnamed(file, &self.target, self.overwrite),
-            Unfinished::Named(named) => named.publish(&self.target, self.overwrite),
+            Draft::Unnamed(file) => publish_unnamed(file, &self.target, self.overwrite),
+            Draft::Named(named) => named.publish(&self.target, self.overwrite),
         };
         published.map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => TiffError::Exists { path: self.path },
@@ -163,17 +166,17 @@ fn unnamed_cause(error: io::Error) -> io::Error {
     }
 }
 
-impl Unfinished {
+impl Draft {
     fn create(folder: &Path) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if let Ok(file) = unnamed(folder) {
             return Ok(Self::Unnamed(file));
         }
-        Named::create(folder).map(Self::Named)
+        NamedDraft::create(folder).map(Self::Named)
     }
 }
 
-impl Named {
+impl NamedDraft {
     fn create(folder: &Path) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         // Not the output's name, which may be as long as names can be.
@@ -183,7 +186,7 @@ impl Named {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder)?;
         lock(file.as_file());
-        let listed = Listed::new(file.path());
+        let listed = Listing::new(file.path());
         Ok(Self(file, listed))
     }
 
@@ -256,12 +259,12 @@ fn publish_unnamed(mut file: File, path: &Path, overwrite: bool) -> io::Result<(
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && overwrite => {
             lock(&file);
             let linked = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder(path), link)?;
-            let _listed = Listed::new(linked.path());
+            let _listed = Listing::new(linked.path());
             linked.persist(path).map(drop).map_err(|e| e.error)
         }
         // A file system that makes nameless files and cannot name them.
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            let mut named = Named::create(folder(path))?;
+            let mut named = NamedDraft::create(folder(path))?;
             io::Seek::rewind(&mut file)?;
             io::copy(&mut file, named.0.as_file_mut())?;
             named.0.as_file().sync_all()?;

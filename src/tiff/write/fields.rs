@@ -8,20 +8,20 @@ use super::{
             SampleFormat, Tag,
         },
     },
-    Geometry, Layout, Sample,
+    Layout, LevelSizes, Sample,
     encoder::Encoder,
-    head::{Fields, Values},
+    head::{FieldValues, Fields},
 };
 
 /// Where the tiles of an image are.
-pub(super) struct Table {
+pub(super) struct TileTable {
     pub(super) offsets: Vec<u64>,
     pub(super) lengths: Vec<u32>,
 }
 
 /// The directory of the image itself (`level` 0) or of an overview.
-pub(super) fn image(layout: &Layout, encoder: Encoder, geometry: Geometry, level: usize, table: Table) -> Fields {
-    use Values::Short;
+pub(super) fn image(layout: &Layout, encoder: Encoder, geometry: LevelSizes, level: usize, table: TileTable) -> Fields {
+    use FieldValues::Short;
     let bands = layout.bands;
     let format = match layout.sample {
         Sample::U8 | Sample::U16 => SampleFormat::Uint,
@@ -49,7 +49,7 @@ pub(super) fn image(layout: &Layout, encoder: Encoder, geometry: Geometry, level
         fields.push((Tag::ExtraSamples, Short(vec![ExtraSamples::Unspecified.to_u16(); extra])));
     }
     if let Some(nodata) = layout.nodata.filter(|n| layout.sample.holds(*n)) {
-        fields.push((Tag::GdalNodata, Values::Text(nodata_text(nodata).into())));
+        fields.push((Tag::GdalNodata, FieldValues::Text(nodata_text(nodata).into())));
     }
     if level == 0 {
         scene(layout, &colours, &mut fields);
@@ -58,8 +58,8 @@ pub(super) fn image(layout: &Layout, encoder: Encoder, geometry: Geometry, level
 }
 
 /// The directory of the mask of an image: one bit per pixel, deflated.
-pub(super) fn mask(geometry: Geometry, level: usize, table: Table) -> Fields {
-    use Values::Short;
+pub(super) fn mask(geometry: LevelSizes, level: usize, table: TileTable) -> Fields {
+    use FieldValues::Short;
     let mut fields = tiles(geometry, if level > 0 { tags::MASK | tags::REDUCED } else { tags::MASK }, table);
     let shorts = [
         (Tag::BitsPerSample, 1),
@@ -74,8 +74,8 @@ pub(super) fn mask(geometry: Geometry, level: usize, table: Table) -> Fields {
 }
 
 /// Kind of the image, its size and its tiles.
-fn tiles(geometry: Geometry, kind: u32, table: Table) -> Fields {
-    use Values::{Long, Offsets};
+fn tiles(geometry: LevelSizes, kind: u32, table: TileTable) -> Fields {
+    use FieldValues::{Long, Offsets};
     let ([width, height], [columns, rows]) = (geometry.size, geometry.block);
     let long = |value: usize| Long(vec![value as u32]);
     vec![
@@ -92,9 +92,9 @@ fn tiles(geometry: Geometry, kind: u32, table: Table) -> Fields {
 /// What belongs to the scene as a whole.
 fn scene(layout: &Layout, colours: &[Option<&str>], fields: &mut Fields) {
     let (place, about) = (&layout.geo, &layout.metadata);
-    fields.push((Tag::Software, Values::Text(concat!("trapan ", env!("CARGO_PKG_VERSION")).into())));
+    fields.push((Tag::Software, FieldValues::Text(concat!("trapan ", env!("CARGO_PKG_VERSION")).into())));
     if let Some(time) = &about.date_time {
-        fields.push((Tag::DateTime, Values::Text(time.as_bytes().to_vec())));
+        fields.push((Tag::DateTime, FieldValues::Text(time.as_bytes().to_vec())));
     }
     let doubles = [
         (Tag::ModelPixelScaleTag, &place.pixel_scale),
@@ -104,16 +104,16 @@ fn scene(layout: &Layout, colours: &[Option<&str>], fields: &mut Fields) {
         (tags::RPC_COEFFICIENTS, &about.rpc),
     ];
     let doubles = doubles.into_iter().filter(|(_, values)| !values.is_empty());
-    fields.extend(doubles.map(|(tag, values)| (tag, Values::Double(values.clone()))));
+    fields.extend(doubles.map(|(tag, values)| (tag, FieldValues::Double(values.clone()))));
     if !place.keys.is_empty() {
-        fields.push((Tag::GeoKeyDirectoryTag, Values::Short(place.keys.clone())));
+        fields.push((Tag::GeoKeyDirectoryTag, FieldValues::Short(place.keys.clone())));
     }
     if !place.ascii_params.is_empty() {
-        fields.push((Tag::GeoAsciiParamsTag, Values::Text(place.ascii_params.clone())));
+        fields.push((Tag::GeoAsciiParamsTag, FieldValues::Text(place.ascii_params.clone())));
     }
     let xml = metadata::xml(&layout.descriptions, if is_rgb(colours) { &[] } else { colours }, &about.items);
     if !xml.is_empty() {
-        fields.push((tags::GDAL_METADATA, Values::Text(xml.into())));
+        fields.push((tags::GDAL_METADATA, FieldValues::Text(xml.into())));
     }
 }
 

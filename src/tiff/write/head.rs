@@ -3,7 +3,7 @@
 use super::super::tags::{Tag, Type};
 
 /// Values of a tag.
-pub(super) enum Values {
+pub(super) enum FieldValues {
     Short(Vec<u16>),
     Long(Vec<u32>),
     Double(Vec<f64>),
@@ -14,9 +14,9 @@ pub(super) enum Values {
 }
 
 /// The fields of a directory: tags and their values.
-pub(super) type Fields = Vec<(Tag, Values)>;
+pub(super) type Fields = Vec<(Tag, FieldValues)>;
 
-impl Values {
+impl FieldValues {
     /// The type, the number of values, and their bytes.
     fn stored(&self, big: bool) -> (Type, usize, Vec<u8>) {
         match self {

@@ -75,7 +75,7 @@ impl Layout {
     }
 
     /// Sizes of the image and its overviews, or what makes them impossible.
-    pub(super) fn pyramid(&self, creation: &Creation) -> Result<Vec<Geometry>, String> {
+    pub(super) fn pyramid(&self, creation: &Creation) -> Result<Vec<LevelSizes>, String> {
         let (w, h, c) = (self.width, self.height, self.bands);
         let size = |n: usize| (1..=i32::MAX as usize).contains(&n);
         if !size(w) || !size(h) || !(1..=u16::MAX.into()).contains(&c) {
@@ -88,11 +88,11 @@ impl Layout {
         if tile > MAX_TILE {
             return Err(format!("a tile would have {tile} bytes, more than {MAX_TILE}: choose a smaller BLOCKSIZE"));
         }
-        let mut levels = vec![Geometry { size: [w, h], block, pixel, bands: c }];
+        let mut levels = vec![LevelSizes { size: [w, h], block, pixel, bands: c }];
         while let Some(last) =
             levels.last().filter(|last| creation.overviews && last.size.iter().any(|s| *s > SMALLEST))
         {
-            levels.push(Geometry { size: last.size.map(|side| side.div_ceil(2)), ..*last });
+            levels.push(LevelSizes { size: last.size.map(|side| side.div_ceil(2)), ..*last });
         }
         Ok(levels)
     }
@@ -100,7 +100,7 @@ impl Layout {
 
 /// Sizes of one image of the pyramid.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
+pub(super) struct LevelSizes {
     /// Columns and rows.
     pub(super) size: [usize; 2],
     /// Columns and rows of a tile.
@@ -110,7 +110,7 @@ pub(super) struct Geometry {
     pub(super) bands: usize,
 }
 
-impl Geometry {
+impl LevelSizes {
     /// Bytes of a tile before compression.
     pub(super) fn tile(self) -> usize {
         self.block[0] * self.block[1] * self.pixel

@@ -1,12 +1,12 @@
 //! One level of the pyramid while its rows come in: a row of tiles at a time.
 
 use super::{
-    Geometry,
+    LevelSizes,
     values::{Halving, Quantiser},
 };
 
 /// A tile that is full.
-pub(super) struct Tile {
+pub(super) struct FullTile {
     /// Values as little-endian bytes, `[row, column, band]`.
     pub(super) values: Vec<u8>,
     /// One bit per pixel, 1 where valid, rows of whole bytes; `None` if all are.
@@ -15,29 +15,29 @@ pub(super) struct Tile {
 
 /// An image of the pyramid: the full one or an overview.
 pub(super) struct Level {
-    geometry: Geometry,
+    geometry: LevelSizes,
     /// Rows taken so far.
     row: usize,
     /// The tiles that the next row goes into; none if it opens a row of tiles.
-    tiles: Vec<Tile>,
+    tiles: Vec<FullTile>,
     /// Makes the rows of the next level.
     pub(super) halving: Option<Halving>,
 }
 
 impl Level {
-    pub(super) fn new(geometry: Geometry, last: bool) -> Self {
+    pub(super) fn new(geometry: LevelSizes, last: bool) -> Self {
         let halving = (!last).then(|| Halving::new(geometry.size, geometry.bands));
         Self { geometry, row: 0, tiles: Vec::new(), halving }
     }
 
     /// Takes a row of stored values, with its mask if one is to be written; gives the tiles that are
     /// full with it. Beyond the image a tile repeats its last column and row: differences of zero.
-    pub(super) fn take(&mut self, row: &[f32], mask: Option<&[bool]>, quantiser: &Quantiser) -> Vec<Tile> {
-        let Geometry { size: [width, height], block: [columns, rows], pixel, bands } = self.geometry;
+    pub(super) fn take(&mut self, row: &[f32], mask: Option<&[bool]>, quantiser: &Quantiser) -> Vec<FullTile> {
+        let LevelSizes { size: [width, height], block: [columns, rows], pixel, bands } = self.geometry;
         let line = columns * pixel;
         let y = self.row % rows;
         if y == 0 {
-            let empty = || Tile { values: vec![0; rows * line], mask: None };
+            let empty = || FullTile { values: vec![0; rows * line], mask: None };
             self.tiles = (0..width.div_ceil(columns)).map(|_| empty()).collect();
         }
         for (i, tile) in self.tiles.iter_mut().enumerate() {

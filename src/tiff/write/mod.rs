@@ -26,9 +26,9 @@ mod values;
 use std::{io, path::Path};
 
 use super::{Sample, TiffError};
-use atomic::Pending;
+use atomic::PendingFile;
 use encoder::Encoder;
-use layout::Geometry;
+use layout::LevelSizes;
 use level::Level;
 use spool::Compressor;
 use values::Quantiser;
@@ -61,10 +61,10 @@ pub struct CogWriter {
     creation: Creation,
     encoder: Encoder,
     quantiser: Quantiser,
-    geometries: Vec<Geometry>,
+    geometries: Vec<LevelSizes>,
     levels: Vec<Level>,
     compressor: Compressor,
-    file: Pending,
+    file: PendingFile,
     /// The row under way, rounded.
     row: Vec<f32>,
 }
@@ -80,7 +80,7 @@ impl CogWriter {
         let invalid = |what: String| TiffError::writing(path, io::Error::new(io::ErrorKind::InvalidInput, what));
         let geometries = layout.pyramid(creation).map_err(invalid)?;
         let quantiser = Quantiser::new(layout).map_err(invalid)?;
-        let file = Pending::create(path, overwrite)?;
+        let file = PendingFile::create(path, overwrite)?;
         let first = geometries[0];
         let encoder = Encoder {
             compress: creation.compress,

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     encoder::{Encoder, deflate},
-    level::Tile,
+    level::FullTile,
 };
 
 /// Bytes of tiles that may wait for compression, at least.
@@ -24,24 +24,24 @@ pub(super) struct Spool {
     /// Their masks, compressed; `None` where all pixels are valid.
     pub(super) masks: Vec<Option<Vec<u8>>>,
     /// Tiles that were ready before their turn, with the bytes they had.
-    waiting: BTreeMap<usize, (Packed, usize)>,
+    waiting: BTreeMap<usize, (TileBytes, usize)>,
 }
 
 /// A compressed tile and its mask.
-type Packed = (Vec<u8>, Option<Vec<u8>>);
+type TileBytes = (Vec<u8>, Option<Vec<u8>>);
 
 /// Compresses tiles on threads of its own and appends them to the spools in the order they came in.
 pub(super) struct Compressor {
     /// Of its own: the caller may be a thread of another pool, and waits here.
     pool: rayon::ThreadPool,
-    shared: Arc<Shared>,
+    shared: Arc<Inner>,
     encoder: Encoder,
     limit: usize,
     /// Tiles given so far, by level.
     given: Vec<usize>,
 }
 
-struct Shared {
+struct Inner {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -53,7 +53,7 @@ struct State {
     error: Option<io::Error>,
 }
 
-impl Shared {
+impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +85,7 @@ impl Compressor {
         let given = vec![0; files.len()];
         let empty = |file| Spool { file, lengths: Vec::new(), masks: Vec::new(), waiting: BTreeMap::new() };
         let state = State { spools: files.into_iter().map(empty).collect(), under_way: 0, error: None };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new() });
         Ok(Self { pool, shared, encoder, limit, given })
     }
 
@@ -98,7 +98,7 @@ impl Compressor {
     ///
     /// # Errors
     /// What compressing or spooling an earlier tile met with.
-    pub(super) fn take(&mut self, level: usize, tile: Tile) -> io::Result<()> {
+    pub(super) fn take(&mut self, level: usize, tile: FullTile) -> io::Result<()> {
         let size = tile.values.len();
         self.shared.wait(|state| state.under_way > 0 && state.under_way + size > self.limit)?.under_way += size;
         let index = self.given[level];
@@ -131,7 +131,7 @@ impl Compressor {
     }
 }
 
-fn pack(encoder: Encoder, tile: Tile) -> io::Result<Packed> {
+fn pack(encoder: Encoder, tile: FullTile) -> io::Result<TileBytes> {
     let mask = tile.mask.map(|bits| deflate(&bits, None)).transpose()?;
     Ok((encoder.encode(tile.values)?, mask))
 }

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use trapan::tiff::{Kind, Raster, Sample, Source, TiffError, Window};
+use trapan::tiff::{ErrorClass, Raster, Sample, Source, TiffError, Window};
 
 use crate::fixture::{Fixture, scene};
 use crate::support::memory::largest_request;
@@ -84,7 +84,7 @@ impl Parts {
     fn refused(&self, name: &str, words: &[&str]) {
         let error = self.open(name).map(|_| ()).expect_err(&format!("{words:?}"));
         let text = error.to_string();
-        assert_eq!(error.kind(), Kind::Input, "{text}");
+        assert_eq!(error.kind(), ErrorClass::Input, "{text}");
         assert!(words.iter().all(|word| text.contains(word)) && text.contains(name), "{words:?} in {text}");
     }
 }

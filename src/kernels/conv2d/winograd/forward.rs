@@ -11,8 +11,8 @@ use super::scratch::with_scratch;
 use super::transform::{input_row, output, output_columns, output_row, transform_weights};
 use super::{Chunk, IN, OUT, PLACES, SKEW, side};
 use crate::kernels::Floats;
-use crate::kernels::conv2d::job::Job;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::conv2d::job::Work;
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Tiles multiplied at once: what a register tile takes, so that a line's six places of
 /// weights stay in the first cache beside them.
@@ -23,7 +23,7 @@ thread_local! {
     static WEIGHTS: Cell<Floats> = Cell::default();
 }
 
-impl Job<'_> {
+impl Work<'_> {
     /// The convolution by tiles. Chunks are independent tasks.
     pub(in crate::kernels::conv2d) fn run(&self, isa: Isa, y: &mut [f32]) {
         let (ci, co) = (padded(self.ci), padded(self.co));
@@ -42,7 +42,7 @@ impl Job<'_> {
             y.par_chunks_mut(chunk.down * OUT * row).enumerate().with_max_len(1).for_each(|(i, y)| {
                 let at = (n, i * chunk.down * OUT);
                 with_scratch(len, chunk.line(self.ci), |scratch, zeros| {
-                    dispatch!(isa, tile_rows(job: &Job<'_>, u: &[f32], at: (usize, usize), y: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
+                    dispatch!(isa, tile_rows(job: &Work<'_>, u: &[f32], at: (usize, usize), y: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
                 });
             });
         });
@@ -65,8 +65,8 @@ impl Job<'_> {
 
 /// Some rows of tiles: rows `top..` of image `n` into `y [rows, w, Co]`.
 #[inline(always)]
-fn tile_rows<L: Level>(
-    job: &Job<'_>,
+fn tile_rows<L: Simd>(
+    job: &Work<'_>,
     u: &[f32],
     (n, top): (usize, usize),
     y: &mut [f32],
@@ -134,8 +134,8 @@ fn tile_rows<L: Level>(
 /// `Aᵀ` down the columns of six lines and the epilogue, into up to four rows of `width`
 /// pixels; `(row of the stack, row of y, column)` say where.
 #[inline(always)]
-fn finish<L: Level>(
-    job: &Job<'_>,
+fn finish<L: Simd>(
+    job: &Work<'_>,
     (lines, pitch): (&[f32], usize),
     (row, y_row, left): (usize, usize, usize),
     width: usize,
@@ -181,8 +181,8 @@ fn finish<L: Level>(
 /// The same where channels are padded, by way of `wide`: `[4, width, padded Co]`, then a row
 /// without the padding.
 #[inline(always)]
-fn finish_padded<L: Level>(
-    job: &Job<'_>,
+fn finish_padded<L: Simd>(
+    job: &Work<'_>,
     (lines, pitch): (&[f32], usize),
     (row, y_row, left): (usize, usize, usize),
     width: usize,
@@ -207,7 +207,7 @@ fn finish_padded<L: Level>(
 /// The epilogue of [`finish`], there in registers, on a run of sums whose first is element `at`
 /// of the output.
 #[inline(always)]
-fn epilogue(job: &Job<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
+fn epilogue(job: &Work<'_>, at: usize, sums: &[f32], y: &mut [f32]) {
     y.copy_from_slice(sums);
     if let Some(add) = job.add {
         y.iter_mut().zip(&add[at..]).for_each(|(y, a)| *y += a);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::transform::input_columns;
 use super::{IN, OUT, side};
-use crate::kernels::isa::Level;
+use crate::kernels::isa::Simd;
 
 /// Stacked images of one size, `[.., h, w, c]`.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ impl<'a> Stack<'a> {
 /// `Bᵀ` down the columns of `count` tiles from tile `first` on, whose output begins at row
 /// `top`: six lines of `[4 · count + 2, padded c]`, zero beyond the image.
 #[inline(always)]
-pub(super) fn input_lines<L: Level>(
+pub(super) fn input_lines<L: Simd>(
     x: Stack<'_>,
     inside: &Range<usize>,
     top: usize,

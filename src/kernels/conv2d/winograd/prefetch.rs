@@ -2,7 +2,7 @@
 
 use super::OUT;
 use super::lines::Stack;
-use crate::kernels::isa::Level;
+use crate::kernels::isa::Simd;
 
 /// A rectangle of an image that will be needed soon: asking for it while products are
 /// computed hides the memory behind the arithmetic, which the hardware's own prefetch does
@@ -43,7 +43,7 @@ impl<'a> Soon<'a> {
 
     /// Asks for the next share. Counting on: a division per line would be a sixth of the time.
     #[inline(always)]
-    pub(super) fn prefetch<L: Level>(&mut self) {
+    pub(super) fn prefetch<L: Simd>(&mut self) {
         let mut share = self.share.min(self.left);
         self.left -= share;
         while share > 0 {

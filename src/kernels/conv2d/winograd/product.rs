@@ -1,13 +1,13 @@
 //! The products at one place, over the channels of a batch of tiles.
 
 use super::prefetch::Soon;
-use crate::kernels::isa::Level;
-use crate::kernels::tile::Tile;
+use crate::kernels::isa::Simd;
+use crate::kernels::tile::RegisterTile;
 
 /// Rows, and registers per row, of the tile of sums for so many columns. Eight sums at least
 /// are under way at once, or the latency of multiply-add would show.
 #[inline(always)]
-fn register_tile<L: Level>(columns: usize) -> (usize, usize) {
+fn register_tile<L: Simd>(columns: usize) -> (usize, usize) {
     match (columns.is_multiple_of(2 * L::LANES), L::REGISTERS) {
         (true, 32) => (8, 2),
         (true, _) => (4, 2),
@@ -17,7 +17,7 @@ fn register_tile<L: Level>(columns: usize) -> (usize, usize) {
 
 /// Register tiles of a result.
 #[inline(always)]
-pub(super) fn register_tiles<L: Level>(rows: usize, columns: usize) -> usize {
+pub(super) fn register_tiles<L: Simd>(rows: usize, columns: usize) -> usize {
     let (p, n) = register_tile::<L>(columns);
     rows.div_ceil(p) * columns.div_ceil(n * L::LANES)
 }
@@ -26,7 +26,7 @@ pub(super) fn register_tiles<L: Level>(rows: usize, columns: usize) -> usize {
 /// terms, added to what stands there if asked; `b [depth, columns]`, `out [rows, columns]`.
 /// Before each register tile it asks for what is needed soon.
 #[inline(always)]
-pub(super) fn multiply<L: Level>(
+pub(super) fn multiply<L: Simd>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
@@ -43,7 +43,7 @@ pub(super) fn multiply<L: Level>(
 }
 
 #[inline(always)]
-fn multiply_by<L: Level, const P: usize, const N: usize>(
+fn multiply_by<L: Simd, const P: usize, const N: usize>(
     a: &[f32],
     stride: (usize, usize),
     b: &[f32],
@@ -58,7 +58,7 @@ fn multiply_by<L: Level, const P: usize, const N: usize>(
                 soon.prefetch::<L>();
             }
             let to = &mut out[i * columns + o..];
-            let mut sums = if add { Tile::<L, P, N>::load(to, columns) } else { Tile::zero() };
+            let mut sums = if add { RegisterTile::<L, P, N>::load(to, columns) } else { RegisterTile::zero() };
             sums.add(&a[i * stride.0..], stride, &b[o..], columns, depth);
             sums.store(to, columns);
         }

@@ -2,10 +2,10 @@
 //! Passes take any channels that fill registers of their level.
 //!
 //! Loops instead of `array::from_fn` wherever registers are handled, as in
-//! [`Tile`](crate::kernels::tile::Tile).
+//! [`RegisterTile`](crate::kernels::tile::RegisterTile).
 
 use super::{IN, OUT, PLACES};
-use crate::kernels::isa::Level;
+use crate::kernels::isa::Simd;
 
 /// The points ±P and ±Q. With 1 and 2, as usual, the worst error is four times larger.
 const P: f32 = 0.625;
@@ -19,7 +19,7 @@ const AT_Q: f32 = 2.0 * Q2 * (Q2 - P2);
 
 /// `Bᵀ d`.
 #[inline(always)]
-unsafe fn input<L: Level>(d: [L::V; 6]) -> [L::V; 6] {
+unsafe fn input<L: Simd>(d: [L::V; 6]) -> [L::V; 6] {
     // SAFETY: the caller runs on the level.
     unsafe {
         let (both, sum) = (L::splat(P2 * Q2), L::splat(-(P2 + Q2)));
@@ -39,7 +39,7 @@ unsafe fn input<L: Level>(d: [L::V; 6]) -> [L::V; 6] {
 
 /// `Aᵀ m`.
 #[inline(always)]
-pub(super) unsafe fn output<L: Level>(m: [L::V; 6]) -> [L::V; 4] {
+pub(super) unsafe fn output<L: Simd>(m: [L::V; 6]) -> [L::V; 4] {
     // SAFETY: the caller runs on the level.
     unsafe {
         let (s, t) = (L::add(m[1], m[2]), L::sub(m[1], m[2]));
@@ -56,7 +56,7 @@ pub(super) unsafe fn output<L: Level>(m: [L::V; 6]) -> [L::V; 4] {
 
 /// `A y`.
 #[inline(always)]
-unsafe fn output_adjoint<L: Level>(y: [L::V; 4]) -> [L::V; 6] {
+unsafe fn output_adjoint<L: Simd>(y: [L::V; 4]) -> [L::V; 6] {
     // SAFETY: the caller runs on the level.
     unsafe {
         let (e, f) = (L::fma(L::splat(P2), y[2], y[0]), L::fma(L::splat(P2), y[3], y[1]));
@@ -74,7 +74,7 @@ unsafe fn output_adjoint<L: Level>(y: [L::V; 4]) -> [L::V; 6] {
 
 /// `G w`.
 #[inline(always)]
-unsafe fn weight<L: Level>(w: [L::V; 3]) -> [L::V; 6] {
+unsafe fn weight<L: Simd>(w: [L::V; 3]) -> [L::V; 6] {
     // SAFETY: the caller runs on the level.
     unsafe {
         let zero = L::splat(0.0);
@@ -93,7 +93,7 @@ unsafe fn weight<L: Level>(w: [L::V; 3]) -> [L::V; 6] {
 
 /// `Gᵀ u`.
 #[inline(always)]
-unsafe fn weight_adjoint<L: Level>(u: [L::V; 6]) -> [L::V; 3] {
+unsafe fn weight_adjoint<L: Simd>(u: [L::V; 6]) -> [L::V; 3] {
     // SAFETY: the caller runs on the level.
     unsafe {
         let (s, t) = (L::add(u[1], u[2]), L::sub(u[1], u[2]));
@@ -120,7 +120,7 @@ fn row_of<V: Copy, const R: usize, const C: usize>(columns: &[[V; R]; C], i: usi
 
 /// `Bᵀ` down the columns: six rows to six lines `pitch` apart.
 #[inline(always)]
-pub(super) fn input_columns<L: Level>(rows: [&[f32]; IN], to: &mut [f32], pitch: usize) {
+pub(super) fn input_columns<L: Simd>(rows: [&[f32]; IN], to: &mut [f32], pitch: usize) {
     let len = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == len) && len.is_multiple_of(L::LANES));
     assert!(to.len() >= (IN - 1) * pitch + len);
@@ -140,7 +140,7 @@ pub(super) fn input_columns<L: Level>(rows: [&[f32]; IN], to: &mut [f32], pitch:
 
 /// `B` along a line of `count` tiles, `[4 · count + 2, c]`, to six places `[.., c]`.
 #[inline(always)]
-pub(super) fn input_row<L: Level>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
+pub(super) fn input_row<L: Simd>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
     assert!(line.len() >= (OUT * count + 2) * c && c.is_multiple_of(L::LANES));
     assert!(to.len() >= (IN - 1) * place + count * c);
     for t in 0..count {
@@ -162,7 +162,7 @@ pub(super) fn input_row<L: Level>(line: &[f32], c: usize, count: usize, to: &mut
 
 /// `A` along `count` tiles at six places `[.., c]`, to a line of `[4 · count, c]`.
 #[inline(always)]
-pub(super) fn output_row<L: Level>(m: &[f32], place: usize, c: usize, count: usize, to: &mut [f32]) {
+pub(super) fn output_row<L: Simd>(m: &[f32], place: usize, c: usize, count: usize, to: &mut [f32]) {
     assert!(m.len() >= (IN - 1) * place + count * c && c.is_multiple_of(L::LANES));
     assert!(to.len() >= OUT * count * c);
     for t in 0..count {
@@ -184,7 +184,7 @@ pub(super) fn output_row<L: Level>(m: &[f32], place: usize, c: usize, count: usi
 
 /// `Aᵀ` down the columns: `len` elements of six lines `pitch` apart to four rows `[4, len]`.
 #[inline(always)]
-pub(super) fn output_columns<L: Level>(lines: &[f32], pitch: usize, len: usize, to: &mut [f32]) {
+pub(super) fn output_columns<L: Simd>(lines: &[f32], pitch: usize, len: usize, to: &mut [f32]) {
     assert!(lines.len() >= (IN - 1) * pitch + len && to.len() >= OUT * len && len.is_multiple_of(L::LANES));
     for k in (0..len).step_by(L::LANES) {
         // SAFETY: the largest indices are checked above.
@@ -203,7 +203,7 @@ pub(super) fn output_columns<L: Level>(lines: &[f32], pitch: usize, len: usize, 
 /// `A` down the columns of a gradient: four rows to six lines `pitch` apart; adds all pixels
 /// to `sum [c]`.
 #[inline(always)]
-pub(super) fn gradient_columns<L: Level>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
+pub(super) fn gradient_columns<L: Simd>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
     // Whole pixels at a time where that takes two registers: one by one they take twice as long.
     if sum.len().is_multiple_of(2 * L::LANES) {
         gradient_columns_by::<L, 2>(rows, to, pitch, sum);
@@ -213,7 +213,7 @@ pub(super) fn gradient_columns<L: Level>(rows: [&[f32]; OUT], to: &mut [f32], pi
 }
 
 #[inline(always)]
-fn gradient_columns_by<L: Level, const N: usize>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
+fn gradient_columns_by<L: Simd, const N: usize>(rows: [&[f32]; OUT], to: &mut [f32], pitch: usize, sum: &mut [f32]) {
     let (len, c) = (rows[0].len(), sum.len());
     assert!(rows.iter().all(|row| row.len() == len) && len.is_multiple_of(c) && c.is_multiple_of(N * L::LANES));
     assert!(to.len() >= (IN - 1) * pitch + len);
@@ -246,7 +246,7 @@ fn gradient_columns_by<L: Level, const N: usize>(rows: [&[f32]; OUT], to: &mut [
 
 /// `Aᵀ` along a line of `count` tiles of a gradient, `[4 · count, c]`, to six places `[.., c]`.
 #[inline(always)]
-pub(super) fn gradient_row<L: Level>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
+pub(super) fn gradient_row<L: Simd>(line: &[f32], c: usize, count: usize, to: &mut [f32], place: usize) {
     assert!(line.len() >= OUT * count * c && c.is_multiple_of(L::LANES));
     assert!(to.len() >= (IN - 1) * place + count * c);
     for t in 0..count {
@@ -268,7 +268,7 @@ pub(super) fn gradient_row<L: Level>(line: &[f32], c: usize, count: usize, to: &
 
 /// `G w Gᵀ` of `w [9, Ci · Co]` into `u [36, at least Ci · Co]`.
 #[inline(always)]
-pub(super) fn transform_weights<L: Level>(w: &[f32], u: &mut [f32]) {
+pub(super) fn transform_weights<L: Simd>(w: &[f32], u: &mut [f32]) {
     let len = w.len() / 9;
     let place = u.len() / PLACES;
     assert!(place >= len && w.len() == 9 * len && len.is_multiple_of(L::LANES));
@@ -295,7 +295,7 @@ pub(super) fn transform_weights<L: Level>(w: &[f32], u: &mut [f32]) {
 
 /// `Gᵀ du G` of `du [36, at least Ci · Co]` into `dw [9, Ci · Co]`.
 #[inline(always)]
-pub(super) fn transform_back<L: Level>(du: &[f32], dw: &mut [f32]) {
+pub(super) fn transform_back<L: Simd>(du: &[f32], dw: &mut [f32]) {
     let len = dw.len() / 9;
     let place = du.len() / PLACES;
     assert!(place >= len && dw.len() == 9 * len && len.is_multiple_of(L::LANES));

@@ -8,26 +8,37 @@ use super::product::{multiply, register_tiles};
 use super::scratch::with_scratch;
 use super::transform::{gradient_columns, gradient_row, input_row, transform_back};
 use super::{Chunk, IN, OUT, PLACES, SKEW, side};
-use crate::kernels::conv2d::job::Pair;
-use crate::kernels::isa::{Isa, Level, dispatch};
+use crate::kernels::conv2d::job::GradientImages;
+use crate::kernels::isa::{Isa, Simd, dispatch};
 
 /// Tiles summed at once. With 8 the sums are loaded and stored too often (a quarter longer),
 /// with 32 they leave the first cache.
 const BATCH: usize = 16;
 
 /// Weight and bias gradient over some rows of the stacked images, into `part`.
-pub(in crate::kernels::conv2d) fn weight_gradient(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], isa: Isa) {
+pub(in crate::kernels::conv2d) fn weight_gradient(
+    pair: &GradientImages<'_>,
+    rows: Range<usize>,
+    part: &mut [f32],
+    isa: Isa,
+) {
     let (ci, co, chunk) = (padded(pair.ci), padded(pair.co), Chunk::new(pair.w));
     let lines = chunk.down * IN * (chunk.line(ci) + chunk.line(co) + SKEW);
     let wide = (IN * chunk.line(ci.max(co))).max(9 * ci * co);
     let len = lines + IN * BATCH * (ci + co) + PLACES * (ci * co + SKEW) + co + wide;
     with_scratch(len, chunk.line(ci.max(co)), |scratch, zeros| {
-        dispatch!(isa, part_sum(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
+        dispatch!(isa, part_sum(pair: &GradientImages<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]));
     });
 }
 
 #[inline(always)]
-fn part_sum<L: Level>(pair: &Pair<'_>, rows: Range<usize>, part: &mut [f32], scratch: &mut [f32], zeros: &[f32]) {
+fn part_sum<L: Simd>(
+    pair: &GradientImages<'_>,
+    rows: Range<usize>,
+    part: &mut [f32],
+    scratch: &mut [f32],
+    zeros: &[f32],
+) {
     let (h, w, ci, co) = (pair.h, pair.w, padded(pair.ci), padded(pair.co));
     let (tiles, chunk) = (w.div_ceil(OUT), Chunk::new(w));
     let (x, dy) = (Stack { data: pair.x, w, c: pair.ci }, Stack { data: pair.dy, w, c: pair.co });

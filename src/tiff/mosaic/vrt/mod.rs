@@ -12,13 +12,13 @@ use std::{
 };
 
 use super::{
-    Sheet,
+    MosaicPart,
     list::{List, count},
 };
 use crate::tiff::{
     GeoTags, Header, Sample, Source, TiffError,
     beside::{Beside, Pam},
-    metadata::{self, Metadata, Stated},
+    metadata::{self, Metadata, Statement},
     nodata,
     xml::Element,
 };
@@ -66,7 +66,7 @@ pub(super) fn open(root: &Element, list: &mut List<'_>) -> Result<Source, TiffEr
 
     let kept: Vec<usize> = (0..bands.len()).filter(|band| !alphas.gone.contains(band)).collect();
     let at = |band: usize| kept.iter().position(|kept| *kept == band);
-    let Stated { descriptions, bits, metadata, .. } = metadata::stated(&pam.items, &kept);
+    let Statement { descriptions, bits, metadata, .. } = metadata::stated(&pam.items, &kept);
     let nodata = kept.iter().map(|band| pam.nodata.get(band).map(|value| nodata::rounded(*value, sample)));
     let nodata: Vec<Option<f64>> = nodata.collect();
     let notes = pam.unused(list.path, list.path);
@@ -99,7 +99,7 @@ pub(super) fn open(root: &Element, list: &mut List<'_>) -> Result<Source, TiffEr
         source.select(&bands.iter().map(|(own, _)| *own).collect::<Vec<_>>());
         let (bands, hole) = (bands.iter().map(|(_, at)| *at).collect::<Vec<_>>(), piece.hole());
         let (holes, is_open) = (vec![hole; bands.len()], piece.masked || hole.is_some_and(f32::is_nan));
-        sheets.push(Sheet { source, from, place, bands, holes, is_open });
+        sheets.push(MosaicPart { source, from, place, bands, holes, is_open });
     }
     if sheets.is_empty() {
         return Err(list.wrong("shows nothing of its parts"));
