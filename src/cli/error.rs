@@ -77,8 +77,18 @@ pub enum CliError {
         /// Bands of the image.
         bands: usize,
     },
+    /// A STAC item that cannot be fused.
+    #[error("{path}: {what}; {fix}", path = .path.display())]
+    Stac {
+        /// The item or collection.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        fix: &'static str,
+    },
     /// One file where there should be two, or a folder.
-    #[error("{path} is one file: name PAN and MS, or the folder of a product", path = .path.display())]
+    #[error("{path} is one file: name PAN and MS, the folder of a product, or a STAC item", path = .path.display())]
     OneFile {
         /// The file.
         path: PathBuf,
@@ -224,7 +234,7 @@ impl CliError {
             Self::Strip { .. } => 2,
             Self::Many(e) => e.exit_code(),
             Self::Toml { .. } | Self::UnknownOptions { .. } | Self::Option { .. } | Self::NoCommand { .. } => 2,
-            Self::Line { .. } | Self::NoPairs { .. } => 3,
+            Self::Line { .. } | Self::NoPairs { .. } | Self::Stac { .. } => 3,
             Self::Selftest { .. } => 1,
         }
     }

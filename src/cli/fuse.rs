@@ -21,6 +21,7 @@ use super::output::OutputFile;
 use super::progress::{self, Bar, Show};
 use super::report::{ReportArgs, RunSummary, seconds};
 use super::settings::MethodArgs;
+use super::stac::item::ItemArgs;
 use super::{CliError, Talk, compare, profile, terminal};
 
 /// A checkpoint is written this often: so much work is lost at most.
@@ -72,6 +73,8 @@ pub(super) struct FuseArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
+    item: ItemArgs,
+    #[command(flatten)]
     pub reports: ReportArgs,
     #[command(flatten)]
     method: MethodArgs,
@@ -100,7 +103,15 @@ impl FuseArgs {
         let model = self.save_model.iter().map(|path| Output::new(path, Format::Safetensors));
         let checkpoint = self.resume.then(|| Output::new(self.output.checkpoint(), Format::Safetensors));
         let trace = self.trace.iter().flat_map(|dir| method::trace::outputs(dir));
-        self.output.outputs().chain(self.reports.outputs()).chain(model).chain(checkpoint).chain(trace).collect()
+        let item = self.item.output(&self.output.output);
+        self.output
+            .outputs()
+            .chain(item)
+            .chain(self.reports.outputs())
+            .chain(model)
+            .chain(checkpoint)
+            .chain(trace)
+            .collect()
     }
 }
 
@@ -131,7 +142,7 @@ pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     let ended = [read, fusing.elapsed(), start.elapsed()];
     ready.scene.warnings.extend(run.notes.iter().cloned());
     run.notes.iter().for_each(|note| talk.warn(note));
-    args.tell(&ready, (&run, &device), collected.as_ref(), ended, talk)
+    args.tell(&ready, &files, (&run, &device), collected.as_ref(), ended, talk)
 }
 
 /// The settings, and what the training starts from.
@@ -168,6 +179,7 @@ impl FuseArgs {
         tiff::check_outputs(&inputs(files, &config), &self.outputs())?;
         self.output.check(&self.output.creation()?, scene.ms())?;
         self.reports.check(bands, overwrite)?;
+        self.item.check(files, &self.output.output, overwrite)?;
         if self.compare || self.quality_gate {
             Contest::check(scene.rows, scene.columns, Convention::of_ratio(scene.ratio()))?;
         }
@@ -219,6 +231,7 @@ impl FuseArgs {
     fn tell(
         &self,
         ready: &Preparation<'_>,
+        files: &Files,
         (run, device): (&Run, &Device),
         collected: Option<&Collector>,
         [read, fusing, total]: [Duration; 3],
@@ -240,6 +253,8 @@ impl FuseArgs {
             profile::show(run, talk);
         }
         talk.say(format_args!("wrote {}", self.output.output.display()));
+        let item = self.item.write(files, &self.output.output, name, self.output.overwrite)?;
+        item.iter().for_each(|path| talk.say(format_args!("wrote {}", path.display())));
         let verdict = judge(self, ready, (run, device), report.as_mut(), talk);
         if let Some(report) = &mut report {
             report.warnings.extend(verdict.as_ref().err().map(ToString::to_string));

@@ -8,19 +8,20 @@ use trapan::method::config::Sensor;
 use trapan::method::{Config, Coregistration, Gain, Gains, Preparation, Request, Shift};
 use trapan::product::Product;
 use trapan::scene::{Image, Scene};
-use trapan::tiff::Source;
+use trapan::tiff::{Source, is_address, shown};
 
 use super::geometry::GeometryArgs;
 use super::remedy::in_flags;
-use super::{CliError, Talk};
+use super::{CliError, Talk, stac};
 
 /// Which files, and how they lie on each other.
 #[derive(Args, Clone)]
 pub(super) struct PairArgs {
     /// Folder of a product: Landsat Collection 2 level 1 (MTL, B8 and other bands), Maxar (*_PAN and
     /// *_MUL), Airbus (DIM_*_P_*.XML and DIM_*_MS_*.XML), GF-1/2/6, SuperView, Jilin-1, KOMPSAT-3, CBERS-4/4A or
-    /// Sentinel-2; or the PAN file and the MS file or files, as with --pan and --ms
-    #[arg(value_name = "PRODUCT_DIR | PAN MS", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
+    /// Sentinel-2; or a STAC item (.json, or an address), see --pan-asset; or the PAN file and the MS file or files, as
+    /// with --pan and --ms. Wherever an image or an item is read, an address can stand: https://, s3://, gs:// or az://
+    #[arg(value_name = "PRODUCT_DIR | ITEM | PAN MS", conflicts_with_all = ["pan", "ms"], required_unless_present_any = ["pan", "ms"])]
     files: Vec<PathBuf>,
     /// Panchromatic image of one band: GeoTIFF, VRT of such, or DIMAP; or several files, see --pan-band
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "files")]
@@ -37,6 +38,8 @@ pub(super) struct PairArgs {
     /// product by its own numbers (B4 or 4) [default: all; Landsat: B2 to B7; Landsat 7: B1 to B5, B7]
     #[arg(long, visible_alias = "bands", value_delimiter = ',', value_name = "BAND,…")]
     ms_bands: Vec<String>,
+    #[command(flatten)]
+    assets: stac::Assets,
     /// Value of pixels without data, or none, whatever the files state; two values: of PAN, of MS
     #[arg(long, allow_hyphen_values = true, value_name = "VALUE[,VALUE]", value_parser = nodata)]
     nodata: Option<[Option<f64>; 2]>,
@@ -52,6 +55,8 @@ pub(super) struct Files {
     pub sensor: Option<Sensor>,
     /// All files of both, and of the product.
     pub paths: Vec<PathBuf>,
+    /// The STAC item that names them, if one does.
+    pub item: Option<stac::Found>,
 }
 
 impl Files {
@@ -64,8 +69,15 @@ impl Files {
 impl PairArgs {
     /// Opens the files, or those of the product.
     pub(super) fn open(&self) -> Result<Files, CliError> {
+        let mut item = None;
         let (pan, mut ms, product) = match &self.files[..] {
-            [path] if path.is_file() => return Err(CliError::OneFile { path: path.clone() }),
+            [path] if stac::is_item(path) => {
+                let found = item.insert(stac::item(path, &self.assets)?);
+                (self.pan(&found.reads[..1])?, Source::open(&found.reads[1..])?, Product::default())
+            }
+            [path] if path.is_file() || is_address(path) && !stac::is_folder(path) => {
+                return Err(CliError::OneFile { path: shown(path) });
+            }
             [folder] => {
                 let mut product = Product::open(folder, &self.ms_bands)?;
                 product.pan_band = self.pan_band.clone().or(product.pan_band);
@@ -80,7 +92,8 @@ impl PairArgs {
         if !self.ms_bands.is_empty() && product.ms.is_empty() {
             ms.choose(&self.ms_bands)?;
         }
-        let mut inputs = Files { pan, ms, sensor: product.satellite.as_deref().and_then(Sensor::of_satellite), paths };
+        let mut inputs =
+            Files { pan, ms, sensor: product.satellite.as_deref().and_then(Sensor::of_satellite), paths, item };
         for (i, image) in [&mut inputs.pan, &mut inputs.ms].into_iter().enumerate() {
             match (self.nodata, product.nodata) {
                 (Some(given), _) => image.set_nodata(given[i]),

@@ -29,6 +29,7 @@ mod selftest;
 mod settings;
 mod shell;
 mod simulate;
+mod stac;
 mod table;
 mod terminal;
 mod train;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf, absolute};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory};
 use toml::{Table, Value};
-use trapan::tiff::TiffError;
+use trapan::tiff::{TiffError, is_address, placed};
 
 use super::{Cli, CliError, terminal};
 
@@ -194,7 +194,7 @@ fn words(arg: &Arg, value: &Value, folder: &Path) -> Result<Vec<OsString>, &'sta
     }
     let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     let text = |value: &Value| match value {
-        Value::String(text) if is_path => Ok(folder.join(text).into_os_string()),
+        Value::String(text) if is_path => Ok(placed(folder, text.as_ref()).into_os_string()),
         Value::String(text) => Ok(text.into()),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) if !is_path => Ok(value.to_string().into()),
         _ => Err(if is_path { "a file, as text" } else { "text, a number, or a list of these" }),
@@ -223,7 +223,7 @@ fn value(arg: &Arg, matches: &ArgMatches) -> Option<String> {
     }
     let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     let shown = |text: &OsStr| {
-        let path = if is_path { absolute(text).ok() } else { None };
+        let path = if is_path && !is_address(text.as_ref()) { absolute(text).ok() } else { None };
         let text = path.map_or(text.to_string_lossy(), |path| path.to_string_lossy().into_owned().into());
         match read_value(&text).filter(|_| !is_path) {
             Some(Value::Integer(_) | Value::Float(_)) => text.into_owned(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use trapan::method::config::Sensor;
-use trapan::tiff::TiffError;
+use trapan::tiff::{TiffError, placed};
 
 use super::CliError;
 
@@ -42,7 +42,7 @@ impl PairEntry {
 
     /// Its files as they lie beside the list.
     fn beside(mut self, folder: &Path) -> Self {
-        let join = |path: &mut PathBuf| *path = folder.join(&*path);
+        let join = |path: &mut PathBuf| *path = placed(folder, path);
         join(&mut self.pan);
         self.truth.iter_mut().for_each(join);
         match &mut self.ms {

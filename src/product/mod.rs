@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub use error::ProductError;
 
 use crate::remedy::{Note, Remedy};
-use crate::tiff::{Source, TiffError, translate};
+use crate::tiff::{RemoteError, Source, TiffError, is_address, shown, translate};
 
 /// What a product folder holds.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,6 +95,9 @@ struct Folder {
 
 impl Folder {
     fn list(path: &Path) -> Result<Self, ProductError> {
+        if is_address(path) {
+            return Err(TiffError::Remote { path: shown(path), source: RemoteError::Folder }.into());
+        }
         let failed = |e| TiffError::reading(path, e);
         let mut found = Self { path: path.to_owned(), files: Vec::new(), folders: Vec::new() };
         for entry in std::fs::read_dir(path).map_err(failed)? {

@@ -125,7 +125,7 @@ pub struct InputPair {
 pub struct InputImage {
     /// File.
     pub path: String,
-    /// Its SHA-256; none for images that were never a file.
+    /// Its SHA-256; none for images that were never a file here.
     pub sha256: Option<String>,
     /// Where bands are stacked, the other files.
     pub others: Vec<Other>,
@@ -150,8 +150,8 @@ pub struct InputImage {
 pub struct Other {
     /// File.
     pub path: String,
-    /// Its SHA-256.
-    pub sha256: String,
+    /// Its SHA-256; none for what lies at an address.
+    pub sha256: Option<String>,
 }
 
 /// Epochs and losses of the weights that were kept.
@@ -282,6 +282,11 @@ impl CallTime {
     }
 }
 
+/// The checksum of a file.
+fn checksum(path: &Path) -> Result<Option<String>, TiffError> {
+    path.is_file().then(|| sha256(path)).transpose()
+}
+
 impl InputPair {
     /// A pair's files.
     ///
@@ -292,11 +297,11 @@ impl InputPair {
             let affine = raster.geo.affine();
             Ok::<_, TiffError>(InputImage {
                 path: raster.path.display().to_string(),
-                sha256: raster.path.is_file().then(|| sha256(&raster.path)).transpose()?,
+                sha256: checksum(&raster.path)?,
                 others: raster
                     .others
                     .iter()
-                    .map(|path| Ok(Other { path: path.display().to_string(), sha256: sha256(path)? }))
+                    .map(|path| Ok(Other { path: path.display().to_string(), sha256: checksum(path)? }))
                     .collect::<Result<_, TiffError>>()?,
                 width: raster.width,
                 height: raster.height,

@@ -7,7 +7,11 @@ use std::{
 
 use crate::remedy::{Note, Remedy};
 
-use super::{CreationError, Format, Header, Sample, Window, crs_differ, text::is_hidden};
+use super::{
+    CreationError, Format, Header, Sample, Window, crs_differ,
+    remote::{Address, RemoteError, shown},
+    text::is_hidden,
+};
 
 /// An error of reading or writing images.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,14 @@ pub enum TiffError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// What lies at an address cannot be read.
+    #[error("{}: {source}", path.display())]
+    Remote {
+        /// The address, as it may be shown.
+        path: PathBuf,
+        /// Why, and what to do.
+        source: RemoteError,
     },
     /// The file is something else.
     #[error("{}: not a TIFF but {found}; convert it: {fix}", path.display())]
@@ -170,6 +182,12 @@ pub enum TiffError {
         /// What it is.
         kind: &'static str,
     },
+    /// The output is an address.
+    #[error("{}: results are written to files: name one, and upload it afterwards", path.display())]
+    Upload {
+        /// The output, as it may be shown.
+        path: PathBuf,
+    },
     /// The output is needed otherwise.
     #[error("{}: is {by}; give each output a name of its own, nothing was written", path.display())]
     Claimed {
@@ -233,7 +251,7 @@ impl TiffError {
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => {
                 ErrorClass::Output
             }
-            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } => ErrorClass::Output,
+            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } | Self::Upload { .. } => ErrorClass::Output,
             Self::Creation(_) | Self::Bands { .. } => ErrorClass::Usage,
             Self::TooLarge { .. } | Self::Chunk { .. } => ErrorClass::Memory,
             _ => ErrorClass::Input,
@@ -255,10 +273,13 @@ impl TiffError {
 
     /// The error of a failed read of an existing or missing file.
     pub(crate) fn reading(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
+        let path = shown(path);
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
-            _ => Self::Unreadable { path, source },
+            _ => match source.downcast::<RemoteError>() {
+                Ok(source) => Self::Remote { path, source },
+                Err(source) => Self::Unreadable { path, source },
+            },
         }
     }
 
@@ -297,8 +318,13 @@ pub(crate) fn translate(options: &str, path: &Path) -> String {
 pub(crate) fn gdal(program: &str, options: &str, path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let space = if options.is_empty() { "" } else { " " };
-    let out = path.with_file_name(format!("{stem}_fixed.tif"));
-    format!("{program}{space}{options} {} {}", quoted(path), quoted(&out))
+    let name = format!("{stem}_fixed.tif");
+    // What was elsewhere comes here.
+    let (from, to) = match Address::of(path) {
+        Some(address) => (address.for_gdal(), name.into()),
+        None => (path.to_owned(), path.with_file_name(name)),
+    };
+    format!("{program}{space}{options} {} {}", quoted(&from), quoted(&to))
 }
 
 /// A path as a shell takes it.

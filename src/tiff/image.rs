@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -90,8 +91,9 @@ impl TiffImage {
             return Err(self.beyond_limit());
         }
         let batch = (BATCH / bytes.saturating_mul(cells.len() as u64)).max(1) as usize;
-        // What was remembered is held, too, until it is forgotten.
-        let group = (self.limit / 2 / bytes).max(1) as usize;
+        // What was remembered is held, too, until it is forgotten; so is what was fetched, until it is decoded.
+        let shares = if self.input.is_remote() { 3 } else { 2 };
+        let group = (self.limit / shares / bytes).max(1) as usize;
         let (first, last) = (window.y / ch, (window.y + window.height).div_ceil(ch));
         let mut top = window.y;
         for start in (first..last).step_by(batch) {
@@ -145,12 +147,16 @@ impl TiffImage {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             wanted.iter().map(|index| cache.find(*index)).collect()
         };
+        let new = wanted.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let parts: Vec<Range<u64>> = new.filter_map(|(index, _)| self.storage.place(*index)).collect();
+        let fetched = self.input.fetch(&parts)?;
+        let input = fetched.as_ref().unwrap_or(&self.input);
         let chunks: Vec<Chunk> = wanted
             .par_iter()
             .zip(known)
             .map(|(index, known)| match known {
                 Some(chunk) => Ok(chunk),
-                None => self.storage.decode(&self.input, *index).map(Arc::new),
+                None => self.storage.decode(input, *index).map(Arc::new),
             })
             .collect::<Result<_, _>>()?;
         // What the next rows or the next tile of a sweep may share with this one: a batch of it.

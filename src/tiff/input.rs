@@ -1,10 +1,14 @@
 //! The bytes of a file, read at any place from any thread.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, ops::Range, path::Path, time::UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::{chunk::room, error::TiffError};
+use super::{
+    chunk::room,
+    error::TiffError,
+    remote::{self, Address},
+};
 
 /// Bytes that can be read at a place without a cursor that threads would have to share.
 pub(crate) trait Bytes: Send + Sync {
@@ -13,6 +17,11 @@ pub(crate) trait Bytes: Send + Sync {
 
     /// Fills the buffer with the bytes from `at` on.
     fn fill(&self, at: u64, buffer: &mut [u8]) -> io::Result<()>;
+
+    /// The same bytes of which these parts are at hand, where it takes long to ask for each by itself.
+    fn fetch(&self, _parts: &[Range<u64>]) -> io::Result<Option<Box<dyn Bytes>>> {
+        Ok(None)
+    }
 }
 
 impl Bytes for File {
@@ -52,6 +61,9 @@ impl Bytes for Vec<u8> {
 
 /// Opens a file to read it. Nothing else is opened: a pipe would wait for a writer, a device may have no end.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if remote::is_address(path) {
+        return Err(io::Error::other(remote::RemoteError::NoImage));
+    }
     let kind = std::fs::metadata(path)?;
     if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -70,13 +82,37 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// Opens a file, or what lies at an address.
     pub(super) fn open(path: &Path) -> Result<Self, TiffError> {
-        Self::new(open(path).map_err(|e| TiffError::reading(path, e))?, path)
+        match Address::of(path) {
+            Some(address) => Self::of(remote::open(&address)?.0, &address.shown()),
+            None => Self::new(open(path).map_err(|e| TiffError::reading(path, e))?, path),
+        }
     }
 
     pub(super) fn new(bytes: impl Bytes + 'static, path: &Path) -> Result<Self, TiffError> {
+        Self::of(Box::new(bytes), path)
+    }
+
+    fn of(bytes: Box<dyn Bytes>, path: &Path) -> Result<Self, TiffError> {
         let size = bytes.size().map_err(|e| TiffError::reading(path, e))?;
-        Ok(Self { bytes: Box::new(bytes), path: path.to_owned(), size })
+        Ok(Self { bytes, path: path.to_owned(), size })
+    }
+
+    /// The same with these parts at hand, if they are better asked for together: see [`Bytes::fetch`].
+    pub(super) fn fetch(&self, parts: &[Range<u64>]) -> Result<Option<Self>, TiffError> {
+        let bytes = self.bytes.fetch(parts).map_err(|e| TiffError::reading(&self.path, e))?;
+        Ok(bytes.map(|bytes| Self { bytes, path: self.path.clone(), size: self.size }))
+    }
+
+    /// Whether it lies elsewhere.
+    pub(super) fn is_remote(&self) -> bool {
+        remote::is_address(&self.path)
+    }
+
+    /// A text, of which no more than `most` bytes are read.
+    pub(super) fn text(&self, most: u64) -> Result<String, TiffError> {
+        Ok(String::from_utf8_lossy(&self.read("the text", 0, self.size.min(most))?).into_owned())
     }
 
     /// A part of the file, called `what` in errors; allocates no more than the file holds.
@@ -102,6 +138,46 @@ impl Input {
 
     pub(super) fn damaged(&self, what: String) -> TiffError {
         TiffError::Damaged { path: self.path.clone(), what }
+    }
+}
+
+/// What tells the contents of a file from those of a later one, without reading them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Its size.
+    pub bytes: u64,
+    /// When it was changed: nanoseconds since 1970, 0 where a server does not say.
+    pub modified: u64,
+    /// The tag (`ETag`) that a store gives to contents.
+    pub tag: Option<String>,
+}
+
+impl Version {
+    /// Of a file, or of what lies at an address.
+    ///
+    /// # Errors
+    /// [`TiffError::Missing`], [`TiffError::Unreadable`] and [`TiffError::Remote`].
+    pub fn of(path: &Path) -> Result<Self, TiffError> {
+        if let Some(address) = Address::of(path) {
+            return Ok(remote::open(&address)?.1);
+        }
+        let touched = std::fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
+        let (bytes, modified) = touched.map_err(|e| TiffError::reading(path, e))?;
+        let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self { bytes, modified: since.as_nanos() as u64, tag: None })
+    }
+}
+
+/// A text whole, from a file or from an address.
+///
+/// # Errors
+/// [`TiffError::Missing`], [`TiffError::Unreadable`], [`TiffError::Remote`]; [`TiffError::Damaged`] if it has more than
+/// `most` bytes.
+pub fn read_text(path: &Path, most: u64) -> Result<String, TiffError> {
+    let input = Input::open(path)?;
+    match input.size > most {
+        true => Err(input.damaged(format!("it has {} bytes, more than {most}", input.size))),
+        false => input.text(most),
     }
 }
 

@@ -4,6 +4,8 @@
 //! exactly, with what lies beside the files; [`read`] and [`write()`] move whole images. Nothing here
 //! changes a coordinate system: its tags go from the input to the output as they are.
 //!
+//! Where a path can stand, an address can, too (`remote`): parts of what lies there are fetched as they are needed.
+//!
 //! # What is ours, and what is not
 //!
 //! The names of tags, types and their values are those of the crate `tiff`; the decoders of pictures within a file are
@@ -40,6 +42,7 @@ mod mosaic;
 mod nodata;
 mod picture;
 mod read;
+mod remote;
 mod sample;
 mod storage;
 mod tags;
@@ -55,10 +58,11 @@ pub(crate) use error::{Size, gdal, quoted, translate};
 pub(crate) use geo::SAME;
 pub use geo::{Affine, GeoTags};
 pub use header::Header;
-pub use input::sha256;
 pub(crate) use input::{Bytes, open as open_file};
+pub use input::{Version, read_text, sha256};
 pub use metadata::{Item, Metadata};
 pub use read::{MEAN, Source, read};
+pub use remote::{RemoteError, is_address, placed, shown};
 pub use sample::Sample;
 pub use text::{visible, visible_json};
 pub use window::Window;

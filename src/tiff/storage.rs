@@ -1,6 +1,6 @@
 //! Where the values of an image are: size, coding and chunks (strips or tiles), from the tags.
 
-use std::io;
+use std::{io, ops::Range};
 
 use super::{
     Sample, Window,
@@ -228,14 +228,17 @@ impl Storage {
         format!("{} {} of {}", if self.tiled { "tile" } else { "strip" }, index + 1, self.chunks.len())
     }
 
+    /// Where a chunk lies in the file; `None` if it is left out.
+    pub(super) fn place(&self, index: usize) -> Option<Range<u64>> {
+        let (at, length) = self.chunks[index];
+        (length > 0).then(|| at..at + length)
+    }
+
     /// The values of a chunk as [`Coding::decode`] gives them; `None` if the file leaves it out.
     pub(super) fn decode(&self, input: &Input, index: usize) -> Result<Option<Vec<u8>>, TiffError> {
-        let (at, length) = self.chunks[index];
-        if length == 0 {
-            return Ok(None);
-        }
+        let Some(place) = self.place(index) else { return Ok(None) };
         let name = self.name(index);
-        let bytes = input.read(&name, at, length)?;
+        let bytes = input.read(&name, place.start, place.end - place.start)?;
         let values = self.coding.decode(bytes, self.chunk[0], self.rows(index), self.chunk[1]);
         values.map(Some).map_err(|e| match e.kind() {
             io::ErrorKind::OutOfMemory => {

@@ -265,7 +265,10 @@ fn scenes_come_from_folders_tables_and_collections() {
         refused(&["plan", &places.path(source), "-o", &places.path("new.jsonl")], 3, words);
         assert!(!Path::new(&places.path("new.jsonl")).exists());
     };
-    write(&json!({ "p": { "href": "https://there/pan.tif", "eo:bands": band("pan") }, "b": assets["b"] }));
+    let far = json!({ "p": { "href": "https://there/pan.tif?key", "eo:bands": band("pan") }, "b": assets["b"] });
+    write(&far);
+    assert_eq!(planned("items.json", &[])[0]["reads"], json!(["https://there/pan.tif?key", "blue.tif"]));
+    write(&json!({ "p": { "href": "ftp://there/pan.tif", "eo:bands": band("pan") }, "b": assets["b"] }));
     refuses("items.json", &["item-7", "download"]);
     write(&json!({ "visual": { "href": "v.tif" } }));
     refuses("items.json", &["item-7", "pan", "visual", "--pan-asset"]);

@@ -8,5 +8,8 @@ mod outputs;
 mod printing;
 pub mod program;
 mod remedies;
+#[cfg(feature = "cloud")]
+mod remote;
 mod schemas;
 mod shell;
+mod stac;

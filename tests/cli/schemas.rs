@@ -73,7 +73,7 @@ fn wrong(value: &Value, schema: &Value, at: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn fits(name: &str, text: &[u8]) {
+pub fn fits(name: &str, text: &[u8]) {
     let value: Value = serde_json::from_slice(text).expect("JSON");
     let found = wrong(&value, &schema(name), name);
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -5,6 +5,8 @@ pub mod devices;
 pub mod formula;
 pub mod memory;
 pub mod oracle;
+#[cfg(feature = "cloud")]
+pub mod server;
 pub mod session;
 pub mod textbook;
 pub mod values;

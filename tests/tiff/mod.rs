@@ -9,4 +9,6 @@ mod layouts;
 mod lists;
 mod pictures;
 mod reading;
+#[cfg(feature = "cloud")]
+mod remote;
 pub mod writing;

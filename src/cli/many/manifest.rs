@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
-use trapan::tiff::TiffError;
+use trapan::tiff::{TiffError, is_address, placed, shown};
 
 use crate::cli::CliError;
 use crate::cli::infer::Strip;
@@ -57,7 +57,8 @@ pub(super) struct Entry {
 /// Options that an entry states in its own words, or that make no sense in it.
 const OWN: [&str; 7] = ["pan", "ms", "files", "output", "overwrite", "resume", "dump-plan"];
 /// Options of an image that is trained and fused in one go.
-const WHOLE: [&str; 8] = ["report", "quicklook", "rgb", "compare", "quality-gate", "save-model", "trace", "profile"];
+const WHOLE: [&str; 10] =
+    ["stac", "datetime", "report", "quicklook", "rgb", "compare", "quality-gate", "save-model", "trace", "profile"];
 
 impl Entry {
     /// What contradicts itself.
@@ -71,6 +72,9 @@ impl Entry {
         if self.strip.is_some() && self.run != Action::Apply {
             return Err("only apply has a strip".to_owned());
         }
+        if is_address(&self.output) {
+            return Err("results are written to files, and this output is an address".to_owned());
+        }
         let refused = |key: &&String| {
             let key = key.replace('_', "-");
             OWN.contains(&&key[..]) || self.run != Action::Fuse && WHOLE.contains(&&key[..])
@@ -79,6 +83,16 @@ impl Entry {
             Some(key) => Err(format!("{} has no option {key}", self.run.name())),
             None => Ok(()),
         }
+    }
+
+    /// The address by which it reads what is shown as this; a file as it is.
+    pub(super) fn asked(&self, noted: &Path) -> PathBuf {
+        self.reads.iter().find(|path| is_address(path) && shown(path) == noted).map_or(noted.to_owned(), PathBuf::clone)
+    }
+
+    /// The same as it may be noted down: addresses without what may be a signature, which changes from day to day.
+    pub(super) fn shown(&self) -> Self {
+        Self { reads: self.reads.iter().map(|path| shown(path)).collect(), ..self.clone() }
     }
 }
 
@@ -133,7 +147,7 @@ impl Manifest {
 
     /// A file that an entry names.
     pub(super) fn path_of(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
+        placed(self.path.parent().unwrap_or(Path::new("")), path)
     }
 
     /// Entries whose turn comes together: of each, how many others come one after another before it.

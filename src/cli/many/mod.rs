@@ -7,7 +7,6 @@ pub(crate) mod manifest;
 pub(crate) mod plan;
 mod record;
 mod scenes;
-mod stac;
 pub(crate) mod status;
 pub(crate) mod task;
 

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf, absolute};
 
 use clap::Args;
 use toml::{Table, Value};
-use trapan::tiff::{check_output, write_atomically};
+use trapan::tiff::{check_output, is_address, write_atomically};
 
 use super::ManyError;
 use super::manifest::{Action, Entry, Manifest};
 use super::scenes::{SceneSource, scenes};
-use super::stac::Assets;
 use crate::cli::infer::Strip;
+use crate::cli::stac::Assets;
 use crate::cli::{CliError, Talk, options};
 
 /// Arguments of `plan`.
@@ -20,7 +20,7 @@ use crate::cli::{CliError, Talk, options};
 pub(crate) struct PlanArgs {
     /// A folder with subfolders of pan.tif and ms.tif or of products; a list of pairs as for `trapan train`; a table
     /// (.csv) with the columns pan and ms (several with ; between) or product, perhaps name, and options of fuse; a STAC
-    /// item collection (.json); or the PAN file and the MS file or files of one scene
+    /// item or collection of items (.json, or an address); or the PAN file and the MS file or files of one scene
     #[arg(value_name = "SCENES | PAN MS", required = true)]
     scenes: Vec<PathBuf>,
     /// Manifest to write: lines of JSON, with files named from where it lies
@@ -48,6 +48,9 @@ pub(crate) fn run(args: &PlanArgs, talk: Talk) -> Result<(), CliError> {
     let options = options::as_table(&args.options).ok_or(ManyError::PlanOptions)?;
     let folder = whole(args.output.parent().unwrap_or(Path::new("")));
     let place = |path: &Path| {
+        if is_address(path) {
+            return path.to_owned();
+        }
         let path = whole(path);
         path.strip_prefix(&folder).map_or(path.clone(), Path::to_owned)
     };

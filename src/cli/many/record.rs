@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use trapan::tiff::{TiffError, sha256, write_atomically};
+use trapan::tiff::{TiffError, Version, is_address, sha256, write_atomically};
 
 use super::manifest::{Entry, Manifest};
 use crate::cli::CliError;
@@ -46,35 +46,37 @@ pub(super) struct Record {
 /// The contents of a file at some time.
 ///
 /// Contents count. Size and time of change are only asked so that a file that nobody has touched is not read again: a checksum
-/// of a scene takes seconds, and a manifest is gone through often.
+/// of a scene takes seconds, and a manifest is gone through often. What lies at an address is not read for one at all: its size,
+/// and the tag that the server gives to contents, or else their time, stand for it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stamp {
     path: PathBuf,
     bytes: u64,
     /// Nanoseconds since 1970.
     modified: u64,
-    sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
 }
 
 impl Stamp {
     /// Of a file, by its path and as the manifest names it.
     fn of(path: &Path, name: &Path) -> Result<Self, TiffError> {
-        let (bytes, modified) = touched(path).map_err(|source| TiffError::Unreadable { path: path.into(), source })?;
-        Ok(Self { path: name.to_owned(), bytes, modified, sha256: sha256(path)? })
+        let Version { bytes, modified, tag } = Version::of(path)?;
+        let sha256 = if is_address(path) { None } else { Some(sha256(path)?) };
+        Ok(Self { path: name.to_owned(), bytes, modified, sha256, etag: tag })
     }
 
-    /// Whether the file has these contents now.
-    fn holds(&self, path: &Path) -> bool {
-        let Ok((bytes, modified)) = touched(path) else { return false };
-        bytes == self.bytes && (modified == self.modified || sha256(path).is_ok_and(|found| found == self.sha256))
+    /// Whether this version of the file, at this path, has these contents.
+    fn holds(&self, path: &Path, now: &Version) -> bool {
+        let untouched = match &self.etag {
+            Some(etag) => now.tag.as_ref() == Some(etag),
+            None => now.modified == self.modified,
+        };
+        let same = || self.sha256.is_some() && !is_address(path) && sha256(path).ok() == self.sha256;
+        now.bytes == self.bytes && (untouched || same())
     }
-}
-
-/// Bytes of a file, and when it was changed.
-fn touched(path: &Path) -> std::io::Result<(u64, u64)> {
-    let found = fs::metadata(path)?;
-    let since = found.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok((found.len(), since.as_nanos() as u64))
 }
 
 impl Record {
@@ -107,7 +109,7 @@ impl Record {
         Self {
             schema: SCHEMA,
             state: State::Begun,
-            entry: entry.clone(),
+            entry: entry.shown(),
             inputs: Vec::new(),
             output: None,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -119,10 +121,15 @@ impl Record {
         }
     }
 
-    /// Notes what is going to be read.
-    pub(super) fn take_inputs(&mut self, manifest: &Manifest, inputs: &[PathBuf]) -> Result<(), TiffError> {
+    /// Notes what is going to be read. Where that was an address with a query, `self.entry` has lost it, `entry` has not.
+    pub(super) fn take_inputs(
+        &mut self,
+        manifest: &Manifest,
+        entry: &Entry,
+        inputs: &[PathBuf],
+    ) -> Result<(), TiffError> {
         let folder = manifest.path_of(Path::new(""));
-        let stamp = |path: &PathBuf| Stamp::of(path, path.strip_prefix(&folder).unwrap_or(path));
+        let stamp = |path: &PathBuf| Stamp::of(&entry.asked(path), path.strip_prefix(&folder).unwrap_or(path));
         self.inputs = inputs.iter().map(stamp).collect::<Result<_, _>>()?;
         Ok(())
     }
@@ -154,14 +161,16 @@ impl Record {
         write_atomically(&Self::path(manifest, &self.entry), true, |file| file.write_all(text.as_bytes()))
     }
 
-    /// Whether it says that the entry, as it is now, is done, and nothing has changed since. Inputs that are gone cannot be
-    /// asked: what was made of them stays done.
+    /// Whether it says that the entry, as it is now, is done, and nothing has changed since. Inputs that are gone, or that a server
+    /// does not show any more, cannot be asked: what was made of them stays done.
     pub(super) fn is_done(&self, manifest: &Manifest, entry: &Entry) -> bool {
-        let kept = |stamp: &Stamp| stamp.holds(&manifest.path_of(&stamp.path));
-        let input = |stamp: &Stamp| !manifest.path_of(&stamp.path).exists() || kept(stamp);
+        let kept = |stamp: &Stamp, gone: bool| {
+            let path = entry.asked(&manifest.path_of(&stamp.path));
+            Version::of(&path).map_or(gone, |now| stamp.holds(&path, &now))
+        };
         self.state == State::Done
-            && self.entry == *entry
-            && self.output.as_ref().is_some_and(kept)
-            && self.inputs.iter().all(input)
+            && self.entry == entry.shown()
+            && self.output.as_ref().is_some_and(|output| kept(output, false))
+            && self.inputs.iter().all(|input| kept(input, true))
     }
 }

@@ -5,11 +5,11 @@ use std::path::{Component, Path, PathBuf, absolute};
 
 use toml::{Table, Value};
 use trapan::product::Product;
-use trapan::tiff::TiffError;
+use trapan::tiff::{TiffError, is_address, placed, shown};
 
-use super::{ManyError, stac};
+use super::ManyError;
 use crate::cli::pairs::{self, PairEntry};
-use crate::cli::{CliError, Talk};
+use crate::cli::{CliError, Talk, stac};
 
 /// A scene to fuse.
 pub(super) struct SceneSource {
@@ -25,9 +25,10 @@ pub(super) struct SceneSource {
 pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Result<Vec<SceneSource>, CliError> {
     let scenes = match given {
         [one] if one.is_dir() => in_folder(one, talk)?,
+        [one] if is_address(one) => stac::items(one, assets)?.into_iter().map(of_item).collect(),
         [one] => match one.extension().map(|end| end.to_string_lossy().to_lowercase()).as_deref() {
             Some("csv") => in_table(one)?,
-            Some("json" | "geojson") => stac::scenes(one, assets)?,
+            Some("json" | "geojson") => stac::items(one, assets)?.into_iter().map(of_item).collect(),
             _ => pairs::entries(one)?.into_iter().map(listed).collect(),
         },
         pair => vec![SceneSource { name: name_of(&pair[0]), reads: pair.to_vec(), options: Table::new() }],
@@ -51,10 +52,16 @@ pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Re
 
 /// What a pair is called: by its PAN, or by the folder of that, where the file is called as any.
 fn name_of(pan: &Path) -> String {
+    let pan = shown(pan);
     let stem = pan.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let whole = absolute(pan).unwrap_or_default();
+    let whole = absolute(&pan).unwrap_or_default();
     let folder = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     folder.filter(|_| stem.eq_ignore_ascii_case("pan")).unwrap_or(stem)
+}
+
+/// A STAC item.
+fn of_item(item: stac::Found) -> SceneSource {
+    SceneSource { name: item.id, reads: item.reads, options: Table::new() }
 }
 
 /// A pair of a list.
@@ -117,8 +124,8 @@ fn in_table(path: &Path) -> Result<Vec<SceneSource>, CliError> {
         for (heading, cell) in headings.iter().zip(&row).filter(|(_, cell)| !cell.is_empty()) {
             match heading {
                 "name" => scene.name = cell.to_owned(),
-                "pan" | "product" => pan = Some(folder.join(cell)),
-                "ms" => ms = cell.split(';').map(|file| folder.join(file.trim())).collect(),
+                "pan" | "product" => pan = Some(placed(folder, cell.as_ref())),
+                "ms" => ms = cell.split(';').map(|file| placed(folder, file.trim().as_ref())).collect(),
                 _ => {
                     let value = cell.parse().map_or(Value::String(cell.to_owned()), Value::Boolean);
                     scene.options.insert(heading.to_owned(), value);

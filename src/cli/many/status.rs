@@ -54,7 +54,7 @@ impl EntryLine<'_> {
             "index": self.index,
             "run": self.entry.run.name(),
             "after": self.after,
-            "reads": self.entry.reads,
+            "reads": self.entry.shown().reads,
             "output": self.entry.output,
             "state": self.state,
             "seconds": self.record.as_ref().and_then(|record| record.seconds),

@@ -107,7 +107,7 @@ impl<'a> Task<'a> {
         let reads: Vec<PathBuf> = entry.reads.iter().map(|path| manifest.path_of(path)).collect();
         let args = self.fuse_args(&reads, worker)?;
         if entry.run == Action::Assemble {
-            record.take_inputs(manifest, &reads)?;
+            record.take_inputs(manifest, entry, &reads)?;
             let creation = args.output.creation()?;
             return assemble::assemble(&AssembleArgs::over(reads, output.clone()), &creation, talk);
         }
@@ -115,7 +115,7 @@ impl<'a> Task<'a> {
         let files = args.input.open(None, Talk::Quiet)?;
         let config = args.request().config(files.sensor, files.ms.header().bands)?;
         let inputs: Vec<PathBuf> = fuse::inputs(&files, &config).into_iter().chain(model.clone()).collect();
-        record.take_inputs(manifest, &inputs)?;
+        record.take_inputs(manifest, entry, &inputs)?;
         if let Some(model) = model {
             let FuseArgs { input, output, device, .. } = args;
             return infer::run(&InferArgs { model, input, output, window: None, strip: entry.strip, device }, talk);

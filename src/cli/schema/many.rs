@@ -22,10 +22,11 @@ const FIELDS: &[Field] = &[
 pub(super) const ENTRY: Type = Object(FIELDS);
 
 const STAMP: Type = Object(&[
-    ("path", Text, "the file, as seen from the manifest"),
+    ("path", Text, "the file, as seen from the manifest, or an address without its query"),
     ("bytes", Whole, "its size"),
-    ("modified", Whole, "when it was changed: nanoseconds since 1970"),
-    ("sha256", Text, "checksum of its contents"),
+    ("modified", Whole, "when it was changed: nanoseconds since 1970, 0 where a server does not say"),
+    ("sha256", Perhaps(&Text), "checksum of its contents; not of what lies at an address"),
+    ("etag", Perhaps(&Text), "what a server calls the contents at an address"),
 ]);
 
 /// What has become of an entry.

@@ -7,6 +7,7 @@ mod many;
 mod measured;
 mod pair;
 mod report;
+mod stac;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -17,8 +18,9 @@ use trapan::method::config::{Profile, Sensor};
 use super::{CliError, terminal};
 
 /// What is written as JSON: a name, by which command, and its form.
-const ALL: [(&str, &str, &Type); 14] = [
+const ALL: [(&str, &str, &Type); 15] = [
     ("report", "fuse --report FILE.json", &report::REPORT),
+    ("item", "FILE.json beside what fuse --stac writes", &stac::ITEM),
     ("info", "info --json", &pair::INFO),
     ("assess", "assess --pan PAN --ms MS --json", &judged::ASSESS),
     ("assess-truth", "assess --truth TRUTH --json", &judged::ASSESS_TRUTH),
@@ -88,6 +90,8 @@ enum Type {
     Joined(&'static [&'static [Field]]),
     /// The settings of a run.
     Settings,
+    /// What somebody else has said.
+    Any,
 }
 
 impl Type {
@@ -111,6 +115,7 @@ impl Type {
             Self::Object(fields) => object(fields.iter()),
             Self::Joined(parts) => object(parts.iter().copied().flatten()),
             Self::Settings => settings(),
+            Self::Any => json!({}),
         }
     }
 }

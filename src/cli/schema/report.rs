@@ -9,10 +9,10 @@ use trapan::report::SCHEMA;
 
 const INPUT: Type = Object(&[
     ("path", Text, "the file, the first of several"),
-    ("sha256", Maybe(&Text), "its checksum; null of what was never a file"),
+    ("sha256", Maybe(&Text), "its checksum; null of what was never a file here"),
     (
         "others",
-        List(&Object(&[("path", Text, "file"), ("sha256", Text, "its checksum")])),
+        List(&Object(&[("path", Text, "file"), ("sha256", Maybe(&Text), "its checksum, or null")])),
         "further files of stacked bands",
     ),
     ("width", Whole, "columns"),

@@ -10,14 +10,15 @@ mod wkt;
 mod world;
 
 use std::{
-    io::Read,
+    collections::HashSet,
     path::{Path, PathBuf},
 };
 
 use super::{
     Affine, GeoTags,
     error::TiffError,
-    input::{Input, open},
+    input::Input,
+    remote::{self, Address},
 };
 pub(super) use pam::Pam;
 pub(super) use wkt::keys;
@@ -41,13 +42,14 @@ pub(super) struct Beside {
     pub(super) files: Vec<PathBuf>,
     /// What the user should know of those that could not be.
     pub(super) notes: Vec<String>,
+    around: Around,
 }
 
 impl Beside {
     /// Looks for everything that can lie beside an image.
     pub(super) fn of(image: &Path) -> Result<Self, TiffError> {
-        let mut found = Self::default();
-        if let Some(path) = there([appended(image, ".msk")]) {
+        let mut found = Self { around: Around::of(image)?, ..Self::default() };
+        if let Some(path) = found.around.first([appended(image, ".msk")]) {
             found.mask = Some(Input::open(&path)?);
             found.files.push(path);
         }
@@ -87,13 +89,11 @@ impl Beside {
         names: impl IntoIterator<Item = PathBuf>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, TiffError> {
-        let Some(path) = there(names) else { return Ok(None) };
-        let mut bytes = Vec::new();
-        let read = open(&path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
-        read.map_err(|e| TiffError::reading(&path, e))?;
-        let found = match bytes.len() as u64 > MOST {
+        let Some(path) = self.around.first(names) else { return Ok(None) };
+        let input = Input::open(&path)?;
+        let found = match input.size > MOST {
             true => Err(format!("it has more than {MOST} bytes")),
-            false => parse(&String::from_utf8_lossy(&bytes)),
+            false => parse(&input.text(MOST)?),
         };
         match found {
             Ok(found) => {
@@ -136,9 +136,39 @@ pub(super) fn airbus_camera(image: &Path) -> Vec<PathBuf> {
     names.iter().flat_map(|name| ["XML", "xml"].map(|end| image.with_file_name(format!("RPC_{name}.{end}")))).collect()
 }
 
-/// The first of some paths at which there is anything.
-fn there(names: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
-    names.into_iter().find(|path| path.exists())
+/// What is known of the names around an image.
+#[derive(Default)]
+enum Around {
+    /// It can be asked for each.
+    #[default]
+    Folder,
+    /// These are there.
+    Only(HashSet<PathBuf>),
+}
+
+impl Around {
+    /// Of an image. At an address every question takes its time: they are asked at once, and about the names in use alone.
+    /// A query is for one file: who signs one does not sign those beside it.
+    fn of(image: &Path) -> Result<Self, TiffError> {
+        let Some(address) = Address::of(image) else { return Ok(Self::Folder) };
+        if address.query().is_some() {
+            return Ok(Self::Only(HashSet::new()));
+        }
+        let stem = image.with_extension("");
+        let behind = [".msk", ".aux.xml"].map(|end| appended(image, end));
+        let instead = ["RPB", "tfw", "prj"].map(|end| image.with_extension(end));
+        let camera = ["_RPC.TXT", "_rpc.txt"].map(|end| appended(&stem, end));
+        let names = behind.into_iter().chain(instead).chain(camera).chain(airbus_camera(image));
+        remote::there(names.collect()).map(Self::Only)
+    }
+
+    /// The first of some paths at which there is anything.
+    fn first(&self, names: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+        names.into_iter().find(|path| match self {
+            Self::Folder => path.exists(),
+            Self::Only(there) => there.contains(path),
+        })
+    }
 }
 
 /// A name with something after it: `scene.tif.msk`.

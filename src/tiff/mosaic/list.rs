@@ -10,6 +10,7 @@ use crate::tiff::{
     Source, TiffError,
     error::{quoted, translate},
     input::Input,
+    remote::placed,
     xml::Element,
 };
 
@@ -73,7 +74,7 @@ impl List<'_> {
     /// The path of a part by the name that the list gives it.
     pub(super) fn part(&self, name: &str, beside: bool) -> PathBuf {
         match self.path.parent() {
-            Some(folder) if beside => folder.join(name),
+            Some(folder) if beside => placed(folder, name.as_ref()),
             _ => name.into(),
         }
     }

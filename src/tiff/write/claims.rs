@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::beside::airbus_camera,
+    super::{beside::airbus_camera, remote::is_address},
     TiffError,
     target::{folder, resolve},
 };
@@ -134,8 +134,12 @@ impl Output {
 /// # Errors
 /// [`TiffError::Claimed`], [`TiffError::Suffix`], [`TiffError::Special`], [`TiffError::Write`].
 pub fn check_outputs(inputs: &[PathBuf], outputs: &[Output]) -> Result<(), TiffError> {
-    let reads: HashSet<Identity> =
-        inputs.iter().flat_map(|path| with_company(path)).map(|p| Identity::of(&p)).collect();
+    let reads: HashSet<Identity> = inputs
+        .iter()
+        .filter(|path| !is_address(path))
+        .flat_map(|path| with_company(path))
+        .map(|p| Identity::of(&p))
+        .collect();
     let mut writes = HashSet::new();
     for output in outputs {
         let claimed = |by| Err(TiffError::Claimed { path: output.path.clone(), by });

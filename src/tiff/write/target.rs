@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::TiffError;
+use super::{
+    super::remote::{is_address, shown},
+    TiffError,
+};
 
 /// Links that are followed one after the other: Linux follows as many.
 const MOST_LINKS: usize = 40;
@@ -14,10 +17,13 @@ const MOST_LINKS: usize = 40;
 /// The file that a name leads to, which need not exist yet.
 ///
 /// # Errors
-/// [`TiffError::Special`] if it is a device, a pipe or a socket: renaming a file onto it would
+/// [`TiffError::Upload`] if it is an address; [`TiffError::Special`] if it is a device, a pipe or a socket: renaming a file onto it would
 /// replace it, which as root may be `/dev/null` for the whole machine. [`TiffError::Write`] if it is
 /// a folder, if the name has no file part, or if the links go round in a circle.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, TiffError> {
+    if is_address(path) {
+        return Err(TiffError::Upload { path: shown(path) });
+    }
     let refused = |kind: io::ErrorKind, why: &str| TiffError::writing(path, io::Error::new(kind, why));
     let mut target = path.to_owned();
     for _ in 0..=MOST_LINKS {
@@ -65,6 +71,9 @@ pub(super) fn folder(path: &Path) -> &Path {
 /// # Errors
 /// [`TiffError::Write`] if something else has the name, or what the system reports.
 pub fn create_folder(path: &Path) -> Result<(), TiffError> {
+    if is_address(path) {
+        return Err(TiffError::Upload { path: shown(path) });
+    }
     fs::create_dir_all(path).map_err(|e| {
         let other = path.exists() && !path.is_dir();
         let e = if other { io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a folder") } else { e };
