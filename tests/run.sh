@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes the tests on a fresh machine with Rust: installs what they need where it is missing
-# (Debian, Ubuntu), then runs `cargo test` with the given arguments. That is a software Vulkan
+# (Debian, Ubuntu), then runs `cargo test` with the given arguments and all features. That is a software Vulkan
 # driver, a browser for the report page, and GDAL's programs for the commands that errors suggest;
 # without a browser or GDAL their tests are left out, loudly, unless TRAPAN_REQUIRE_BROWSER=1.
 set -euo pipefail
@@ -49,4 +49,4 @@ fi
 # Mesa complains without one, and keeps compiled shaders between runs in the other.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-$PWD/target/shader-cache}"
-exec cargo test --locked "$@"
+exec cargo test --locked --features cloud "$@"

@@ -84,7 +84,7 @@ fn addresses_and_items_give_the_bytes_of_files() {
     assert_eq!(known, [&json!("2024-05-01T10:20:30Z"), &json!("one"), &json!(place.item)]);
     let info = value(&ok(&["info", "--json", &place.item], &[]).stdout);
     assert_eq!(info["pan"]["path"], format!("{at}/data/pan.tif"));
-    ok(&["assess", &one, "--pan", &pan, "--ms", &ms], &[]);
+    ok(&["assess", "--fused", &one, "--pan", &pan, "--ms", &ms], &[]);
 }
 
 #[test]

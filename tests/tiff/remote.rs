@@ -149,3 +149,12 @@ fn lists_name_parts_at_addresses() {
     assert!(is_address(address.as_ref()) && !is_address(&near));
     assert!(Source::open(&[near]).unwrap().read(WHOLE).unwrap().data == values);
 }
+
+#[test]
+fn a_program_with_a_runtime_of_its_own_may_read() {
+    let (server, (bytes, values)) = (Server::start(), tiled());
+    let address = server.put("scene.tif", bytes, Manner::Well);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read = runtime.block_on(async { open(&address)?.read(WHOLE) }).unwrap();
+    assert!(read.data == values);
+}

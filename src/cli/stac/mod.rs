@@ -133,7 +133,8 @@ pub(super) fn item(path: &Path, assets: &Assets) -> Result<Found, CliError> {
 /// What a link of an item names, if it can be read.
 fn place(href: &str, folder: &Path) -> Option<PathBuf> {
     match href.split_once("://") {
-        Some(("file", path)) => Some(path.into()),
+        // An item from elsewhere names nothing here.
+        Some(("file", path)) => (!is_address(folder)).then(|| path.into()),
         Some(_) if !is_address(href.as_ref()) => None,
         _ => Some(placed(folder, href.as_ref())),
     }

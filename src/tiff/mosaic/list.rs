@@ -10,7 +10,7 @@ use crate::tiff::{
     Source, TiffError,
     error::{quoted, translate},
     input::Input,
-    remote::placed,
+    remote::{is_address, placed},
     xml::Element,
 };
 
@@ -71,10 +71,10 @@ pub(super) struct List<'a> {
 }
 
 impl List<'_> {
-    /// The path of a part by the name that the list gives it.
+    /// The path of a part by the name that the list gives it. One from elsewhere names nothing here.
     pub(super) fn part(&self, name: &str, beside: bool) -> PathBuf {
         match self.path.parent() {
-            Some(folder) if beside => placed(folder, name.as_ref()),
+            Some(folder) if beside || is_address(self.path) => placed(folder, name.as_ref()),
             _ => name.into(),
         }
     }

@@ -19,7 +19,7 @@ use object_store::{
 use super::{
     address::Address,
     error::RemoteError,
-    store::{Patience, find, runtime},
+    store::{Patience, find, wait},
 };
 use crate::tiff::input::{Bytes, Version};
 
@@ -65,7 +65,7 @@ impl Object {
             head: Shared::new(),
             blocks: Mutex::default(),
         };
-        let (meta, head) = runtime().block_on(object.patiently(0..HEAD))?;
+        let (meta, head) = wait(object.patiently(0..HEAD))?;
         (object.version, object.head) = (version(&meta), head);
         Ok(object)
     }
@@ -114,11 +114,14 @@ impl Object {
         }
         let start = part.start / BLOCK * BLOCK;
         let end = part.end.next_multiple_of(BLOCK).min(self.version.bytes);
-        let found = (start, runtime().block_on(self.part(start..end))?);
-        let mut blocks = blocks();
-        blocks.push(found.clone());
-        let old = blocks.len().saturating_sub(BLOCKS);
-        blocks.drain(..old);
+        let found = (start, wait(self.part(start..end))?);
+        // What is larger is a list that is read once.
+        if end - start <= BLOCK * BLOCKS as u64 {
+            let mut blocks = blocks();
+            blocks.push(found.clone());
+            let old = blocks.len().saturating_sub(BLOCKS);
+            blocks.drain(..old);
+        }
         Ok(found)
     }
 }
@@ -140,7 +143,7 @@ impl Bytes for Object {
         if parts.iter().all(|part| part.end <= self.head.len() as u64) {
             return Ok(None);
         }
-        let fetched = runtime().block_on(coalesce_ranges(parts, |range| self.part(range), GAP))?;
+        let fetched = wait(coalesce_ranges(parts, |range| self.part(range), GAP))?;
         let parts = parts.iter().map(|part| part.start).zip(fetched).collect();
         Ok(Some(Box::new(Parts { size: self.version.bytes, parts })))
     }
@@ -184,7 +187,7 @@ pub(super) fn there(asked: Vec<(PathBuf, Address)>) -> io::Result<HashSet<PathBu
         }
     };
     let answers = stream::iter(asked).map(is_there).buffer_unordered(AT_ONCE);
-    let answers: Vec<io::Result<Option<PathBuf>>> = runtime().block_on(answers.collect());
+    let answers: Vec<io::Result<Option<PathBuf>>> = wait(answers.collect());
     answers.into_iter().filter_map(Result::transpose).collect()
 }
 

@@ -14,7 +14,7 @@ use object_store::{
     http::HttpBuilder,
     path::Path,
 };
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::address::{Address, Scheme};
 
@@ -53,15 +53,21 @@ impl Patience {
     }
 }
 
-/// What all requests run on, whatever thread waits for them.
-pub(super) fn runtime() -> &'static Runtime {
+/// Waits for requests, on whatever thread.
+pub(super) fn wait<T: Send>(requests: impl Future<Output = T> + Send) -> T {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        // Fails only where another has been chosen, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = RUNTIME.get_or_init(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         builder.worker_threads(1).enable_all().build().expect("a thread can be started")
-    })
+    });
+    // A thread of a runtime, as another program may have, must not wait for one.
+    match Handle::try_current() {
+        Err(_) => runtime.block_on(requests),
+        Ok(_) => std::thread::scope(|threads| {
+            let waiting = threads.spawn(|| runtime.block_on(requests));
+            waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        }),
+    }
 }
 
 /// The connections to servers: one pool, however many files are read.
@@ -81,6 +87,8 @@ impl HttpConnector for Shared {
 
 /// The store that an address leads to, and the place in it.
 pub(super) fn find(address: &Address) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    // Fails only where a way to encrypt has been chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (bucket, key) = address.parts();
     let (patience, retry) = (Patience::usual(), Patience::usual().retry());
     if matches!(address.scheme, Scheme::Http | Scheme::Https) {

@@ -6,7 +6,7 @@ use super::super::{
     MAX_OFF,
     list::{List, count},
 };
-use crate::tiff::{TiffError, Window, nodata, xml::Element};
+use crate::tiff::{TiffError, Window, is_address, nodata, xml::Element};
 
 /// A part of a file and where it goes.
 #[derive(PartialEq)]
@@ -73,7 +73,7 @@ pub(super) fn file(source: &Element, list: &List<'_>) -> Result<PathBuf, TiffErr
     let name = source.all("SourceFilename").next();
     match name.map(|name| (name.text.trim(), name.attribute("relativeToVRT"))) {
         None | Some(("", _)) => Err(list.wrong("has a part without a name")),
-        Some((name, _)) if name.starts_with("/vsi") || name.starts_with('<') => {
+        Some((name, _)) if !is_address(name.as_ref()) && (name.starts_with("/vsi") || name.starts_with('<')) => {
             Err(list.unsupported("a part that is no file of its own"))
         }
         Some((name, relative)) => Ok(list.part(name, relative == Some("1"))),
