@@ -251,7 +251,9 @@ impl TiffError {
             Self::Exists { .. } | Self::Folder { .. } | Self::DiskFull { .. } | Self::Write { .. } => {
                 ErrorClass::Output
             }
-            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } | Self::Upload { .. } => ErrorClass::Output,
+            Self::Special { .. } | Self::Claimed { .. } | Self::Suffix { .. } | Self::Upload { .. } => {
+                ErrorClass::Output
+            }
             Self::Creation(_) | Self::Bands { .. } => ErrorClass::Usage,
             Self::TooLarge { .. } | Self::Chunk { .. } => ErrorClass::Memory,
             _ => ErrorClass::Input,

@@ -86,7 +86,10 @@ pub(super) fn outline(image: &Header) -> Option<Vec<[f64; 2]>> {
         (0..PARTS).map(move |i| [at(i, 0), at(i, 1)])
     };
     let places = corners.windows(2).flat_map(side).chain([[0.0; 2]]);
-    let mut outline: Vec<[f64; 2]> = places.map(|[column, row]| system.degrees(affine.at(column, row))).collect();
+    // To a millimetre.
+    let rounded = |degrees: f64| (degrees * 1e8).round() / 1e8;
+    let place = |[column, row]: [f64; 2]| system.degrees(affine.at(column, row)).map(rounded);
+    let mut outline: Vec<[f64; 2]> = places.map(place).collect();
     let area: f64 = outline.windows(2).map(|pair| pair[0][0] * pair[1][1] - pair[1][0] * pair[0][1]).sum();
     if area < 0.0 {
         outline.reverse();
