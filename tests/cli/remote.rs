@@ -102,6 +102,13 @@ fn a_bucket_is_read_with_and_without_keys() {
     let said = trapan(&["info", "s3://data/pan.tif", "s3://data/ms.tif"], &open);
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("s3://data/pan.tif") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
+    let said = trapan(
+        &["info", "az://box/pan.tif", "az://box/ms.tif"],
+        &[("AZURE_STORAGE_ACCOUNT_NAME", "me"), ("AZURE_STORAGE_ACCOUNT_KEY", "?")],
+    )
+    .stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("az://box/pan.tif") && said.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{said}");
 }
 
 #[test]

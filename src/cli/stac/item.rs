@@ -14,13 +14,13 @@ use super::time::{of_tiff, time};
 use super::{CliError, Found};
 use crate::cli::inputs::Files;
 
-/// Of STAC, and of the extensions that an item uses.
+/// Of STAC, and of its extensions with what their fields begin with.
 const VERSION: &str = "1.1.0";
-const EXTENSIONS: [&str; 4] = [
-    "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
-    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+const EXTENSIONS: [(&str, &str); 4] = [
+    ("\"eo:", "https://stac-extensions.github.io/eo/v2.0.0/schema.json"),
+    ("\"file:", "https://stac-extensions.github.io/file/v2.1.0/schema.json"),
+    ("\"processing:", "https://stac-extensions.github.io/processing/v1.2.0/schema.json"),
+    ("\"proj:", "https://stac-extensions.github.io/projection/v2.0.0/schema.json"),
 ];
 /// Colours that the EO extension has a common name for.
 const COMMON: [&str; 11] =
@@ -124,13 +124,16 @@ impl Written<'_> {
         let mut item = json!({
             "type": "Feature",
             "stac_version": VERSION,
-            "stac_extensions": EXTENSIONS,
             "id": stem,
             "geometry": outline.as_ref().map(|outline| json!({ "type": "Polygon", "coordinates": [outline] })),
             "properties": self.properties(),
             "links": self.links(),
             "assets": { "pansharpened": self.asset() },
         });
+        // An extension without one of its fields is an error.
+        let text = item.to_string();
+        let used = EXTENSIONS.iter().filter(|(field, _)| text.contains(field)).map(|(_, schema)| *schema);
+        item["stac_extensions"] = used.collect();
         // Only where there is a geometry may there be one.
         if let Some(outline) = outline {
             item["bbox"] = json!(bounds(&outline));

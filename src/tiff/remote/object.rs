@@ -17,7 +17,7 @@ use object_store::{
 };
 
 use super::{
-    address::Address,
+    address::{Address, Scheme},
     error::RemoteError,
     store::{Patience, find, wait},
 };
@@ -55,8 +55,7 @@ impl Object {
         if key.ends_with('/') {
             return Err(io::Error::other(RemoteError::Folder));
         }
-        let wrong = |e| trouble(address, &e);
-        let (store, place) = find(address).map_err(wrong)?;
+        let (store, place) = find(address).map_err(|e| unfit(address, &e))?;
         let mut object = Self {
             address: address.clone(),
             store,
@@ -179,7 +178,7 @@ fn within<'a>(bytes: &'a Shared, start: u64, part: &Range<u64>) -> io::Result<&'
 /// Which of some addresses lead to something; one round of questions. What may not be seen is not there.
 pub(super) fn there(asked: Vec<(PathBuf, Address)>) -> io::Result<HashSet<PathBuf>> {
     let is_there = async |(path, address): (PathBuf, Address)| {
-        let (store, place) = find(&address).map_err(|e| trouble(&address, &e))?;
+        let (store, place) = find(&address).map_err(|e| unfit(&address, &e))?;
         match store.head(&place).await {
             Ok(found) => Ok((found.size > 0).then_some(path)),
             Err(e) if is_answer(&e) => Ok(None),
@@ -242,6 +241,15 @@ fn failed(what: String) -> RemoteError {
     RemoteError::Failed { what, tries: retries + 1, timeout: timeout.to_string() }
 }
 
+/// The error of an address, or of what the environment says of its store, before anything was asked for.
+fn unfit(address: &Address, error: &Error) -> io::Error {
+    let what = words(address, error);
+    io::Error::other(match (error, address.scheme) {
+        (Error::InvalidPath { .. }, _) | (_, Scheme::Http | Scheme::Https) => RemoteError::Address { what },
+        (_, scheme) => RemoteError::Denied { status: what, fix: scheme.credentials() },
+    })
+}
+
 /// An error of a store in our words.
 fn trouble(address: &Address, error: &Error) -> io::Error {
     let denied = |status: &str| {
@@ -253,7 +261,6 @@ fn trouble(address: &Address, error: &Error) -> io::Error {
         Error::PermissionDenied { .. } => denied("403"),
         Error::Unauthenticated { .. } => denied("401"),
         Error::NotSupported { .. } => io::Error::other(RemoteError::NoRanges),
-        Error::InvalidPath { source } => io::Error::other(RemoteError::Address { what: source.to_string() }),
         // Where machines of Amazon, Google and Microsoft ask for their own credentials.
         e if ["169.254.", "metadata.google"].iter().any(|host| e.to_string().contains(host)) => {
             denied("there are no credentials")
