@@ -87,7 +87,10 @@ impl PairArgs {
             [pan, ms @ ..] => (self.pan(std::slice::from_ref(pan))?, Source::open(ms)?, Product::default()),
             [] => (self.pan(&self.pan)?, Source::open(&self.ms)?, Product::default()),
         };
-        let paths = pan.header().files().chain(ms.header().files()).chain(&product.files).cloned().collect();
+        // It must not be written over.
+        let named = item.iter().map(|item: &stac::Found| &item.href).filter(|href| !is_address(href));
+        let paths =
+            pan.header().files().chain(ms.header().files()).chain(&product.files).chain(named).cloned().collect();
         // A product has chosen for itself.
         if !self.ms_bands.is_empty() && product.ms.is_empty() {
             ms.choose(&self.ms_bands)?;

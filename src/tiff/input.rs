@@ -166,6 +166,12 @@ impl Version {
         let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self { bytes, modified: since.as_nanos() as u64, tag: None })
     }
+
+    /// Whether both are of the same contents: by their tags, or by their times where there are none.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = if self.tag.is_some() { self.tag == other.tag } else { self.modified == other.modified };
+        same && self.bytes == other.bytes
+    }
 }
 
 /// A text whole, from a file or from an address.

@@ -58,6 +58,8 @@ fn a_result_has_an_item_of_its_place_time_and_bands() {
     for (found, wanted) in bbox.iter().zip(BBOX) {
         assert!((found - wanted).abs() < 1e-7, "{bbox:?}");
     }
+    let [input, over] = ["place.json", "place.tif"].map(|name| pair.path(name));
+    refused(&[&["fuse", &input, "-o", &over, "--stac"], &FAST[..]].concat(), 8, &["place.json", "an input"]);
     let asset = &written["assets"]["pansharpened"];
     let image = fs::read(&out).expect("an image");
     assert_eq!(asset["file:size"], image.len());

@@ -70,12 +70,9 @@ impl Stamp {
 
     /// Whether this version of the file, at this path, has these contents.
     fn holds(&self, path: &Path, now: &Version) -> bool {
-        let untouched = match &self.etag {
-            Some(etag) => now.tag.as_ref() == Some(etag),
-            None => now.modified == self.modified,
-        };
+        let then = Version { bytes: self.bytes, modified: self.modified, tag: self.etag.clone() };
         let same = || self.sha256.is_some() && !is_address(path) && sha256(path).ok() == self.sha256;
-        now.bytes == self.bytes && (untouched || same())
+        then.is_same(now) || now.bytes == self.bytes && same()
     }
 }
 

@@ -82,8 +82,8 @@ impl ItemArgs {
         let one = |text: String| Map::from_iter([("datetime".to_owned(), text.into())]);
         let header = files.pan.header();
         let stated = header.metadata.date_time.as_deref();
-        let items = header.metadata.items.iter();
-        let stated = stated.or(items.filter(|i| i.name == "TIFFTAG_DATETIME").map(|i| &i.value[..]).next());
+        let mut items = header.metadata.items.iter();
+        let stated = stated.or_else(|| Some(&items.find(|item| item.name == "TIFFTAG_DATETIME")?.value[..]));
         let given = self.datetime.clone().map(one);
         given.or_else(|| files.item.as_ref().and_then(times_of)).or_else(|| stated.and_then(of_tiff).map(one))
     }
@@ -93,12 +93,13 @@ impl ItemArgs {
 fn times_of(item: &Found) -> Option<Map<String, Value>> {
     let all = ["datetime", "start_datetime", "end_datetime"];
     let said = all.map(|key| item.properties.get(key).and_then(Value::as_str).and_then(|text| time(text).ok()));
-    if said[0].is_none() && (said[1].is_none() || said[2].is_none()) {
-        return None;
-    }
-    // One that is null must be there where there are two.
-    let entries = all.into_iter().zip(said).filter(|(key, time)| *key == "datetime" || time.is_some());
-    Some(entries.map(|(key, time)| (key.to_owned(), time.into())).collect())
+    let count = match &said {
+        // The one is there, if only as null, and the others are there together.
+        [_, Some(_), Some(_)] => 3,
+        [Some(_), ..] => 1,
+        _ => return None,
+    };
+    Some(all.into_iter().zip(said).take(count).map(|(key, time)| (key.to_owned(), time.into())).collect())
 }
 
 /// The item of an image.

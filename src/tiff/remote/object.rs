@@ -39,8 +39,9 @@ pub(super) struct Object {
     store: Arc<dyn ObjectStore>,
     place: Path,
     pub(super) version: Version,
-    /// Parts that were fetched one by one, the latest last; the head stays.
+    /// Its first bytes.
     head: Shared,
+    /// Parts that were fetched one by one, each with the place where it begins; the latest last.
     blocks: Mutex<Vec<(u64, Shared)>>,
 }
 
@@ -87,15 +88,17 @@ impl Object {
         let (meta, length) = (found.meta.clone(), found.range.end - found.range.start);
         match found.bytes().await {
             Ok(bytes) if bytes.len() as u64 == length => Ok((meta, bytes)),
-            Ok(_) => Err(io::Error::new(io::ErrorKind::Interrupted, failed("the bytes broke off".to_owned()))),
-            Err(e) => Err(io::Error::new(io::ErrorKind::Interrupted, failed(words(&self.address, &e)))),
+            bytes => {
+                let what = bytes.err().map_or("the bytes broke off".to_owned(), |e| words(&self.address, &e));
+                Err(io::Error::new(io::ErrorKind::Interrupted, failed(what)))
+            }
         }
     }
 
     /// Bytes of the object as it was when it was opened.
     async fn part(&self, range: Range<u64>) -> io::Result<Shared> {
         let (meta, bytes) = self.patiently(range).await?;
-        if version(&meta) != self.version {
+        if !self.version.is_same(&version(&meta)) {
             return Err(io::Error::other(RemoteError::Changed));
         }
         Ok(bytes)
@@ -131,6 +134,9 @@ impl Bytes for Object {
     }
 
     fn fill(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if buffer.is_empty() {
+            return Ok(());
+        }
         let part = at..at + buffer.len() as u64;
         let (start, bytes) = self.around(&part)?;
         buffer.copy_from_slice(within(&bytes, start, &part)?);
@@ -218,9 +224,9 @@ fn status(error: &Error) -> String {
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
-/// What the innermost errors say: those around them name the whole address.
+/// What the innermost errors say, but for those that name the whole address.
 fn causes(error: &Error) -> String {
-    let mut all: Vec<String> = chain(error).map(ToString::to_string).collect();
+    let mut all: Vec<String> = chain(error).map(ToString::to_string).filter(|text| !text.contains("://")).collect();
     all.reverse();
     all.dedup();
     all.truncate(2);
