@@ -5,10 +5,7 @@
 #[non_exhaustive]
 pub enum RemoteError {
     /// The program was built without it.
-    #[error(
-        "this build reads no addresses: download the file, or build with the feature `cloud` (cargo install trapan --features \
-         cloud)"
-    )]
+    #[error("this build reads no addresses: download the file, or build the program with the feature `cloud`")]
     NoFeature,
     /// Not an image, but another file.
     #[error("only images and STAC items are read from addresses: download it and give the file")]
