@@ -25,6 +25,7 @@ pub(super) struct SceneSource {
 pub(super) fn scenes(given: &[PathBuf], assets: &stac::Assets, talk: Talk) -> Result<Vec<SceneSource>, CliError> {
     let scenes = match given {
         [one] if one.is_dir() => in_folder(one, talk)?,
+        [one] if is_address(one) && !stac::is_item(one) => return Err(CliError::OneFile { path: shown(one) }),
         [one] if is_address(one) => stac::items(one, assets)?.into_iter().map(of_item).collect(),
         [one] => match one.extension().map(|end| end.to_string_lossy().to_lowercase()).as_deref() {
             Some("csv") => in_table(one)?,

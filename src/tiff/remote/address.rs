@@ -21,6 +21,7 @@ pub(super) enum Scheme {
     Azure,
 }
 
+#[cfg(feature = "cloud")]
 impl Scheme {
     /// What to do where access is denied.
     pub(super) fn credentials(self) -> &'static str {

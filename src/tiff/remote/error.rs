@@ -11,7 +11,7 @@ pub enum RemoteError {
     #[error("only images and STAC items are read from addresses: download it and give the file")]
     NoImage,
     /// A folder, or what stands for one.
-    #[error("products are not looked for at addresses: name PAN and MS with --pan and --ms, or a STAC item")]
+    #[error("products are not looked for at addresses: name the files of PAN and of MS, or a STAC item")]
     Folder,
     /// It is not a complete address.
     #[error("not a complete address: {what}")]
@@ -37,7 +37,7 @@ pub enum RemoteError {
     Changed,
     /// Anything else that went wrong on the way.
     #[error(
-        "cannot be fetched: {what}; tried {tries} times, waiting up to {timeout} s for an answer \
+        "cannot be fetched: {what}; tried up to {tries} times, waiting up to {timeout} s for an answer \
              (TRAPAN_HTTP_RETRIES, TRAPAN_HTTP_TIMEOUT); try again, or download it and give the file"
     )]
     Failed {

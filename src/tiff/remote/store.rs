@@ -90,13 +90,9 @@ pub(super) fn find(address: &Address) -> Result<(Arc<dyn ObjectStore>, Path)> {
     // Fails only where a way to encrypt has been chosen already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (bucket, key) = address.parts();
-    let (patience, retry) = (Patience::usual(), Patience::usual().retry());
     if matches!(address.scheme, Scheme::Http | Scheme::Https) {
-        let options = patience.settings().into_iter().fold(ClientOptions::new(), |o, (key, v)| o.with_config(key, v));
         // The whole address is the store: its escapes and its query stay as they are.
-        let builder = HttpBuilder::new().with_url(address.url()).with_client_options(options.with_allow_http(true));
-        let store = builder.with_retry(retry).with_http_connector(Shared).build()?;
-        return Ok((Arc::new(store), Path::default()));
+        return Ok((server_of(&address.url())?, Path::default()));
     }
     type Stores = HashMap<(Scheme, String), Arc<dyn ObjectStore>>;
     static STORES: Mutex<Option<Stores>> = Mutex::new(None);
@@ -106,7 +102,7 @@ pub(super) fn find(address: &Address) -> Result<(Arc<dyn ObjectStore>, Path)> {
     let store = match stores.get(&known) {
         Some(store) => store.clone(),
         None => {
-            let store = bucket_of(address.scheme, bucket, patience)?;
+            let store = bucket_of(address.scheme, bucket)?;
             stores.insert(known, store.clone());
             store
         }
@@ -114,9 +110,17 @@ pub(super) fn find(address: &Address) -> Result<(Arc<dyn ObjectStore>, Path)> {
     Ok((store, Path::parse(key).map_err(|source| Error::InvalidPath { source })?))
 }
 
+/// A server.
+fn server_of(url: &str) -> Result<Arc<dyn ObjectStore>> {
+    let (settings, retry) = (Patience::usual().settings(), Patience::usual().retry());
+    let options = settings.into_iter().fold(ClientOptions::new(), |o, (key, v)| o.with_config(key, v));
+    let builder = HttpBuilder::new().with_url(url).with_client_options(options.with_allow_http(true));
+    Ok(Arc::new(builder.with_retry(retry).with_http_connector(Shared).build()?))
+}
+
 /// A bucket or container, with the credentials that the environment gives.
-fn bucket_of(scheme: Scheme, bucket: &str, patience: Patience) -> Result<Arc<dyn ObjectStore>> {
-    let (settings, retry) = (patience.settings(), patience.retry());
+fn bucket_of(scheme: Scheme, bucket: &str) -> Result<Arc<dyn ObjectStore>> {
+    let (settings, retry) = (Patience::usual().settings(), Patience::usual().retry());
     Ok(match scheme {
         Scheme::Google => {
             let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry);
