@@ -9,8 +9,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use trapan::engine::Options;
 use trapan::method::apply::{Application, apply};
+use trapan::method::config::Sensor;
 use trapan::method::{Model, Prior, Request, Watch};
-use trapan::scene::{Scale, Survey};
+use trapan::scene::{Scale, Scene, Survey};
 use trapan::tiff::{Window, check_outputs};
 
 use super::args::{DeviceArgs, OutputArgs};
@@ -37,6 +38,9 @@ pub(super) struct InferArgs {
     pub strip: Option<Strip>,
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Of networks that were trained on this very pair: the shift that was corrected there. Nothing is measured again.
+    #[arg(skip)]
+    pub trained_at: Option<[f64; 2]>,
 }
 
 /// One of some strips of rows that make a scene, all its columns.
@@ -112,6 +116,19 @@ enum Networks {
     Prior(Box<Prior>),
 }
 
+impl Networks {
+    /// Those for a scene, by a pass over it.
+    fn suited(self, scene: &mut Scene<'_>, sensor: Option<Sensor>) -> Result<Model, CliError> {
+        let survey = Survey::of(scene)?;
+        let model = match self {
+            Self::Prior(prior) => prior.adopt((scene, &survey), &Scale::new(scene, &survey, None)?, sensor)?,
+            Self::Own(model) => model.suited(scene, &survey)?,
+        };
+        scene.warnings.extend(survey.warnings);
+        Ok(model)
+    }
+}
+
 /// Runs `infer`.
 pub(super) fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     let start = Instant::now();
@@ -138,7 +155,10 @@ pub(super) fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
         }
     };
     args.output.check(&creation, scene.ms())?;
-    let mut scene = args.input.register(&files, &Request::default(), config, talk)?;
+    let mut scene = match args.trained_at {
+        Some(shift) => args.input.shifted(&files, shift)?,
+        None => args.input.register(&files, &Request::default(), config, talk)?,
+    };
     let all = Window { x: 0, y: 0, width: scene.columns.fine, height: scene.rows.fine };
     let window = match args.strip {
         Some(strip) => strip.window([all.width, all.height])?,
@@ -147,12 +167,11 @@ pub(super) fn run(args: &InferArgs, talk: Talk) -> Result<(), CliError> {
     if !window.is_within([all.width, all.height]) {
         return Err(CliError::Window { window, size: [all.width, all.height] });
     }
-    let survey = Survey::of(&scene)?;
     let model = match networks {
-        Networks::Prior(prior) => prior.adopt((&scene, &survey), &Scale::new(&scene, &survey, None)?, files.sensor)?,
-        Networks::Own(model) => model.suited(&mut scene, &survey)?,
+        Networks::Own(model) if args.trained_at.is_some() => *model,
+        networks => networks.suited(&mut scene, files.sensor)?,
     };
-    scene.warnings.iter().chain(&survey.warnings).for_each(|warning| talk.warn(warning));
+    scene.warnings.iter().for_each(|warning| talk.warn(warning));
     let device = args.device.open(talk)?;
     let part = [window.y..window.y + window.height, window.x..window.x + window.width];
     let (options, memory) = (Options::default(), args.output.memory());

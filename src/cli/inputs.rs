@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trapan::method::config::Sensor;
 use trapan::method::{Config, Coregistration, Gain, Gains, Preparation, Request, Shift};
 use trapan::product::Product;
-use trapan::scene::{Image, Scene};
+use trapan::scene::{GeometryOptions, Image, Scene};
 use trapan::tiff::{Source, is_address, shown};
 
 use super::geometry::GeometryArgs;
@@ -180,6 +180,11 @@ impl InputArgs {
     /// Lays the images on each other by what the files say, without reading a pixel.
     pub(super) fn scene<'a>(&self, files: &'a Files) -> Result<Scene<'a>, CliError> {
         Ok(Scene::of(&files.pan, &files.ms, &self.pair.geometry.options())?)
+    }
+
+    /// The same with PAN off MS by what was found before.
+    pub(super) fn shifted<'a>(&self, files: &'a Files, shift: [f64; 2]) -> Result<Scene<'a>, CliError> {
+        Ok(Scene::of(&files.pan, &files.ms, &GeometryOptions { shift, ..self.pair.geometry.options() })?)
     }
 
     /// Registers the images as asked for, or as `config`'s preset has it, and says what was found.

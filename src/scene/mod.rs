@@ -46,6 +46,8 @@ pub struct Scene<'a> {
     pub rows: Grid,
     /// Columns of MS on those of PAN; the ratio is the same.
     pub columns: Grid,
+    /// How far PAN is taken to lie off MS, beside what the files say: see [`GeometryOptions::shift`].
+    pub shift: [f64; 2],
     /// What the user should know; the scene is usable all the same.
     pub warnings: Vec<Note>,
 }
@@ -80,12 +82,12 @@ impl<'a> Scene<'a> {
     /// Those of [`Geometry::of`].
     pub fn of(pan: impl Image + 'a, ms: impl Image + 'a, options: &GeometryOptions) -> Result<Self, SceneError> {
         let geometry = Geometry::of(pan.header(), ms.header(), options)?;
-        Ok(Self::new(pan, ms, geometry))
+        Ok(Self { shift: options.shift, ..Self::new(pan, ms, geometry) })
     }
 
     /// Images whose rows and columns are known to lie on each other like this.
     pub fn on_grids(pan: impl Image + 'a, ms: impl Image + 'a, [rows, columns]: [Grid; 2]) -> Self {
-        Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, warnings: Vec::new() }
+        Self { pan: Box::new(pan), ms: Box::new(ms), rows, columns, shift: [0.0; 2], warnings: Vec::new() }
     }
 
     /// PAN and MS, each its common part.

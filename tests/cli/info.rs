@@ -9,6 +9,8 @@ use trapan::filter::{self, Grid};
 use trapan::simulate::town::{TownSpec, build};
 use trapan::tiff::{Creation, GeoTags, Layout, Sample, read, write};
 
+use crate::cli::program::ok;
+
 const BANDS: usize = 4;
 /// UTM zone 30 north.
 const UTM: u16 = 32630;
@@ -154,6 +156,23 @@ fn info_tells_grids_shift_values_and_needs() {
     // interp23 is refused where the grids are not those it was made for.
     fails(&files.fuse(&["--coregister", "--preset", "paper"]), 2, &["interp23", "cubic on this pair"]);
     fails(&files.fuse(&["--preset", "paper"]), 0, &[]);
+}
+
+/// The strips of a manifest take the shift that was found where their networks were trained, and measure nothing.
+#[test]
+fn strips_of_a_shifted_pair_make_the_bytes_of_one_run() {
+    let place = |pixel| tags((pixel, [500_000.0, 4_000_000.0], UTM));
+    let files = Files::new(([200, 240], place(0.5)), ([50, 60], place(2.0)), 4, [1.8, -0.75]);
+    fails(&files.fuse(&[]), 0, &["PAN is taken to lie +1."]);
+    let [pan, ms, manifest, into] = ["pan.tif", "ms.tif", "m.jsonl", "into"].map(|name| files.path(name));
+    let short = ["--epochs", "2", "--dam-epochs", "1", "--warm-up-epochs", "1", "--device", "cpu"];
+    ok(&[&["plan", &pan, &ms, "-o", &manifest, "--into", &into, "--strips", "2", "--"], &short[..]].concat());
+    let said = ok(&["task", "--manifest", &manifest]).stderr;
+    assert_eq!(String::from_utf8_lossy(&said).matches("PAN is taken to lie").count(), 1, "{said:?}");
+    // Called by the folder that it is in, as all pan.tif are.
+    let name = files.0.path().file_name().expect("a name");
+    let result = std::fs::read(Path::new(&into).join(name).with_extension("tif")).expect("a result");
+    assert!(result == std::fs::read(files.path("fused.tif")).expect("readable"), "other bytes");
 }
 
 /// A pair whose phase the published codes were not made for is refused before a pixel is read: these have none

@@ -9,8 +9,9 @@ use crate::cli::fuse::{CHECKPOINT_EVERY, FuseArgs, describe, inputs, settled};
 use crate::cli::progress::{self, Bar};
 use crate::cli::{CliError, Talk};
 
-/// Trains on a pair: the networks go to where its image would. The checkpoint stays beside them.
-pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
+/// Trains on a pair: the networks go to where its image would. The checkpoint stays beside them. Gives the shift that
+/// was corrected.
+pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<[f64; 2], CliError> {
     let start = Instant::now();
     let files = args.input.open(Some(args.output.memory()), talk)?;
     let request = args.request();
@@ -33,5 +34,5 @@ pub(super) fn run(args: &FuseArgs, talk: Talk) -> Result<(), CliError> {
     run.notes.iter().for_each(|note| talk.warn(note));
     talk.say(model.summary());
     talk.say(format_args!("wrote {} in {:.1} s", path.display(), start.elapsed().as_secs_f64()));
-    Ok(())
+    Ok(ready.scene.shift)
 }

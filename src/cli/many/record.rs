@@ -33,6 +33,9 @@ pub(super) struct Record {
     /// What it read, as it was before.
     inputs: Vec<Stamp>,
     output: Option<Stamp>,
+    /// Of a training: how far PAN was found to lie off MS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<[f64; 2]>,
     /// Version of the program, host and process.
     program: String,
     worker: String,
@@ -109,6 +112,7 @@ impl Record {
             entry: entry.shown(),
             inputs: Vec::new(),
             output: None,
+            shift: None,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             worker: format!("{} {}", sysinfo::System::host_name().unwrap_or_default(), std::process::id()),
             began: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),

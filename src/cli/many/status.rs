@@ -64,17 +64,22 @@ impl EntryLine<'_> {
 }
 
 /// What an entry's state may be called.
-pub(crate) const STATES: &[&str] = &["done", "failed", "begun", "changed", "to do"];
+pub(crate) const STATES: &[&str] = &[DONE, FAILED, BEGUN, CHANGED, TO_DO];
+const DONE: &str = "done";
+const FAILED: &str = "failed";
+const BEGUN: &str = "begun";
+const CHANGED: &str = "changed";
+const TO_DO: &str = "to do";
 
 fn lines(manifest: &Manifest) -> Result<Vec<EntryLine<'_>>, CliError> {
     let line = |(index, entry)| {
         let record = Record::read(manifest, entry)?;
         let state = match record.as_ref().map(|record| record.state) {
-            Some(State::Done) if record.as_ref().is_some_and(|r| r.is_done(manifest, entry)) => STATES[0],
-            Some(State::Failed) => STATES[1],
-            Some(State::Begun) => STATES[2],
-            Some(State::Done) => STATES[3],
-            None => STATES[4],
+            Some(State::Done) if record.as_ref().is_some_and(|r| r.is_done(manifest, entry)) => DONE,
+            Some(State::Failed) => FAILED,
+            Some(State::Begun) => BEGUN,
+            Some(State::Done) => CHANGED,
+            None => TO_DO,
         };
         Ok(EntryLine { index, entry, after: &manifest.after[index], state, record })
     };
@@ -92,7 +97,7 @@ pub(super) fn table(manifest: &Manifest) -> Result<(), CliError> {
         let output = entry.output.display();
         terminal::line(format_args!("{index:5}  {:8}  {state:7}  {seconds:>9}  {output}{error}", entry.run.name()));
     }
-    let left = lines.iter().filter(|line| line.state != STATES[0]).count();
+    let left = lines.iter().filter(|line| line.state != DONE).count();
     let seconds = lines.iter().filter_map(|line| line.record.as_ref()?.seconds).fold(0.0, |sum, s| sum + s);
     terminal::line(format_args!("{} of {} done, {seconds:.1} s of work", lines.len() - left, lines.len()));
     match left {

@@ -118,10 +118,13 @@ impl<'a> Task<'a> {
         record.take_inputs(manifest, entry, &inputs)?;
         if let Some(model) = model {
             let FuseArgs { input, output, device, .. } = args;
-            return infer::run(&InferArgs { model, input, output, window: None, strip: entry.strip, device }, talk);
+            let (window, strip, trained_at) = (None, entry.strip, self.trained_at()?);
+            return infer::run(&InferArgs { model, input, output, window, strip, device, trained_at }, talk);
         }
-        let train =
-            |args: &FuseArgs| if entry.run == Action::Train { learn::run(args, talk) } else { fuse::run(args, talk) };
+        let mut train = |args: &FuseArgs| match entry.run {
+            Action::Train => learn::run(args, talk).map(|shift| record.shift = Some(shift)),
+            _ => fuse::run(args, talk),
+        };
         match train(&args) {
             // Left by an entry that has been changed since, or on another sort of machine.
             Err(CliError::Method(error @ MethodError::OtherRun { .. })) => {
@@ -131,6 +134,18 @@ impl<'a> Task<'a> {
             }
             done => done,
         }
+    }
+
+    /// The shift that was corrected where the entry's model was trained, if it was on the same pair, taken likewise.
+    fn trained_at(&self) -> Result<Option<[f64; 2]>, CliError> {
+        let Self { manifest, entry, .. } = self;
+        let is_it = |other: &&Entry| {
+            other.run == Action::Train
+                && Some(&other.output) == entry.model.as_ref()
+                && (&other.reads, &other.options) == (&entry.reads, &entry.options)
+        };
+        let record = manifest.entries.iter().find(is_it).map(|training| Record::read(manifest, training));
+        Ok(record.transpose()?.flatten().and_then(|record| record.shift))
     }
 
     /// The arguments of the `fuse` that would do it all. Each entry takes what concerns it.

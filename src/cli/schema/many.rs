@@ -36,6 +36,7 @@ pub(super) const RECORD: Type = Object(&[
     ("entry", ENTRY, "the entry as it was"),
     ("inputs", List(&STAMP), "what it read, before it began"),
     ("output", Maybe(&STAMP), "what it wrote"),
+    ("shift", Perhaps(&List(&Number)), "of train: how far PAN lies off MS, in PAN pixels down and to the right"),
     ("program", Text, "version of trapan"),
     ("worker", Text, "host and process"),
     ("began", Whole, "seconds since 1970"),
