@@ -22,6 +22,8 @@ fn folder() -> &'static Path {
         let profile = if profile == "debug" { "dev" } else { profile };
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--locked", "--examples", "--profile", profile, "--target-dir"]).arg(target);
+        // As the tests are built: of other features all would be built anew.
+        cargo.args(if cfg!(feature = "cloud") { &["--features", "cloud"][..] } else { &[] });
         let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         folder.join("examples")

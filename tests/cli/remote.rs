@@ -88,15 +88,31 @@ fn addresses_and_items_give_the_bytes_of_files() {
 }
 
 #[test]
-fn a_bucket_is_read_with_and_without_keys() {
+fn buckets_are_read_with_and_without_keys() {
     let place = Place::new();
     place.wanted();
     let endpoint = [("AWS_ENDPOINT", place.server.address()), ("AWS_ALLOW_HTTP", "true"), ("AWS_REGION", "here")];
     let open = [&endpoint[..], &[("AWS_SKIP_SIGNATURE", "true")]].concat();
     let keys = [&endpoint[..], &[("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "word")]].concat();
-    for set in [&open, &keys] {
-        let info = ok(&["info", "--json", "s3://data/pan.tif", "/vsis3/data/ms.tif"], set).stdout;
-        assert_eq!(value(&info)["ms"]["path"], "s3://data/ms.tif");
+    let azure = [
+        ("AZURE_ENDPOINT", place.server.address()),
+        ("AZURE_ALLOW_HTTP", "true"),
+        ("AZURE_STORAGE_ACCOUNT_NAME", "me"),
+    ];
+    let container = [&azure[..], &[("AZURE_SKIP_SIGNATURE", "true")]].concat();
+    let account = [&azure[..], &[("AZURE_STORAGE_ACCOUNT_KEY", "d29yZA==")]].concat();
+    let google =
+        [("GOOGLE_BASE_URL", place.server.address()), ("GOOGLE_ALLOW_HTTP", "true"), ("GOOGLE_SKIP_SIGNATURE", "true")];
+    for (scheme, gdal, set) in [
+        ("s3", "vsis3", &open[..]),
+        ("s3", "vsis3", &keys),
+        ("az", "vsiaz", &container),
+        ("az", "vsiaz", &account),
+        ("gs", "vsigs", &google),
+    ] {
+        let [pan, ms] = [format!("{scheme}://data/pan.tif"), format!("/{gdal}/data/ms.tif")];
+        let info = ok(&["info", "--json", &pan, &ms], set).stdout;
+        assert_eq!(value(&info)["ms"]["path"], format!("{scheme}://data/ms.tif"));
     }
     place.server.put("data/pan.tif", Vec::new(), Manner::Refused(403));
     let said = trapan(&["info", "s3://data/pan.tif", "s3://data/ms.tif"], &open);

@@ -128,8 +128,9 @@ fn read(reader: &mut impl BufRead) -> Option<Asked> {
 fn answer(asked: &Asked, shelf: &mut Shelf) -> (String, (Vec<u8>, bool), u64) {
     shelf.asked.push(asked.clone());
     let status = |code: u16| (format!("HTTP/1.1 {code} no\r\nContent-Length: 0\r\n\r\n"), (Vec::new(), false), 0);
-    let plain = asked.path.split('?').next().unwrap_or_default();
-    let Some(file) = shelf.files.get_mut(plain) else { return status(404) };
+    // Of what may be escaped names here have dots alone.
+    let plain = asked.path.split('?').next().unwrap_or_default().replace("%2E", ".");
+    let Some(file) = shelf.files.get_mut(&plain) else { return status(404) };
     let (mut breaks, mut late, mut tag) = (false, 0, file.tag);
     match &mut file.manner {
         Manner::Refused(code) => return status(*code),
