@@ -1,5 +1,6 @@
-//! Rows of pixels as rows of numbers: with the weights repeated to a whole number of registers, any number of
-//! channels fills them.
+//! Registers of channels where these fill them, the first and the last pixel of a row, too: number by number those
+//! take as long as all the others of a row of 64. Else rows of pixels are rows of numbers: with the weights repeated to
+//! a whole number of registers, any number of channels fills them.
 
 use rayon::prelude::*;
 
@@ -40,12 +41,6 @@ fn period(c: usize) -> usize {
     if c.is_multiple_of(16) { c } else { 16 * c }
 }
 
-/// Rows above, at and below row `row` of an image's rows; zeros outside.
-fn rows3<'a>(image: &'a [f32], row: usize, len: usize, zeros: &'a [f32]) -> [&'a [f32]; 3] {
-    let at = |row: usize| image.get(row * len..(row + 1) * len).unwrap_or(zeros);
-    [if row == 0 { zeros } else { at(row - 1) }, at(row), at(row + 1)]
-}
-
 fn run(isa: Isa, x: &[f32], shape: Shape, taps: &ChannelTaps, add: Option<&[f32]>, y: &mut [f32]) {
     let (c, len) = (shape.c(), shape.w() * shape.c());
     let (image, zeros) = (shape.h() * len, &vec![0.0; len][..]);
@@ -82,37 +77,64 @@ fn convolved<L: Simd>(
     y: &mut [f32],
 ) {
     let len = zeros.len();
-    for (i, y) in y.chunks_exact_mut(len).enumerate() {
-        let row = first + i;
-        row_of::<L>(rows3(x, row, len, zeros), c, taps, y);
+    for (i, y) in y.chunks_mut(ROWS * len).enumerate() {
+        let row = first + ROWS * i;
+        if y.len() == ROWS * len {
+            rows_of::<L, ROWS, { ROWS + 2 }>(neighbours(x, row, len, zeros), c, taps, y);
+        } else {
+            for (r, y) in y.chunks_exact_mut(len).enumerate() {
+                rows_of::<L, 1, 3>(neighbours(x, row + r, len, zeros), c, taps, y);
+            }
+        }
         if let Some(add) = add {
             y.iter_mut().zip(&add[image + row * len..]).for_each(|(y, add)| *y += add);
         }
     }
 }
 
-/// One row: registers between the first and the last pixel, single numbers at the ends, all in one order of sums.
-#[inline(always)]
-fn row_of<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [f32]) {
-    let len = y.len();
-    assert!(
-        rows.iter().all(|row| row.len() == len) && taps.w.len() == 9 * taps.period && taps.bias.len() == taps.period
-    );
-    let done = if c.is_multiple_of(L::LANES) {
-        by_pixels::<L>(rows, c, taps, y)
-    } else if c.is_multiple_of(L::Narrow::LANES) {
-        by_pixels::<L::Narrow>(rows, c, taps, y)
-    } else {
-        by_pattern::<L>(rows, c, taps, y)
-    };
-    single::<L>(rows, c, taps, 0..c.min(len), y);
-    single::<L>(rows, c, taps, done.min(len)..len, y);
+/// Rows convolved at once: each register of the input serves both.
+const ROWS: usize = 2;
+
+/// `R` rows and those above and below them; zeros outside.
+fn neighbours<'a, const N: usize>(image: &'a [f32], row: usize, len: usize, zeros: &'a [f32]) -> [&'a [f32]; N] {
+    let mut rows = [zeros; N];
+    for (k, to) in rows.iter_mut().enumerate() {
+        if let Some(row) = (row + k).checked_sub(1) {
+            *to = image.get(row * len..(row + 1) * len).unwrap_or(zeros);
+        }
+    }
+    rows
 }
 
-/// Pixels whose channels are whole registers, all but the first and the last; gives where the last begins.
+/// `R` rows, `N − 2`, by registers where the channels fill them, else single numbers at the ends: all in one order of sums.
 #[inline(always)]
-fn by_pixels<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [f32]) -> usize {
-    let inner = (y.len() / c).saturating_sub(2);
+fn rows_of<L: Simd, const R: usize, const N: usize>(rows: [&[f32]; N], c: usize, taps: &ChannelTaps, y: &mut [f32]) {
+    let len = y.len() / R;
+    assert!(
+        N == R + 2
+            && rows.iter().all(|row| row.len() == len)
+            && taps.w.len() == 9 * taps.period
+            && taps.bias.len() == taps.period
+    );
+    if c.is_multiple_of(L::LANES) {
+        return by_pixels::<L, R, N>(rows, c, taps, y);
+    }
+    if c.is_multiple_of(L::Narrow::LANES) {
+        return by_pixels::<L::Narrow, R, N>(rows, c, taps, y);
+    }
+    for (r, y) in y.chunks_exact_mut(len).enumerate() {
+        let rows = [rows[r], rows[r + 1], rows[r + 2]];
+        let done = by_pattern::<L>(rows, c, taps, y);
+        single::<L>(rows, c, taps, 0..c.min(len), y);
+        single::<L>(rows, c, taps, done.min(len)..len, y);
+    }
+}
+
+/// Pixels whose channels are whole registers.
+#[inline(always)]
+fn by_pixels<L: Simd, const R: usize, const N: usize>(rows: [&[f32]; N], c: usize, taps: &ChannelTaps, y: &mut [f32]) {
+    let len = rows[0].len();
+    let inner = (len / c).saturating_sub(2);
     for at in (0..c).step_by(L::LANES) {
         // SAFETY: the level is available where it is used; at + LANES ≤ c ≤ period.
         let (mut w, bias) = unsafe { ([L::splat(0.0); 9], L::load(taps.bias.as_ptr().add(at))) };
@@ -122,44 +144,79 @@ fn by_pixels<L: Simd>(rows: [&[f32]; 3], c: usize, taps: &ChannelTaps, y: &mut [
         }
         let whole = inner / PIXELS * PIXELS;
         for j in (0..whole).step_by(PIXELS) {
-            pixels_at::<L, PIXELS>(rows, c, j * c + at, &w, bias, y);
+            pixels_at::<L, PIXELS, R, N>(rows, c, j * c + at, &w, bias, y);
         }
         for j in whole..inner {
-            pixels_at::<L, 1>(rows, c, j * c + at, &w, bias, y);
+            pixels_at::<L, 1, R, N>(rows, c, j * c + at, &w, bias, y);
+        }
+        for end in [0, len - c] {
+            end_at::<L, R, N>(rows, c, end + at, &w, bias, y);
         }
     }
-    (inner + 1) * c
 }
 
 /// Pixels summed at once: each register of the input serves three of them.
 const PIXELS: usize = 4;
 
-/// One register of `P` pixels beside each other; `at` is where the first one's left neighbour is read.
+/// One register of `P` pixels beside each other in `R` rows; `at` is where the first one's left neighbour is read.
 #[inline(always)]
-fn pixels_at<L: Simd, const P: usize>(
-    rows: [&[f32]; 3],
+fn pixels_at<L: Simd, const P: usize, const R: usize, const N: usize>(
+    rows: [&[f32]; N],
     c: usize,
     at: usize,
     w: &[L::V; 9],
     bias: L::V,
     y: &mut [f32],
 ) {
-    assert!(at + (P + 1) * c + L::LANES <= y.len() && rows.iter().all(|row| row.len() == y.len()));
+    let len = rows[0].len();
+    assert!(at + (P + 1) * c + L::LANES <= len && rows.iter().all(|row| row.len() == len) && y.len() == R * len);
     // SAFETY: the largest index is checked above.
     unsafe {
-        let mut sums = [bias; P];
+        let mut sums = [[bias; P]; R];
         for (u, row) in rows.iter().enumerate() {
             for k in 0..P + 2 {
                 let x = L::load(row.as_ptr().add(at + k * c));
-                for (p, sum) in sums.iter_mut().enumerate() {
-                    if p <= k && k <= p + 2 {
-                        *sum = L::fma(x, w[3 * u + k - p], *sum);
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for (p, sum) in sums.iter_mut().enumerate() {
+                        if r <= u && u <= r + 2 && p <= k && k <= p + 2 {
+                            *sum = L::fma(x, w[3 * (u - r) + k - p], *sum);
+                        }
                     }
                 }
             }
         }
-        for (p, sum) in sums.into_iter().enumerate() {
-            L::store(sum, y.as_mut_ptr().add(at + (p + 1) * c));
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (p, sum) in sums.into_iter().enumerate() {
+                L::store(sum, y.as_mut_ptr().add(r * len + at + (p + 1) * c));
+            }
+        }
+    }
+}
+
+/// One register, at `at`, of the first or the last pixel in `R` rows: what is beyond the row counts as zeros.
+#[inline(always)]
+fn end_at<L: Simd, const R: usize, const N: usize>(
+    rows: [&[f32]; N],
+    c: usize,
+    at: usize,
+    w: &[L::V; 9],
+    bias: L::V,
+    y: &mut [f32],
+) {
+    let len = rows[0].len();
+    assert!(at + L::LANES <= len && rows.iter().all(|row| row.len() == len) && y.len() == R * len);
+    for r in 0..R {
+        // SAFETY: no register is read that does not end within its row; the place written is checked above.
+        unsafe {
+            let mut sum = bias;
+            for u in 0..3 {
+                for v in 0..3 {
+                    let from = (at + v * c).checked_sub(c).filter(|from| from + L::LANES <= len);
+                    let x = from.map_or(L::splat(0.0), |from| L::load(rows[r + u].as_ptr().add(from)));
+                    sum = L::fma(x, w[3 * u + v], sum);
+                }
+            }
+            L::store(sum, y.as_mut_ptr().add(r * len + at));
         }
     }
 }
@@ -220,17 +277,44 @@ pub(super) fn grad_weight(args: &mut Args<'_, f32>) {
 /// Sums of ten kinds, the taps' and the biases', in registers along a row; each register of the pattern by itself.
 #[inline(always)]
 fn part_sum<L: Simd>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range<usize>, part: &mut [f32]) {
+    let c = shape.c();
+    if c.is_multiple_of(L::LANES) {
+        part_of::<L>(x, dy, shape, rows, c, part);
+    } else if c.is_multiple_of(L::Narrow::LANES) {
+        part_of::<L::Narrow>(x, dy, shape, rows, c, part);
+    } else {
+        part_of::<L>(x, dy, shape, rows, period(c), part);
+    }
+}
+
+#[inline(always)]
+fn part_of<L: Simd>(
+    x: &[f32],
+    dy: &[f32],
+    shape: Shape,
+    rows: std::ops::Range<usize>,
+    period: usize,
+    part: &mut [f32],
+) {
     let (h, c, len) = (shape.h(), shape.c(), shape.w() * shape.c());
-    let (period, zeros) = (period(c), vec![0.0; len]);
+    let zeros = vec![0.0; len];
     let mut sums = vec![0.0; 10 * period];
     for row in rows {
         let image = &x[row / h * h * len..][..h * len];
-        let (x, dy) = (rows3(image, row % h, len, &zeros), &dy[row * len..][..len]);
+        let (x, dy) = (neighbours::<3>(image, row % h, len, &zeros), &dy[row * len..][..len]);
         let inner = len.saturating_sub(c);
         // Whole periods between the first and the last pixel; they begin at the second pixel.
         let whole = inner.saturating_sub(c) / period * period;
         for at in (0..period).step_by(L::LANES) {
             row_sums::<L>(x, dy, c, (c + at, c + whole), &mut sums[at..], period);
+        }
+        if period == c {
+            for from in [0, inner].into_iter().take(shape.w()) {
+                for at in (0..c).step_by(L::LANES) {
+                    end_sums::<L>(x, dy, c, from + at, &mut sums[at..]);
+                }
+            }
+            continue;
         }
         let ends = (0..c.min(len)).chain((c + whole).min(len)..len);
         for k in ends {
@@ -250,6 +334,27 @@ fn part_sum<L: Simd>(x: &[f32], dy: &[f32], shape: Shape, rows: std::ops::Range<
         for sums in sums.chunks_exact(c) {
             part.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
         }
+    }
+}
+
+/// Adds one register, at `at`, of the first or the last pixel.
+#[inline(always)]
+fn end_sums<L: Simd>(x: [&[f32]; 3], dy: &[f32], c: usize, at: usize, sums: &mut [f32]) {
+    let len = dy.len();
+    assert!(at + L::LANES <= len && x.iter().all(|row| row.len() == len) && sums.len() >= 9 * c + L::LANES);
+    // SAFETY: no register is read that does not end within its row; the largest indices of dy and sums are checked above.
+    unsafe {
+        let (d, sums) = (L::load(dy.as_ptr().add(at)), sums.as_mut_ptr());
+        for (u, row) in x.iter().enumerate() {
+            for v in 0..3 {
+                let from = (at + v * c).checked_sub(c).filter(|from| from + L::LANES <= len);
+                let x = from.map_or(L::splat(0.0), |from| L::load(row.as_ptr().add(from)));
+                let sum = sums.add((3 * u + v) * c);
+                L::store(L::fma(x, d, L::load(sum)), sum);
+            }
+        }
+        let sum = sums.add(9 * c);
+        L::store(L::add(L::load(sum), d), sum);
     }
 }
 
