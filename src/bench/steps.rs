@@ -57,8 +57,15 @@ impl Steps {
         };
         let short = Config { epochs: 1, dam_epochs: 1, ..config.clone() };
         let observe = &mut |_: &method::Progress| ControlFlow::Continue(());
-        let lesson =
-            Lesson { plans: &plans, config: &short, samples: &[sample], init: None, checkpoints: None, look: LOOK };
+        let lesson = Lesson {
+            plans: &plans,
+            config: &short,
+            samples: &[sample],
+            init: None,
+            checkpoints: None,
+            look: LOOK,
+            idle: false,
+        };
         method::train(engine.as_mut(), lesson, observe)?;
         let step = step(config.adam, side);
         Ok(Self { engine, plans, config, step })

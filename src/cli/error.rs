@@ -140,6 +140,16 @@ pub enum CliError {
         /// What it may be.
         wanted: &'static str,
     },
+    /// A row that no study has.
+    #[error("--rows {name}: the studies of {place} have no such row; they have: {rows}")]
+    NoRow {
+        /// Asked for.
+        name: String,
+        /// The pair.
+        place: String,
+        /// The names there are.
+        rows: String,
+    },
     /// A page that is not there.
     #[error("{name}: no such command; `trapan --help` lists them")]
     NoCommand {
@@ -231,7 +241,7 @@ impl CliError {
             Self::Picture(_) | Self::Report(ReportError::Picture(_)) | Self::Stdout { .. } => 8,
             Self::Report(ReportError::File(e)) => of_kind(e.kind()),
             Self::Rgb { .. } | Self::OneFile { .. } | Self::Window { .. } | Self::OutBand { .. } => 2,
-            Self::Strip { .. } => 2,
+            Self::Strip { .. } | Self::NoRow { .. } => 2,
             Self::Many(e) => e.exit_code(),
             Self::Toml { .. } | Self::UnknownOptions { .. } | Self::Option { .. } | Self::NoCommand { .. } => 2,
             Self::Line { .. } | Self::NoPairs { .. } | Self::Stac { .. } => 3,

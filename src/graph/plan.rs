@@ -1,9 +1,10 @@
 //! Calls, plans and the program that holds them.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::check::{self, CheckError};
-use super::{Kernel, Launch, Role, Shape, Shapes, Tensor, TensorInfo, memory};
+use super::{Access, Kernel, Launch, Role, Shape, Shapes, Tensor, TensorInfo, memory};
 
 /// One kernel applied to tensors.
 #[derive(Clone, Debug)]
@@ -56,6 +57,18 @@ pub struct Plan {
     pub trains: Vec<Tensor>,
     /// Tensors an engine logs after every complete run: the losses.
     pub watch: Vec<Tensor>,
+}
+
+impl Plan {
+    /// The calls up to the last one that writes any of some tensors: all that these take, and no more than that where the
+    /// plan goes on from them.
+    pub fn until(&self, tensors: &[Tensor]) -> Range<usize> {
+        let writes = |call: &Call| {
+            let mut args = call.kernel.args.iter().zip(&call.args);
+            args.any(|(arg, tensor)| arg.access != Access::Read && tensor.is_some_and(|t| tensors.contains(&t)))
+        };
+        0..self.calls.iter().rposition(writes).map_or(0, |last| last + 1)
+    }
 }
 
 /// The tensor table and all plans over it. Checked: see [`ProgramBuilder::finish`].

@@ -29,7 +29,7 @@ use crate::scene::{Scale, Scene, Survey};
 /// # Panics
 /// If the program does not pass its own checks: a mistake of this crate.
 pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Run, MethodError> {
-    let Job { scene, survey, scale, config, device, options, ref mut checkpoints, .. } = *job;
+    let Job { scene, survey, scale, config, device, options, ref mut checkpoints, idle, .. } = *job;
     if !config.trains() {
         let wanted = "at least 1 where something is to be trained (not for Effort::Fast)".to_owned();
         return Err(MethodError::Setting { name: "epochs", value: "0".into(), wanted });
@@ -44,7 +44,7 @@ pub fn learn(job: &mut Job<'_>, observe: &mut dyn FnMut(&Progress) -> ControlFlo
         let plans = build(dims, config, samples[0].weights.is_some(), device.grain());
         let mut engine = device.load(plans.program.clone(), options)?;
         let (load, loading) = (start.elapsed(), engine.loading());
-        let lesson = Lesson { plans: &plans, config, samples: &samples, init, checkpoints, look: LOOK };
+        let lesson = Lesson { plans: &plans, config, samples: &samples, init, checkpoints, look: LOOK, idle };
         let log = train(engine.as_mut(), lesson, observe)?;
         let (device, isa, calls) = (engine.name(), engine.isa(), engine.timings()?);
         Ok((log, Timings { device, isa, load, loading, calls, ..Timings::default() }))

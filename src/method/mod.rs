@@ -49,7 +49,7 @@ pub use prior::Prior;
 pub use request::{Gains, Request};
 pub use run::{Job, Run, Timings, Watch, fuse, run};
 pub use sharpen::{Network, Sharpener};
-pub use train::{Judgement, LOOK, Lesson, Log, Phase, Progress, StepRecord, train};
+pub use train::{IdleRecord, Judgement, LOOK, Lesson, Log, Phase, Progress, StepRecord, train};
 pub use view::View;
 pub use weights_file::WeightsError;
 

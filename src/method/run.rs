@@ -34,6 +34,10 @@ pub struct Job<'a> {
     pub memory: u64,
     /// Whether upsampled MS is wanted, too.
     pub lms: bool,
+    /// Whether the training is to say the losses of branches without a step, too: see [`Lesson::idle`].
+    ///
+    /// [`Lesson::idle`]: super::Lesson::idle
+    pub idle: bool,
 }
 
 impl<'a> Job<'a> {
@@ -45,7 +49,7 @@ impl<'a> Job<'a> {
         device: &'a Device,
     ) -> Self {
         let (options, memory) = (Options::default(), u64::MAX);
-        Self { scene, survey, scale, config, device, options, checkpoints: None, memory, lms: false }
+        Self { scene, survey, scale, config, device, options, checkpoints: None, memory, lms: false, idle: false }
     }
 }
 

@@ -502,7 +502,7 @@ fn run_on(
     };
     train(
         &mut engine,
-        Lesson { plans: &plans, config, samples, init: None, checkpoints, look: Duration::ZERO },
+        Lesson { plans: &plans, config, samples, init: None, checkpoints, look: Duration::ZERO, idle: false },
         observe,
     )
 }

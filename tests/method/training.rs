@@ -13,9 +13,9 @@ use trapan::classical::Method;
 use trapan::engine::{CpuEngine, Device, Engine, GpuEngine, Options, Precision};
 use trapan::graph::{Access, PlanId, Program, Tensor};
 use trapan::kernels::{Isa, Step, turn};
-use trapan::method::config::{Backbone, Base, Profile, Sensor};
+use trapan::method::config::{Backbone, Base, Paradigm, Profile, Sensor, WarmUp};
 use trapan::method::crops::Crop;
-use trapan::method::{Config, Dims, Example, Ground, LOOK, Lesson, Plans, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Example, Ground, IdleRecord, LOOK, Lesson, Plans, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::scene::Scale;
@@ -535,7 +535,7 @@ fn sample(pan: &[f32], ms: &[f32]) -> [Example; 1] {
 }
 
 fn lesson<'a>(plans: &'a Plans, config: &'a Config, samples: &'a [Example]) -> Lesson<'a> {
-    Lesson { plans, config, samples, init: None, checkpoints: None, look: LOOK }
+    Lesson { plans, config, samples, init: None, checkpoints: None, look: LOOK, idle: false }
 }
 
 #[test]
@@ -551,6 +551,32 @@ fn a_loss_that_is_not_finite_stops_the_training() {
         train(engine.as_mut(), lesson(&plans, &config, &sample(&pan, &ms)), &mut |_| ControlFlow::Continue(()));
     let Err(error) = result else { panic!("training went through") };
     assert!(error.to_string().contains("phase full, epoch 2"), "{error}");
+}
+
+/// What a branch loses in an epoch that has no step of it is what its first step after that finds, and to ask for it changes
+/// nothing.
+#[test]
+fn losses_of_a_branch_without_steps() {
+    let start = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
+    let (warm_up, paradigm) = (WarmUp::None, Paradigm::Serial);
+    let config = Config { epochs: 1, dam_epochs: 2, warm_up, paradigm, full_probability: 1.0, ..start };
+    let plans = Plans::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
+    let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
+    let samples = sample(&pan, &ms);
+    let trained = |idle| {
+        let lesson = Lesson { idle, ..lesson(&plans, &config, &samples) };
+        train(on_cpu(1)(&plans).as_mut(), lesson, &mut |_| ControlFlow::Continue(())).expect("trains")
+    };
+    let [asked, plain] = [true, false].map(trained);
+    assert!(asked.steps == plain.steps && asked.kept == plain.kept && plain.idle.is_empty());
+    let [.., StepRecord::Reduced { loss: before, .. }, full @ StepRecord::Full { .. }] = &asked.steps[..] else {
+        panic!("{:?}", asked.steps)
+    };
+    let [idle_full, IdleRecord { after: 2, record: StepRecord::Reduced { loss, .. } }] = &asked.idle[..] else {
+        panic!("{:?}", asked.idle)
+    };
+    assert_eq!((idle_full.after, &idle_full.record), (1, full));
+    assert!(loss.is_finite() && loss != before, "{loss} after, {before} before");
 }
 
 /// The whole way on a simulated place: closer to the truth than upsampling by a good part.

@@ -103,13 +103,26 @@ fn the_whole_experiment() {
     assert_eq!(cells(&html, "Table 1: methods", "cannet (not run)")[3..6], ["0.0200", "0.0290", "0.9510"]);
     assert_eq!(cells(&html, "Table 5: backbones", "lagnet")[3..6], ["0.0939", "0.1065", "0.8103"]);
     // Curves of both branches.
-    let losses = html.split("<section>").find(|part| part.contains("<h2>Fig. 9")).expect("Fig. 9");
-    assert_eq!((losses.matches("<svg").count(), losses.matches("<polyline").count()), (2, 14));
+    for figure in ["Fig. 2: losses", "Fig. 9: losses"] {
+        let losses = html.split("<section>").find(|part| part.contains(&format!("<h2>{figure}"))).expect(figure);
+        assert_eq!((losses.matches("<svg").count(), losses.matches("<polyline").count()), (2, 14), "{figure}");
+    }
 
     // Nothing is run again; another page of the same runs is the same.
     let [again, said] = ok(&[&pair[..], &["--page", &page, "--overwrite"], &SHORT].concat());
     assert!(!said.contains("run 1 of") && again == tables, "{said}");
     assert_eq!(fs::read_to_string(&page).expect("a page"), html);
+    // Some rows of a study, and one that there is not.
+    let rows = |names| [&pair[..], &["--studies", "paradigms", "--rows", names], &SHORT].concat();
+    let [some, said] = ok(&rows("d,a"));
+    assert!(
+        !said.contains("run 1 of") && some.contains("a, full only ") && some.contains("d, TRA-PAN"),
+        "{said}{some}"
+    );
+    assert!(!some.contains("reduced only"), "{some}");
+    let refused = trapan(&rows("d,e"));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("--rows e") && said.contains("\"d, TRA-PAN\""), "{said}");
     // Without a pair a page is drawn from the log; it shows what is there.
     let text = fs::read_to_string(&log).expect("the runs");
     let (changed, other) = (path("changed.jsonl"), path("other.html"));

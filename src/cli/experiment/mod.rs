@@ -46,6 +46,10 @@ pub(super) struct ExperimentArgs {
     /// [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = named::<Study>(Study::NAMES))]
     studies: Option<Vec<Study>>,
+    /// Of these studies the rows of these names alone, as the tables have them, or up to their first comma: fusionnet,lagnet
+    /// of backbones, a,d of paradigms
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    rows: Vec<String>,
     /// Networks that train wrote, to stand in Table 1 where they fit a pair
     #[arg(long, value_delimiter = ',', value_name = "FILE,…")]
     networks: Vec<PathBuf>,

@@ -113,7 +113,8 @@ fn charts(study: Study, rows: &[StudyRow<'_>]) -> Vec<SheetPart> {
     let losses = |branch: &str, of| (format!("{branch} loss"), curves(branch, rows, of));
     let [reduced, full]: [BranchLosses; 2] = [|c| &c.reduced, |c| &c.full];
     let both = || vec![losses("Reduced", reduced), losses("Full", full)];
-    let note = "Means over runs, epoch by epoch, before the step of the epoch.";
+    let note = "Means over runs, epoch by epoch in the order they ran: before the step of an epoch, and after it for a branch \
+                without one.";
     match study {
         Study::WarmUpEpochs => vec![
             part("Fig. 5: HQNR over the warm-up", "", vec![("1 − HQNR".into(), against(rows, "m"))]),

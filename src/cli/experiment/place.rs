@@ -140,6 +140,18 @@ impl<'a> ReadyPair<'a> {
         wanted
     }
 
+    /// Leaves the rows of some names, if there are names: a whole one, or what stands before its first comma.
+    fn choose(&self, wanted: &mut Vec<(Label, Key)>, names: &[String]) -> Result<(), CliError> {
+        let is = |row: &str, name: &str| row == name || row.split(',').next() == Some(name);
+        if let Some(name) = names.iter().find(|name| !wanted.iter().any(|(label, _)| is(&label.row, name))) {
+            let mut rows: Vec<_> = wanted.iter().map(|(label, _)| format!("{:?}", label.row)).collect();
+            rows.dedup();
+            return Err(CliError::NoRow { name: name.clone(), place: self.name.clone(), rows: rows.join(", ") });
+        }
+        wanted.retain(|(label, _)| names.is_empty() || names.iter().any(|name| is(&label.row, name)));
+        Ok(())
+    }
+
     /// Runs what is not in the log yet; gives the runs of the studies.
     pub(super) fn run(
         &self,
@@ -152,7 +164,8 @@ impl<'a> ReadyPair<'a> {
         if studies.contains(&Study::Scales) && self.plan.supervised.is_empty() {
             talk.say(format_args!("note: {} is too small for a training at another scale: no scales", self.name));
         }
-        let wanted = self.wanted(studies, args.seeds);
+        let mut wanted = self.wanted(studies, args.seeds);
+        self.choose(&mut wanted, &args.rows)?;
         let mut missing: Vec<&Key> = Vec::new();
         for (_, key) in &wanted {
             key.recipe.settings.check(self.filled.ms().bands)?;

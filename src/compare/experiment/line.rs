@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Recipe, Study};
 use crate::compare::FullResult;
-use crate::method::StepRecord;
+use crate::method::schedule::Branch;
+use crate::method::{IdleRecord, StepRecord};
 use crate::quality::ReducedScores;
 
 /// What makes runs the same: the program, the pair, how its images lie on each other, what is done.
@@ -132,7 +133,7 @@ pub struct AtScale {
     pub scores: TruthScores,
 }
 
-/// Losses over epochs, `[epoch, mean over its steps]`.
+/// Losses over epochs in the order they ran, `[number, mean over its steps]`: of branches without a step in one, too.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
     /// Of reduced steps.
@@ -142,28 +143,43 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Those of a training.
-    pub fn of(steps: &[StepRecord]) -> Self {
+    /// Those of a training. Its epochs are counted as they ran: trainings in series have the same ones twice.
+    pub fn of(steps: &[StepRecord], idle: &[IdleRecord]) -> Self {
         let mut curves = Self::default();
+        let (mut number, mut last) = (0, 0);
         let mut sums = [(0, 0.0, 0); 2];
-        for step in steps {
-            let (branch, epoch, loss) = match *step {
-                StepRecord::Dam { .. } => continue,
-                StepRecord::Reduced { epoch, loss, .. } => (0, epoch, f64::from(loss)),
-                StepRecord::Full { epoch, loss, .. } => (1, epoch, loss),
-            };
-            let list = if branch == 0 { &mut curves.reduced } else { &mut curves.full };
-            let (last, sum, count) = &mut sums[branch];
-            if *last != epoch {
-                (*last, *sum, *count) = (epoch, 0.0, 0);
-                list.push([f64::from(epoch), 0.0]);
+        let mut add = |number: u32, (branch, loss): (Branch, f64)| {
+            let list = if branch == Branch::Reduced { &mut curves.reduced } else { &mut curves.full };
+            let (last, sum, count) = &mut sums[usize::from(branch == Branch::Full)];
+            if *last != number {
+                (*last, *sum, *count) = (number, 0.0, 0);
+                list.push([f64::from(number), 0.0]);
             }
             (*sum, *count) = (*sum + loss, *count + 1);
             if let Some(point) = list.last_mut() {
                 point[1] = short(*sum / f64::from(*count));
             }
+        };
+        let mut idle = idle.iter().peekable();
+        for (i, (epoch, loss)) in steps.iter().filter_map(lost).enumerate() {
+            if epoch != last {
+                (number, last) = (number + 1, epoch);
+            }
+            add(number, loss);
+            while let Some(IdleRecord { record, .. }) = idle.next_if(|idle| idle.after == i + 1) {
+                lost(record).into_iter().for_each(|(_, lost)| add(number, lost));
+            }
         }
         curves
+    }
+}
+
+/// Epoch, branch and loss of a step of the fusion network.
+fn lost(step: &StepRecord) -> Option<(u32, (Branch, f64))> {
+    match *step {
+        StepRecord::Dam { .. } => None,
+        StepRecord::Reduced { epoch, loss, .. } => Some((epoch, (Branch::Reduced, loss.into()))),
+        StepRecord::Full { epoch, loss, .. } => Some((epoch, (Branch::Full, loss))),
     }
 }
 
@@ -180,9 +196,16 @@ mod tests {
     fn curves_are_means_of_epochs() {
         let reduced = |epoch, loss| StepRecord::Reduced { epoch, sample: 0, crops: Vec::new(), turn: 0, loss };
         let full = |epoch, loss| StepRecord::Full { epoch, sample: 0, turn: 0, spectral: 0.0, spatial: 0.0, loss };
-        let curves =
-            Curves::of(&[full(1, 0.123_456_789), reduced(2, 1.0), reduced(2, 2.0), full(2, 5.0), reduced(3, 4.0)]);
+        let steps = [full(1, 0.123_456_789), reduced(2, 1.0), reduced(2, 2.0), full(2, 5.0), reduced(3, 4.0)];
+        let curves = Curves::of(&steps, &[]);
         assert_eq!(curves.reduced, [[2.0, 1.5], [3.0, 4.0]]);
         assert_eq!(curves.full, [[1.0, 0.123_46], [2.0, 5.0]]);
+        // What the other branch loses, and the epochs of a training in series after one another.
+        let steps = [reduced(1, 1.0), reduced(3, 2.0), full(1, 3.0), full(2, 4.0)];
+        let idle = [(1, full(1, 0.5)), (2, full(3, 0.25)), (3, reduced(1, 2.5)), (4, reduced(2, 3.5))];
+        let idle = idle.map(|(after, record)| IdleRecord { after, record });
+        let curves = Curves::of(&steps, &idle);
+        assert_eq!(curves.reduced, [[1.0, 1.0], [2.0, 2.0], [3.0, 2.5], [4.0, 3.5]]);
+        assert_eq!(curves.full, [[1.0, 0.5], [2.0, 0.25], [3.0, 3.0], [4.0, 4.0]]);
     }
 }

@@ -65,7 +65,7 @@ impl Trial<'_> {
         if let Some(model) = run.model.as_ref().filter(|model| !model.dam.is_empty()) {
             scores.commutation = Some(commutation(model, scene, &fused).map_err(MethodError::from)?);
         }
-        Ok(Outcome { scores, scales: Vec::new(), losses: run.log.map(|log| Curves::of(&log.steps)) })
+        Ok(Outcome { scores, scales: Vec::new(), losses: run.log.map(|log| Curves::of(&log.steps, &log.idle)) })
     }
 
     /// Learns from the truth at one scale, and is judged at all.
@@ -145,7 +145,7 @@ impl Fuser for Pupil<'_> {
     fn fuse(&self, scene: &Scene<'_>, sink: &mut Sink<'_>, watch: &mut dyn Watch) -> Result<(), MethodError> {
         let survey = Survey::of(scene)?;
         let Some(prior) = self.prior else {
-            let job = Job::new((scene, &survey), self.scale, self.config, self.device);
+            let job = Job { idle: true, ..Job::new((scene, &survey), self.scale, self.config, self.device) };
             self.run.replace(method::run(job, sink, watch)?);
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! Training on one pair: the degradation network, then random alternation
 //! (Algorithm 1).
 
+mod idle;
 mod judge;
 mod record;
 mod save;
@@ -10,7 +11,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 pub use judge::Judgement;
-pub use record::{Phase, Progress, StepRecord};
+pub use record::{IdleRecord, Phase, Progress, StepRecord};
 
 use super::checkpoint::{self, Checkpoints, Position};
 use super::config::{Config, Crops, Keep, WarmUp};
@@ -31,6 +32,8 @@ pub struct Log {
     pub windows: Vec<WindowPlace>,
     /// All steps in order.
     pub steps: Vec<StepRecord>,
+    /// With [`Lesson::idle`]: the losses of branches in epochs without a step of theirs.
+    pub idle: Vec<IdleRecord>,
     /// Epoch whose degradation network was kept.
     pub dam_epoch: u32,
     /// Its mean loss.
@@ -69,6 +72,8 @@ pub struct Lesson<'a> {
     pub checkpoints: Option<&'a mut Checkpoints>,
     /// How often to wait for losses: [`LOOK`] unless there is a reason.
     pub look: Duration,
+    /// Whether to find out, after each epoch, the loss of a branch that had no step in it. No checkpoint holds these.
+    pub idle: bool,
 }
 
 /// Losses are looked at this often: waiting after every step would leave a GPU idle while
@@ -87,7 +92,7 @@ pub fn train(
     observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Log, MethodError> {
     let start = Instant::now();
-    let Lesson { plans, config, samples, init, checkpoints, look } = lesson;
+    let Lesson { plans, config, samples, init, checkpoints, look, idle } = lesson;
     let (bands, dam_width) = plans.dam.shape();
     let fusion = init.map_or_else(
         || {
@@ -127,6 +132,7 @@ pub fn train(
         before: Position::default(),
         queued: Vec::new(),
         looked: Instant::now(),
+        idle: idle.then(Vec::new),
         stop: false,
         dam_losses: Vec::new(),
         reduced_losses: Vec::new(),
@@ -140,7 +146,7 @@ pub fn train(
     run.fusion()?;
     let reduced = run.fused_reduced()?;
     let statistics = run.frozen()?;
-    let Trainer { engine, kept: [kept_dam, kept], done, full, .. } = run;
+    let Trainer { engine, kept: [kept_dam, kept], done, full, idle, .. } = run;
     let weights = [engine.read(plans.fusion.whole)?, engine.read(plans.dam.whole)?];
     let weights_kept = (net::export(&weights[0], &fusion), net::export(&weights[1], &dam));
     let fusion_time = start.elapsed() - dam_time;
@@ -154,6 +160,7 @@ pub fn train(
         dims: plans.dims,
         windows: Vec::new(),
         steps,
+        idle: idle.unwrap_or_default(),
         dam_epoch,
         dam_loss,
         epoch,
@@ -215,6 +222,8 @@ struct Trainer<'a> {
     look: Duration,
     queued: Vec<PendingStep>,
     looked: Instant,
+    /// What [`Lesson::idle`] asks for.
+    idle: Option<Vec<IdleRecord>>,
     /// The user wants to stop.
     stop: bool,
     /// Losses of the degradation network's current epoch.
@@ -361,6 +370,7 @@ impl Trainer<'_> {
             }
             // Losses of part of an epoch are in no checkpoint.
             if ends_epoch {
+                self.idle(&plan[..=i], sample)?;
                 self.pause()?;
             }
         }

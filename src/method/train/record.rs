@@ -69,6 +69,15 @@ pub enum StepRecord {
     },
 }
 
+/// What a branch would have lost in an epoch without a step of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdleRecord {
+    /// Steps of the fusion network before it.
+    pub after: usize,
+    /// The losses, as if there had been a step.
+    pub record: StepRecord,
+}
+
 /// Where a training stands; sent after every epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {

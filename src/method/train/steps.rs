@@ -83,6 +83,11 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// Both losses of a full step in one.
+    pub(super) fn full_loss(&self, spectral: f32, spatial: f32) -> f64 {
+        self.config.lambda_spectral * f64::from(spectral) + self.config.lambda_spatial * f64::from(spatial)
+    }
+
     /// Records a step, keeps its weights if they are the best, and tells of the epoch.
     fn seen(&mut self, queued: PendingStep, losses: &[f32], weights: &[f32]) {
         let PendingStep { mut record, mut progress, ends_epoch } = queued;
@@ -110,8 +115,7 @@ impl Trainer<'_> {
             }
             StepRecord::Full { epoch, spectral, spatial, loss, .. } => {
                 [*spectral, *spatial] = [losses[0], losses[1]];
-                *loss = self.config.lambda_spectral * f64::from(*spectral)
-                    + self.config.lambda_spatial * f64::from(*spatial);
+                *loss = self.full_loss(*spectral, *spatial);
                 self.full = Some(*loss);
                 if self.plans.judged.is_none() {
                     self.keep(FUSION, *epoch, *loss, weights);
