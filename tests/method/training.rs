@@ -15,7 +15,7 @@ use trapan::graph::{Access, PlanId, Program, Tensor};
 use trapan::kernels::{Isa, Step, turn};
 use trapan::method::config::{Backbone, Base, Paradigm, Profile, Sensor, WarmUp};
 use trapan::method::crops::Crop;
-use trapan::method::{Config, Dims, Example, Ground, IdleRecord, LOOK, Lesson, Plans, StepRecord, fuse, train};
+use trapan::method::{Config, Dims, Example, Ground, LOOK, Lesson, Plans, StepRecord, fuse, train};
 use trapan::net;
 use trapan::quality::rmse;
 use trapan::scene::Scale;
@@ -559,7 +559,7 @@ fn a_loss_that_is_not_finite_stops_the_training() {
 fn losses_of_a_branch_without_steps() {
     let start = Config::new(Sensor::Qb, Profile::Faithful, 4).expect("4 bands");
     let (warm_up, paradigm) = (WarmUp::None, Paradigm::Serial);
-    let config = Config { epochs: 1, dam_epochs: 2, warm_up, paradigm, full_probability: 1.0, ..start };
+    let config = Config { epochs: 2, dam_epochs: 2, warm_up, paradigm, full_probability: 1.0, ..start };
     let plans = Plans::build(Dims::aligned(16, 12, 4, 4), &config, false).expect("checks pass");
     let (pan, ms) = (vec![0.5; 64 * 48], (0..16 * 12 * 4).map(|i| (i % 7) as f32 / 7.0).collect::<Vec<_>>());
     let samples = sample(&pan, &ms);
@@ -569,14 +569,19 @@ fn losses_of_a_branch_without_steps() {
     };
     let [asked, plain] = [true, false].map(trained);
     assert!(asked.steps == plain.steps && asked.kept == plain.kept && plain.idle.is_empty());
-    let [.., StepRecord::Reduced { loss: before, .. }, full @ StepRecord::Full { .. }] = &asked.steps[..] else {
-        panic!("{:?}", asked.steps)
+    let loss = |record: &StepRecord| match *record {
+        StepRecord::Reduced { loss, .. } => ('r', f64::from(loss)),
+        StepRecord::Full { loss, .. } => ('f', loss),
+        StepRecord::Dam { .. } => ('d', 0.0),
     };
-    let [idle_full, IdleRecord { after: 2, record: StepRecord::Reduced { loss, .. } }] = &asked.idle[..] else {
-        panic!("{:?}", asked.idle)
-    };
-    assert_eq!((idle_full.after, &idle_full.record), (1, full));
-    assert!(loss.is_finite() && loss != before, "{loss} after, {before} before");
+    let steps: Vec<_> = asked.steps.iter().map(loss).filter(|(branch, _)| *branch != 'd').collect();
+    let idle: Vec<_> = asked.idle.iter().map(|idle| (idle.after, loss(&idle.record))).collect();
+    let branches: String = steps.iter().map(|(branch, _)| branch).collect();
+    let beside: Vec<_> = idle.iter().map(|(after, (branch, _))| (*after, *branch)).collect();
+    assert_eq!((&branches[..], &beside[..]), ("rrff", &[(1, 'f'), (2, 'f'), (3, 'r'), (4, 'r')][..]));
+    assert!(steps[1].1 < steps[0].1, "the second reduced step is the better one: {steps:?}");
+    assert_eq!(idle[1].1, steps[2], "the full loss before the first full step");
+    assert!(idle[0].1 != idle[1].1 && idle[2].1 != idle[3].1 && idle.iter().all(|(_, (_, loss))| loss.is_finite()));
 }
 
 /// The whole way on a simulated place: closer to the truth than upsampling by a good part.
