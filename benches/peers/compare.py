@@ -1,6 +1,7 @@
 """Runs our training steps and PyTorch's alternately on one machine and prints the ratios.
 
-    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--backbone fusionnet|lagnet|lgpnet|cannet] [--kernels]
+    compare.py [--rounds 5] [--device cpu|gpu] [--threads 2] [--repeats 5]
+               [--backbone fusionnet|lagnet|lgpnet|cannet|panmamba] [--kernels]
 
 Each round is one run of `trapan bench` and one of torch_step.py beside this file, with
 --kernels of torch_kernels.py, too, in turn, so that a machine whose speed drifts treats both
@@ -33,7 +34,8 @@ def ours(args):
 
 def theirs(args):
     options = ["--device", "cuda" if args.device == "gpu" else "cpu", "--threads", args.threads]
-    steps = output(sys.executable, HERE / "torch_step.py", *options, "--backbone", args.backbone)
+    chosen = ["--backbone", args.backbone, "--repeats", args.repeats]
+    steps = output(sys.executable, HERE / "torch_step.py", *options, *chosen)
     taken = {layout: {step: steps[layout][step]["median"] for step in STEPS} for layout in LAYOUTS}
     if args.kernels:
         kernels = output(sys.executable, HERE / "torch_kernels.py", *options)
@@ -46,7 +48,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet"], default="fusionnet")
+    parser.add_argument("--repeats", type=int, default=5, help="steps of PyTorch in a round")
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet", "panmamba"], default="fusionnet")
     parser.add_argument("--kernels", action="store_true", help="single kernels, too")
     args = parser.parse_args()
     rounds = [(ours(args), theirs(args)) for _ in range(args.rounds)]

@@ -1,10 +1,12 @@
 """Times the training steps in PyTorch, as a peer of our own: prints JSON.
 
     torch_step.py [--device cpu|cuda] [--threads 2] [--repeats 5] [--size 512] [--bands 8]
-                  [--backbone fusionnet|lagnet|lgpnet|cannet]
+                  [--backbone fusionnet|lagnet|lgpnet|cannet|panmamba]
 
 Per memory layout and kind of step: seconds, the least and the median of the repeats
 after one step to warm up. The reduced step takes 8 crops, the DAM step one crop.
+PanMamba sees 128 by 128 at most, as ours does; PyTorch has no scan, which is a loop here,
+as its authors' own is without CUDA.
 """
 
 import argparse
@@ -52,7 +54,9 @@ def seconds(step, repeats, device):
 
 def training(size, bands, layout, device, backbone="fusionnet"):
     pan, ms = (x.float().to(device, memory_format=layout) for x in golden.pair(size, size, bands, RATIO))
-    formula = golden.formula_weights(bands) if backbone == "fusionnet" else golden_backbones.weights_of(backbone, bands)
+    how = {"blocks": 4} if backbone == "panmamba" else {}
+    formula = (golden.formula_weights(bands) if backbone == "fusionnet"
+               else golden_backbones.weights_of(backbone, bands, **how))
     weights = {name: w.float().to(device) for name, w in formula.items()}
     weights = {name: w.to(memory_format=layout) if w.dim() == 4 else w for name, w in weights.items()}
     return method.Training(pan, ms, weights, ratio=RATIO, ms_gains=[0.3] * bands, pan_gain=0.15)
@@ -66,7 +70,7 @@ def arguments(doc, repeats):
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--size", type=int, default=512, help="rows and columns of the PAN, a multiple of 16")
     parser.add_argument("--bands", type=int, default=8)
-    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet"], default="fusionnet")
+    parser.add_argument("--backbone", choices=["fusionnet", "lagnet", "lgpnet", "cannet", "panmamba"], default="fusionnet")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -77,6 +81,8 @@ def arguments(doc, repeats):
 def main():
     args = arguments(__doc__, repeats=5)
     method.degrade = degrade
+    if args.backbone == "panmamba":
+        args.size = min(args.size, 128)
     result = {"torch": torch.__version__, **vars(args)}
     for name, layout in [("default", torch.contiguous_format), ("channels_last", torch.channels_last)]:
         run = training(args.size, args.bands, layout, args.device, args.backbone)

@@ -114,10 +114,10 @@ def formula_weights(layers):
     return weights
 
 
-def weights_of(name, c):
-    """All weights of a training with this backbone."""
+def weights_of(name, c, **how):
+    """All weights of a training with this backbone; PanMamba's of so many `blocks`."""
     networks = {"lagnet": lagnet_layers, "lgpnet": lgpnet_layers, "cannet": cannet_layers, "panmamba": panmamba_layers}
-    layers = networks[name](c)
+    layers = networks[name](c, **how)
     dam = {key: w for key, w in golden.formula_weights(c).items() if key.startswith("dam.")}
     return formula_weights(layers) | dam
 

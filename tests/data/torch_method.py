@@ -236,9 +236,10 @@ def pan_branch(w, name, x):
     rates = -torch.exp(w[f"fusion.{name}.scan.weight"].flatten(1))
     decay, enters = torch.exp(step[:, :, :, None] * rates), (step * u)[:, :, :, None] * b[:, :, None]
     h, y = torch.zeros_like(enters[:, 0]), []
-    for t in range(x.shape[1]):
-        h = decay[:, t] * h + enters[:, t]
-        y.append((h * c[:, t, None]).sum(2))
+    # Not by index: the gradient of each step would be as long as the sequence.
+    for decay, enters, c in zip(decay.unbind(1), enters.unbind(1), c.unbind(1)):
+        h = decay * h + enters
+        y.append((h * c[:, None]).sum(2))
     return (torch.stack(y, 1) + w[f"fusion.{name}.scan.bias"] * u) * F.silu(z)
 
 
