@@ -140,7 +140,7 @@ fn part_rows(x: Shape, grain: Grain) -> usize {
 }
 
 /// Two pixels, one column, one row, channels off and on every register.
-const ODD: [[usize; 4]; 8] = [
+const ODD: [[usize; 4]; 10] = [
     [1, 1, 2, 1],
     [1, 5, 1, 3],
     [2, 1, 9, 4],
@@ -149,6 +149,8 @@ const ODD: [[usize; 4]; 8] = [
     [1, 6, 50, 5],
     [1, 13, 33, 32],
     [2, 4, 21, 16],
+    [2, 5, 1, 32],
+    [1, 3, 2, 8],
 ];
 
 fn image(p: &mut PlanBuilder<'_>, name: &str, shape: Shape) -> Tensor {
