@@ -54,7 +54,7 @@ pub(super) fn run(args: &CompareArgs, talk: Talk) -> Result<(), CliError> {
         config.check_grids(&scene.rows, &scene.columns)?;
     }
     let ready = args.input.prepare(&files, &request, config, talk)?;
-    super::fuse::describe(&ready, talk);
+    super::summary::describe(&ready, talk);
     let filled = ready.scene.filled()?.stored()?;
     let Preparation { scale, config, .. } = &ready;
     let device = if trains { args.device.open(talk)? } else { Device::cpu(args.device.threads) };

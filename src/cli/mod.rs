@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 mod simulate;
 mod stac;
+mod summary;
 mod table;
 mod terminal;
 mod train;

@@ -16,7 +16,8 @@ use super::ExperimentArgs;
 use super::log::RunFile;
 use crate::cli::inputs::{Files, InputArgs};
 use crate::cli::progress::Bar;
-use crate::cli::{CliError, Talk, fuse};
+use crate::cli::summary::describe;
+use crate::cli::{CliError, Talk};
 
 /// A pair that is named.
 pub(super) struct NamedPair {
@@ -91,7 +92,7 @@ impl<'a> ReadyPair<'a> {
         let sensor = given.sensor.or(files.sensor);
         let base = request.config(sensor, files.ms.header().bands)?;
         let ready = given.input.prepare(files, &request, base, talk)?;
-        fuse::describe(&ready, talk);
+        describe(&ready, talk);
         let filled = ready.scene.filled()?.stored()?;
         let Preparation { scene, scale, config, .. } = &ready;
         let truth = given.truth.as_ref().map(|path| Source::open(&[path])).transpose()?;

@@ -5,8 +5,9 @@ use std::time::Instant;
 use trapan::method::{Checkpoints, Job, Watch, learn};
 use trapan::tiff::{Format, Output, check_output, check_outputs};
 
-use crate::cli::fuse::{CHECKPOINT_EVERY, FuseArgs, describe, inputs, settled};
+use crate::cli::fuse::{CHECKPOINT_EVERY, FuseArgs, inputs, settled};
 use crate::cli::progress::{self, Bar};
+use crate::cli::summary::describe;
 use crate::cli::{CliError, Talk};
 
 /// Trains on a pair: the networks go to where its image would. The checkpoint stays beside them. Gives the shift that
