@@ -287,9 +287,13 @@ fn scenes_come_from_folders_tables_and_collections() {
     fs::create_dir(places.path("empty")).expect("a folder");
     refuses("empty", &["no pairs"]);
     let plan = ["plan", &places.path("places"), "-o", &places.path("new.jsonl")];
-    for (wrong, words) in
-        [(&["--", "a.tif"][..], "no files"), (&["--", "-o", "x.tif"], "no -o"), (&["--", "--resume"], "resume")]
-    {
+    for (wrong, words) in [
+        (&["--", "a.tif"][..], "no files"),
+        (&["--", "-o", "x.tif"], "no -o"),
+        (&["--", "--resume"], "resume"),
+        (&["--strips", "2", "--", "--effort", "fast"], "effort fast"),
+        (&["--strips", "2", "--", "--method", "gsa"], "method gsa"),
+    ] {
         let output = trapan(&[&plan[..], wrong].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(words), "{wrong:?}: {said}");

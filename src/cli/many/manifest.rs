@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use toml::Table;
+use toml::{Table, Value};
+use trapan::classical::Method;
 use trapan::tiff::{TiffError, is_address, placed, shown};
 
 use crate::cli::CliError;
@@ -75,6 +76,9 @@ impl Entry {
         if is_address(&self.output) {
             return Err("results are written to files, and this output is an address".to_owned());
         }
+        if let Some(option) = self.untrained().filter(|_| self.run == Action::Train) {
+            return Err(format!("with {option} there is nothing to train: fuse such scenes in one go, without strips"));
+        }
         let refused = |key: &&String| {
             let key = key.replace('_', "-");
             OWN.contains(&&key[..]) || self.run != Action::Fuse && WHOLE.contains(&&key[..])
@@ -83,6 +87,16 @@ impl Entry {
             Some(key) => Err(format!("{} has no option {key}", self.run.name())),
             None => Ok(()),
         }
+    }
+
+    /// The option with which nothing is trained.
+    fn untrained(&self) -> Option<String> {
+        let stated = |key: &str, wanted: &dyn Fn(&str) -> bool| {
+            let value = self.options.get(key).and_then(Value::as_str).filter(|value| wanted(value));
+            value.map(|value| format!("{key} {value}"))
+        };
+        let closed = |name: &str| Method::ALL.iter().any(|method| method.name() == name);
+        stated("effort", &|effort| effort == "fast").or_else(|| stated("method", &closed))
     }
 
     /// The address by which it reads what is shown as this; a file as it is.
