@@ -12,7 +12,7 @@ use trapan::method::estimate::Estimate;
 use trapan::method::{Config, Coregistration};
 use trapan::remedy::{Note, Remedy};
 use trapan::scene::{
-    Check, Geometry, GeometryError, GeometryOptions, Image, Registration, Scene, SceneError, ValueSummary,
+    Check, Geometry, GeometryError, GeometryOptions, Image, Registration, Scene, SceneError, ValueSummary, off_ms,
 };
 use trapan::tiff::{Header, Sample};
 
@@ -275,15 +275,16 @@ fn file_json(header: &Header, seen: Option<&ValueSummary>) -> Value {
 }
 
 fn shift_lines(found: &Registration, ms: &Header) -> Vec<String> {
-    let Registration { shift: [down, right], spread, drift, windows, correlation, fit } = found;
+    let Registration { shift, spread, drift, windows, correlation, fit } = found;
     let bands = correlation.iter().enumerate().map(|(i, c)| match &ms.descriptions[i] {
         Some(name) => format!("{name} {c:.2}"),
         None => format!("{} {c:.2}", i + 1),
     });
     vec![
         format!(
-            "shift    PAN lies {down:+.2} rows, {right:+.2} columns off MS, in PAN pixels; spread {:.2}, {:.2}; drift over \
-             the area {:.2}, {:.2} ({} windows, edges correlate {fit:.2})",
+            "shift    PAN lies {}, in PAN pixels; spread {:.2}, {:.2}; drift over the area {:.2}, {:.2} ({} windows, edges \
+             correlate {fit:.2})",
+            off_ms(*shift),
             spread[0],
             spread[1],
             drift[0],

@@ -7,7 +7,7 @@ use super::{Config, Dims, MethodError, base};
 use crate::classical::Method;
 use crate::filter::{self, Grid};
 use crate::remedy::Remedy;
-use crate::scene::{Check, GeometryError, Scene};
+use crate::scene::{Check, GeometryError, Scene, off_ms};
 
 /// What the correction is tried with.
 const METHOD: Method = Method::MtfGlpHpmR;
@@ -91,19 +91,18 @@ impl Coregistration {
 
 impl fmt::Display for Coregistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |[down, right]: &[f64; 2]| format!("{down:+.2} rows and {right:+.2} columns off MS");
         match self {
             Self::Unknown => f.write_str("the shift between PAN and MS cannot be measured, and is left"),
             Self::Refused(error) => write!(f, "PAN and MS are left as they lie: {error}"),
-            Self::Small(shift) => write!(f, "PAN lies {}, which is little and is left", place(shift)),
+            Self::Small(shift) => write!(f, "PAN lies {}, which is little and is left", off_ms(*shift)),
             Self::Far(shift) => write!(
                 f,
                 "PAN lies {}, which is more than a pixel of MS and is left; if the georeference is wrong, correct it with {}",
-                place(shift),
+                off_ms(*shift),
                 Remedy::RequireShift
             ),
             Self::Tried { shift, left: None } => {
-                write!(f, "PAN lies {}, which is left: too few pixels to try a correction", place(shift))
+                write!(f, "PAN lies {}, which is left: too few pixels to try a correction", off_ms(*shift))
             }
             Self::Tried { shift, left: Some(left) } => {
                 let done = if self.correction().is_some() { "is taken to lie" } else { "is left" };
@@ -111,7 +110,7 @@ impl fmt::Display for Coregistration {
                 write!(
                     f,
                     "PAN {done} {}: correcting that changes the error of {METHOD} by {change:+.1} %",
-                    place(shift)
+                    off_ms(*shift)
                 )
             }
         }

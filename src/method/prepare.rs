@@ -4,7 +4,7 @@ use super::config::Profile;
 use super::{Config, Coregistration, Gain, Job, MethodError, Request};
 use crate::engine::Device;
 use crate::remedy::{Note, Remedy};
-use crate::scene::{Check, GeometryOptions, Image, Scale, Scene, Survey};
+use crate::scene::{Check, GeometryOptions, Image, Scale, Scene, Survey, off_ms};
 
 /// What to do about a shift between PAN and MS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,7 @@ impl Request {
             Shift::Off => {}
             Shift::Require => {
                 let options = check.corrected(options)?;
-                let [down, right] = options.shift;
-                corrected =
-                    Some((options, format!("PAN is taken to lie {down:+.2} rows and {right:+.2} columns off MS")));
+                corrected = Some((options, format!("PAN is taken to lie {}", off_ms(options.shift))));
             }
             Shift::Auto => {
                 let measured = Coregistration::of(&check, &scene, config)?;

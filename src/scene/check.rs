@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::{
     GeometryOptions, Registration, Scene, SceneError,
     fill::{self, Extremes},
-    register::NOTABLE,
+    register::{NOTABLE, off_ms},
     scale,
     spread::Histogram,
     survey::TAIL,
@@ -130,10 +130,8 @@ fn warn(found: &Registration, scene: &Scene<'_>, warnings: &mut Vec<Note>) {
     if let Err(error) = found.is_one_shift() {
         warnings.push(Note::with(format!("W-REGISTRATION: {error}"), error.remedy()));
     } else if down.hypot(right) > NOTABLE {
-        let text = format!(
-            "W-SHIFT: PAN lies {down:+.2} rows and {right:+.2} columns off MS (PAN pixels); {} corrects it",
-            Remedy::Coregister
-        );
+        let text =
+            format!("W-SHIFT: PAN lies {} (PAN pixels); {} corrects it", off_ms(found.shift), Remedy::Coregister);
         warnings.push(Note::with(text, Some(Remedy::Coregister)));
     }
     let names = scene.ms().descriptions.iter().enumerate().map(|(i, name)| match name {

@@ -25,7 +25,7 @@ pub(crate) use gaps::{AROUND, fill, fill_near};
 pub(crate) use geometry::least_ms;
 pub use geometry::{Alignment, Extent, Geometry, GeometryError, GeometryOptions, MAX_BANDS, MAX_RATIO, MIN_RATIO};
 pub use image::{Image, Part};
-pub use register::Registration;
+pub use register::{Registration, off_ms};
 pub use scale::{Scale, peak};
 pub use stored::StoredImage;
 pub use survey::{Cells, Survey};

@@ -50,6 +50,13 @@ pub struct Local {
     pub error: f64,
 }
 
+/// In words where PAN lies.
+pub fn off_ms(shift: [f64; 2]) -> String {
+    // Without the sign of what rounds to zero from below.
+    let [down, right] = shift.map(|pixels| (100.0 * pixels).round() / 100.0 + 0.0);
+    format!("{down:+.2} rows and {right:+.2} columns off MS")
+}
+
 /// What was measured between PAN and MS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
