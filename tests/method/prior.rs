@@ -19,9 +19,13 @@ const BANDS: usize = 4;
 
 impl Places {
     fn new(count: u64) -> Self {
+        Self::of_ratio(count, 4)
+    }
+
+    fn of_ratio(count: u64, ratio: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for seed in 0..count {
-            let spec = Spec { size: [128, 96], bands: BANDS, ratio: 4, sensor: Sensor::Qb, seed };
+            let spec = Spec { size: [128, 96], bands: BANDS, ratio, sensor: Sensor::Qb, seed };
             let seen = Variation::draw(BANDS, seed);
             let simulated = simulate_seen(&spec, &seen).expect("simulates");
             simulated.write(&folder.path().join(seed.to_string()), false).expect("room");
@@ -176,37 +180,81 @@ fn pairs_of_another_kind_are_refused() {
 }
 
 #[test]
-fn the_program_comes_with_networks_for_four_and_for_eight_bands_at_ratio_four() {
+fn the_program_comes_with_networks_for_ratios_four_and_two() {
     let found = |config: &Config, bands, ratio| Prior::asked_for(config, bands, ratio).expect("no file is read");
     for (sensor, bands) in [(Sensor::Qb, 4), (Sensor::Generic, 4), (Sensor::Wv3, 8), (Sensor::Generic, 8)] {
         let config = Config::new(sensor, Profile::Trapan, bands).expect("its bands");
-        let prior = found(&config, bands, 4).expect("there is one");
-        assert!(prior.bands == bands && prior.past.pairs > 40, "{:?}", prior.past);
-        assert!(found(&config, bands, 2).is_none(), "of another ratio");
+        for ratio in [2, 4] {
+            let prior = found(&config, bands, ratio).expect("there is one");
+            assert!((prior.bands, prior.ratio) == (bands, ratio) && prior.past.pairs > 40, "{:?}", prior.past);
+        }
+        assert!(found(&config, bands, 3).is_none(), "of another ratio");
         let narrow = Config { width: 16, ..config.clone() };
         let random = Config { init: Init::Random, ..config.clone() };
         let faithful = Config::new(sensor, Profile::Faithful, bands).expect("its bands");
         assert!([narrow, random, faithful].iter().all(|config| found(config, bands, 4).is_none()));
     }
-    let config = Config::new(Sensor::Generic, Profile::Trapan, 6).expect("6 bands");
-    assert!(found(&config, 6, 4).is_none());
 }
 
-/// On a place that they have not seen they are worth more than the epochs that few are short of many.
+/// Sums over the bands that stand for each other: of what a network of 8 sees, and of what it ends in.
 #[test]
-fn a_network_that_comes_with_the_program_helps() {
-    let places = Places::new(1);
-    let (scene, truth) = (places.open(0), places.truth(0));
-    let all = truth.header();
-    let truth = truth.block(0..all.height, 0..all.width).expect("values").data;
-    let scale = Scale::of(&scene, None).expect("a scale");
-    let error = |init, epochs| {
-        let usual = Config::new(Sensor::Qb, Profile::Trapan, BANDS).expect("4 bands");
-        let config = Config { epochs, prolong: false, dam_epochs: 10, sides: 1, init, ..usual };
-        let device = Device::cpu(2);
-        let fused = trapan::method::fuse(&scene, &scale, &config, &device, Options::default(), &mut ());
-        trapan::quality::rmse(&fused.expect("trains").0.hrms, &truth)
+fn a_network_serves_other_numbers_of_bands() {
+    let of = |bands| {
+        let config = Config::new(Sensor::Generic, Profile::Trapan, bands).expect("any number");
+        Prior::asked_for(&config, bands, 4).expect("no file is read").expect("there is one")
     };
-    let [taught, random] = [error(Init::Auto, 10), error(Init::Random, 40)];
-    assert!(taught < 0.9 * random, "{taught} after 10 epochs, {random} after 40 from random weights");
+    let (own, taps) = (of(8), 9);
+    for bands in [1, 3, 6, 12, 16] {
+        let prior = of(bands);
+        let shape = prior.config.shape(bands);
+        assert!(prior.fusion.iter().map(|l| l.weight.len() + l.bias.len()).sum::<usize>() == shape.parameters());
+        // An image whose bands are alike is seen as one of as many as it has learnt with.
+        let seen = |prior: &Prior| -> Vec<f32> {
+            let images = prior.fusion[0].weight.chunks_exact(prior.bands * taps);
+            let sum = |image: &[f32], tap| image.iter().skip(tap).step_by(taps).sum::<f32>();
+            images.flat_map(|image| (0..taps).map(move |tap| sum(image, tap))).collect()
+        };
+        let near = |a: &[f32], b: &[f32]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near(&seen(&prior), &seen(&own)), "{bands}");
+        let inner = |prior: &Prior| prior.fusion[1..prior.fusion.len() - 1].to_vec();
+        assert!(inner(&prior) == inner(&own), "{bands}");
+        // Each band is one of theirs, or the mean of several.
+        let [last, first] = [&prior, &own].map(|prior| prior.fusion.last().expect("a layer"));
+        let len = first.weight.len() / 8;
+        for band in 0..bands {
+            let stands = |i: &usize| if bands > 8 { *i == band * 8 / bands } else { i * bands / 8 == band };
+            let theirs: Vec<usize> = (0..8).filter(stands).collect();
+            let mean = |of: &dyn Fn(usize) -> f32| theirs.iter().map(|i| of(*i)).sum::<f32>() / theirs.len() as f32;
+            assert!((last.bias[band] - mean(&|i| first.bias[i])).abs() < 1e-6, "{bands}");
+            for k in 0..len {
+                let found = last.weight[band * len + k];
+                assert!((found - mean(&|i| first.weight[i * len + k])).abs() < 1e-6, "{bands}");
+            }
+        }
+    }
+}
+
+/// On a place that they have not seen they are worth more than the epochs that few are short of many; that of 8 bands at
+/// ratio 2 serves 4 here.
+#[test]
+fn networks_that_come_with_the_program_help() {
+    for ratio in [4, 2] {
+        let places = Places::of_ratio(1, ratio);
+        let (scene, truth) = (places.open(0), places.truth(0));
+        let all = truth.header();
+        let truth = truth.block(0..all.height, 0..all.width).expect("values").data;
+        let scale = Scale::of(&scene, None).expect("a scale");
+        let error = |init, epochs| {
+            let usual = Config::new(Sensor::Qb, Profile::Trapan, BANDS).expect("4 bands");
+            let config = Config { epochs, prolong: false, dam_epochs: 10, sides: 1, init, ..usual };
+            let device = Device::cpu(2);
+            let fused = trapan::method::fuse(&scene, &scale, &config, &device, Options::default(), &mut ());
+            trapan::quality::rmse(&fused.expect("trains").0.hrms, &truth)
+        };
+        let [taught, random] = [error(Init::Auto, 10), error(Init::Random, 40)];
+        assert!(
+            taught < 0.9 * random,
+            "ratio {ratio}: {taught} after 10 epochs, {random} after 40 from random weights"
+        );
+    }
 }

@@ -62,8 +62,8 @@ settings! {
         #[serde(default, skip_serializing_if = "is_usual")]
         backbone: Backbone { "NAME" } = all(Backbone::FusionNet);
         /// What the fusion network starts from: the network that comes with the program, which has learnt from simulated
-        /// places, where there is one for as many bands, the ratio and the other settings (auto); random weights; or a
-        /// network that `trapan train` or `--save-model` wrote.
+        /// places, where there is one for the ratio, 4 or 2, and the other settings (auto); random weights; or a network
+        /// that `trapan train` or `--save-model` wrote.
         #[serde(default, skip_serializing_if = "is_usual")]
         init: Init { "auto|random|FILE" } = by_profile(Init::Auto, Init::Random, Init::Random);
         /// Whether FusionNet sees MS beside its difference to PAN.

@@ -4,6 +4,7 @@
 //! where the truth is known, as of simulated places. A [`Course`] goes over random patches of it, and a [`Prior`] is what
 //! comes of that: fitted to the closed form of each pair, it starts a zero-shot training, or is applied as it is.
 
+mod bands;
 mod corpus;
 mod course;
 mod shipped;

@@ -1,16 +1,22 @@
 //! The networks that come with the program.
 
+use std::cmp::Reverse;
+
 use super::Prior;
 use crate::method::config::Init;
 use crate::method::weights_file;
 use crate::method::{Config, MethodError};
 
 /// As `trapan train` wrote them: method, section 5.2, has the commands.
-const FILES: [&[u8]; 2] = [include_bytes!("shipped/bands4.safetensors"), include_bytes!("shipped/bands8.safetensors")];
+const FILES: [&[u8]; 3] = [
+    include_bytes!("shipped/bands4.safetensors"),
+    include_bytes!("shipped/bands8.safetensors"),
+    include_bytes!("shipped/bands8-ratio2.safetensors"),
+];
 
 impl Prior {
-    /// The networks that come with the program: of 4 and of 8 bands at ratio 4. They have learnt from simulated places
-    /// alone, of all sensors with so many bands.
+    /// The networks that come with the program: of 4 and of 8 bands at ratio 4, of 8 at ratio 2. They have learnt from
+    /// simulated places alone, of all sensors with so many bands.
     ///
     /// # Panics
     /// If one of them is damaged: a mistake of this crate.
@@ -28,7 +34,11 @@ impl Prior {
     pub fn asked_for(config: &Config, bands: usize, ratio: usize) -> Result<Option<Self>, MethodError> {
         match &config.init {
             Init::Random => Ok(None),
-            Init::Auto => Ok(Self::shipped().find(|prior| prior.check(config, bands, ratio).is_ok())),
+            Init::Auto => {
+                let suited = Self::shipped().filter(|prior| prior.check(config, prior.bands, ratio).is_ok());
+                let closest = suited.min_by_key(|prior| (prior.bands != bands, Reverse(prior.bands)));
+                Ok(closest.map(|prior| prior.of_bands(bands)))
+            }
             Init::File(path) => {
                 let prior = Self::load(path)?;
                 prior.check(config, bands, ratio)?;
