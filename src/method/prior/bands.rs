@@ -25,10 +25,11 @@ impl Pairs {
     fn seeing(&self, layer: &mut Layer) {
         let (taps, images) = (layer.shape[2] * layer.shape[3], layer.shape[1] / self.own);
         let mut weight = vec![0.0; layer.shape[0] * images * self.wanted * taps];
-        let images_of_outputs = layer.weight.chunks_exact(self.own * taps);
-        for (to, from) in weight.chunks_exact_mut(self.wanted * taps).zip(images_of_outputs) {
-            for (own, wanted) in self.all() {
-                add(&mut to[wanted * taps..], &from[own * taps..][..taps], self.share(|pair| pair.0 == own));
+        for (own, wanted) in self.all() {
+            let share = self.share(|pair| pair.0 == own);
+            let seen = layer.weight.chunks_exact(self.own * taps);
+            for (to, from) in weight.chunks_exact_mut(self.wanted * taps).zip(seen) {
+                add(&mut to[wanted * taps..], &from[own * taps..][..taps], share);
             }
         }
         (layer.shape[1], layer.weight) = (images * self.wanted, weight);
